@@ -1,0 +1,422 @@
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libconfig.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "config_text.h"
+#include "duration.h"
+#include "nearest.h"
+
+enum { STALE_LIMIT_DEFAULT = 60 };
+
+#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+
+/* Comes after the file's own text, and must come back: an unterminated comment would hide it, and settings
+ * before it. */
+static const char last_setting[] = "\ntoktab_end_of_file = \"reached\";\n";
+static const char last_name[] = "toktab_end_of_file";
+
+/* What is being read: for messages. */
+struct source {
+    const char *path;
+    struct fault *fault;
+    int error; /* what errno will be */
+};
+
+static bool wrong(struct source *source, const config_setting_t *at, const char *name, const char *what)
+{
+    return fault_set(source->fault, "%s:%u: \"%s\" %s", source->path,
+                     (unsigned)config_setting_source_line(at), name, what);
+}
+
+static bool unknown_name(struct source *source, const config_setting_t *at, const char *const names[],
+                         size_t count)
+{
+    const char *name = config_setting_name(at), *meant = nearest_name(name, names, count);
+
+    return fault_set(source->fault, "%s:%u: unknown setting \"%s\"%s%s%s", source->path,
+                     (unsigned)config_setting_source_line(at), name, meant ? "; did you mean \"" : "",
+                     meant ? meant : "", meant ? "\"?" : "");
+}
+
+static bool no_memory(struct source *source)
+{
+    source->error = ENOMEM;
+    return fault_set(source->fault, "%s: no memory to read it", source->path);
+}
+
+static bool take_string(struct source *source, const config_setting_t *setting, const char **text)
+{
+    *text = config_setting_get_string(setting);
+    return *text || wrong(source, setting, config_setting_name(setting), "wants a text in double quotes");
+}
+
+static bool take_duration(struct source *source, const config_setting_t *setting, int64_t least,
+                          int64_t *seconds)
+{
+    const char *text;
+
+    if (!take_string(source, setting, &text))
+        return false;
+    return (duration_parse(span_of(text), seconds) && *seconds >= least) ||
+           wrong(source, setting, config_setting_name(setting),
+                 "wants a whole number with s, m, h, d or w, in double quotes: \"90d\"");
+}
+
+static bool take_flag(struct source *source, const config_setting_t *setting, bool *flag)
+{
+    if (config_setting_type(setting) != CONFIG_TYPE_BOOL)
+        return wrong(source, setting, config_setting_name(setting), "wants true or false");
+    *flag = config_setting_get_bool(setting) != 0;
+    return true;
+}
+
+static bool admin_valid(struct span admin)
+{
+    return admin.length > (admin.at[0] == '@' ? 1 : 0) && user_valid(admin) &&
+           !memchr(admin.at, ',', admin.length);
+}
+
+/* Check a list of texts. Returns the bytes that it takes with commas between and a NUL; 0 with the fault set.
+ */
+static size_t measure_list(struct source *source, const config_setting_t *setting, bool (*valid)(struct span))
+{
+    const char *name = config_setting_name(setting), *text;
+    int count = config_setting_length(setting);
+    size_t size = 1;
+
+    if (!config_setting_is_list(setting) && !config_setting_is_array(setting))
+        return wrong(source, setting, name, "wants a list of texts: [ \"a\", \"b\" ]");
+    for (int i = 0; i < count; i++) {
+        text = config_setting_get_string_elem(setting, i);
+        if (!text)
+            return wrong(source, setting, name, "wants texts in double quotes in its list");
+        if (text[0] == '\0' || !valid(span_of(text)))
+            return wrong(source, setting, text, "cannot stand in this list");
+        size += strlen(text) + 1;
+    }
+    return size;
+}
+
+static bool take_list(struct source *source, const config_setting_t *setting, bool (*valid)(struct span),
+                      char **list)
+{
+    size_t size = measure_list(source, setting, valid);
+    char *end;
+
+    if (size == 0)
+        return false;
+    free(*list);
+    *list = end = calloc(1, size);
+    if (!*list)
+        return no_memory(source);
+    for (int i = 0; i < config_setting_length(setting); i++) {
+        if (i > 0)
+            *end++ = ',';
+        end = stpcpy(end, config_setting_get_string_elem(setting, i));
+    }
+    return true;
+}
+
+static bool take_name(struct source *source, const config_setting_t *setting, struct domain *domain)
+{
+    const char *text;
+
+    if (!take_string(source, setting, &text))
+        return false;
+    if (!domain_name_valid(span_of(text)))
+        return wrong(source, setting, text,
+                     "is no name of a domain: [a-z0-9][a-z0-9.-]*, at most 63 characters");
+    strcpy(domain->name, text);
+    return true;
+}
+
+static bool take_prefix(struct source *source, const config_setting_t *setting, struct domain *domain)
+{
+    const char *text;
+
+    if (!take_string(source, setting, &text))
+        return false;
+    if (!token_prefix_valid(text, strlen(text)))
+        return wrong(source, setting, text, "is no prefix: [a-z][a-z0-9]*, 2 to 16 characters");
+    strcpy(domain->prefix, text);
+    return true;
+}
+
+static bool take_domain_setting(struct source *source, const config_setting_t *setting, struct domain *domain)
+{
+    static const char *const names[] = {"name",        "prefix",           "admins",
+                                        "scopes",      "default_lifetime", "max_lifetime",
+                                        "stale_limit", "track_usage"};
+    const char *name = config_setting_name(setting);
+
+    if (strcmp(name, "name") == 0)
+        return take_name(source, setting, domain);
+    if (strcmp(name, "prefix") == 0)
+        return take_prefix(source, setting, domain);
+    if (strcmp(name, "admins") == 0)
+        return take_list(source, setting, admin_valid, &domain->admins);
+    if (strcmp(name, "scopes") == 0)
+        return take_list(source, setting, scope_valid, &domain->scopes);
+    if (strcmp(name, "default_lifetime") == 0)
+        return take_duration(source, setting, 1, &domain->default_lifetime);
+    if (strcmp(name, "max_lifetime") == 0)
+        return take_duration(source, setting, 1, &domain->max_lifetime);
+    if (strcmp(name, "stale_limit") == 0)
+        return take_duration(source, setting, 0, &domain->stale_limit);
+    if (strcmp(name, "track_usage") == 0)
+        return take_flag(source, setting, &domain->track_usage);
+    return unknown_name(source, setting, names, LENGTH(names));
+}
+
+static bool domain_start(struct source *source, struct domain *domain)
+{
+    memset(domain, 0, sizeof(*domain));
+    strcpy(domain->prefix, "tok");
+    domain->stale_limit = STALE_LIMIT_DEFAULT;
+    domain->admins = strdup("");
+    domain->scopes = strdup("");
+    return (domain->admins && domain->scopes) || no_memory(source);
+}
+
+/* config->count counts the domain as soon as there is something in it to be freed. */
+static bool take_domain(struct source *source, const config_setting_t *group, struct config *config)
+{
+    struct domain *domain = &config->domains[config->count++];
+
+    if (!domain_start(source, domain))
+        return false;
+    if (!config_setting_is_group(group))
+        return wrong(source, group, "domains", "wants a list of groups: ( { name = \"example.com\"; } )");
+    for (int i = 0; i < config_setting_length(group); i++)
+        if (!take_domain_setting(source, config_setting_get_elem(group, (unsigned)i), domain))
+            return false;
+    if (domain->name[0] == '\0')
+        return wrong(source, group, "name", "is missing in this domain");
+    if (domain->max_lifetime > 0 && domain->default_lifetime > domain->max_lifetime)
+        return wrong(source, group, "default_lifetime", "is longer than max_lifetime");
+    for (size_t i = 0; i + 1 < config->count; i++)
+        if (strcmp(config->domains[i].name, domain->name) == 0)
+            return wrong(source, group, domain->name, "is the name of two domains");
+    return true;
+}
+
+static bool take_domains(struct source *source, const config_setting_t *list, struct config *config)
+{
+    int count = config_setting_length(list);
+
+    if (!config_setting_is_list(list) || count == 0)
+        return wrong(source, list, "domains", "wants a list of groups: ( { name = \"example.com\"; } )");
+    config->domains = calloc((size_t)count, sizeof(*config->domains));
+    if (!config->domains)
+        return no_memory(source);
+    for (int i = 0; i < count; i++)
+        if (!take_domain(source, config_setting_get_elem(list, (unsigned)i), config))
+            return false;
+    return true;
+}
+
+static bool take_store_dir(struct source *source, const config_setting_t *setting, struct config *config)
+{
+    const char *text;
+
+    if (!take_string(source, setting, &text))
+        return false;
+    if (text[0] != '/')
+        return wrong(source, setting, "store_dir", "wants an absolute path");
+    config->store_dir = strdup(text);
+    return config->store_dir || no_memory(source);
+}
+
+static bool take_setting(struct source *source, const config_setting_t *setting, struct config *config)
+{
+    static const char *const names[] = {"store_dir", "domains"};
+    const char *name = config_setting_name(setting);
+
+    if (strcmp(name, "store_dir") == 0)
+        return take_store_dir(source, setting, config);
+    if (strcmp(name, "domains") == 0)
+        return take_domains(source, setting, config);
+    return strcmp(name, last_name) == 0 || unknown_name(source, setting, names, LENGTH(names));
+}
+
+static bool take_all(struct source *source, const config_t *parsed, struct config *config)
+{
+    const config_setting_t *root = config_root_setting(parsed);
+
+    if (!config_lookup(parsed, last_name))
+        return fault_set(source->fault, "%s: a comment that begins with /* does not end", source->path);
+    for (int i = 0; i < config_setting_length(root); i++)
+        if (!take_setting(source, config_setting_get_elem(root, (unsigned)i), config))
+            return false;
+    return true;
+}
+
+/* text ends with last_setting. */
+static bool parse(struct source *source, const char *text, struct config *config)
+{
+    config_t parsed;
+    bool good;
+
+    config_init(&parsed);
+    if (config_read_string(&parsed, text) == CONFIG_TRUE)
+        good = take_all(source, &parsed, config);
+    else
+        good = fault_set(source->fault, "%s:%d: %s", source->path, config_error_line(&parsed),
+                         config_error_text(&parsed));
+    config_destroy(&parsed);
+    return good;
+}
+
+/* What was not said. */
+static bool fill_in(struct source *source, struct config *config)
+{
+    if (!config->store_dir)
+        config->store_dir = strdup(CONFIG_DEFAULT_STORE_DIR);
+    if (!config->store_dir)
+        return no_memory(source);
+    if (config->domains)
+        return true;
+    config->domains = calloc(1, sizeof(*config->domains));
+    if (!config->domains)
+        return no_memory(source);
+    config->count = 1;
+    if (!domain_start(source, &config->domains[0]))
+        return false;
+    strcpy(config->domains[0].name, CONFIG_DEFAULT_DOMAIN);
+    return true;
+}
+
+static bool file_trusted(struct source *source, int fd)
+{
+    struct stat status;
+
+    source->error = EPERM;
+    if (fstat(fd, &status) < 0)
+        return fault_set(source->fault, "%s: %s", source->path, strerror(errno));
+    if (!S_ISREG(status.st_mode))
+        return fault_set(source->fault, "%s: it is not a regular file", source->path);
+    if (status.st_mode & S_IWOTH)
+        return fault_set(source->fault, "%s: it can be written by everybody (mode %04o): chmod o-w it",
+                         source->path, (unsigned)(status.st_mode & 07777));
+    return true;
+}
+
+/* All of the file into text, which has room for CONFIG_SIZE_MAX + 1 bytes; *length: how many. */
+static bool read_all(struct source *source, int fd, char *text, size_t *length)
+{
+    ssize_t got = 1;
+
+    for (*length = 0; *length <= CONFIG_SIZE_MAX && got > 0; *length += (size_t)(got > 0 ? got : 0))
+        do
+            got = read(fd, text + *length, CONFIG_SIZE_MAX + 1 - *length);
+        while (got < 0 && errno == EINTR);
+    source->error = got < 0 ? errno : EINVAL;
+    if (got < 0)
+        return fault_set(source->fault, "%s: it cannot be read: %s", source->path, strerror(errno));
+    return *length <= CONFIG_SIZE_MAX ||
+           fault_set(source->fault, "%s: it is longer than 64 KiB", source->path);
+}
+
+static bool read_and_parse(struct source *source, int fd, struct config *config)
+{
+    char *text = malloc(CONFIG_SIZE_MAX + 1 + sizeof(last_setting));
+    size_t length;
+    unsigned line;
+    const char *refused;
+    bool good;
+
+    if (!text)
+        return no_memory(source);
+    good = read_all(source, fd, text, &length);
+    if (good) {
+        memcpy(text + length, last_setting, sizeof(last_setting));
+        refused = config_text_wrong(text, length, &line);
+        good = refused ? fault_set(source->fault, "%s:%u: %s", source->path, line, refused)
+                       : parse(source, text, config);
+    }
+    free(text);
+    return good;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const struct domain *)a)->name, ((const struct domain *)b)->name);
+}
+
+/* Opens the file; -1 with fault, or with none where the system's is missing, which is allowed. */
+static int open_file(struct source *source, bool may_be_missing)
+{
+    int fd = open(source->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+
+    source->error = errno;
+    if (fd < 0 && errno == ELOOP)
+        fault_set(source->fault, "%s: it is a symbolic link, which is not followed: name the file itself",
+                  source->path);
+    else if (fd < 0 && !(errno == ENOENT && may_be_missing))
+        fault_set(source->fault, "%s: it cannot be opened: %s", source->path, strerror(errno));
+    return fd;
+}
+
+int config_load(struct config *config, const char *path, struct fault *fault)
+{
+    struct source source = {path ? path : CONFIG_DEFAULT_PATH, fault, 0};
+    bool good;
+    int fd;
+
+    memset(config, 0, sizeof(*config));
+    fault->text[0] = '\0';
+    fd = open_file(&source, !path);
+    good =
+        fd >= 0 ? file_trusted(&source, fd) && read_and_parse(&source, fd, config) : fault->text[0] == '\0';
+    good = good && fill_in(&source, config);
+    if (fd >= 0)
+        close(fd);
+    if (good) {
+        qsort(config->domains, config->count, sizeof(*config->domains), by_name);
+        return 0;
+    }
+    config_unload(config);
+    errno = source.error;
+    return -1;
+}
+
+void config_unload(struct config *config)
+{
+    for (size_t i = 0; i < config->count; i++) {
+        free(config->domains[i].admins);
+        free(config->domains[i].scopes);
+    }
+    free(config->domains);
+    free(config->store_dir);
+    memset(config, 0, sizeof(*config));
+}
+
+const struct domain *config_domain(const struct config *config, const char *name)
+{
+    struct domain wanted;
+
+    if (!name && config->count == 1)
+        return &config->domains[0];
+    if (!name)
+        name = CONFIG_DEFAULT_DOMAIN;
+    if (strlen(name) > DOMAIN_NAME_MAX)
+        return NULL;
+    strcpy(wanted.name, name);
+    return bsearch(&wanted, config->domains, config->count, sizeof(wanted), by_name);
+}
+
+bool domain_has_scopes(const struct domain *domain, struct span scopes, struct span *foreign)
+{
+    while (span_next_item(&scopes, foreign))
+        if (!scope_valid(*foreign) ||
+            (domain->scopes[0] != '\0' && !span_list_holds_all(span_of(domain->scopes), *foreign)))
+            return false;
+    return true;
+}

@@ -1,0 +1,51 @@
+/* The configuration, toktab.conf(5), as plain structs; nothing else includes libconfig.h. */
+#ifndef CONFIG_H
+#define CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "header.h"
+#include "notice.h"
+#include "token.h"
+
+#define CONFIG_DEFAULT_PATH TOKTAB_SYSCONFDIR "/toktab/toktab.conf"
+#define CONFIG_DEFAULT_STORE_DIR TOKTAB_STATEDIR "/lib/toktab"
+#define CONFIG_DEFAULT_DOMAIN "default"
+
+enum { CONFIG_SIZE_MAX = 64 * 1024 };
+
+struct domain {
+    char name[DOMAIN_NAME_MAX + 1];
+    char prefix[PREFIX_MAX + 1];
+    char *admins;                           /* "alice,@webops"; "": nobody but root */
+    char *scopes;                           /* "read,write"; "": any scope may be granted and demanded */
+    int64_t default_lifetime, max_lifetime; /* seconds; 0: none */
+    int64_t stale_limit;                    /* seconds */
+    bool track_usage;
+};
+
+struct config {
+    char *store_dir;        /* absolute path */
+    struct domain *domains; /* by name */
+    size_t count;
+};
+
+/*
+ * Read the configuration at path; NULL: the system's, which may be missing. Returns 0, and the caller passes
+ * config to config_unload(); or -1 with fault and errno: EINVAL (it is bad), ENOENT, EPERM (not a regular
+ * file, or writable by others), ENOMEM, or that of open(2) or read(2). libconfig crashes where malloc()
+ * fails.
+ */
+int config_load(struct config *config, const char *path, struct fault *fault);
+void config_unload(struct config *config);
+
+/* The domain of that name; NULL as name: "default" if there is one, else the only one. NULL if there is none.
+ */
+const struct domain *config_domain(const struct config *config, const char *name);
+
+/* Has the domain each scope of the list? Else *foreign is the first that it has not, or that is none. */
+bool domain_has_scopes(const struct domain *domain, struct span scopes, struct span *foreign);
+
+#endif

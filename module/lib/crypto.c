@@ -1,0 +1,88 @@
+#include "crypto.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <string.h>
+
+_Static_assert(sizeof(struct digest) >= sizeof(crypto_generichash_blake2b_state), "state fits");
+_Static_assert(_Alignof(struct digest) >= _Alignof(crypto_generichash_blake2b_state), "state is aligned");
+
+static const unsigned char personal[crypto_generichash_blake2b_PERSONALBYTES] = "toktab/token/v1";
+
+int crypto_start(void)
+{
+    if (sodium_init() >= 0)
+        return 0;
+    errno = EIO;
+    return -1;
+}
+
+void crypto_hash_token(unsigned char hash[HASH_SIZE], const char *text, size_t length,
+                       const char id[ID_LENGTH])
+{
+    unsigned char salt[crypto_generichash_blake2b_SALTBYTES] = {0};
+
+    memcpy(salt, id, ID_LENGTH);
+    crypto_generichash_blake2b_salt_personal(hash, HASH_SIZE, (const unsigned char *)text, length, NULL, 0,
+                                             salt, personal);
+}
+
+static crypto_generichash_blake2b_state *state_of(struct digest *digest)
+{
+    return (crypto_generichash_blake2b_state *)(void *)digest->state;
+}
+
+void crypto_digest_start(struct digest *digest, size_t size)
+{
+    crypto_generichash_blake2b_init(state_of(digest), NULL, 0, size);
+}
+
+void crypto_digest_add(struct digest *digest, const void *bytes, size_t length)
+{
+    crypto_generichash_blake2b_update(state_of(digest), bytes, length);
+}
+
+void crypto_digest_end(struct digest *digest, unsigned char *result, size_t size)
+{
+    crypto_generichash_blake2b_final(state_of(digest), result, size);
+}
+
+bool crypto_equal(const void *a, const void *b, size_t size)
+{
+    return sodium_memcmp(a, b, size) == 0;
+}
+
+void crypto_wipe(void *bytes, size_t size)
+{
+    sodium_memzero(bytes, size);
+}
+
+uint32_t crypto_random_below(uint32_t bound)
+{
+    return randombytes_uniform(bound);
+}
+
+void crypto_random_bytes(void *bytes, size_t size)
+{
+    randombytes_buf(bytes, size);
+}
+
+size_t crypto_base64_size(size_t length)
+{
+    return sodium_base64_encoded_len(length, sodium_base64_VARIANT_ORIGINAL);
+}
+
+void crypto_base64(char *text, size_t size, const void *bytes, size_t length)
+{
+    sodium_bin2base64(text, size, bytes, length, sodium_base64_VARIANT_ORIGINAL);
+}
+
+void *crypto_alloc(size_t size)
+{
+    return sodium_malloc(size);
+}
+
+void crypto_free(void *memory)
+{
+    sodium_free(memory);
+}

@@ -1,0 +1,51 @@
+/* All cryptography of toktab, by libsodium; nothing else includes sodium.h. */
+#ifndef CRYPTO_H
+#define CRYPTO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    HASH_SIZE = 32,  /* of a token, of a snapshot */
+    CHAIN_SIZE = 16, /* of a link of the chain, of a header's check */
+    ID_LENGTH = 12,  /* characters of a token's id, which is its salt */
+};
+
+/* A running BLAKE2b (RFC 7693), unkeyed. Copying one copies its progress. */
+struct digest {
+    _Alignas(64) unsigned char state[384];
+};
+
+/* Call once before anything else. Returns 0, or -1 with errno EIO if there is no randomness. Thread-safe. */
+int crypto_start(void);
+
+/* The salted hash of a token's text: BLAKE2b-256, salted by its id, personalised (toktab-store(5)). */
+void crypto_hash_token(unsigned char hash[HASH_SIZE], const char *text, size_t length,
+                       const char id[ID_LENGTH]);
+
+/* size: of the result, HASH_SIZE or CHAIN_SIZE; the same for both calls. */
+void crypto_digest_start(struct digest *digest, size_t size);
+void crypto_digest_add(struct digest *digest, const void *bytes, size_t length);
+void crypto_digest_end(struct digest *digest, unsigned char *result, size_t size);
+
+/* Equal, in a time that depends on size alone? */
+bool crypto_equal(const void *a, const void *b, size_t size);
+
+/* Overwrite with zeros, in a way that no compiler removes. */
+void crypto_wipe(void *bytes, size_t size);
+
+/* Random numbers without bias: one below bound; size bytes. */
+uint32_t crypto_random_below(uint32_t bound);
+void crypto_random_bytes(void *bytes, size_t size);
+
+/* Base64 (RFC 4648) with a NUL; size: at least crypto_base64_size(length). */
+size_t crypto_base64_size(size_t length);
+void crypto_base64(char *text, size_t size, const void *bytes, size_t length);
+
+/* Memory for a secret: not swapped, not dumped, between guard pages. NULL with errno if there is none.
+ * crypto_free() wipes it; NULL is allowed. */
+void *crypto_alloc(size_t size);
+void crypto_free(void *memory);
+
+#endif

@@ -1,0 +1,282 @@
+#include "follow.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    GARBAGE_MIN = 1 << 20, /* bytes of an arena below which its garbage does not matter */
+    RETRY_AFTER = 1000,    /* milliseconds before a file is read again that only could not be read */
+};
+
+static struct progress *progress_of(struct reader *reader)
+{
+    return &reader->progress[atomic_load_explicit(&reader->valid, memory_order_relaxed)];
+}
+
+/* A copy to work on, which commit() makes the valid one. */
+static struct progress *progress_copy(struct reader *reader)
+{
+    struct progress *now = progress_of(reader);
+    struct progress *copy = &reader->progress[now == &reader->progress[0]];
+
+    *copy = *now;
+    return copy;
+}
+
+static void commit(struct reader *reader, const struct progress *progress)
+{
+    atomic_store_explicit(&reader->valid, progress == &reader->progress[1], memory_order_release);
+    atomic_store_explicit(&reader->newest_line, progress->newest, memory_order_relaxed);
+}
+
+static bool has_table(const struct reader *reader)
+{
+    return reader->standing != STANDING_NONE;
+}
+
+static struct index *current_index(struct reader *reader)
+{
+    return &reader->generation[1 - gate_idle(&reader->gate)];
+}
+
+/* Make the idle generation, which holds what readers shall see from now on, the current one. */
+static void replace_index(struct reader *reader)
+{
+    gate_publish_idle(&reader->gate);
+    index_free(&reader->generation[gate_idle(&reader->gate)]);
+}
+
+/* A fresh copy of the index without its garbage, with room for that many tokens more. */
+static bool copy_index(struct reader *reader, size_t more)
+{
+    struct index *now = current_index(reader), *copy = &reader->generation[gate_idle(&reader->gate)];
+
+    if (index_make(copy, (now->count + more) / 2 * 3) && index_copy_all(copy, now)) {
+        replace_index(reader);
+        return true;
+    }
+    index_free(copy);
+    return false;
+}
+
+bool reader_holds_fd(struct reader *reader, struct stat *status)
+{
+    int fd = reader->fd;
+    struct identity now;
+
+    if (fd < 0 || fstat(fd, status) < 0)
+        return false;
+    now = identity_of(status);
+    return identity_same_file(&now, &reader->held);
+}
+
+/* The new file takes the old one's number, where that is still ours: another thread may be about to ask it.
+ */
+static void adopt_fd(struct reader *reader, int fd, const struct stat *status)
+{
+    struct stat old;
+
+    if (reader_holds_fd(reader, &old) && dup3(fd, reader->fd, O_CLOEXEC) >= 0)
+        close(fd);
+    else
+        reader->fd = fd;
+    reader->held = identity_of(status);
+}
+
+static bool known_bad(const struct reader *reader, const struct bad_file *bad,
+                      const struct identity *identity, struct fault *fault)
+{
+    if (!identity_equal(&bad->identity, identity) || reader->looked >= bad->until)
+        return false;
+    *fault = bad->fault;
+    return true;
+}
+
+static void remember_bad(const struct reader *reader, struct bad_file *bad, const struct identity *identity,
+                         const struct fault *fault)
+{
+    bad->identity = *identity;
+    bad->until = fault->passing ? reader->looked + RETRY_AFTER : INT64_MAX;
+    bad->fault = *fault;
+}
+
+/* Read on in the file that is held, to a size that is not below what was read. */
+static bool read_on(struct reader *reader, uint64_t size, struct fault *fault)
+{
+    static const struct waypoint anywhere = {0};
+    int fd = reader->fd;
+    struct progress *progress = progress_copy(reader);
+    size_t more = load_lines_most(size - progress->offset);
+    bool good;
+
+    if (!index_holds(current_index(reader), more) && !copy_index(reader, more))
+        return fault_set_passing(fault, "no memory to read it");
+    /* a writer may just have cut off an unterminated line and be writing another in its place: a second look
+     */
+    good = load_lines(progress, fd, size, current_index(reader), false, &anywhere, fault) ||
+           load_lines(progress, fd, size, current_index(reader), false, &anywhere, fault);
+    commit(reader, progress);
+    return good && (!progress->walk.point_due || fault_set(fault, "the line of the compaction is missing"));
+}
+
+/* Read what was appended to the file that is held, as far as status has it. */
+static bool drain(struct reader *reader, const struct stat *status, struct fault *fault)
+{
+    struct identity identity = identity_of(status);
+    uint64_t offset = progress_of(reader)->offset;
+    bool good;
+
+    if (known_bad(reader, &reader->bad_tail, &identity, fault))
+        return false;
+    if (identity.size < offset)
+        good = fault_set(fault,
+                         "it has shrunk to %" PRIu64 " bytes, below the %" PRIu64 " that were read before",
+                         identity.size, offset);
+    else
+        good = read_on(reader, identity.size, fault);
+    if (good)
+        seen_publish(&reader->seen, &identity);
+    else
+        remember_bad(reader, &reader->bad_tail, &identity, fault);
+    return good;
+}
+
+static void keep_garbage_low(struct reader *reader)
+{
+    struct index *index = current_index(reader);
+
+    if (index->bytes > GARBAGE_MIN && index->dead > index->bytes / 2)
+        copy_index(reader, index->count / 2); /* no memory: another time */
+}
+
+/* Read a file from its start into a new generation. progress: behind its header. */
+static bool read_whole(struct reader *reader, struct progress *progress, int fd, const struct stat *status,
+                       const struct waypoint *waypoint, struct fault *fault)
+{
+    struct identity identity = identity_of(status);
+    struct index *index = &reader->generation[gate_idle(&reader->gate)];
+    const char *wrong;
+    bool good;
+
+    if (!index_make(index, (size_t)(identity.size / 200)))
+        return fault_set_passing(fault, "no memory to read it");
+    good = load_lines(progress, fd, identity.size, index, true, waypoint, fault);
+    wrong = good ? walk_end(&progress->walk) : NULL;
+    if (wrong)
+        good = fault_set(fault, "%s", wrong);
+    if (good && has_table(reader) && !index_copy_revoked(index, current_index(reader)))
+        good = fault_set_passing(fault, "no memory to read it");
+    if (!good) {
+        index_free(index);
+        return false;
+    }
+    adopt_fd(reader, fd, status);
+    commit(reader, progress);
+    replace_index(reader);
+    seen_publish(&reader->seen, &identity);
+    keep_garbage_low(reader);
+    return true;
+}
+
+/* Is the file's snapshot just what has been read already, so that it can be passed over? */
+static bool continues_here(const struct walk *mine, const struct header *header)
+{
+    return header->epoch == mine->header.epoch && header->base == mine->n && header->base > 0 &&
+           memcmp(header->basechain, mine->chain, CHAIN_SIZE) == 0;
+}
+
+/* May this header follow on what has been read? Then waypoint says what its log must pass. */
+static bool may_follow(const struct walk *mine, const struct header *header, struct waypoint *waypoint,
+                       struct fault *fault)
+{
+    if (strcmp(header->storeid, mine->header.storeid) != 0)
+        return fault_set(fault, "it is another store than the one that was read before (storeid %s, not %s)",
+                         header->storeid, mine->header.storeid);
+    if (header->epoch < mine->header.epoch)
+        return fault_set(fault, "it is older than what was read before: epoch %" PRIu64 ", not %" PRIu64,
+                         header->epoch, mine->header.epoch);
+    if (header->epoch == mine->header.epoch && header->base <= mine->n) {
+        waypoint->n = mine->n;
+        memcpy(waypoint->chain, mine->chain, CHAIN_SIZE);
+    }
+    return true;
+}
+
+/* Go on behind the snapshot of a file that continues_here(). Owns fd. progress: behind its header. */
+static bool jump(struct reader *reader, struct progress *progress, int fd, const struct stat *status,
+                 struct fault *fault)
+{
+    walk_skip_snapshot(&progress->walk);
+    progress->offset += progress->walk.header.bytes;
+    progress->lines += progress->walk.header.lines;
+    adopt_fd(reader, fd, status);
+    commit(reader, progress);
+    return drain(reader, status, fault);
+}
+
+/* Take another file than the one that is held, or this one from its start. Owns fd. may_jump: all of the held
+ * one has been read. */
+static bool take_file(struct reader *reader, int fd, const struct stat *status, bool may_jump,
+                      struct fault *fault)
+{
+    struct walk mine = progress_of(reader)->walk;
+    struct progress *progress = progress_copy(reader);
+    struct waypoint waypoint = {0};
+    struct identity identity = identity_of(status);
+    bool good = load_header(progress, fd, fault);
+
+    if (good && strcmp(progress->walk.header.domain, reader->domain) != 0)
+        good = fault_set(fault, "it is the store of domain %s", progress->walk.header.domain);
+    good = good && (!has_table(reader) || may_follow(&mine, &progress->walk.header, &waypoint, fault));
+    if (good && has_table(reader) && may_jump && continues_here(&mine, &progress->walk.header))
+        return jump(reader, progress, fd, status, fault);
+    good = good && read_whole(reader, progress, fd, status, &waypoint, fault);
+    if (!good) {
+        remember_bad(reader, &reader->bad_whole, &identity, fault);
+        close(fd);
+    }
+    return good;
+}
+
+static bool take_found(struct reader *reader, const struct stat *found, bool may_jump, struct fault *fault)
+{
+    struct identity identity = identity_of(found);
+    struct stat status;
+    int fd;
+
+    if (known_bad(reader, &reader->bad_whole, &identity, fault))
+        return false;
+    fd = place_open(&reader->place, O_RDONLY, &status, fault);
+    return fd >= 0 && take_file(reader, fd, &status, may_jump, fault);
+}
+
+/* A refresh in the parent was cut off by fork(): what it had begun is given up, all is read again. */
+static void recover(struct reader *reader)
+{
+    memset(&reader->generation[gate_idle(&reader->gate)], 0, sizeof(reader->generation[0]));
+    memset(&reader->bad_tail, 0, sizeof(reader->bad_tail));
+    memset(&reader->bad_whole, 0, sizeof(reader->bad_whole));
+}
+
+bool follow(struct reader *reader, bool interrupted, struct fault *fault)
+{
+    struct stat held, found;
+    struct identity there;
+    bool ours = reader_holds_fd(reader, &held) && !interrupted;
+    bool is_there = place_look(&reader->place, &found, fault);
+    struct fault tail;
+    bool drained;
+
+    if (interrupted)
+        recover(reader);
+    drained = ours && drain(reader, &held, &tail);
+    if (!is_there)
+        return false;
+    there = identity_of(&found);
+    if (drained && identity_same_file(&there, &reader->held))
+        return true;
+    return take_found(reader, &found, drained, fault);
+}

@@ -1,0 +1,45 @@
+#include "notice.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <syslog.h>
+
+void notice_say(const struct notice *notice, int priority, const char *format, ...)
+{
+    char message[1024];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(message, sizeof(message), format, arguments);
+    va_end(arguments);
+    if (notice->write)
+        notice->write(notice->context, priority, message);
+    else
+        syslog(LOG_AUTHPRIV | priority, "toktab: %s", message); /* openlog() would rename the host's lines */
+}
+
+static void fault_write(struct fault *fault, const char *format, va_list arguments, bool passing)
+{
+    vsnprintf(fault->text, sizeof(fault->text), format, arguments);
+    fault->passing = passing;
+}
+
+bool fault_set(struct fault *fault, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    fault_write(fault, format, arguments, false);
+    va_end(arguments);
+    return false;
+}
+
+bool fault_set_passing(struct fault *fault, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    fault_write(fault, format, arguments, true);
+    va_end(arguments);
+    return false;
+}

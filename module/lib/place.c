@@ -1,0 +1,123 @@
+#include "place.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+void place_of_store(struct place *place, const char *directory, const char *domain)
+{
+    place->directory = directory;
+    snprintf(place->name, sizeof(place->name), "%s.tokens", domain);
+}
+
+bool place_directory_trusted(struct fault *fault, const struct stat *directory)
+{
+    if (!S_ISDIR(directory->st_mode))
+        return fault_set(fault, "its directory is not a directory");
+    if (directory->st_mode & (S_IWGRP | S_IWOTH))
+        return fault_set(fault, "its directory can be written by %s (mode %04o): chmod go-w the directory",
+                         directory->st_mode & S_IWOTH ? "everybody" : "its group",
+                         (unsigned)(directory->st_mode & 07777));
+    return true;
+}
+
+bool place_store_trusted(struct fault *fault, const struct stat *store, const struct stat *directory)
+{
+    unsigned mode = store->st_mode & 07777;
+
+    if (S_ISLNK(store->st_mode))
+        return fault_set(fault, "it is a symbolic link: put the file itself there, or set store_dir");
+    if (!S_ISREG(store->st_mode))
+        return fault_set(fault, "it is not a regular file: move it away");
+    if (store->st_uid != 0 && store->st_uid != directory->st_uid)
+        return fault_set(fault,
+                         "it belongs to uid %u, not to its directory's owner, uid %u: find out who put it "
+                         "there, then chown it",
+                         (unsigned)store->st_uid, (unsigned)directory->st_uid);
+    if (mode & (S_IWGRP | S_IWOTH))
+        return fault_set(fault,
+                         "it can be written by %s (mode %04o): find out what was changed, then chmod 0640 it",
+                         mode & S_IWOTH ? "everybody" : "its group", mode);
+    if (mode & S_IROTH)
+        return fault_set(fault, "it can be read by everybody (mode %04o): chmod 0640 it", mode);
+    return true;
+}
+
+/* errno as it was found, so that a caller can tell "missing" from the rest. */
+static bool fault_errno(struct fault *fault, const char *what)
+{
+    int error = errno;
+
+    if (error == ELOOP)
+        fault_set(fault, "it is a symbolic link: put the file itself there, or set store_dir");
+    else if (error == ENOENT)
+        fault_set(fault, "%s does not exist%s", what,
+                  strcmp(what, "it") == 0 ? ": create a token, or put a backup there"
+                                          : ": create it, or set store_dir");
+    else
+        fault_set(fault, "%s cannot be opened: %s", what, strerror(error));
+    errno = error;
+    return false;
+}
+
+static void close_keeping_errno(int fd)
+{
+    int error = errno;
+
+    close(fd);
+    errno = error;
+}
+
+int place_open_directory(const struct place *place, struct stat *directory, struct fault *fault)
+{
+    int fd = open(place->directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd < 0 || fstat(fd, directory) < 0) {
+        fault_errno(fault, "its directory");
+    } else if (!place_directory_trusted(fault, directory)) {
+        errno = EPERM;
+    } else {
+        return fd;
+    }
+    if (fd >= 0)
+        close_keeping_errno(fd);
+    return -1;
+}
+
+int place_open(const struct place *place, int flags, struct stat *store, struct fault *fault)
+{
+    struct stat directory;
+    int at = place_open_directory(place, &directory, fault), fd;
+
+    if (at < 0)
+        return -1;
+    fd = openat(at, place->name, flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (fd < 0) {
+        fault_errno(fault, "it");
+    } else if (fstat(fd, store) < 0 || !place_store_trusted(fault, store, &directory)) {
+        close(fd);
+        fd = -1;
+        errno = EPERM;
+    }
+    close_keeping_errno(at);
+    return fd;
+}
+
+bool place_look(const struct place *place, struct stat *store, struct fault *fault)
+{
+    struct stat directory;
+    int at = place_open_directory(place, &directory, fault);
+    bool there;
+
+    if (at < 0)
+        return false;
+    there = fstatat(at, place->name, store, AT_SYMLINK_NOFOLLOW) == 0 || fault_errno(fault, "it");
+    if (there && !place_store_trusted(fault, store, &directory)) {
+        errno = EPERM;
+        there = false;
+    }
+    close_keeping_errno(at);
+    return there;
+}

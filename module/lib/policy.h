@@ -1,0 +1,19 @@
+/* From a token's line and a request to a verdict. Pure. */
+#ifndef POLICY_H
+#define POLICY_H
+
+#include "../toktab.h"
+#include "cidr.h"
+#include "record.h"
+
+struct demand {
+    struct span scopes;           /* escaped as in a line; the token must have all */
+    const struct address *client; /* NULL: not known */
+    const char *user;             /* NULL: nobody in particular */
+};
+
+/* May this token, whose secret was proved, be admitted at this time? Fills all of result but size. */
+void policy_decide(struct toktab_result *result, const struct line *line, const struct demand *demand,
+                   int64_t now);
+
+#endif

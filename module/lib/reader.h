@@ -1,0 +1,80 @@
+/*
+ * A domain's store as a host sees it: always as it is at this moment, or known not to be.
+ *
+ * The reader MUST notice, before it answers, whatever a writer had finished by then. It MUST NOT admit a
+ * token again that it has once seen revoked, whatever file takes the place of the one it knew. Where it
+ * cannot read the store, it MUST NOT go on admitting for longer than stale_limit. It MUST NOT parse a file
+ * again and again that it found bad.
+ */
+#ifndef READER_H
+#define READER_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "gate.h"
+#include "index.h"
+#include "load.h"
+#include "notice.h"
+#include "place.h"
+#include "seen.h"
+
+enum standing {
+    STANDING_NONE,    /* the store was never read */
+    STANDING_GOOD,    /* the index is what the store says */
+    STANDING_TROUBLE, /* the index is what the store said when it was last good */
+};
+
+/* A file in a state that was found bad: it is not read again before that changes, or before a time has come.
+ */
+struct bad_file {
+    struct identity identity;
+    int64_t until; /* milliseconds of the monotonic clock */
+    struct fault fault;
+};
+
+struct reader {
+    /* set once */
+    struct place place;
+    const char *domain;
+    const struct notice *notice;
+    int64_t stale_limit; /* seconds */
+
+    /* read by everybody */
+    _Atomic int standing;
+    _Atomic int fd; /* of the file that the index is from; -1: none */
+    struct seen seen;
+    _Atomic int64_t looked; /* when the path was last looked at, in milliseconds of the monotonic clock */
+    _Atomic int64_t good;   /* when the store was last known to be good, likewise */
+    _Atomic int64_t newest_line;  /* the greatest time in the store, in seconds since the epoch */
+    _Atomic int64_t newest_clock; /* that this reader's own clock has shown, likewise */
+    struct gate gate;
+    struct index generation[2];
+
+    /* under the gate's lock; what a fork must not find half written is doubled, and the other one is made
+     * valid */
+    struct progress progress[2];
+    _Atomic unsigned valid;
+    struct identity held;                /* the file of fd */
+    struct bad_file bad_tail, bad_whole; /* where reading on, reading from the start have failed */
+    struct fault fault;                  /* why the standing is not good; "": it is */
+};
+
+/* directory, domain and notice must outlive the reader. Reads the store; that it is missing or bad is no
+ * failure. False with errno. */
+bool reader_open(struct reader *reader, const char *directory, const char *domain, int64_t stale_limit,
+                 const struct notice *notice);
+void reader_close(struct reader *reader);
+
+/* Look whether the store has changed, and follow it. Call it for each verdict, before reader_find().
+ * Thread-safe. */
+enum standing reader_look(struct reader *reader);
+
+/* May a token that was good be admitted though the standing is not good any more? */
+bool reader_still_trusted(struct reader *reader);
+
+/* The later of now and what the store or this reader has seen within reason (toktab-store(5)). */
+int64_t reader_clock(struct reader *reader);
+
+#endif

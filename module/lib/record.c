@@ -1,0 +1,349 @@
+#include "record.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "chain.h"
+#include "cidr.h"
+
+/* Where the columns of fixed width stand, counted from the id. */
+enum {
+    AT_OP = ID_LENGTH + 1,
+    AT_HASH = AT_OP + 2,
+    AT_SERIAL = AT_HASH + HASH_HEX + 1,
+};
+
+const char record_no_id[ID_LENGTH + 1] = "------------";
+
+static void split_fixed(struct line *line, const char *id)
+{
+    line->column[COLUMN_ID] = (struct span){id, ID_LENGTH};
+    line->column[COLUMN_OP] = (struct span){id + AT_OP, 1};
+    line->column[COLUMN_HASH] = (struct span){id + AT_HASH, HASH_HEX};
+}
+
+bool line_split(struct line *line, const char *text, size_t length)
+{
+    const char *end = text + length - 1, *at = memchr(text, '|', length), *bar;
+
+    if (length > LINE_SIZE_MAX || !at || end - at <= AT_SERIAL || *end != '\n')
+        return false;
+    line->column[COLUMN_N] = (struct span){text, (size_t)(at - text)};
+    at++;
+    if (at[AT_OP - 1] != '|' || at[AT_HASH - 1] != '|' || at[AT_SERIAL - 1] != '|')
+        return false;
+    split_fixed(line, at);
+    at += AT_SERIAL;
+    for (int i = COLUMN_SERIAL; i < COLUMN_CHAIN; i++) {
+        bar = memchr(at, '|', (size_t)(end - at));
+        if (!bar)
+            return false;
+        line->column[i] = (struct span){at, (size_t)(bar - at)};
+        at = bar + 1;
+    }
+    line->column[COLUMN_CHAIN] = (struct span){at, CHAIN_HEX};
+    return end - at == CHAIN_HEX && !memchr(at, '|', CHAIN_HEX);
+}
+
+void line_split_accepted(struct line *line, const char *id)
+{
+    const char *at = id + AT_SERIAL, *bar;
+
+    line->column[COLUMN_N] = (struct span){"", 0};
+    split_fixed(line, id);
+    for (int i = COLUMN_SERIAL; i < COLUMN_CHAIN; i++, at = bar + 1) {
+        bar = memchr(at, '|', LINE_SIZE_MAX); /* there is one: it reads no further than that */
+        line->column[i] = (struct span){at, (size_t)(bar - at)};
+    }
+    line->column[COLUMN_CHAIN] = (struct span){at, CHAIN_HEX};
+}
+
+bool line_revoked(const char *id)
+{
+    const char *at = id + AT_SERIAL;
+
+    for (int i = COLUMN_SERIAL; i < COLUMN_REVOKED; i++)
+        at = (const char *)memchr(at, '|', LINE_SIZE_MAX) + 1;
+    return at[0] != '-';
+}
+
+bool time_parse(struct span text, int64_t *time)
+{
+    uint64_t value;
+
+    if (span_equals(text, "-")) {
+        *time = TIME_NEVER;
+        return true;
+    }
+    if (!decimal_parse(text, &value) || value >= (uint64_t)TIME_NEVER)
+        return false;
+    *time = (int64_t)value;
+    return true;
+}
+
+bool record_parse_state(struct record *record, const struct line *line)
+{
+    const struct span *column = line->column;
+
+    memcpy(record->id, column[COLUMN_ID].at, ID_LENGTH);
+    record->id[ID_LENGTH] = '\0';
+    record->op = column[COLUMN_OP].at[0];
+    record->scopes = column[COLUMN_SCOPES];
+    record->nets = column[COLUMN_NETS];
+    record->user = column[COLUMN_USER];
+    record->label = column[COLUMN_LABEL];
+    record->ext = column[COLUMN_EXT];
+    return hex_decode(record->hash, column[COLUMN_HASH].at, HASH_SIZE) &&
+           decimal_parse(column[COLUMN_SERIAL], &record->serial) &&
+           time_parse(column[COLUMN_EXPIRES], &record->expires) &&
+           time_parse(column[COLUMN_REVOKED], &record->revoked);
+}
+
+static bool utf8_plain(struct span text, long least, long most)
+{
+    long length = utf8_length(text);
+
+    return length >= least && length <= most && !utf8_has_controls(text);
+}
+
+bool scope_valid(struct span scope)
+{
+    for (size_t i = 0; i < scope.length; i++) {
+        char c = scope.at[i];
+
+        if (c <= 0x20 || c == 0x7f || c == '"' || c == '\\' || c == ',')
+            return false;
+    }
+    return scope.length > 0;
+}
+
+bool label_valid(struct span label)
+{
+    return utf8_plain(label, 1, LABEL_MAX);
+}
+
+bool reason_valid(struct span reason)
+{
+    return utf8_plain(reason, 0, TEXT_MAX);
+}
+
+bool user_valid(struct span user)
+{
+    return user.length <= TEXT_MAX && utf8_plain(user, 1, TEXT_MAX);
+}
+
+static bool column_suits(struct span escaped, bool (*valid)(struct span))
+{
+    char text[LINE_SIZE_MAX];
+    long length = text_unescape(text, sizeof(text), escaped);
+
+    return length >= 0 && valid((struct span){text, (size_t)length});
+}
+
+static bool list_suits(struct span list, bool (*valid)(struct span))
+{
+    struct span item;
+
+    while (span_next_item(&list, &item))
+        if (!column_suits(item, valid))
+            return false;
+    return true;
+}
+
+static bool net_valid(struct span net)
+{
+    struct cidr cidr;
+
+    return cidr_parse(&cidr, net);
+}
+
+/* user "/" uid "/" loginuid or "-" */
+static bool by_suits(struct span by)
+{
+    const char *second = memrchr(by.at, '/', by.length);
+    const char *first = second ? memrchr(by.at, '/', (size_t)(second - by.at)) : NULL;
+    struct span uid, loginuid;
+    uint64_t value;
+
+    if (!first || memchr(by.at, '/', (size_t)(first - by.at)))
+        return false;
+    uid = (struct span){first + 1, (size_t)(second - first) - 1};
+    loginuid = (struct span){second + 1, by.length - (size_t)(second + 1 - by.at)};
+    return column_suits((struct span){by.at, (size_t)(first - by.at)}, user_valid) &&
+           decimal_parse(uid, &value) && (span_equals(loginuid, "-") || decimal_parse(loginuid, &value));
+}
+
+static bool id_suits(const char *id, char op)
+{
+    return op == OPERATION_POINT ? memcmp(id, record_no_id, ID_LENGTH) == 0 : base62_valid(id, ID_LENGTH);
+}
+
+static bool op_suits(char op)
+{
+    return op == OPERATION_CREATE || op == OPERATION_REVOKE || op == OPERATION_UPDATE ||
+           op == OPERATION_POINT;
+}
+
+/* The columns of a token's line; those of a point of compaction are empty. */
+static const char *check_texts(const struct record *record)
+{
+    if (record->op == OPERATION_POINT)
+        return record->scopes.length || record->nets.length || record->user.length || record->label.length ||
+                       record->reason.length || record->prev.length || record->serial != 0
+                   ? "op"
+                   : NULL;
+    if (record->serial == 0 || record->serial > record->n)
+        return "serial";
+    if (!list_suits(record->scopes, scope_valid))
+        return "scopes";
+    if (!list_suits(record->nets, net_valid))
+        return "nets";
+    if (record->user.length > 0 && !column_suits(record->user, user_valid))
+        return "user";
+    if (!column_suits(record->label, label_valid))
+        return "label";
+    if (!column_suits(record->reason, reason_valid))
+        return "reason";
+    if (record->prev.length > 0 &&
+        (record->prev.length != ID_LENGTH || !base62_valid(record->prev.at, ID_LENGTH)))
+        return "prev";
+    return NULL;
+}
+
+bool record_parse(struct record *record, const struct line *line)
+{
+    const struct span *column = line->column;
+
+    record->by = column[COLUMN_BY];
+    record->reason = column[COLUMN_REASON];
+    record->prev = column[COLUMN_PREV];
+    return record_parse_state(record, line) && time_parse(column[COLUMN_CREATED], &record->created) &&
+           time_parse(column[COLUMN_TIME], &record->time) && record->created != TIME_NEVER &&
+           record->time != TIME_NEVER;
+}
+
+const char *record_check(struct record *record, const struct line *line)
+{
+    const struct span *column = line->column;
+    bool foreign;
+
+    if (!decimal_parse(column[COLUMN_N], &record->n) || record->n == 0)
+        return "n";
+    if (!record_parse(record, line))
+        return "hash, serial or one of the times";
+    if (!op_suits(record->op))
+        return "op";
+    if (!id_suits(record->id, record->op))
+        return "id";
+    if (!by_suits(record->by))
+        return "by";
+    if (!ext_parse(record->ext, &foreign))
+        return "ext";
+    if (!hex_decode(record->chain, column[COLUMN_CHAIN].at, CHAIN_SIZE))
+        return "chain";
+    return check_texts(record);
+}
+
+static bool is_between(char c, char first, char last)
+{
+    return c >= first && c <= last;
+}
+
+/* [a-z][a-z0-9_]* or [A-Z][A-Z0-9_]*, then "=" and a text, or nothing. */
+static bool ext_item_suits(struct span item)
+{
+    const char *equals = memchr(item.at, '=', item.length);
+    size_t key = equals ? (size_t)(equals - item.at) : item.length;
+    char text[LINE_SIZE_MAX];
+    bool capital;
+
+    if (key == 0)
+        return false;
+    capital = is_between(item.at[0], 'A', 'Z');
+    if (!capital && !is_between(item.at[0], 'a', 'z'))
+        return false;
+    for (size_t i = 1; i < key; i++) {
+        char c = item.at[i];
+
+        if (!is_between(c, '0', '9') && c != '_' && !is_between(c, capital ? 'A' : 'a', capital ? 'Z' : 'z'))
+            return false;
+    }
+    return !equals ||
+           text_unescape(text, sizeof(text), (struct span){equals + 1, item.length - key - 1}) >= 0;
+}
+
+bool ext_parse(struct span ext, bool *foreign)
+{
+    *foreign = false;
+    while (ext.length > 0) {
+        const char *space = memchr(ext.at, ' ', ext.length);
+        struct span item = {ext.at, space ? (size_t)(space - ext.at) : ext.length};
+
+        if (!ext_item_suits(item) || (space && item.length + 1 == ext.length))
+            return false;
+        /* no key in capitals is known to this version */
+        *foreign = *foreign || is_between(item.at[0], 'A', 'Z');
+        ext = space ? (struct span){space + 1, ext.length - item.length - 1} : (struct span){"", 0};
+    }
+    return true;
+}
+
+/* Appends to a line under construction; a line that is too long stays too long. */
+static void put(char text[LINE_SIZE_MAX], size_t *length, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void put(char text[LINE_SIZE_MAX], size_t *length, const char *format, ...)
+{
+    size_t room = *length < LINE_SIZE_MAX ? LINE_SIZE_MAX - *length : 0;
+    va_list arguments;
+    int written;
+
+    va_start(arguments, format);
+    written = vsnprintf(room ? text + *length : NULL, room, format, arguments);
+    va_end(arguments);
+    *length += written < 0 ? LINE_SIZE_MAX : (size_t)written;
+}
+
+static void put_span(char text[LINE_SIZE_MAX], size_t *length, struct span span)
+{
+    put(text, length, "%.*s|", (int)span.length, span.at);
+}
+
+static void put_time(char text[LINE_SIZE_MAX], size_t *length, int64_t time)
+{
+    if (time == TIME_NEVER)
+        put(text, length, "-|");
+    else
+        put(text, length, "%" PRId64 "|", time);
+}
+
+size_t record_format(char text[LINE_SIZE_MAX], const struct record *record, unsigned char chain[CHAIN_SIZE])
+{
+    char hash[HASH_HEX + 1] = "", link[CHAIN_HEX + 1] = "";
+    size_t length = 0;
+
+    hex_encode(hash, record->hash, HASH_SIZE);
+    put(text, &length, "%" PRIu64 "|%s|%c|%s|%" PRIu64 "|", record->n, record->id, record->op, hash,
+        record->serial);
+    put_time(text, &length, record->created);
+    put_time(text, &length, record->expires);
+    put_time(text, &length, record->revoked);
+    put_time(text, &length, record->time);
+    put_span(text, &length, record->by);
+    put_span(text, &length, record->scopes);
+    put_span(text, &length, record->nets);
+    put_span(text, &length, record->user);
+    put_span(text, &length, record->label);
+    put_span(text, &length, record->reason);
+    put_span(text, &length, record->prev);
+    put_span(text, &length, record->ext);
+    if (length + CHAIN_HEX + 1 > LINE_SIZE_MAX)
+        return 0;
+    chain_add(chain, text, length);
+    hex_encode(link, chain, CHAIN_SIZE);
+    memcpy(text + length, link, CHAIN_HEX);
+    text[length + CHAIN_HEX] = '\n';
+    return length + CHAIN_HEX + 1;
+}

@@ -1,0 +1,276 @@
+#include "../toktab.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config.h"
+#include "policy.h"
+#include "reader.h"
+#include "token.h"
+
+/* Nothing that the library exports lies in another file than this. */
+#define EXPORTED __attribute__((visibility("default")))
+
+struct toktab {
+    struct config config;
+    struct notice notice;
+    struct reader *readers; /* one for each of config.domains */
+};
+
+static const char *const reason_names[] = {
+    [TOKTAB_REASON_NONE] = "none",
+    [TOKTAB_REASON_MALFORMED] = "malformed",
+    [TOKTAB_REASON_UNKNOWN] = "unknown",
+    [TOKTAB_REASON_REVOKED] = "revoked",
+    [TOKTAB_REASON_EXPIRED] = "expired",
+    [TOKTAB_REASON_SCOPE] = "scope",
+    [TOKTAB_REASON_NETWORK] = "network",
+    [TOKTAB_REASON_USER] = "user",
+    [TOKTAB_REASON_UNSUPPORTED] = "unsupported",
+    [TOKTAB_REASON_STORE] = "store",
+    [TOKTAB_REASON_REQUEST] = "request",
+};
+
+EXPORTED const char *toktab_reason_name(enum toktab_reason reason)
+{
+    size_t number = (size_t)reason;
+
+    return number < sizeof(reason_names) / sizeof(reason_names[0]) ? reason_names[number] : "unknown reason";
+}
+
+static void say_error(char *error, size_t size, const char *text)
+{
+    if (error && size > 0)
+        snprintf(error, size, "%s", text);
+}
+
+/* Readers are closed from the last that was opened on. */
+static void close_readers(struct toktab *table, size_t count)
+{
+    while (count > 0)
+        reader_close(&table->readers[--count]);
+    free(table->readers);
+}
+
+static bool open_readers(struct toktab *table)
+{
+    const struct config *config = &table->config;
+
+    table->readers = aligned_alloc(_Alignof(struct reader), config->count * sizeof(*table->readers));
+    if (!table->readers)
+        return false;
+    for (size_t i = 0; i < config->count; i++) {
+        const struct domain *domain = &config->domains[i];
+
+        if (!reader_open(&table->readers[i], config->store_dir, domain->name, domain->stale_limit,
+                         &table->notice)) {
+            int number = errno;
+
+            close_readers(table, i);
+            errno = number;
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool open_table(struct toktab *table, const char *config_path, struct fault *fault)
+{
+    if (crypto_start() < 0)
+        return fault_set(fault, "libsodium finds no randomness");
+    if (config_load(&table->config, config_path, fault) < 0)
+        return false;
+    if (open_readers(table))
+        return true;
+    fault_set(fault, "no memory for the table: %s", strerror(errno));
+    int number = errno;
+    config_unload(&table->config);
+    errno = number;
+    return false;
+}
+
+EXPORTED struct toktab *toktab_open(const struct toktab_options *options, char *error, size_t error_size)
+{
+    struct toktab *table;
+    struct fault fault;
+    int saved = errno;
+
+    if (options && options->size < sizeof(*options)) {
+        say_error(error, error_size, "the size of struct toktab_options is not set");
+        errno = EINVAL;
+        return NULL;
+    }
+    table = calloc(1, sizeof(*table));
+    if (!table) {
+        say_error(error, error_size, "no memory");
+        return NULL;
+    }
+    if (options)
+        table->notice = (struct notice){options->log, options->log_context};
+    if (open_table(table, options ? options->config : NULL, &fault)) {
+        errno = saved;
+        return table;
+    }
+    saved = errno;
+    say_error(error, error_size, fault.text);
+    free(table);
+    errno = saved;
+    return NULL;
+}
+
+EXPORTED void toktab_close(struct toktab *table)
+{
+    int saved = errno;
+
+    if (table) {
+        close_readers(table, table->config.count);
+        config_unload(&table->config);
+        free(table);
+    }
+    errno = saved;
+}
+
+static const struct toktab_request any_request = {.size = sizeof(any_request)};
+
+/* The domain of a request that can be answered; NULL with fault and errno. */
+static const struct domain *requested_domain(const struct toktab *table, const struct toktab_request *request,
+                                             struct fault *fault)
+{
+    const struct domain *domain;
+    struct span foreign;
+
+    errno = EINVAL;
+    if (request->size < sizeof(*request)) {
+        fault_set(fault, "the size of struct toktab_request is not set");
+        return NULL;
+    }
+    domain = config_domain(&table->config, request->domain);
+    if (!domain) {
+        errno = ENOENT;
+        fault_set(fault, "there is no domain \"%s\" in the configuration",
+                  request->domain ? request->domain : CONFIG_DEFAULT_DOMAIN);
+        return NULL;
+    }
+    if (request->scopes && !domain_has_scopes(domain, span_of(request->scopes), &foreign)) {
+        fault_set(fault, "domain \"%s\" has no scope \"%.*s\"", domain->name, (int)foreign.length,
+                  foreign.at);
+        return NULL;
+    }
+    return domain;
+}
+
+EXPORTED int toktab_check_request(const struct toktab *table, const struct toktab_request *request,
+                                  char *error, size_t error_size)
+{
+    int saved = errno;
+    struct fault fault;
+
+    if (!requested_domain(table, request ? request : &any_request, &fault)) {
+        say_error(error, error_size, fault.text);
+        return -1;
+    }
+    errno = saved;
+    return 0;
+}
+
+/* An answer that names nobody. */
+static void answer(struct toktab_result *result, enum toktab_verdict verdict, enum toktab_reason reason)
+{
+    result->verdict = verdict;
+    result->reason = reason;
+    result->serial = 0;
+    result->expires = 0;
+    result->id[0] = result->label[0] = result->user[0] = result->scopes[0] = '\0';
+}
+
+/* Look the token up in the index as it is now. Returns whether its id is known. */
+static bool look_up(struct reader *reader, const char *token, size_t length, const char *id,
+                    const struct demand *demand, struct toktab_result *result)
+{
+    struct pass pass = gate_enter(&reader->gate);
+    const struct index *index = &reader->generation[pass.generation];
+    unsigned char hash[HASH_SIZE], stored[HASH_SIZE];
+    const char *found;
+    struct line line;
+
+    index_prefetch(index, id);
+    crypto_hash_token(hash, token, length, id);
+    found = index_find(index, id);
+    if (found)
+        line_split_accepted(&line, found);
+    if (found && hex_decode(stored, line.column[COLUMN_HASH].at, HASH_SIZE) &&
+        crypto_equal(hash, stored, HASH_SIZE))
+        policy_decide(result, &line, demand, reader_clock(reader));
+    else
+        answer(result, TOKTAB_DENY, TOKTAB_REASON_UNKNOWN);
+    gate_leave(&reader->gate, pass);
+    return found != NULL;
+}
+
+/* The store as it is, or in trouble as it was when it was last good. In trouble a token that was refused
+ * stays refused; one that is not known may have been created since; one that was good is admitted for a
+ * while. */
+static void ask_store(struct reader *reader, const char *token, size_t length, const char *id,
+                      const struct demand *demand, struct toktab_result *result)
+{
+    enum standing standing = reader_look(reader);
+    bool known;
+
+    if (standing == STANDING_NONE) {
+        answer(result, TOKTAB_ERROR, TOKTAB_REASON_STORE);
+        return;
+    }
+    known = look_up(reader, token, length, id, demand, result);
+    if (standing == STANDING_GOOD)
+        return;
+    if (result->verdict == TOKTAB_DENY ? !known : !reader_still_trusted(reader))
+        answer(result, TOKTAB_ERROR, TOKTAB_REASON_STORE);
+}
+
+static void verify(struct toktab *table, const char *token, size_t length,
+                   const struct toktab_request *request, struct toktab_result *result)
+{
+    char scopes[TOKTAB_TEXT_SIZE];
+    struct fault fault;
+    struct address address;
+    const struct domain *domain = requested_domain(table, request, &fault);
+    struct demand demand;
+    const char *id;
+    long escaped;
+
+    if (!domain) {
+        answer(result, TOKTAB_ERROR, TOKTAB_REASON_REQUEST);
+        return;
+    }
+    if (!token_shape_valid(token, length, &id) || !token_checksum_valid(token, length)) {
+        answer(result, TOKTAB_DENY, TOKTAB_REASON_MALFORMED);
+        return;
+    }
+    escaped = text_escape(scopes, sizeof(scopes), span_of(request->scopes ? request->scopes : ""), "");
+    if (escaped < 0) {
+        answer(result, TOKTAB_DENY, TOKTAB_REASON_SCOPE); /* no line of a store could hold so many */
+        return;
+    }
+    demand.scopes = (struct span){scopes, (size_t)escaped};
+    demand.client = address_from_socket(&address, request->client) ? &address : NULL;
+    demand.user = request->user && request->user[0] != '\0' ? request->user : NULL;
+    ask_store(&table->readers[domain - table->config.domains], token, length, id, &demand, result);
+}
+
+EXPORTED enum toktab_verdict toktab_verify(struct toktab *table, const char *token, size_t length,
+                                           const struct toktab_request *request, struct toktab_result *result)
+{
+    struct toktab_result own;
+    int saved = errno;
+
+    if (result && result->size < sizeof(*result))
+        return TOKTAB_ERROR; /* there is no telling what of it may be written */
+    if (!result)
+        result = &own;
+    answer(result, TOKTAB_DENY, TOKTAB_REASON_NONE);
+    verify(table, token, length, request ? request : &any_request, result);
+    errno = saved;
+    return result->verdict;
+}

@@ -1,0 +1,235 @@
+#include "text.h"
+
+#include <string.h>
+
+const char base62_digits[62 + 1] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+struct span span_of(const char *text)
+{
+    return (struct span){text, strlen(text)};
+}
+
+bool span_equals(struct span span, const char *text)
+{
+    return span.length == strlen(text) && memcmp(span.at, text, span.length) == 0;
+}
+
+bool span_next_item(struct span *list, struct span *item)
+{
+    const char *comma;
+
+    if (!list->at || list->length == 0)
+        return false;
+    comma = memchr(list->at, ',', list->length);
+    *item = (struct span){list->at, comma ? (size_t)(comma - list->at) : list->length};
+    if (comma && item->length + 1 == list->length)
+        *list = (struct span){"", 0}; /* one comma at the end: an empty last item would be lost */
+    else if (comma)
+        *list = (struct span){comma + 1, list->length - item->length - 1};
+    else
+        *list = (struct span){NULL, 0};
+    return true;
+}
+
+static bool list_holds(struct span list, struct span wanted)
+{
+    struct span item;
+
+    while (span_next_item(&list, &item))
+        if (item.length == wanted.length && memcmp(item.at, wanted.at, wanted.length) == 0)
+            return true;
+    return false;
+}
+
+bool span_list_holds_all(struct span given, struct span wanted)
+{
+    struct span item;
+
+    while (span_next_item(&wanted, &item))
+        if (!list_holds(given, item))
+            return false;
+    return true;
+}
+
+static int hex_value(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    return -1;
+}
+
+bool hex_decode(unsigned char *bytes, const char *hex, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        int high = hex_value(hex[2 * i]), low = hex_value(hex[2 * i + 1]);
+
+        if (high < 0 || low < 0)
+            return false;
+        bytes[i] = (unsigned char)(high << 4 | low);
+    }
+    return true;
+}
+
+void hex_encode(char *hex, const unsigned char *bytes, size_t size)
+{
+    static const char digits[] = "0123456789abcdef";
+
+    for (size_t i = 0; i < size; i++) {
+        hex[2 * i] = digits[bytes[i] >> 4];
+        hex[2 * i + 1] = digits[bytes[i] & 15];
+    }
+}
+
+bool base62_valid(const char *text, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        char c = text[i];
+
+        if (!((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z')))
+            return false;
+    }
+    return true;
+}
+
+bool decimal_parse(struct span text, uint64_t *value)
+{
+    uint64_t sum = 0;
+
+    if (text.length == 0 || (text.length > 1 && text.at[0] == '0'))
+        return false;
+    for (size_t i = 0; i < text.length; i++) {
+        unsigned digit = (unsigned)(text.at[i] - '0');
+
+        if (digit > 9 || sum > (UINT64_MAX - digit) / 10)
+            return false;
+        sum = sum * 10 + digit;
+    }
+    *value = sum;
+    return true;
+}
+
+size_t utf8_first(struct span text, uint32_t *point)
+{
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    unsigned char first = (unsigned char)text.at[0];
+    size_t length = first < 0x80   ? 1
+                    : first < 0xc0 ? 0
+                    : first < 0xe0 ? 2
+                    : first < 0xf0 ? 3
+                    : first < 0xf8 ? 4
+                                   : 0;
+
+    if (length == 0 || length > text.length)
+        return 0;
+    *point = length == 1 ? first : first & (0x7fu >> length);
+    for (size_t i = 1; i < length; i++) {
+        if (((unsigned char)text.at[i] & 0xc0) != 0x80)
+            return 0;
+        *point = *point << 6 | ((unsigned char)text.at[i] & 0x3f);
+    }
+    if (*point < least[length] || *point > 0x10ffff || (*point >= 0xd800 && *point <= 0xdfff))
+        return 0;
+    return length;
+}
+
+long utf8_length(struct span text)
+{
+    long characters = 0;
+    uint32_t point;
+
+    while (text.length > 0) {
+        size_t length = utf8_first(text, &point);
+
+        if (length == 0)
+            return -1;
+        text = (struct span){text.at + length, text.length - length};
+        characters++;
+    }
+    return characters;
+}
+
+bool utf8_has_controls(struct span text)
+{
+    uint32_t point;
+
+    while (text.length > 0) {
+        size_t length = utf8_first(text, &point);
+
+        if (length == 0 || point < 0x20 || (point >= 0x7f && point < 0xa0))
+            return true;
+        text = (struct span){text.at + length, text.length - length};
+    }
+    return false;
+}
+
+static bool must_escape(char c, const char *also)
+{
+    return (unsigned char)c < 0x20 || c == 0x7f || c == '%' || c == '|' || strchr(also, c) != NULL;
+}
+
+long text_escape(char *escaped, size_t size, struct span text, const char *also)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    size_t length = 0;
+
+    for (size_t i = 0; i < text.length; i++) {
+        char c = text.at[i];
+        bool escape = must_escape(c, also);
+
+        if (length + (escape ? 3 : 1) >= size)
+            return -1;
+        if (escape) {
+            escaped[length++] = '%';
+            escaped[length++] = digits[(unsigned char)c >> 4];
+            escaped[length++] = digits[(unsigned char)c & 15];
+        } else {
+            escaped[length++] = c;
+        }
+    }
+    if (length >= size)
+        return -1;
+    escaped[length] = '\0';
+    return (long)length;
+}
+
+/* The byte that %XX at the start of text stands for; -1 if it is not one, or a NUL. */
+static int escaped_byte(struct span text)
+{
+    int high, low;
+
+    if (text.length < 3 || (text.at[1] >= 'a' && text.at[1] <= 'f') ||
+        (text.at[2] >= 'a' && text.at[2] <= 'f'))
+        return -1;
+    high = hex_value(text.at[1] >= 'A' && text.at[1] <= 'F' ? (char)(text.at[1] + 32) : text.at[1]);
+    low = hex_value(text.at[2] >= 'A' && text.at[2] <= 'F' ? (char)(text.at[2] + 32) : text.at[2]);
+    if (high < 0 || low < 0 || (high | low) == 0)
+        return -1;
+    return high << 4 | low;
+}
+
+long text_unescape(char *text, size_t size, struct span escaped)
+{
+    size_t length = 0;
+
+    for (size_t i = 0; i < escaped.length; i++) {
+        int byte = (unsigned char)escaped.at[i];
+
+        if (byte < 0x20 || byte == 0x7f)
+            return -1;
+        if (byte == '%') {
+            byte = escaped_byte((struct span){escaped.at + i, escaped.length - i});
+            if (byte < 0)
+                return -1;
+            i += 2;
+        }
+        if (length + 1 >= size)
+            return -1;
+        text[length++] = (char)byte;
+    }
+    if (size == 0)
+        return -1;
+    text[length] = '\0';
+    return (long)length;
+}

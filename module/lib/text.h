@@ -1,0 +1,60 @@
+/* The small alphabets of the store: hexadecimal, base62, decimals, escapes, UTF-8. Pure. */
+#ifndef TEXT_H
+#define TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A piece of somebody else's bytes. */
+struct span {
+    const char *at;
+    size_t length;
+};
+
+/* A span of a C string. */
+struct span span_of(const char *text);
+
+/* The same bytes? */
+bool span_equals(struct span span, const char *text);
+
+/* The next item of a list separated by commas, taken off its front. False at the end; an empty list has
+ * no items, "a," has two. */
+bool span_next_item(struct span *list, struct span *item);
+
+/* Is each item of the list wanted one of the list given? */
+bool span_list_holds_all(struct span given, struct span wanted);
+
+/* Lower case only. hex has 2 * size characters, without a NUL. Decoding branches on the text: what it is
+ * used for is no secret. */
+bool hex_decode(unsigned char *bytes, const char *hex, size_t size);
+void hex_encode(char *hex, const unsigned char *bytes, size_t size);
+
+/* 0-9A-Za-z */
+extern const char base62_digits[62 + 1];
+bool base62_valid(const char *text, size_t length);
+
+/* The whole of text as an unpadded decimal that fits: digits only, no sign, no leading zero. */
+bool decimal_parse(struct span text, uint64_t *value);
+
+/* Length of the UTF-8 character (RFC 3629) at the start of a text that is not empty, with its code point; 0
+ * if there is none. */
+size_t utf8_first(struct span text, uint32_t *point);
+
+/* Characters of a UTF-8 text without overlong forms and surrogates; -1 if it is not UTF-8. */
+long utf8_length(struct span text);
+
+/* Does a valid UTF-8 text hold a control character (U+0000-1F, U+7F-9F)? */
+bool utf8_has_controls(struct span text);
+
+/*
+ * Write text with "%", "|", 00-1F, 7F and the characters of also as %XX; ends with a NUL, which is not
+ * counted. Returns the length, or -1 if size bytes do not hold it.
+ */
+long text_escape(char *escaped, size_t size, struct span text, const char *also);
+
+/* The reverse, as strict as text_escape(). Returns the length without the NUL, or -1 if it is not the
+ * escaped form of a text without NULs or size bytes do not hold it. */
+long text_unescape(char *text, size_t size, struct span escaped);
+
+#endif

@@ -1,0 +1,35 @@
+/* The text of a token: PREFIX_ + id + secret + CRC-32, toktab-store(5). Pure but for token_make(). */
+#ifndef TOKEN_H
+#define TOKEN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "crypto.h"
+
+enum {
+    PREFIX_MIN = 2,
+    PREFIX_MAX = 16,
+    SECRET_LENGTH = 43,
+    CRC_LENGTH = 6,
+    TOKEN_BODY = ID_LENGTH + SECRET_LENGTH + CRC_LENGTH, /* all that follows the "_" */
+    TOKEN_MAX = PREFIX_MAX + 1 + TOKEN_BODY,
+};
+
+/* [a-z][a-z0-9]{1,15} */
+bool token_prefix_valid(const char *prefix, size_t length);
+
+/* Has the text the shape of a token? Then *id points to the ID_LENGTH characters of its id within text.
+ * The checksum is not looked at. */
+bool token_shape_valid(const char *text, size_t length, const char **id);
+
+/* Is the checksum of a text of valid shape right? */
+bool token_checksum_valid(const char *text, size_t length);
+
+/*
+ * Make a token. prefix: a valid one. token: TOKEN_MAX + 1 bytes for the text and a NUL, which the caller
+ * takes from crypto_alloc() and wipes. Returns the length. Needs crypto_start().
+ */
+size_t token_make(char token[TOKEN_MAX + 1], const char *prefix);
+
+#endif

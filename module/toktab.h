@@ -1,0 +1,174 @@
+/*
+ * toktab.h - ask whether an API token is good.
+ *
+ *     struct toktab *table = toktab_open(NULL, error, sizeof(error));
+ *     struct toktab_request request = { .size = sizeof(request), .domain = "example.com" };
+ *     struct toktab_result result = { .size = sizeof(result) };
+ *
+ *     if (toktab_verify(table, token, strlen(token), &request, &result) == TOKTAB_ALLOW)
+ *         serve(result.id, result.label);
+ *
+ * Read this first:
+ *
+ *   - Only TOKTAB_ALLOW admits. TOKTAB_DENY and TOKTAB_ERROR both refuse; they differ so that a
+ *     host can answer "your token is bad" to one and "come back later" to the other.
+ *   - A table may be used by any number of threads at once, and before and after fork(). Only
+ *     toktab_close() wants to be alone with it.
+ *   - Nothing has to be reloaded. A token that `toktab revoke` has said to be revoked is refused by
+ *     the next toktab_verify() in every process, and one that `toktab create` has printed is
+ *     admitted by it.
+ *   - The library writes to no stream, installs no signal handler, starts no thread, and does not
+ *     touch locale, umask, environment or working directory. errno is left as it was found, but
+ *     where a function says that it sets it.
+ *   - The functions keep no copy of the token.
+ *
+ * toktab(1), toktab.conf(5), toktab-store(5).
+ */
+#ifndef TOKTAB_H
+#define TOKTAB_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct sockaddr;
+
+/* The answer. DENY is 0, so that a zeroed or forgotten answer refuses. */
+enum toktab_verdict {
+    TOKTAB_DENY = 0,
+    TOKTAB_ALLOW = 1,
+    TOKTAB_ERROR = 2,
+};
+
+/* Why it is the answer. Later versions may add reasons: treat one that you do not know by its verdict. */
+enum toktab_reason {
+    TOKTAB_REASON_NONE = 0,  /* with ALLOW */
+    TOKTAB_REASON_MALFORMED, /* DENY: not the text of a token, or mistyped: its checksum is wrong */
+    TOKTAB_REASON_UNKNOWN,   /* DENY: the domain has no such token */
+    TOKTAB_REASON_REVOKED,   /* DENY: it was revoked */
+    TOKTAB_REASON_EXPIRED,   /* DENY: its time is over */
+    TOKTAB_REASON_SCOPE,     /* DENY: it lacks a scope that the request demands */
+    TOKTAB_REASON_NETWORK, /* DENY: it is bound to networks, and the client's address is in none, or not known
+                            */
+    TOKTAB_REASON_USER,    /* DENY: it belongs to another user than the request names */
+    TOKTAB_REASON_UNSUPPORTED, /* DENY: its record asks for something that this version does not know */
+    TOKTAB_REASON_STORE,       /* ERROR: the store is missing, not to be trusted, damaged or unreadable */
+    TOKTAB_REASON_REQUEST, /* ERROR: the call is wrong: unknown domain or scope, a struct of the wrong size */
+};
+
+/* "expires" of a token that does not expire. */
+#define TOKTAB_NEVER INT64_MAX
+
+/* Bytes that a text of a result takes at most, with its NUL: no line of a store is longer. */
+#define TOKTAB_TEXT_SIZE 4096
+
+/* A table: the tokens of all domains of one configuration. */
+struct toktab;
+
+/* How to open a table. Fill size, zero the rest, then set what you need. */
+struct toktab_options {
+    size_t size; /* sizeof(struct toktab_options) */
+
+    /* Path of the configuration; NULL for the system's (toktab.conf(5)), which may be missing: then
+     * there is one domain, "default". */
+    const char *config;
+
+    /* Receives what an admin should know, as one line of text without a newline; priority is one of
+     * syslog(3). It is called from whichever thread noticed, and must not call this library.
+     * NULL: syslog(LOG_AUTHPRIV | priority). No message holds a token or a part of one. */
+    void (*log)(void *log_context, int priority, const char *message);
+    void *log_context;
+};
+
+/* What a token is asked for. Fill size, zero the rest, then set what you know. */
+struct toktab_request {
+    size_t size;                   /* sizeof(struct toktab_request) */
+    const char *domain;            /* whose tokens; NULL: "default" if there is one, else the only one */
+    const char *scopes;            /* the token must have all of these: "read,write"; NULL or "": none */
+    const struct sockaddr *client; /* AF_INET or AF_INET6 address of the client; NULL, or of another
+                                      family: not known, which denies tokens that are bound to networks */
+    const char *user;              /* whom the client claims to be; NULL or "": nobody in particular */
+};
+
+/* The answer in full. Fill size; the library fills the rest, whatever the verdict. */
+struct toktab_result {
+    size_t size; /* sizeof(struct toktab_result) */
+    enum toktab_verdict verdict;
+    enum toktab_reason reason;
+
+    /* The token's identity: filled with ALLOW, and with DENY where the client did present a token of
+     * the domain (revoked, expired, scope, network, user, unsupported); else "" and 0. */
+    uint64_t serial;
+    int64_t expires;               /* seconds since the epoch, UTC; TOKTAB_NEVER */
+    char id[16];                   /* 12 characters and NUL: may be logged */
+    char label[TOKTAB_TEXT_SIZE];  /* UTF-8, without control characters */
+    char user[TOKTAB_TEXT_SIZE];   /* UTF-8; "": the token names none */
+    char scopes[TOKTAB_TEXT_SIZE]; /* "read,write"; "": none */
+};
+
+/*
+ * Open the table of a configuration, and read the stores of its domains.
+ *
+ * options     NULL for the defaults; nothing of it is kept but log and log_context
+ * error       receives one line that says what is wrong and where; NULL if nobody wants to know
+ * error_size  bytes at error
+ *
+ * Returns a table, which the caller passes to toktab_close(); or NULL, with errno set:
+ *   EINVAL  the configuration is bad, or a struct has the wrong size
+ *   ENOENT  the named configuration does not exist
+ *   EPERM   the configuration can be written by others, or is not a regular file
+ *   other   it cannot be read (open(2), read(2)), or there is no memory (ENOMEM)
+ *
+ * A store that is missing or bad is no reason to fail: toktab_verify() answers TOKTAB_ERROR until
+ * it is there, and then admits its tokens without being told.
+ *
+ * The configuration is parsed by libconfig, which does not survive a failing malloc(); this is the
+ * only function that runs it. Not async-signal-safe.
+ */
+struct toktab *toktab_open(const struct toktab_options *options, char *error, size_t error_size);
+
+/*
+ * Can this request ever be answered? For hosts that want to find a mistyped domain or scope when
+ * they start, not when the first client comes. The store is not looked at.
+ *
+ * Returns 0; or -1 with errno ENOENT (no such domain) or EINVAL (the domain does not have such a
+ * scope, or a struct of the wrong size), and one line in error, which may be NULL.
+ */
+int toktab_check_request(const struct toktab *table, const struct toktab_request *request, char *error,
+                         size_t error_size);
+
+/*
+ * Is this token good for this request, now?
+ *
+ * token    the text that the client sent, length bytes, no NUL needed; any bytes at all are allowed
+ * request  NULL: any token of the default domain
+ * result   NULL if the verdict is enough
+ *
+ * Returns the verdict, which is also in result. An unchanged store costs one system call (fstat),
+ * once a second a few more, and one BLAKE2b (RFC 7693) of the token's text; a changed one is read
+ * on from where it was left. Never fails in another way, leaves errno alone, is thread-safe, and is
+ * not async-signal-safe.
+ */
+enum toktab_verdict toktab_verify(struct toktab *table, const char *token, size_t length,
+                                  const struct toktab_request *request, struct toktab_result *result);
+
+/*
+ * A reason's name, as logs and `toktab verify` have it: "revoked", "network" …; "none" for
+ * TOKTAB_REASON_NONE and "unknown reason" for a number that is none. A constant string.
+ */
+const char *toktab_reason_name(enum toktab_reason reason);
+
+/*
+ * Close a table and free all that belongs to it. No thread may be inside toktab_verify() with it.
+ * NULL is allowed. errno is left alone.
+ */
+void toktab_close(struct toktab *table);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,148 @@
+#include "attributes.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cidr.h"
+
+static char *escape(const char *text, const char *also)
+{
+    size_t size = strlen(text) * 3 + 1;
+    char *escaped = must_have(malloc(size));
+
+    text_escape(escaped, size, span_of(text), also);
+    return escaped;
+}
+
+static enum status set(char **attribute, const char *text, bool (*valid)(struct span), const char *wants)
+{
+    if (!valid(span_of(text)))
+        return fail(STATUS_USAGE, "%s", wants);
+    free(*attribute);
+    *attribute = escape(text, "");
+    return STATUS_DONE;
+}
+
+enum status attributes_set_label(struct attributes *attributes, const char *text)
+{
+    return set(&attributes->label, text, label_valid,
+               "the label must have 1 to 128 characters of UTF-8, without control characters");
+}
+
+enum status attributes_set_user(struct attributes *attributes, const char *text)
+{
+    return set(&attributes->user, text, user_valid,
+               "the user must have 1 to 255 bytes of UTF-8, without control characters");
+}
+
+enum status attributes_set_reason(struct attributes *attributes, const char *text)
+{
+    return set(&attributes->reason, text, reason_valid,
+               "the reason may have 255 characters of UTF-8, without control characters");
+}
+
+/* Add an item to a list, unless it is there already. */
+static void add_item(char **list, const char *item)
+{
+    size_t length = *list ? strlen(*list) : 0;
+
+    if (*list && span_list_holds_all(span_of(*list), span_of(item)))
+        return;
+    *list = must_have(realloc(*list, length + strlen(item) + 2));
+    sprintf(*list + length, "%s%s", length > 0 ? "," : "", item);
+}
+
+static enum status add_scope(struct attributes *attributes, struct span scope)
+{
+    char *text, *escaped;
+
+    if (!scope_valid(scope))
+        return fail(STATUS_USAGE, "\"%.*s\" is no scope: give words like read,write", (int)scope.length,
+                    scope.at);
+    text = must_have(strndup(scope.at, scope.length));
+    escaped = escape(text, ",");
+    add_item(&attributes->scopes, escaped);
+    free(escaped);
+    free(text);
+    return STATUS_DONE;
+}
+
+static enum status add_net(struct attributes *attributes, struct span net)
+{
+    char text[CIDR_TEXT_SIZE];
+    struct cidr cidr;
+
+    if (!cidr_parse(&cidr, net))
+        return fail(STATUS_USAGE,
+                    "\"%.*s\" is no network: give an address, or one with a length like 192.0.2.0/24",
+                    (int)net.length, net.at);
+    if (cidr_trim(&cidr)) {
+        cidr_format(text, &cidr);
+        return fail(STATUS_USAGE, "\"%.*s\" has bits behind its length: did you mean %s?", (int)net.length,
+                    net.at, text);
+    }
+    cidr_format(text, &cidr);
+    add_item(&attributes->nets, text);
+    return STATUS_DONE;
+}
+
+static enum status add_all(struct attributes *attributes, const char *text,
+                           enum status (*add)(struct attributes *, struct span))
+{
+    struct span list = span_of(text), item;
+    enum status status = list.length > 0 ? STATUS_DONE : add(attributes, list);
+
+    while (status == STATUS_DONE && span_next_item(&list, &item))
+        status = add(attributes, item);
+    return status;
+}
+
+enum status attributes_add_scopes(struct attributes *attributes, const char *text)
+{
+    return add_all(attributes, text, add_scope);
+}
+
+enum status attributes_add_nets(struct attributes *attributes, const char *text)
+{
+    return add_all(attributes, text, add_net);
+}
+
+enum status attributes_check_scopes(const struct attributes *attributes, const struct domain *domain)
+{
+    struct span list = attributes->scopes ? span_of(attributes->scopes) : (struct span){NULL, 0}, item;
+    char scope[LINE_SIZE_MAX];
+    struct span foreign;
+
+    while (span_next_item(&list, &item)) {
+        if (text_unescape(scope, sizeof(scope), item) < 0 ||
+            !domain_has_scopes(domain, span_of(scope), &foreign))
+            return fail(STATUS_USAGE, "domain \"%s\" has no scope \"%.*s\": it has %s", domain->name,
+                        (int)item.length, item.at, domain->scopes);
+    }
+    return STATUS_DONE;
+}
+
+void attributes_free(struct attributes *attributes)
+{
+    free(attributes->label);
+    free(attributes->scopes);
+    free(attributes->nets);
+    free(attributes->user);
+    free(attributes->reason);
+}
+
+static void apply(struct span *column, const char *said)
+{
+    if (said)
+        *column = span_of(said);
+}
+
+void attributes_apply(const struct attributes *attributes, struct record *record)
+{
+    apply(&record->label, attributes->label);
+    apply(&record->scopes, attributes->scopes);
+    apply(&record->nets, attributes->nets);
+    apply(&record->user, attributes->user);
+    apply(&record->reason, attributes->reason);
+}

@@ -1,0 +1,62 @@
+#include "change.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+/* What became of a line, in words. */
+static enum status explain(const struct log *log, enum appended appended, struct fault *fault)
+{
+    const char *directory = log->place.directory, *name = log->place.name;
+
+    switch (appended) {
+    case APPENDED:
+        return STATUS_DONE;
+    case APPEND_CONFLICT:
+        fault_set(fault, "%s/%s: somebody else writes to it without the lock: nothing was done", directory,
+                  name);
+        return STATUS_LOCKED;
+    case APPEND_UNAVAILABLE:
+        fault_set(fault, "%s/%s: nothing was done: %s", directory, name, strerror(errno));
+        return STATUS_IO;
+    case APPEND_UNKNOWN:
+    default:
+        fault_set(fault,
+                  "%s/%s: the disk failed (%s): toktab cannot vouch for this change; run `toktab check`, and "
+                  "copy the "
+                  "store to a disk that is sound",
+                  directory, name, strerror(errno));
+        return STATUS_IO;
+    }
+}
+
+enum status change_append(struct log *log, const struct session *session, struct record *record,
+                          struct fault *fault)
+{
+    char text[LINE_SIZE_MAX];
+    unsigned char chain[CHAIN_SIZE];
+    bool creates = record->serial == 0;
+    enum status status;
+    struct tip tip;
+    size_t length;
+
+    status = log_tip(log, &tip, fault);
+    if (status != STATUS_DONE)
+        return status;
+    record->n = tip.n + 1;
+    record->time = (int64_t)time(NULL);
+    record->by = span_of(session->caller.by);
+    if (creates) {
+        record->serial = record->n;
+        record->created = record->time;
+    }
+    memcpy(chain, tip.chain, sizeof(chain));
+    length = record_format(text, record, chain);
+    if (length == 0) {
+        fault_set(fault,
+                  "that is too much for one line of a store: shorten the label, the scopes or the networks");
+        return STATUS_USAGE;
+    }
+    /* a full disk stops creating, not revoking */
+    return explain(log, log_append(log, &tip, text, length, creates), fault);
+}

@@ -1,0 +1,195 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "command.h"
+#include "describe.h"
+#include "log.h"
+#include "options.h"
+#include "output.h"
+#include "prove.h"
+
+static const char help[] =
+    "Usage: toktab [-c CONF] [-d DOMAIN] check [OPTIONS]\n"
+    "\n"
+    "Proves a store: permissions, header, snapshot, each line, the chain, the serials.\n"
+    "Prints HEAD, which stands for all that was ever written to it: keep it somewhere\n"
+    "else, and --expect it later. Exits with 1 if anything is wrong.\n"
+    "\n"
+    "      --expect HEAD   is what stood at HEAD still there? Exits with 0 for yes, 1 for\n"
+    "                      no, 69 if that cannot be told any more\n"
+    "      --json          as JSON: head, lines, tokens, faults\n"
+    "\n"
+    "Example: toktab check --expect 1:17:0123456789abcdef0123456789abcdef\n";
+
+static const struct option longs[] = {{"expect", required_argument, NULL, OPTION_EXPECT},
+                                      {"json", no_argument, NULL, OPTION_JSON},
+                                      {"help", no_argument, NULL, OPTION_HELP},
+                                      {0}};
+
+struct check {
+    struct place place;
+    struct expect *expect; /* NULL: nothing is expected */
+    bool json;
+    json_t *faults;
+};
+
+static void add_fault(struct check *check, const char *text)
+{
+    json_array_append_new(check->faults, must_have(json_string(text)));
+    say("%s/%s: %s", check->place.directory, check->place.name, text);
+}
+
+/* Who can open the lock can hold it, and keep others from revoking. */
+static void check_lock(struct check *check, int directory, const char *domain)
+{
+    char name[DOMAIN_NAME_MAX + 8];
+    struct stat status;
+    struct fault fault;
+
+    snprintf(name, sizeof(name), "%s.lock", domain);
+    if (fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
+        return;
+    if (!S_ISREG(status.st_mode) || (status.st_mode & 077) != 0) {
+        fault_set(&fault, "its lock %s can be opened by others (mode %04o): chmod 0600 it", name,
+                  (unsigned)(status.st_mode & 07777));
+        add_fault(check, fault.text);
+    }
+}
+
+/*
+ * Open the store though it may not be trusted: what is wrong with its permissions is a fault among others. A
+ * descriptor, or -1 with the status.
+ */
+static int open_store(struct check *check, const char *domain, enum status *status)
+{
+    struct stat directory_status, store;
+    struct fault fault;
+    int directory = open(check->place.directory, O_PATH | O_DIRECTORY | O_CLOEXEC), fd = -1, error;
+
+    if (directory >= 0 && fstat(directory, &directory_status) == 0)
+        fd = openat(directory, check->place.name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    error = errno;
+    if (fd >= 0 && fstat(fd, &store) == 0) {
+        if (!place_directory_trusted(&fault, &directory_status))
+            add_fault(check, fault.text);
+        if (!place_store_trusted(&fault, &store, &directory_status))
+            add_fault(check, fault.text);
+        check_lock(check, directory, domain);
+    }
+    if (directory >= 0)
+        close(directory);
+    if (fd < 0 || !S_ISREG(store.st_mode)) {
+        *status =
+            fail(fd < 0 ? place_status(error) : STATUS_NOT_PERMITTED, "%s/%s: %s", check->place.directory,
+                 check->place.name, fd < 0 ? strerror(error) : "it is not a regular file");
+        if (fd >= 0)
+            close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+static enum status print(const struct check *check, const struct proof *proof, bool proved)
+{
+    char head[HEAD_SIZE];
+
+    head_format(head, proof->walk.header.epoch, proof->walk.n, proof->walk.chain);
+    if (check->json)
+        return print_json(must_have(json_pack("{s:s?, s:I, s:I, s:O}", "head", proved ? head : NULL, "lines",
+                                              (json_int_t)proof->lines, "tokens",
+                                              (json_int_t)proof->index.count, "faults", check->faults)));
+    if (!proved)
+        return STATUS_DONE;
+    say("%s/%s: sound: %" PRIu64 " lines, %zu tokens; its HEAD is", check->place.directory, check->place.name,
+        proof->lines, proof->index.count);
+    return output_text(head) && output_text("\n") ? STATUS_DONE : output_failed();
+}
+
+static enum status answer(const struct expect *expect)
+{
+    switch (expect->answer) {
+    case ANSWER_YES:
+        return STATUS_DONE;
+    case ANSWER_CANNOT_TELL:
+        return fail(STATUS_MISSING,
+                    "that cannot be told: what stood at this HEAD has been compacted or mended since");
+    case ANSWER_PENDING:
+    case ANSWER_NO:
+    default:
+        return fail(STATUS_NO, "the log is not what it was at this HEAD: it was altered, or an older or "
+                               "another store was put here");
+    }
+}
+
+/* fd is open. */
+static enum status check_content(struct check *check, int fd, const char *domain)
+{
+    struct proof proof;
+    struct fault fault;
+    bool proved = prove(&proof, fd, domain, check->expect, &fault);
+    enum status status;
+
+    if (!proved)
+        add_fault(check, fault.text);
+    status = print(check, &proof, proved);
+    proof_free(&proof);
+    if (status != STATUS_DONE)
+        return status;
+    if (!proved && fault.passing)
+        return STATUS_IO;
+    if (json_array_size(check->faults) > 0)
+        return STATUS_NO;
+    return check->expect ? answer(check->expect) : STATUS_DONE;
+}
+
+static enum status run_check(struct session *session, struct check *check)
+{
+    enum status status = session_open(session);
+    const char *domain;
+    int fd;
+
+    if (status != STATUS_DONE)
+        return status;
+    domain = session->domain->name;
+    place_of_store(&check->place, session->config.store_dir, domain);
+    check->faults = must_have(json_array());
+    fd = open_store(check, domain, &status);
+    if (fd >= 0) {
+        status = check_content(check, fd, domain);
+        close(fd);
+    }
+    json_decref(check->faults);
+    return status;
+}
+
+static enum status run(struct session *session, int argc, char **argv)
+{
+    struct check check = {0};
+    struct expect expect;
+    int option;
+
+    while ((option = next_option(argc, argv, "", longs)) != -1)
+        switch (option) {
+        case OPTION_EXPECT:
+            if (!expect_parse(&expect, optarg))
+                return fail(STATUS_USAGE,
+                            "\"%s\" is no HEAD: give what `toktab check` has printed, epoch:n:chain", optarg);
+            check.expect = &expect;
+            break;
+        case OPTION_JSON:
+            check.json = true;
+            break;
+        case OPTION_HELP:
+            return command_help(&command_check);
+        default:
+            return STATUS_USAGE;
+        }
+    return arguments_fit(argc, 0, 0, "") ? run_check(session, &check) : STATUS_USAGE;
+}
+
+const struct command command_check = {"check", "prove a store, and print its HEAD", help, run};

@@ -1,0 +1,40 @@
+/* The commands, one file each. */
+#ifndef COMMAND_H
+#define COMMAND_H
+
+#include "session.h"
+
+struct command {
+    const char *name;
+    const char *summary; /* for `toktab --help` */
+    const char *help;    /* for `toktab NAME --help`, one screen */
+
+    /* argv[0] is the command's name. Returns the exit status; has printed what is wrong. */
+    enum status (*run)(struct session *session, int argc, char **argv);
+};
+
+extern const struct command command_check;
+extern const struct command command_create;
+extern const struct command command_list;
+extern const struct command command_revoke;
+extern const struct command command_show;
+extern const struct command command_verify;
+
+/* Values of long options that have no letter. */
+enum {
+    OPTION_HELP = 256,
+    OPTION_JSON,
+    OPTION_FROM,
+    OPTION_COPY,
+    OPTION_ACTIVE,
+    OPTION_REVOKED,
+    OPTION_EXPIRED,
+    OPTION_EXPIRING,
+    OPTION_NO_HEADINGS,
+    OPTION_EXPECT,
+};
+
+/* Print a command's help on stdout. */
+enum status command_help(const struct command *command);
+
+#endif

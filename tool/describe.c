@@ -1,0 +1,190 @@
+#include "describe.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "output.h"
+#include "say.h"
+#include "when.h"
+
+const char *const attribute_names[ATTRIBUTES] = {
+    [ATTRIBUTE_DOMAIN] = "domain",   [ATTRIBUTE_ID] = "id",           [ATTRIBUTE_SERIAL] = "serial",
+    [ATTRIBUTE_LABEL] = "label",     [ATTRIBUTE_STATE] = "state",     [ATTRIBUTE_CREATED] = "created",
+    [ATTRIBUTE_EXPIRES] = "expires", [ATTRIBUTE_REVOKED] = "revoked", [ATTRIBUTE_SCOPES] = "scopes",
+    [ATTRIBUTE_FROM] = "from",       [ATTRIBUTE_USER] = "user",       [ATTRIBUTE_REASON] = "reason",
+    [ATTRIBUTE_PREV] = "prev",       [ATTRIBUTE_BY] = "by",           [ATTRIBUTE_LAST_USED] = "last_used",
+};
+
+enum state state_of(const struct record *record, int64_t now)
+{
+    if (record->revoked != TIME_NEVER)
+        return STATE_REVOKED;
+    return record->expires != TIME_NEVER && now >= record->expires ? STATE_EXPIRED : STATE_ACTIVE;
+}
+
+const char *state_name(enum state state)
+{
+    switch (state) {
+    case STATE_ACTIVE:
+        return "active";
+    case STATE_REVOKED:
+        return "revoked";
+    case STATE_EXPIRED:
+    default:
+        return "expired";
+    }
+}
+
+char *unescaped(struct span escaped)
+{
+    char *text = must_have(malloc(escaped.length + 1));
+
+    if (text_unescape(text, escaped.length + 1, escaped) < 0) { /* another writer's line: as it stands */
+        memcpy(text, escaped.at, escaped.length);
+        text[escaped.length] = '\0';
+    }
+    return text;
+}
+
+char *unescaped_shown(struct span escaped)
+{
+    char *text = unescaped(escaped), *shown = showable(span_of(text));
+
+    free(text);
+    return shown;
+}
+
+static char *describe_time(int64_t when, int64_t now, bool long_form)
+{
+    char text[WHEN_SIZE];
+
+    if (long_form)
+        when_format_relative(text, when, now);
+    else
+        when_format_local(text, when);
+    return must_have(strdup(text));
+}
+
+static char *describe_text(struct span escaped)
+{
+    return escaped.length > 0 ? unescaped_shown(escaped) : must_have(strdup("-"));
+}
+
+static char *describe_serial(uint64_t serial)
+{
+    char text[24];
+
+    snprintf(text, sizeof(text), "%" PRIu64, serial);
+    return must_have(strdup(text));
+}
+
+char *describe(const struct record *record, const char *domain, enum attribute attribute, int64_t now,
+               bool long_form)
+{
+    switch (attribute) {
+    case ATTRIBUTE_DOMAIN:
+        return must_have(strdup(domain));
+    case ATTRIBUTE_ID:
+        return must_have(strdup(record->id));
+    case ATTRIBUTE_SERIAL:
+        return describe_serial(record->serial);
+    case ATTRIBUTE_LABEL:
+        return describe_text(record->label);
+    case ATTRIBUTE_STATE:
+        return must_have(strdup(state_name(state_of(record, now))));
+    case ATTRIBUTE_CREATED:
+        return describe_time(record->created, now, long_form);
+    case ATTRIBUTE_EXPIRES:
+        return describe_time(record->expires, now, long_form);
+    case ATTRIBUTE_REVOKED:
+        return record->revoked == TIME_NEVER ? must_have(strdup("-"))
+                                             : describe_time(record->revoked, now, long_form);
+    case ATTRIBUTE_SCOPES:
+        return describe_text(record->scopes);
+    case ATTRIBUTE_FROM:
+        return describe_text(record->nets);
+    case ATTRIBUTE_USER:
+        return describe_text(record->user);
+    case ATTRIBUTE_REASON:
+        return describe_text(record->reason);
+    case ATTRIBUTE_PREV:
+        return describe_text(record->prev);
+    case ATTRIBUTE_BY:
+        return describe_text(record->by);
+    case ATTRIBUTE_LAST_USED:
+    default:
+        return must_have(strdup("-"));
+    }
+}
+
+/* jansson takes nothing but UTF-8; what another writer has written otherwise is shown with escapes. */
+static json_t *json_text(struct span escaped)
+{
+    char *text;
+    json_t *value;
+
+    if (escaped.length == 0)
+        return json_null();
+    text = unescaped(escaped);
+    value = json_string(text);
+    free(text);
+    if (!value) {
+        text = unescaped_shown(escaped);
+        value = json_string(text);
+        free(text);
+    }
+    return must_have(value);
+}
+
+static json_t *json_time(int64_t when)
+{
+    char text[WHEN_SIZE];
+
+    if (when == TIME_NEVER)
+        return json_null();
+    when_format_utc(text, when);
+    return must_have(json_string(text));
+}
+
+static json_t *json_list(struct span list)
+{
+    json_t *array = must_have(json_array());
+    struct span item;
+
+    while (span_next_item(&list, &item))
+        json_array_append_new(array, json_text(item));
+    return array;
+}
+
+json_t *describe_json(const struct record *record, const char *domain, int64_t now)
+{
+    return must_have(json_pack("{s:s, s:s, s:I, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:n}",
+                               "domain", domain, "id", record->id, "serial", (json_int_t)record->serial,
+                               "label", json_text(record->label), "state", state_name(state_of(record, now)),
+                               "created", json_time(record->created), "expires", json_time(record->expires),
+                               "revoked", json_time(record->revoked), "scopes", json_list(record->scopes),
+                               "from", json_list(record->nets), "user", json_text(record->user), "reason",
+                               json_text(record->reason), "prev", json_text(record->prev), "by",
+                               json_text(record->by), "last_used"));
+}
+
+static int put(const char *bytes, size_t size, void *context)
+{
+    (void)context;
+    return output_write(bytes, size) ? 0 : -1;
+}
+
+bool write_json(json_t *value)
+{
+    bool good = json_dump_callback(value, put, NULL, JSON_INDENT(2)) == 0;
+
+    json_decref(value);
+    return good;
+}
+
+enum status print_json(json_t *value)
+{
+    return write_json(value) && output_text("\n") ? STATUS_DONE : output_failed();
+}

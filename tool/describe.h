@@ -1,0 +1,55 @@
+/* A token as the tool shows it: as texts for people, as JSON for programs. */
+#ifndef DESCRIBE_H
+#define DESCRIBE_H
+
+#include <jansson.h>
+
+#include "record.h"
+#include "say.h"
+
+/* What can be shown of a token, under the same names everywhere. */
+enum attribute {
+    ATTRIBUTE_DOMAIN,
+    ATTRIBUTE_ID,
+    ATTRIBUTE_SERIAL,
+    ATTRIBUTE_LABEL,
+    ATTRIBUTE_STATE,
+    ATTRIBUTE_CREATED,
+    ATTRIBUTE_EXPIRES,
+    ATTRIBUTE_REVOKED,
+    ATTRIBUTE_SCOPES,
+    ATTRIBUTE_FROM,
+    ATTRIBUTE_USER,
+    ATTRIBUTE_REASON,
+    ATTRIBUTE_PREV,
+    ATTRIBUTE_BY,
+    ATTRIBUTE_LAST_USED,
+    ATTRIBUTES,
+};
+
+extern const char *const attribute_names[ATTRIBUTES];
+
+enum state { STATE_ACTIVE, STATE_REVOKED, STATE_EXPIRED };
+
+enum state state_of(const struct record *record, int64_t now);
+const char *state_name(enum state state);
+
+/* The attribute as text that may be shown; "-" where there is nothing. long_form: times with how far they
+ * are. The caller frees it. */
+char *describe(const struct record *record, const char *domain, enum attribute attribute, int64_t now,
+               bool long_form);
+
+/* All attributes as one object, which the caller gives back. */
+json_t *describe_json(const struct record *record, const char *domain, int64_t now);
+
+/* Write a value on stdout, and give it back. False with errno. */
+bool write_json(json_t *value);
+
+/* The same with a newline. STATUS_IO with a message if that fails. */
+enum status print_json(json_t *value);
+
+/* A label, user or reason as a line has it, with its escapes undone: shown, or raw. The caller frees it. */
+char *unescaped_shown(struct span escaped);
+char *unescaped(struct span escaped);
+
+#endif

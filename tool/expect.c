@@ -1,0 +1,45 @@
+#include "expect.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+void head_format(char text[HEAD_SIZE], uint64_t epoch, uint64_t n, const unsigned char chain[CHAIN_SIZE])
+{
+    char hex[CHAIN_HEX + 1] = "";
+
+    hex_encode(hex, chain, CHAIN_SIZE);
+    snprintf(text, HEAD_SIZE, "%" PRIu64 ":%" PRIu64 ":%s", epoch, n, hex);
+}
+
+bool expect_parse(struct expect *expect, const char *text)
+{
+    const char *first = strchr(text, ':'), *second = first ? strchr(first + 1, ':') : NULL;
+
+    expect->answer = ANSWER_PENDING;
+    return second && decimal_parse((struct span){text, (size_t)(first - text)}, &expect->epoch) &&
+           decimal_parse((struct span){first + 1, (size_t)(second - first) - 1}, &expect->n) &&
+           strlen(second + 1) == CHAIN_HEX && hex_decode(expect->chain, second + 1, CHAIN_SIZE);
+}
+
+void expect_header(struct expect *expect, const struct header *header)
+{
+    if (expect->epoch > header->epoch)
+        expect->answer = ANSWER_NO;
+    else if (expect->epoch < header->epoch || expect->n < header->base)
+        expect->answer = ANSWER_CANNOT_TELL;
+    else
+        expect_line(expect, header->base, header->basechain);
+}
+
+void expect_line(struct expect *expect, uint64_t n, const unsigned char chain[CHAIN_SIZE])
+{
+    if (expect->answer == ANSWER_PENDING && n == expect->n)
+        expect->answer = memcmp(chain, expect->chain, CHAIN_SIZE) == 0 ? ANSWER_YES : ANSWER_NO;
+}
+
+void expect_end(struct expect *expect)
+{
+    if (expect->answer == ANSWER_PENDING)
+        expect->answer = ANSWER_NO; /* it lies beyond the end */
+}

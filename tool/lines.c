@@ -1,0 +1,64 @@
+#include "lines.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "record.h"
+#include "say.h"
+
+enum { BUFFER_SIZE = 256 * 1024 };
+
+void lines_make(struct lines *lines, int fd, uint64_t offset)
+{
+    *lines = (struct lines){.fd = fd, .offset = offset, .buffer = must_have(malloc(BUFFER_SIZE))};
+}
+
+void lines_free(struct lines *lines)
+{
+    free(lines->buffer);
+}
+
+/* More bytes behind what is there. Returns those that came; 0 at the end, -1 with errno. */
+static ssize_t fill(struct lines *lines)
+{
+    size_t kept = lines->end - lines->start;
+    ssize_t got;
+
+    memmove(lines->buffer, lines->buffer + lines->start, kept);
+    lines->start = 0;
+    lines->end = kept;
+    do
+        got = pread(lines->fd, lines->buffer + kept, BUFFER_SIZE - kept, (off_t)(lines->offset + kept));
+    while (got < 0 && errno == EINTR);
+    lines->end += got > 0 ? (size_t)got : 0;
+    return got;
+}
+
+static const char *find_end(const struct lines *lines)
+{
+    return memchr(lines->buffer + lines->start, '\n', lines->end - lines->start);
+}
+
+enum lines_got lines_next(struct lines *lines, const char **text, size_t *length)
+{
+    const char *end = find_end(lines);
+    ssize_t got = 1;
+
+    while (!end && got > 0 && lines->end - lines->start < LINE_SIZE_MAX) {
+        got = fill(lines);
+        end = find_end(lines);
+    }
+    if (got < 0)
+        return LINES_ERROR;
+    *text = lines->buffer + lines->start;
+    *length = end ? (size_t)(end - *text) + 1 : lines->end - lines->start;
+    if (*length > LINE_SIZE_MAX || (!end && *length == LINE_SIZE_MAX))
+        return LINES_TOO_LONG;
+    if (!end)
+        return *length > 0 ? LINES_TORN : LINES_END;
+    lines->start += *length;
+    lines->offset += *length;
+    return LINES_LINE;
+}

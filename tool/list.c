@@ -1,0 +1,306 @@
+#include <errno.h>
+#include <fnmatch.h>
+#include <langinfo.h>
+#include <libsmartcols.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "command.h"
+#include "describe.h"
+#include "duration.h"
+#include "options.h"
+#include "output.h"
+#include "tokens.h"
+
+static const char help[] =
+    "Usage: toktab [-c CONF] [-d DOMAIN] list [OPTIONS]\n"
+    "\n"
+    "Lists tokens by serial. Filters combine: the states that are named, and all of\n"
+    "the rest.\n"
+    "\n"
+    "      --active          tokens that work\n"
+    "      --revoked         tokens that were revoked\n"
+    "      --expired         tokens whose time is over\n"
+    "      --expiring TIME   tokens that work, but not for longer than that: 14d; exits\n"
+    "                        with 1 if there are any\n"
+    "  -l, --label GLOB      by label: \"CI *\"\n"
+    "  -u, --user USER       by user\n"
+    "  -o, --output COLUMNS  serial,id,label,state,scopes,created,expires,last_used;\n"
+    "                        also domain,revoked,from,user,reason,prev,by\n"
+    "      --no-headings     without the first line\n"
+    "      --json            as a JSON array\n"
+    "\n"
+    "Example: toktab list --active -u bob -o id --no-headings\n";
+
+static const struct option longs[] = {{"active", no_argument, NULL, OPTION_ACTIVE},
+                                      {"revoked", no_argument, NULL, OPTION_REVOKED},
+                                      {"expired", no_argument, NULL, OPTION_EXPIRED},
+                                      {"expiring", required_argument, NULL, OPTION_EXPIRING},
+                                      {"label", required_argument, NULL, 'l'},
+                                      {"user", required_argument, NULL, 'u'},
+                                      {"output", required_argument, NULL, 'o'},
+                                      {"no-headings", no_argument, NULL, OPTION_NO_HEADINGS},
+                                      {"json", no_argument, NULL, OPTION_JSON},
+                                      {"help", no_argument, NULL, OPTION_HELP},
+                                      {0}};
+
+struct request {
+    bool state[STATE_EXPIRED + 1]; /* which are wanted; none: all */
+    int64_t expiring;              /* seconds; -1: no matter */
+    const char *label, *user;      /* NULL: any */
+    enum attribute columns[ATTRIBUTES];
+    size_t column_count;
+    bool no_headings, json, help;
+};
+
+static const enum attribute default_columns[] = {ATTRIBUTE_SERIAL,  ATTRIBUTE_ID,       ATTRIBUTE_LABEL,
+                                                 ATTRIBUTE_STATE,   ATTRIBUTE_SCOPES,   ATTRIBUTE_CREATED,
+                                                 ATTRIBUTE_EXPIRES, ATTRIBUTE_LAST_USED};
+
+static enum status take_column(struct request *request, struct span name)
+{
+    char text[32];
+
+    for (int i = 0; i < ATTRIBUTES; i++)
+        if (span_equals(name, attribute_names[i])) {
+            if (request->column_count == ATTRIBUTES)
+                return fail(STATUS_USAGE, "-o names too many columns");
+            request->columns[request->column_count++] = (enum attribute)i;
+            return STATUS_DONE;
+        }
+    snprintf(text, sizeof(text), "%.*s", (int)name.length, name.at);
+    return (enum status)say_unknown("column", text, attribute_names, ATTRIBUTES);
+}
+
+static enum status take_columns(struct request *request, const char *text)
+{
+    struct span list = span_of(text), name;
+    enum status status = list.length > 0 ? STATUS_DONE : take_column(request, list);
+
+    request->column_count = 0;
+    while (status == STATUS_DONE && span_next_item(&list, &name))
+        status = take_column(request, name);
+    return status;
+}
+
+static enum status take_expiring(struct request *request, const char *text)
+{
+    if (duration_parse(span_of(text), &request->expiring))
+        return STATUS_DONE;
+    return fail(STATUS_USAGE, "\"%s\" is no length of time: give a whole number with s, m, h, d or w (14d)",
+                text);
+}
+
+static enum status take_option(struct request *request, int option)
+{
+    switch (option) {
+    case OPTION_ACTIVE:
+        request->state[STATE_ACTIVE] = true;
+        return STATUS_DONE;
+    case OPTION_REVOKED:
+        request->state[STATE_REVOKED] = true;
+        return STATUS_DONE;
+    case OPTION_EXPIRED:
+        request->state[STATE_EXPIRED] = true;
+        return STATUS_DONE;
+    case OPTION_EXPIRING:
+        return take_expiring(request, optarg);
+    case 'l':
+        request->label = optarg;
+        return STATUS_DONE;
+    case 'u':
+        request->user = optarg;
+        return STATUS_DONE;
+    case 'o':
+        return take_columns(request, optarg);
+    case OPTION_NO_HEADINGS:
+        request->no_headings = true;
+        return STATUS_DONE;
+    case OPTION_JSON:
+        request->json = true;
+        return STATUS_DONE;
+    case OPTION_HELP:
+        request->help = true;
+        return STATUS_DONE;
+    default:
+        return STATUS_USAGE;
+    }
+}
+
+static bool text_matches(struct span escaped, const char *pattern, bool glob)
+{
+    char *text = unescaped(escaped);
+    bool matches = glob ? fnmatch(pattern, text, 0) == 0 : strcmp(pattern, text) == 0;
+
+    free(text);
+    return matches;
+}
+
+static bool wanted(const struct request *request, const struct record *record, int64_t now)
+{
+    enum state state = state_of(record, now);
+    bool any_state =
+        !request->state[STATE_ACTIVE] && !request->state[STATE_REVOKED] && !request->state[STATE_EXPIRED];
+
+    if (!any_state && !request->state[state])
+        return false;
+    if (request->expiring >= 0 &&
+        (state != STATE_ACTIVE || record->expires == TIME_NEVER || record->expires - now > request->expiring))
+        return false;
+    return (!request->label || text_matches(record->label, request->label, true)) &&
+           (!request->user || text_matches(record->user, request->user, false));
+}
+
+/* Calls use for each token that is wanted. *found: how many. */
+static enum status each_wanted(const struct tokens *tokens, const struct request *request, int64_t now,
+                               size_t *found, bool (*use)(void *context, const struct record *record),
+                               void *context)
+{
+    struct record record;
+
+    *found = 0;
+    for (size_t i = 0; i < tokens->count; i++) {
+        if (!token_record(&tokens->list[i], &record))
+            return fail(STATUS_DAMAGED, "the line of token %.12s makes no sense: run `toktab check`",
+                        tokens->list[i].id);
+        if (!wanted(request, &record, now))
+            continue;
+        ++*found;
+        if (!use(context, &record))
+            return output_failed();
+    }
+    return STATUS_DONE;
+}
+
+/* What each token is printed with. */
+struct printing {
+    const struct request *request;
+    const char *domain;
+    int64_t now;
+    struct libscols_table *table;
+    bool first, colours;
+};
+
+static bool print_object(void *context, const struct record *record)
+{
+    struct printing *printing = context;
+    bool first = printing->first;
+
+    printing->first = false;
+    return output_text(first ? "[\n" : ",\n") &&
+           write_json(describe_json(record, printing->domain, printing->now));
+}
+
+static enum status print_array(const struct tokens *tokens, struct printing *printing, size_t *found)
+{
+    enum status status = each_wanted(tokens, printing->request, printing->now, found, print_object, printing);
+
+    if (status == STATUS_DONE && !output_text(printing->first ? "[]\n" : "\n]\n"))
+        status = output_failed();
+    return status;
+}
+
+static const char *state_colour(enum state state)
+{
+    switch (state) {
+    case STATE_ACTIVE:
+        return "green";
+    case STATE_REVOKED:
+        return "red";
+    case STATE_EXPIRED:
+    default:
+        return "yellow";
+    }
+}
+
+static bool add_row(void *context, const struct record *record)
+{
+    struct printing *printing = context;
+    struct libscols_line *row = must_have(scols_table_new_line(printing->table, NULL));
+
+    for (size_t i = 0; i < printing->request->column_count; i++) {
+        enum attribute column = printing->request->columns[i];
+
+        scols_line_refer_data(row, i, describe(record, printing->domain, column, printing->now, false));
+        if (printing->colours && column == ATTRIBUTE_STATE)
+            scols_cell_set_color(scols_line_get_cell(row, i), state_colour(state_of(record, printing->now)));
+    }
+    return true;
+}
+
+static void add_columns(const struct printing *printing)
+{
+    for (size_t i = 0; i < printing->request->column_count; i++) {
+        enum attribute column = printing->request->columns[i];
+        int flags = column == ATTRIBUTE_SERIAL  ? SCOLS_FL_RIGHT
+                    : column == ATTRIBUTE_LABEL ? SCOLS_FL_TRUNC
+                                                : 0;
+        char heading[16];
+
+        snprintf(heading, sizeof(heading), "%s", attribute_names[column]);
+        for (char *at = heading; *at; at++)
+            *at = (char)(*at >= 'a' && *at <= 'z' ? *at - 'a' + 'A' : *at);
+        must_have(scols_table_new_column(printing->table, heading, 0, flags));
+    }
+}
+
+static enum status print_table(const struct tokens *tokens, struct printing *printing, size_t *found)
+{
+    enum status status;
+    char *text = NULL;
+
+    printing->table = must_have(scols_new_table());
+    scols_table_enable_colors(printing->table, printing->colours);
+    scols_table_enable_noheadings(printing->table, printing->request->no_headings);
+    add_columns(printing);
+    status = each_wanted(tokens, printing->request, printing->now, found, add_row, printing);
+    if (status == STATUS_DONE && *found > 0) {
+        must_have(scols_print_table_to_string(printing->table, &text) == 0 ? text : NULL);
+        status = output_text(text) && output_text("\n") ? STATUS_DONE : output_failed();
+    }
+    free(text);
+    scols_unref_table(printing->table);
+    return status;
+}
+
+static enum status list(struct session *session, const struct request *request)
+{
+    struct printing printing = {.request = request, .now = (int64_t)time(NULL), .first = true};
+    enum status status = session_open(session);
+    struct tokens tokens;
+    size_t found = 0;
+
+    if (status != STATUS_DONE)
+        return status;
+    printing.domain = session->domain->name;
+    printing.colours = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
+    status = tokens_read(&tokens, session);
+    if (status == STATUS_DONE)
+        status =
+            request->json ? print_array(&tokens, &printing, &found) : print_table(&tokens, &printing, &found);
+    tokens_free(&tokens);
+    return status == STATUS_DONE && request->expiring >= 0 && found > 0 ? STATUS_NO : status;
+}
+
+static enum status run(struct session *session, int argc, char **argv)
+{
+    struct request request = {.expiring = -1};
+    enum status status = STATUS_DONE;
+    int option;
+
+    memcpy(request.columns, default_columns, sizeof(default_columns));
+    request.column_count = sizeof(default_columns) / sizeof(default_columns[0]);
+    while (status == STATUS_DONE && !request.help &&
+           (option = next_option(argc, argv, "l:u:o:", longs)) != -1)
+        status = take_option(&request, option);
+    if (status != STATUS_DONE)
+        return status;
+    if (request.help)
+        return command_help(&command_list);
+    return arguments_fit(argc, 0, 0, "") ? list(session, &request) : STATUS_USAGE;
+}
+
+const struct command command_list = {"list", "list tokens", help, run};

@@ -1,0 +1,275 @@
+#include "log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "lock.h"
+#include "record.h"
+#include "tip.h"
+
+enum {
+    RESERVE = 64 * 1024,     /* bytes that are kept allocated behind the end */
+    RESERVE_LOW = 32 * 1024, /* below which they are renewed */
+};
+
+/* Interrupted in the middle, a command would leave what the next one has to clean up. A full pipe or a file
+ * size limit shall be an error like any other. */
+static void block_signals(struct log *log)
+{
+    sigset_t blocked;
+
+    sigemptyset(&blocked);
+    sigaddset(&blocked, SIGINT);
+    sigaddset(&blocked, SIGTERM);
+    sigaddset(&blocked, SIGHUP);
+    sigaddset(&blocked, SIGTSTP);
+    sigprocmask(SIG_BLOCK, &blocked, &log->signals);
+}
+
+static int close_if_open(int fd)
+{
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}
+
+void log_end(struct log *log)
+{
+    log->file = close_if_open(log->file);
+    log->lock = close_if_open(log->lock);
+    log->directory = close_if_open(log->directory);
+    sigprocmask(SIG_SETMASK, &log->signals, NULL);
+}
+
+enum status place_status(int error)
+{
+    switch (error) {
+    case ENOENT:
+        return STATUS_NOT_FOUND;
+    case EPERM:
+    case EACCES:
+    case ELOOP:
+        return STATUS_NOT_PERMITTED;
+    default:
+        return STATUS_IO;
+    }
+}
+
+/* The header of a store that is to be, with its LF. */
+static size_t format_new_header(char text[LINE_SIZE_MAX], const char *domain)
+{
+    unsigned char storeid[CHAIN_SIZE];
+    struct header header;
+
+    crypto_random_bytes(storeid, sizeof(storeid));
+    hex_encode(header.storeid, storeid, sizeof(storeid));
+    header.storeid[STOREID_HEX] = '\0';
+    strcpy(header.domain, domain);
+    header_start(&header);
+    return header_format(text, &header);
+}
+
+/* Mode and group on the descriptor, whatever the umask. Another group than the directory's is not wished for,
+ * but where it cannot be had the store is no less safe. */
+static bool dress(int fd, mode_t mode, const struct stat *directory)
+{
+    if (fchown(fd, (uid_t)-1, directory->st_gid) < 0 && errno != EPERM)
+        return false;
+    return fchmod(fd, mode) == 0;
+}
+
+static bool write_all(int fd, const char *bytes, size_t length, uint64_t offset)
+{
+    while (length > 0) {
+        ssize_t wrote = pwrite(fd, bytes, length, (off_t)offset);
+
+        if (wrote < 0 && errno == EINTR)
+            continue;
+        if (wrote < 0)
+            return false;
+        bytes += wrote;
+        length -= (size_t)wrote;
+        offset += (uint64_t)wrote;
+    }
+    return true;
+}
+
+/* A new store appears complete: under another name first. The directory can be written by its owner alone, so
+ * the name needs not be a secret. */
+static bool make_store(struct log *log, const struct stat *directory)
+{
+    char text[LINE_SIZE_MAX], name[sizeof(log->place.name) + 8];
+    size_t length = format_new_header(text, log->domain);
+    bool made;
+    int fd, error;
+
+    snprintf(name, sizeof(name), ".%s.new", log->place.name);
+    unlinkat(log->directory, name, 0); /* what a crash may have left */
+    fd = openat(log->directory, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return false;
+    made = dress(fd, 0640, directory) && write_all(fd, text, length, 0) && fsync(fd) == 0 &&
+           renameat(log->directory, name, log->directory, log->place.name) == 0;
+    error = errno;
+    close(fd);
+    if (!made)
+        unlinkat(log->directory, name, 0);
+    errno = error;
+    return made;
+}
+
+/* O_PATH descriptors cannot be synced. */
+static bool sync_directory(const struct log *log)
+{
+    int fd = openat(log->directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool synced = fd >= 0 && fsync(fd) == 0;
+    int error = errno;
+
+    close_if_open(fd);
+    errno = error;
+    return synced;
+}
+
+/* Under the lock. */
+static enum status open_store(struct log *log, const struct stat *directory, bool make, struct fault *fault)
+{
+    struct stat status;
+
+    log->file = place_open(&log->place, O_RDWR, &status, fault);
+    if (log->file < 0 && errno == ENOENT && make) {
+        if (!make_store(log, directory) || !sync_directory(log)) {
+            fault_set(fault, "cannot create it: %s", strerror(errno));
+            return STATUS_CANNOT_CREATE;
+        }
+        log->file = place_open(&log->place, O_RDWR, &status, fault);
+    }
+    return log->file >= 0 ? STATUS_DONE : place_status(errno);
+}
+
+static enum status begin(struct log *log, bool make, struct fault *fault)
+{
+    struct stat directory;
+    enum status status;
+
+    log->directory = place_open_directory(&log->place, &directory, fault);
+    if (log->directory < 0)
+        return place_status(errno);
+    status = lock_take(&log->lock, log->directory, log->domain, &directory, fault);
+    if (status != STATUS_DONE)
+        return status;
+    block_signals(log);
+    return open_store(log, &directory, make, fault);
+}
+
+enum status log_begin(struct log *log, const char *directory, const char *domain, bool make,
+                      struct fault *fault)
+{
+    struct fault what;
+    enum status status;
+
+    place_of_store(&log->place, directory, domain);
+    log->domain = domain;
+    log->directory = log->lock = log->file = -1;
+    sigprocmask(SIG_SETMASK, NULL, &log->signals);
+    status = begin(log, make, &what);
+    if (status != STATUS_DONE) {
+        log_end(log);
+        fault_set(fault, "%s/%s: %s", directory, log->place.name, what.text);
+    }
+    return status;
+}
+
+static bool read_all(int fd, char *bytes, size_t size, uint64_t offset)
+{
+    while (size > 0) {
+        ssize_t got = pread(fd, bytes, size, (off_t)offset);
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0) {
+            errno = got == 0 ? EIO : errno;
+            return false;
+        }
+        bytes += got;
+        size -= (size_t)got;
+        offset += (uint64_t)got;
+    }
+    return true;
+}
+
+enum status log_tip(struct log *log, struct tip *tip, struct fault *fault)
+{
+    char head[LINE_SIZE_MAX], tail[TIP_TAIL];
+    struct stat status;
+    uint64_t size, from;
+    const char *wrong;
+
+    if (fstat(log->file, &status) < 0)
+        return fault_set(fault, "%s", strerror(errno)), STATUS_IO;
+    size = (uint64_t)status.st_size;
+    from = size > sizeof(tail) ? size - sizeof(tail) : 0;
+    if (!read_all(log->file, head, size < sizeof(head) ? size : sizeof(head), 0) ||
+        !read_all(log->file, tail, size - from, from)) {
+        fault_set(fault, "%s/%s: cannot read it: %s", log->place.directory, log->place.name, strerror(errno));
+        return STATUS_IO;
+    }
+    wrong = tip_find(tip, head, size < sizeof(head) ? size : sizeof(head), tail, size - from, from);
+    if (!wrong && strcmp(tip->domain, log->domain) != 0)
+        wrong = "it is the store of another domain";
+    if (!wrong)
+        return STATUS_DONE;
+    fault_set(fault, "%s/%s: %s: run `toktab check`, which names what is damaged", log->place.directory,
+              log->place.name, wrong);
+    return STATUS_DAMAGED;
+}
+
+/* Space behind the end for revocations on a full disk. A file system that cannot keep any (EOPNOTSUPP) is
+ * used without. */
+static bool keep_reserve_behind(int fd, uint64_t end)
+{
+    struct stat status;
+
+    if (fstat(fd, &status) == 0 && (uint64_t)status.st_blocks * 512 >= end + RESERVE_LOW)
+        return true;
+    return fallocate(fd, FALLOC_FL_KEEP_SIZE, (off_t)end, RESERVE) == 0 || errno == EOPNOTSUPP;
+}
+
+/* What was written of a line that failed is cut off again; if that fails too, the next writer cuts off an
+ * unterminated line. */
+static enum appended take_back(int fd, uint64_t end)
+{
+    int error = errno;
+
+    if (ftruncate(fd, (off_t)end) == 0)
+        keep_reserve_behind(fd, end); /* cutting gives up what lies behind the end */
+    errno = error;
+    return APPEND_UNAVAILABLE;
+}
+
+enum appended log_append(struct log *log, const struct tip *expected, const char *line, size_t length,
+                         bool keep_reserve)
+{
+    struct tip now;
+    struct fault fault;
+    struct stat status;
+    bool reserved;
+
+    if (log_tip(log, &now, &fault) != STATUS_DONE || fstat(log->file, &status) < 0)
+        return APPEND_UNAVAILABLE;
+    if (now.epoch != expected->epoch || now.n != expected->n ||
+        memcmp(now.chain, expected->chain, CHAIN_SIZE) != 0)
+        return APPEND_CONFLICT;
+    if ((uint64_t)status.st_size > now.end && ftruncate(log->file, (off_t)now.end) < 0)
+        return APPEND_UNAVAILABLE;
+    reserved = keep_reserve_behind(log->file, now.end + length);
+    if (keep_reserve && !reserved)
+        return APPEND_UNAVAILABLE;
+    if (!write_all(log->file, line, length, now.end))
+        return take_back(log->file, now.end);
+    /* after a failed sync nothing is known: what the page cache shows may never reach the disk */
+    return fdatasync(log->file) == 0 ? APPENDED : APPEND_UNKNOWN;
+}

@@ -1,0 +1,86 @@
+#include "options.h"
+
+#include <limits.h>
+#include <string.h>
+
+#include "nearest.h"
+#include "say.h"
+
+enum { NAMES_MAX = 32 };
+
+int say_unknown(const char *kind, const char *what, const char *const names[], size_t count)
+{
+    const char *meant = nearest_name(what, names, count);
+
+    if (meant)
+        return fail(STATUS_USAGE, "there is no %s \"%s\": did you mean \"%s\"?", kind, what, meant);
+    return fail(STATUS_USAGE, "there is no %s \"%s\": see --help", kind, what);
+}
+
+/* argument: "--word" or "--word=value" */
+static void say_unknown_long(const char *argument, const struct option *longs)
+{
+    const char *names[NAMES_MAX];
+    char word[64];
+    size_t count = 0;
+
+    while (longs[count].name && count < NAMES_MAX) {
+        names[count] = longs[count].name;
+        count++;
+    }
+    strncpy(word, argument + 2, sizeof(word) - 1);
+    word[sizeof(word) - 1] = '\0';
+    word[strcspn(word, "=")] = '\0';
+    say_unknown("option --", word, names, count);
+}
+
+static void say_wrong(const char *argument, int option, const struct option *longs)
+{
+    for (const struct option *known = longs; known->name; known++)
+        if (option != 0 && known->val == option && strncmp(argument, "--", 2) == 0) {
+            say("option --%s takes no value: see --help", known->name);
+            return;
+        }
+    if (option != 0)
+        say("there is no option -%c: see --help%s", option,
+            option == 'c' || option == 'd' ? "; -c and -d come before the command" : "");
+    else
+        say_unknown_long(argument, longs);
+}
+
+int next_option(int argc, char **argv, const char *shorts, const struct option *longs)
+{
+    char silent[64] = "";
+    int option;
+
+    /* a ":" in front tells a missing value from an unknown option */
+    strcat(silent, shorts[0] == '+' ? "+:" : ":");
+    strncat(silent, shorts + (shorts[0] == '+'), sizeof(silent) - 3);
+    opterr = 0;
+    option = getopt_long(argc, argv, silent, longs, NULL);
+    if (option == ':') {
+        say("option %s wants a value: see --help", argv[optind - 1]);
+        return '?';
+    }
+    if (option == '?')
+        say_wrong(argv[optind - 1], optopt, longs);
+    return option;
+}
+
+void restart_options(void)
+{
+    optind = 0;
+}
+
+bool arguments_fit(int argc, int least, int most, const char *what)
+{
+    int count = argc - optind;
+
+    if (count >= least && count <= most)
+        return true;
+    if (count < least)
+        say("%s is missing: see --help", what);
+    else
+        say("too many arguments: see --help");
+    return false;
+}

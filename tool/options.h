@@ -1,0 +1,25 @@
+/* Options of the commands, by getopt_long(3), with errors that help. */
+#ifndef OPTIONS_H
+#define OPTIONS_H
+
+#include <getopt.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+/*
+ * The next option's character; -1 behind the last; '?' for an error, which was printed. longs ends with an
+ * empty one. "+" at the start of shorts: options end at the first argument.
+ */
+int next_option(int argc, char **argv, const char *shorts, const struct option *longs);
+
+/* Start with another argv. */
+void restart_options(void);
+
+/* Are there between least and most arguments behind the options? Else that is printed; what: as the usage
+ * calls them. */
+bool arguments_fit(int argc, int least, int most, const char *what);
+
+/* "what" is none of names: say so, and what was perhaps meant. Returns STATUS_USAGE. */
+int say_unknown(const char *kind, const char *what, const char *const names[], size_t count);
+
+#endif

@@ -1,0 +1,17 @@
+/* stdout, without stdio: a token must not stay behind in a buffer. */
+#ifndef OUTPUT_H
+#define OUTPUT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "say.h"
+
+/* All of it, or false with errno. */
+bool output_write(const char *bytes, size_t size);
+bool output_text(const char *text);
+
+/* Says that stdout could not be written; STATUS_IO. */
+enum status output_failed(void);
+
+#endif

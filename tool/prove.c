@@ -1,0 +1,167 @@
+#include "prove.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lines.h"
+#include "say.h"
+
+static bool wrong_line(const struct proof *proof, struct fault *fault, const char *what)
+{
+    return fault_set(fault, "line %" PRIu64 ": %s", proof->lines + 2, what);
+}
+
+static bool wrong_column(const struct proof *proof, struct fault *fault, const char *column)
+{
+    return fault_set(fault, "line %" PRIu64 ": the column %s is not as it should be", proof->lines + 2,
+                     column);
+}
+
+/* Does the line fit what came before it of the same token? */
+static const char *against_history(const struct proof *proof, const struct record *record, bool in_snapshot)
+{
+    const char *known = index_find(&proof->index, record->id);
+    struct record before;
+    struct line line;
+
+    if (record->op == OPERATION_CREATE && record->serial != record->n)
+        return "a token's serial must be the number of the line that creates it";
+    if (!known)
+        return record->op == OPERATION_CREATE || in_snapshot ? NULL
+                                                             : "it changes a token that was never created";
+    if (record->op == OPERATION_CREATE || in_snapshot)
+        return "there is a token of this id already";
+    line_split_accepted(&line, known);
+    if (!record_parse(&before, &line) || before.serial != record->serial ||
+        before.created != record->created || memcmp(before.hash, record->hash, HASH_SIZE) != 0)
+        return "hash, serial or time of creation are not those of its token";
+    return NULL;
+}
+
+static void remember(struct proof *proof, const char *id, size_t length)
+{
+    size_t size;
+    char *room = must_have(index_room(&proof->index, length + 1, length + 1, &size));
+
+    if (!index_holds(&proof->index, 1) && !index_grow(&proof->index))
+        must_have(NULL);
+    room[0] = '|';
+    memcpy(room + 1, id, length);
+    index_keep(&proof->index, length + 1);
+    index_put(&proof->index, room + 1, length);
+}
+
+static bool prove_line(struct proof *proof, const char *text, size_t length, struct expect *expect,
+                       struct fault *fault)
+{
+    bool in_snapshot = proof->walk.bytes_left > 0;
+    struct record record;
+    struct line line;
+    const char *wrong = walk_line(&proof->walk, &line, text, length);
+
+    if (wrong)
+        return wrong_line(proof, fault, wrong);
+    wrong = record_check(&record, &line);
+    if (wrong)
+        return wrong_column(proof, fault, wrong);
+    if (record.op != OPERATION_POINT) {
+        wrong = against_history(proof, &record, in_snapshot);
+        if (wrong)
+            return wrong_line(proof, fault, wrong);
+        remember(proof, line.column[COLUMN_ID].at, length - (size_t)(line.column[COLUMN_ID].at - text));
+    }
+    if (expect && !in_snapshot)
+        expect_line(expect, proof->walk.n, proof->walk.chain);
+    proof->lines++;
+    return true;
+}
+
+static bool prove_header(struct proof *proof, struct lines *lines, const char *domain, struct expect *expect,
+                         struct fault *fault)
+{
+    const char *text, *wrong;
+    size_t length;
+
+    if (lines_next(lines, &text, &length) != LINES_LINE)
+        return fault_set(fault, "line 1: this is not a toktab store");
+    wrong = walk_start(&proof->walk, text, length);
+    if (wrong)
+        return fault_set(fault, "line 1: %s", wrong);
+    if (strcmp(proof->walk.header.domain, domain) != 0)
+        return fault_set(fault, "line 1: it is the store of domain %s", proof->walk.header.domain);
+    if (expect)
+        expect_header(expect, &proof->walk.header);
+    return true;
+}
+
+static bool prove_lines(struct proof *proof, struct lines *lines, struct expect *expect, struct fault *fault)
+{
+    const char *text, *wrong;
+    enum lines_got got;
+    size_t length;
+
+    while ((got = lines_next(lines, &text, &length)) == LINES_LINE)
+        if (!prove_line(proof, text, length, expect, fault))
+            return false;
+    if (got == LINES_TOO_LONG)
+        return wrong_line(proof, fault, "it is too long");
+    if (got == LINES_ERROR)
+        return fault_set_passing(fault, "it cannot be read: %s", strerror(errno));
+    wrong = walk_end(&proof->walk);
+    return !wrong || wrong_line(proof, fault, wrong);
+}
+
+/* index_each() calls it; context: where the next serial goes. */
+static void take_serial(void *context, const char *id)
+{
+    uint64_t **next = context;
+    struct line line;
+
+    line_split_accepted(&line, id);
+    decimal_parse(line.column[COLUMN_SERIAL], (*next)++);
+}
+
+static int by_number(const void *a, const void *b)
+{
+    uint64_t first = *(const uint64_t *)a, second = *(const uint64_t *)b;
+
+    return (first > second) - (first < second);
+}
+
+static bool serials_unique(const struct proof *proof, struct fault *fault)
+{
+    size_t count = proof->index.count;
+    uint64_t *serials = must_have(calloc(count + 1, sizeof(*serials))), *next = serials;
+    bool good = true;
+
+    index_each(&proof->index, take_serial, &next);
+    qsort(serials, count, sizeof(*serials), by_number);
+    for (size_t i = 1; i < count && good; i++)
+        if (serials[i] == serials[i - 1])
+            good = fault_set(fault, "two tokens have the serial %" PRIu64, serials[i]);
+    free(serials);
+    return good;
+}
+
+bool prove(struct proof *proof, int fd, const char *domain, struct expect *expect, struct fault *fault)
+{
+    struct lines lines;
+    bool good;
+
+    memset(proof, 0, sizeof(*proof));
+    must_have(index_make(&proof->index, 0) ? proof->index.slots : NULL);
+    lines_make(&lines, fd, 0);
+    good = prove_header(proof, &lines, domain, expect, fault) && prove_lines(proof, &lines, expect, fault) &&
+           serials_unique(proof, fault);
+    lines_free(&lines);
+    if (good && expect)
+        expect_end(expect);
+    return good;
+}
+
+void proof_free(struct proof *proof)
+{
+    index_free(&proof->index);
+}

@@ -1,0 +1,243 @@
+#include "refs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lines.h"
+#include "log.h"
+#include "place.h"
+#include "walk.h"
+
+enum { SERIAL_DIGITS_MAX = 10, ID_PREFIX_MIN = 4 };
+
+static bool has_letter(const char *text)
+{
+    return strspn(text, "0123456789") < strlen(text);
+}
+
+static enum status ref_parse(struct ref *ref, const char *text)
+{
+    size_t length = strlen(text);
+
+    ref->text = text;
+    if (length <= SERIAL_DIGITS_MAX && decimal_parse(span_of(text), &ref->serial) && ref->serial > 0)
+        return STATUS_DONE;
+    ref->serial = 0;
+    if (base62_valid(text, length) &&
+        (length == ID_LENGTH || (length >= ID_PREFIX_MIN && length < ID_LENGTH && has_letter(text))))
+        return STATUS_DONE;
+    return fail(STATUS_USAGE,
+                "\"%.80s\" names no token: give a serial, an id, or the first 4 or more characters of an id",
+                text);
+}
+
+enum status refs_make(struct refs *refs, char **texts, int count)
+{
+    enum status status = STATUS_DONE;
+
+    *refs = (struct refs){.list = must_have(calloc((size_t)count + 1, sizeof(*refs->list))),
+                          .count = (size_t)count};
+    for (int i = 0; i < count && status == STATUS_DONE; i++)
+        status = ref_parse(&refs->list[i], texts[i]);
+    return status;
+}
+
+static void forget(struct ref *ref)
+{
+    free(ref->line);
+    ref->line = NULL;
+    ref->candidate_count = 0;
+}
+
+void refs_free(struct refs *refs)
+{
+    for (size_t i = 0; i < refs->count; i++)
+        forget(&refs->list[i]);
+    free(refs->list);
+}
+
+static bool means(const struct ref *ref, const struct line *line)
+{
+    uint64_t serial;
+
+    if (ref->serial > 0)
+        return decimal_parse(line->column[COLUMN_SERIAL], &serial) && serial == ref->serial;
+    return memcmp(line->column[COLUMN_ID].at, ref->text, strlen(ref->text)) == 0;
+}
+
+static void keep_line(struct ref *ref, const char *text, size_t length)
+{
+    free(ref->line);
+    ref->line = must_have(malloc(length));
+    memcpy(ref->line, text, length);
+    ref->length = length;
+}
+
+/* Another id than the one that was found: which are they? Returns whether it is new. */
+static void add_candidate(struct ref *ref, const char *id)
+{
+    size_t known = ref->candidate_count < CANDIDATES_MAX ? ref->candidate_count : CANDIDATES_MAX;
+
+    for (size_t i = 0; i < known; i++)
+        if (memcmp(ref->candidates[i], id, ID_LENGTH) == 0)
+            return;
+    if (known < CANDIDATES_MAX) {
+        memcpy(ref->candidates[known], id, ID_LENGTH);
+        ref->candidates[known][ID_LENGTH] = '\0';
+    }
+    ref->candidate_count++;
+}
+
+static bool is_revoked(const struct line *line)
+{
+    return !span_equals(line->column[COLUMN_REVOKED], "-");
+}
+
+static void take_line(struct ref *ref, const struct line *line, const char *text, size_t length)
+{
+    struct line old;
+
+    add_candidate(ref, line->column[COLUMN_ID].at);
+    if (memcmp(ref->candidates[0], line->column[COLUMN_ID].at, ID_LENGTH) != 0)
+        return;
+    /* revoked absorbs: a line that would bring it back is passed over */
+    if (ref->line && line_split(&old, ref->line, ref->length) && is_revoked(&old) && !is_revoked(line))
+        return;
+    keep_line(ref, text, length);
+}
+
+static enum status damaged(struct fault *fault, uint64_t offset, const char *what)
+{
+    fault_set(fault, "the line at byte %" PRIu64 ": %s: run `toktab check`", offset, what);
+    return STATUS_DAMAGED;
+}
+
+/* All lines behind the header, or behind what was read before. walk: NULL, or to prove them. */
+static enum status read_lines(struct refs *refs, struct lines *lines, struct walk *walk, struct fault *fault)
+{
+    const char *text, *wrong;
+    struct line line;
+    size_t length;
+    enum lines_got got;
+
+    while ((got = lines_next(lines, &text, &length)) == LINES_LINE) {
+        wrong = walk                              ? walk_line(walk, &line, text, length)
+                : line_split(&line, text, length) ? NULL
+                                                  : "it has not the shape of one";
+        if (wrong)
+            return damaged(fault, refs->offset, wrong);
+        for (size_t i = 0; i < refs->count; i++)
+            if (line.column[COLUMN_OP].at[0] != OPERATION_POINT && means(&refs->list[i], &line))
+                take_line(&refs->list[i], &line, text, length);
+        refs->offset = lines->offset;
+    }
+    if (got == LINES_TOO_LONG)
+        return damaged(fault, refs->offset, "it is too long");
+    if (got == LINES_ERROR) {
+        fault_set(fault, "cannot read it: %s", strerror(errno));
+        return STATUS_IO;
+    }
+    wrong = walk ? walk_end(walk) : NULL;
+    return wrong ? damaged(fault, refs->offset, wrong) : STATUS_DONE;
+}
+
+/* From the start, or where the file is the same one, from where it was left. */
+static enum status start(struct refs *refs, int fd, struct fault *fault)
+{
+    struct stat status;
+
+    if (fstat(fd, &status) < 0) {
+        fault_set(fault, "%s", strerror(errno));
+        return STATUS_IO;
+    }
+    if (refs->inode == (uint64_t)status.st_ino && refs->device == (uint64_t)status.st_dev &&
+        refs->offset <= (uint64_t)status.st_size)
+        return STATUS_DONE;
+    for (size_t i = 0; i < refs->count; i++)
+        forget(&refs->list[i]);
+    refs->inode = (uint64_t)status.st_ino;
+    refs->device = (uint64_t)status.st_dev;
+    refs->offset = 0;
+    return STATUS_DONE;
+}
+
+enum status refs_read(struct refs *refs, int fd, bool prove, struct fault *fault)
+{
+    enum status status = start(refs, fd, fault);
+    const char *text, *wrong;
+    struct lines lines;
+    struct walk walk;
+    bool from_start;
+    size_t length;
+
+    if (status != STATUS_DONE)
+        return status;
+    from_start = refs->offset == 0;
+    lines_make(&lines, fd, refs->offset);
+    if (from_start) {
+        wrong = lines_next(&lines, &text, &length) == LINES_LINE ? walk_start(&walk, text, length)
+                                                                 : "this is not a toktab store";
+        status = wrong ? damaged(fault, 0, wrong) : STATUS_DONE;
+        refs->offset = lines.offset;
+    }
+    if (status == STATUS_DONE)
+        status = read_lines(refs, &lines, prove && from_start ? &walk : NULL, fault);
+    lines_free(&lines);
+    return status;
+}
+
+static enum status say_ambiguous(const struct ref *ref)
+{
+    size_t known = ref->candidate_count < CANDIDATES_MAX ? ref->candidate_count : CANDIDATES_MAX;
+    char names[CANDIDATES_MAX * (ID_LENGTH + 2) + 1] = "";
+
+    for (size_t i = 0; i < known; i++) {
+        strcat(names, i > 0 ? ", " : "");
+        strcat(names, ref->candidates[i]);
+    }
+    return fail(STATUS_USAGE, "\"%s\" may mean %zu tokens: %s%s", ref->text, ref->candidate_count, names,
+                ref->candidate_count > known ? " …" : "");
+}
+
+enum status refs_check(const struct refs *refs, const struct session *session)
+{
+    for (size_t i = 0; i < refs->count; i++) {
+        const struct ref *ref = &refs->list[i];
+
+        if (ref->candidate_count == 0)
+            return fail(STATUS_NOT_FOUND, "there is no token \"%s\" in domain \"%s\"", ref->text,
+                        session->domain->name);
+        if (ref->candidate_count > 1)
+            return say_ambiguous(ref);
+    }
+    return STATUS_DONE;
+}
+
+enum status refs_resolve(struct refs *refs, const struct session *session, bool prove)
+{
+    struct place place;
+    struct fault fault;
+    struct stat store;
+    enum status status;
+    int fd;
+
+    place_of_store(&place, session->config.store_dir, session->domain->name);
+    fd = place_open(&place, O_RDONLY, &store, &fault);
+    status = fd < 0 ? place_status(errno) : refs_read(refs, fd, prove, &fault);
+    if (fd >= 0)
+        close(fd);
+    if (status != STATUS_DONE)
+        return fail(status, "%s/%s: %s", place.directory, place.name, fault.text);
+    return refs_check(refs, session);
+}
+
+bool ref_record(const struct ref *ref, struct record *record)
+{
+    struct line line;
+
+    return line_split(&line, ref->line, ref->length) && record_parse(record, &line);
+}

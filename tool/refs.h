@@ -1,0 +1,44 @@
+/* TOKEN-REFs: what people type for a token, and the token that it means. */
+#ifndef REFS_H
+#define REFS_H
+
+#include "record.h"
+#include "session.h"
+
+enum { CANDIDATES_MAX = 8 };
+
+struct ref {
+    const char *text; /* a serial, an id, or the first characters of one */
+    uint64_t serial;  /* 0: it is no serial */
+    char *line;       /* the token's last line; NULL: none was found */
+    size_t length;
+    char candidates[CANDIDATES_MAX][ID_LENGTH + 1]; /* ids that it may mean; the first is line's */
+    size_t candidate_count;                         /* may be greater */
+};
+
+struct refs {
+    struct ref *list;
+    size_t count;
+    uint64_t inode, device, offset; /* how far the store was read */
+};
+
+/* Parse. STATUS_USAGE if one is none, which is printed. The texts are kept. Ends with refs_free(). */
+enum status refs_make(struct refs *refs, char **texts, int count);
+void refs_free(struct refs *refs);
+
+/*
+ * Read the store, or on from where it was left, for the last line of each. fd: a trusted store; prove: prove
+ * all of it on the way. Prints nothing: STATUS_DAMAGED and STATUS_IO come with fault.
+ */
+enum status refs_read(struct refs *refs, int fd, bool prove, struct fault *fault);
+
+/* Does each mean one token? Prints which do not: STATUS_NOT_FOUND, STATUS_USAGE for an ambiguous one. */
+enum status refs_check(const struct refs *refs, const struct session *session);
+
+/* All at once, from the store of the session: opens, reads, checks. Prints. */
+enum status refs_resolve(struct refs *refs, const struct session *session, bool prove);
+
+/* What the last line says. */
+bool ref_record(const struct ref *ref, struct record *record);
+
+#endif

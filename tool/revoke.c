@@ -1,0 +1,203 @@
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "attributes.h"
+#include "change.h"
+#include "command.h"
+#include "describe.h"
+#include "options.h"
+#include "output.h"
+#include "refs.h"
+
+static const char help[] =
+    "Usage: toktab [-c CONF] [-d DOMAIN] revoke [OPTIONS] TOKEN-REF…\n"
+    "\n"
+    "Ends tokens, now and for good. Shows them first and asks; without a terminal it\n"
+    "wants -y. Nothing is revoked unless each TOKEN-REF means one token.\n"
+    "\n"
+    "TOKEN-REF is a serial (17), an id, or the first characters of one: at least 4,\n"
+    "with a letter among them.\n"
+    "\n"
+    "  -r, --reason REASON   why: at most 255 characters\n"
+    "  -y, --yes             do not ask\n"
+    "      --json            print what was revoked as JSON: an object, or for several\n"
+    "                        tokens an array\n"
+    "\n"
+    "Example: toktab revoke -y -r \"left the company\" \\\n"
+    "             $(toktab list --active -u bob -o id --no-headings)\n";
+
+static const struct option longs[] = {{"reason", required_argument, NULL, 'r'},
+                                      {"yes", no_argument, NULL, 'y'},
+                                      {"json", no_argument, NULL, OPTION_JSON},
+                                      {"help", no_argument, NULL, OPTION_HELP},
+                                      {0}};
+
+struct request {
+    struct attributes attributes;
+    bool yes, json, help;
+};
+
+static bool read_records(const struct refs *refs, struct record *records)
+{
+    for (size_t i = 0; i < refs->count; i++)
+        if (!ref_record(&refs->list[i], &records[i])) {
+            fail(STATUS_DAMAGED, "the line of token %s makes no sense: run `toktab check`",
+                 refs->list[i].text);
+            return false;
+        }
+    return true;
+}
+
+static void say_candidate(const struct record *record)
+{
+    char *label = unescaped_shown(record->label);
+
+    fprintf(stderr, "  %" PRIu64 "  %s  %s%s\n", record->serial, record->id, label,
+            record->revoked != TIME_NEVER ? "  (revoked already)" : "");
+    free(label);
+}
+
+/* Show what is about to end, and ask. */
+static enum status confirm(const struct record *records, size_t count)
+{
+    char answer[16] = "";
+
+    if (!isatty(STDIN_FILENO))
+        return fail(STATUS_USAGE, "without a terminal nobody can be asked: say -y to revoke");
+    for (size_t i = 0; i < count; i++)
+        say_candidate(&records[i]);
+    fprintf(stderr, "Revoke %s for good? [y/N] ", count == 1 ? "this token" : "these tokens");
+    if (fgets(answer, sizeof(answer), stdin) &&
+        (strcasecmp(answer, "y\n") == 0 || strcasecmp(answer, "yes\n") == 0))
+        return STATUS_DONE;
+    return fail(STATUS_NO, "nothing was revoked");
+}
+
+/* Under the lock the token's line is read again: somebody may have changed it since. */
+static enum status append(const struct session *session, const struct request *request, struct refs *refs,
+                          size_t i, struct record *record, bool *was_revoked, struct fault *fault)
+{
+    enum status status;
+    struct log log;
+
+    status = log_begin(&log, session->config.store_dir, session->domain->name, false, fault);
+    if (status != STATUS_DONE)
+        return status;
+    status = refs_read(refs, log.file, false, fault);
+    if (status == STATUS_DONE && (!refs->list[i].line || !ref_record(&refs->list[i], record))) {
+        fault_set(fault, "token %s is not there any more", refs->list[i].text);
+        status = STATUS_NOT_FOUND;
+    }
+    *was_revoked = status == STATUS_DONE && record->revoked != TIME_NEVER;
+    if (status == STATUS_DONE && !*was_revoked) {
+        record->op = OPERATION_REVOKE;
+        record->revoked = (int64_t)time(NULL);
+        record->reason = (struct span){"", 0};
+        attributes_apply(&request->attributes, record);
+        status = change_append(&log, session, record, fault);
+    }
+    log_end(&log);
+    return status;
+}
+
+static void acknowledge(const struct record *record, bool was_revoked)
+{
+    char *label = unescaped(record->label);
+
+    say("%s token %" PRIu64 " (id %s): \"%s\"", was_revoked ? "already revoked:" : "revoked", record->serial,
+        record->id, label);
+    free(label);
+}
+
+/* One after the other, each acknowledged when the disk has it. */
+static enum status revoke_all(const struct session *session, const struct request *request, struct refs *refs)
+{
+    json_t *array = must_have(json_array());
+    enum status status = STATUS_DONE;
+    struct record record;
+    struct fault fault;
+    bool was_revoked;
+
+    for (size_t i = 0; i < refs->count && status == STATUS_DONE; i++) {
+        status = append(session, request, refs, i, &record, &was_revoked, &fault);
+        if (status == STATUS_DONE) {
+            acknowledge(&record, was_revoked);
+            json_array_append_new(array, describe_json(&record, session->domain->name, (int64_t)time(NULL)));
+        } else {
+            say("token %s was not revoked: %s", refs->list[i].text, fault.text);
+        }
+    }
+    if (request->json && json_array_size(array) > 0) {
+        json_t *printed = refs->count == 1 ? json_incref(json_array_get(array, 0)) : json_incref(array);
+        enum status printing = print_json(printed);
+
+        status = status == STATUS_DONE ? printing : status;
+    }
+    json_decref(array);
+    return status;
+}
+
+static enum status ask_and_revoke(struct session *session, const struct request *request, struct refs *refs)
+{
+    struct record *records = must_have(calloc(refs->count, sizeof(*records)));
+    enum status status = refs_resolve(refs, session, false);
+
+    if (status == STATUS_DONE && !read_records(refs, records))
+        status = STATUS_DAMAGED;
+    if (status == STATUS_DONE && !request->yes)
+        status = confirm(records, refs->count);
+    free(records);
+    return status == STATUS_DONE ? revoke_all(session, request, refs) : status;
+}
+
+static enum status take_options(struct request *request, int argc, char **argv)
+{
+    enum status status = STATUS_DONE;
+    int option;
+
+    while (status == STATUS_DONE && !request->help && (option = next_option(argc, argv, "r:y", longs)) != -1)
+        switch (option) {
+        case 'r':
+            status = attributes_set_reason(&request->attributes, optarg);
+            break;
+        case 'y':
+            request->yes = true;
+            break;
+        case OPTION_JSON:
+            request->json = true;
+            break;
+        case OPTION_HELP:
+            request->help = true;
+            break;
+        default:
+            status = STATUS_USAGE;
+        }
+    return status;
+}
+
+static enum status run(struct session *session, int argc, char **argv)
+{
+    struct request request = {0};
+    struct refs refs = {0};
+    enum status status = take_options(&request, argc, argv);
+
+    if (status == STATUS_DONE && request.help)
+        return command_help(&command_revoke);
+    if (status == STATUS_DONE && !arguments_fit(argc, 1, argc, "TOKEN-REF"))
+        status = STATUS_USAGE;
+    if (status == STATUS_DONE)
+        status = session_open(session);
+    if (status == STATUS_DONE)
+        status = refs_make(&refs, argv + optind, argc - optind);
+    if (status == STATUS_DONE)
+        status = ask_and_revoke(session, &request, &refs);
+    refs_free(&refs);
+    attributes_free(&request.attributes);
+    return status;
+}
+
+const struct command command_revoke = {"revoke", "end tokens, now and for good", help, run};

@@ -1,0 +1,74 @@
+#include "say.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void *must_have(void *memory)
+{
+    if (!memory) {
+        fputs("toktab: no memory\n", stderr);
+        exit(STATUS_IO);
+    }
+    return memory;
+}
+
+/* Would this character do something to a terminal, or to the order in which others are shown? */
+static bool moves(uint32_t point)
+{
+    return point < 0x20 || (point >= 0x7f && point < 0xa0) || point == 0x2028 || point == 0x2029 ||
+           (point >= 0x202a && point <= 0x202e) || (point >= 0x2066 && point <= 0x2069);
+}
+
+char *showable(struct span text)
+{
+    char *shown = must_have(malloc(text.length * 8 + 1)), *end = shown; /* \u{202E}: 3 bytes become 8 */
+    uint32_t point;
+
+    while (text.length > 0) {
+        size_t length = utf8_first(text, &point);
+
+        if (length == 0 || (length == 1 && moves(point)))
+            end += sprintf(end, "\\x%02x", (unsigned char)text.at[0]);
+        else if (moves(point))
+            end += sprintf(end, "\\u{%X}", (unsigned)point);
+        else
+            end = mempcpy(end, text.at, length);
+        length = length > 0 ? length : 1;
+        text = (struct span){text.at + length, text.length - length};
+    }
+    *end = '\0';
+    return shown;
+}
+
+static void say_line(const char *format, va_list arguments)
+{
+    char *line = NULL, *shown;
+    int length = vasprintf(&line, format, arguments);
+
+    must_have(length < 0 ? NULL : line);
+    shown = showable((struct span){line, (size_t)length});
+    fprintf(stderr, "toktab: %s\n", shown);
+    free(shown);
+    free(line);
+}
+
+void say(const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    say_line(format, arguments);
+    va_end(arguments);
+}
+
+enum status fail(enum status status, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    say_line(format, arguments);
+    va_end(arguments);
+    return status;
+}

@@ -1,0 +1,137 @@
+#include "secret.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "crypto.h"
+
+void secret_protect(void)
+{
+    const struct rlimit none = {0, 0};
+
+    prctl(PR_SET_DUMPABLE, 0);
+    setrlimit(RLIMIT_CORE, &none);
+}
+
+void secret_guard_json(void)
+{
+    json_set_alloc_funcs(crypto_alloc, crypto_free);
+}
+
+static int open_terminal(void)
+{
+    return open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+}
+
+enum status secret_can_copy(void)
+{
+    int terminal = open_terminal();
+
+    if (terminal < 0)
+        return fail(STATUS_MISSING, "--copy wants a terminal, whose clipboard it can fill: there is none");
+    close(terminal);
+    return STATUS_DONE;
+}
+
+enum status secret_copy(const char *text)
+{
+    size_t length = strlen(text), size = crypto_base64_size(length);
+    char *encoded = must_have(crypto_alloc(size));
+    int terminal = open_terminal();
+    bool copied;
+
+    crypto_base64(encoded, size, text, length);
+    copied = terminal >= 0 && dprintf(terminal, "\033]52;c;") > 0 &&
+             write(terminal, encoded, size - 1) == (ssize_t)(size - 1) && write(terminal, "\a", 1) == 1;
+    crypto_free(encoded);
+    if (terminal >= 0)
+        close(terminal);
+    return copied ? STATUS_DONE : fail(STATUS_IO, "cannot write to the terminal: %s", strerror(errno));
+}
+
+static struct termios terminal_before;
+
+static void restore_terminal(int signal_number)
+{
+    tcsetattr(STDIN_FILENO, TCSAFLUSH, &terminal_before);
+    signal(signal_number, SIG_DFL);
+    raise(signal_number);
+}
+
+/* No echo, until show_typing(). A ^C in between gives the terminal back first; ^Z waits. */
+static void hide_typing(sigset_t *signals)
+{
+    struct termios hidden;
+    sigset_t stop;
+
+    sigemptyset(&stop);
+    sigaddset(&stop, SIGTSTP);
+    sigprocmask(SIG_BLOCK, &stop, signals);
+    tcgetattr(STDIN_FILENO, &terminal_before);
+    signal(SIGINT, restore_terminal);
+    signal(SIGTERM, restore_terminal);
+    signal(SIGHUP, restore_terminal);
+    hidden = terminal_before;
+    hidden.c_lflag &= ~(tcflag_t)ECHO;
+    tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
+}
+
+static void show_typing(const sigset_t *signals)
+{
+    tcsetattr(STDIN_FILENO, TCSAFLUSH, &terminal_before);
+    signal(SIGINT, SIG_DFL);
+    signal(SIGTERM, SIG_DFL);
+    signal(SIGHUP, SIG_DFL);
+    sigprocmask(SIG_SETMASK, signals, NULL);
+    fputc('\n', stderr);
+}
+
+/* Keeps what fits, counts the rest; from a terminal up to the end of a line. */
+static enum status read_bytes(char *token, size_t size, size_t *length, bool one_line)
+{
+    char *rest = must_have(crypto_alloc(4096));
+    ssize_t got = 1;
+
+    for (*length = 0; got > 0; *length += (size_t)(got > 0 ? got : 0)) {
+        do
+            got = *length < size ? read(STDIN_FILENO, token + *length, size - *length)
+                                 : read(STDIN_FILENO, rest, 4096);
+        while (got < 0 && errno == EINTR);
+        if (one_line && got > 0 && *length + (size_t)got <= size &&
+            memchr(token + *length, '\n', (size_t)got)) {
+            *length += (size_t)got;
+            break;
+        }
+    }
+    crypto_free(rest);
+    return got < 0 ? fail(STATUS_IO, "cannot read the token from stdin: %s", strerror(errno)) : STATUS_DONE;
+}
+
+enum status secret_read(char *token, size_t size, size_t *length)
+{
+    bool terminal = isatty(STDIN_FILENO);
+    enum status status;
+    sigset_t signals;
+
+    if (terminal) {
+        fputs("Token: ", stderr);
+        hide_typing(&signals);
+    }
+    status = read_bytes(token, size, length, terminal);
+    if (terminal)
+        show_typing(&signals);
+    if (*length > 0 && *length <= size && token[*length - 1] == '\n')
+        --*length;
+    if (*length > 0 && *length <= size && token[*length - 1] == '\r')
+        --*length;
+    return status;
+}

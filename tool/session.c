@@ -1,0 +1,75 @@
+#include "session.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static enum status load_config(struct session *session)
+{
+    struct fault fault;
+
+    if (config_load(&session->config, session->config_path, &fault) < 0)
+        return fail(STATUS_CONFIG, "%s", fault.text);
+    return STATUS_DONE;
+}
+
+/* The names of all domains, for messages. */
+static char *domain_names(const struct config *config, const char *between)
+{
+    char *names = must_have(calloc(config->count, DOMAIN_NAME_MAX + 3)), *end = names;
+
+    for (size_t i = 0; i < config->count; i++) {
+        end = stpcpy(end, i > 0 ? between : "");
+        end = stpcpy(end, config->domains[i].name);
+    }
+    return names;
+}
+
+static enum status choose_domain(struct session *session)
+{
+    enum status status = STATUS_DONE;
+    char *names;
+
+    session->domain = config_domain(&session->config, session->domain_name);
+    if (session->domain)
+        return STATUS_DONE;
+    names = domain_names(&session->config, ", ");
+    if (session->domain_name)
+        status = fail(STATUS_NOT_FOUND, "there is no domain \"%s\": the configuration has %s",
+                      session->domain_name, names);
+    else
+        status = fail(STATUS_USAGE, "which domain? Say -d with one of %s", names);
+    free(names);
+    return status;
+}
+
+enum status session_choose(struct session *session)
+{
+    enum status status = caller_find(&session->caller);
+
+    if (status == STATUS_DONE && session->caller.delegated && session->config_path)
+        status = fail(STATUS_NOT_PERMITTED,
+                      "-c is refused to %s: as a domain's admin you work on the system's configuration",
+                      session->caller.name);
+    if (status == STATUS_DONE)
+        status = load_config(session);
+    if (status == STATUS_DONE)
+        status = choose_domain(session);
+    if (status == STATUS_DONE && !caller_may(&session->caller, session->domain))
+        status = fail(STATUS_NOT_PERMITTED, "%s may not administer domain \"%s\": its admins are %s",
+                      session->caller.name, session->domain->name,
+                      session->domain->admins[0] ? session->domain->admins : "root alone");
+    return status;
+}
+
+enum status session_open(struct session *session)
+{
+    enum status status = session_choose(session);
+
+    return status == STATUS_DONE ? caller_become_owner(session->config.store_dir) : status;
+}
+
+void session_close(struct session *session)
+{
+    config_unload(&session->config);
+    caller_free(&session->caller);
+}

@@ -1,0 +1,29 @@
+/* What a command works with: the configuration, the domain, who calls. */
+#ifndef SESSION_H
+#define SESSION_H
+
+#include <sys/stat.h>
+
+#include "caller.h"
+#include "config.h"
+#include "say.h"
+
+struct session {
+    const char *config_path; /* -c; NULL: the system's */
+    const char *domain_name; /* -d; NULL: none was named */
+    struct config config;
+    const struct domain *domain;
+    struct caller caller;
+};
+
+/*
+ * Find out who calls, read the configuration, choose the domain, and see whether the caller may. Prints what
+ * is wrong. Ends with session_close() whatever it returned.
+ */
+enum status session_choose(struct session *session);
+
+/* The same, and as root become the owner of the stores for good. */
+enum status session_open(struct session *session);
+void session_close(struct session *session);
+
+#endif

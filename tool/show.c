@@ -1,0 +1,84 @@
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "command.h"
+#include "describe.h"
+#include "options.h"
+#include "output.h"
+#include "refs.h"
+
+static const char help[] = "Usage: toktab [-c CONF] [-d DOMAIN] show [--json] TOKEN-REF\n"
+                           "\n"
+                           "Shows all there is to know about one token: never its secret.\n"
+                           "\n"
+                           "TOKEN-REF is a serial (17), an id, or the first characters of one: at least 4,\n"
+                           "with a letter among them.\n"
+                           "\n"
+                           "      --json   print it as JSON\n";
+
+static const struct option longs[] = {
+    {"json", no_argument, NULL, OPTION_JSON}, {"help", no_argument, NULL, OPTION_HELP}, {0}};
+
+/* The order in which a person wants to know. */
+static const enum attribute order[] = {
+    ATTRIBUTE_SERIAL,  ATTRIBUTE_ID,      ATTRIBUTE_DOMAIN,    ATTRIBUTE_LABEL,  ATTRIBUTE_STATE,
+    ATTRIBUTE_CREATED, ATTRIBUTE_EXPIRES, ATTRIBUTE_REVOKED,   ATTRIBUTE_REASON, ATTRIBUTE_SCOPES,
+    ATTRIBUTE_FROM,    ATTRIBUTE_USER,    ATTRIBUTE_LAST_USED, ATTRIBUTE_PREV,   ATTRIBUTE_BY,
+};
+
+static enum status print_lines(const struct record *record, const char *domain)
+{
+    int64_t now = (int64_t)time(NULL);
+    bool good = true;
+
+    for (size_t i = 0; i < sizeof(order) / sizeof(order[0]) && good; i++) {
+        char *text = describe(record, domain, order[i], now, true), line[16];
+
+        snprintf(line, sizeof(line), "%-10s  ", attribute_names[order[i]]);
+        good = output_text(line) && output_text(text) && output_text("\n");
+        free(text);
+    }
+    return good ? STATUS_DONE : output_failed();
+}
+
+static enum status show(struct session *session, char *text, bool json)
+{
+    const char *domain;
+    struct record record;
+    struct refs refs;
+    enum status status = session_open(session);
+
+    if (status != STATUS_DONE)
+        return status;
+    domain = session->domain->name;
+    status = refs_make(&refs, &text, 1);
+    if (status == STATUS_DONE)
+        status = refs_resolve(&refs, session, true);
+    if (status == STATUS_DONE && !ref_record(&refs.list[0], &record))
+        status = fail(STATUS_DAMAGED, "the line of token %s makes no sense: run `toktab check`", text);
+    if (status == STATUS_DONE)
+        status = json ? print_json(describe_json(&record, domain, (int64_t)time(NULL)))
+                      : print_lines(&record, domain);
+    refs_free(&refs);
+    return status;
+}
+
+static enum status run(struct session *session, int argc, char **argv)
+{
+    bool json = false;
+    int option;
+
+    while ((option = next_option(argc, argv, "", longs)) != -1) {
+        if (option == OPTION_HELP)
+            return command_help(&command_show);
+        if (option != OPTION_JSON)
+            return STATUS_USAGE;
+        json = true;
+    }
+    if (!arguments_fit(argc, 1, 1, "TOKEN-REF"))
+        return STATUS_USAGE;
+    return show(session, argv[optind], json);
+}
+
+const struct command command_show = {"show", "show one token in full", help, run};

@@ -1,0 +1,88 @@
+#include "tokens.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "load.h"
+#include "log.h"
+#include "place.h"
+
+static int by_serial(const void *a, const void *b)
+{
+    uint64_t first = ((const struct token *)a)->serial, second = ((const struct token *)b)->serial;
+
+    return (first > second) - (first < second);
+}
+
+/* index_each() calls it. */
+static void add(void *context, const char *id)
+{
+    struct tokens *tokens = context;
+    struct token *token = &tokens->list[tokens->count++];
+    struct line line;
+
+    line_split_accepted(&line, id);
+    token->id = id;
+    if (!decimal_parse(line.column[COLUMN_SERIAL], &token->serial))
+        token->serial = 0;
+}
+
+static bool read_proved(struct tokens *tokens, int fd, const struct stat *store,
+                        const struct session *session, struct fault *fault)
+{
+    static const struct waypoint anywhere = {0};
+    struct progress progress = {0};
+    const char *wrong;
+
+    if (!load_header(&progress, fd, fault))
+        return false;
+    if (strcmp(progress.walk.header.domain, session->domain->name) != 0)
+        return fault_set(fault, "it is the store of domain %s", progress.walk.header.domain);
+    must_have(index_make(&tokens->index, (size_t)store->st_size / 200) ? tokens->index.slots : NULL);
+    if (!load_lines(&progress, fd, (uint64_t)store->st_size, &tokens->index, true, &anywhere, fault))
+        return false;
+    wrong = walk_end(&progress.walk);
+    return !wrong || fault_set(fault, "%s", wrong);
+}
+
+enum status tokens_read(struct tokens *tokens, const struct session *session)
+{
+    enum status status = STATUS_DONE;
+    struct place place;
+    struct fault fault;
+    struct stat store;
+    int fd;
+
+    memset(tokens, 0, sizeof(*tokens));
+    place_of_store(&place, session->config.store_dir, session->domain->name);
+    fd = place_open(&place, O_RDONLY, &store, &fault);
+    if (fd < 0)
+        return fail(place_status(errno), "%s/%s: %s", place.directory, place.name, fault.text);
+    if (read_proved(tokens, fd, &store, session, &fault)) {
+        tokens->list = must_have(calloc(tokens->index.count + 1, sizeof(*tokens->list)));
+        index_each(&tokens->index, add, tokens);
+        qsort(tokens->list, tokens->count, sizeof(*tokens->list), by_serial);
+    } else {
+        status = fail(fault.passing ? STATUS_IO : STATUS_DAMAGED, "%s/%s: %s: run `toktab check`",
+                      place.directory, place.name, fault.text);
+    }
+    close(fd);
+    return status;
+}
+
+void tokens_free(struct tokens *tokens)
+{
+    index_free(&tokens->index);
+    free(tokens->list);
+}
+
+bool token_record(const struct token *token, struct record *record)
+{
+    struct line line;
+
+    line_split_accepted(&line, token->id);
+    return record_parse(record, &line);
+}

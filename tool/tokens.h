@@ -1,0 +1,28 @@
+/* All tokens of a store, proved, by serial. */
+#ifndef TOKENS_H
+#define TOKENS_H
+
+#include "index.h"
+#include "record.h"
+#include "session.h"
+
+struct token {
+    uint64_t serial;
+    const char *id; /* its line, from the id on */
+};
+
+struct tokens {
+    struct index index;
+    struct token *list;
+    size_t count;
+};
+
+/* Read and prove the store of the session. Prints what is wrong. Ends with tokens_free() whatever it
+ * returned. */
+enum status tokens_read(struct tokens *tokens, const struct session *session);
+void tokens_free(struct tokens *tokens);
+
+/* What is known of a token. False: its line makes no sense. */
+bool token_record(const struct token *token, struct record *record);
+
+#endif

@@ -1,0 +1,227 @@
+#include <arpa/inet.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "command.h"
+#include "describe.h"
+#include "log.h"
+#include "options.h"
+#include "output.h"
+#include "refs.h"
+#include "secret.h"
+#include "toktab.h"
+
+static const char help[] =
+    "Usage: toktab [-c CONF] [-d DOMAIN] verify [OPTIONS]\n"
+    "\n"
+    "Reads a token from stdin, or from a terminal unseen, and prints what a host\n"
+    "would say of it: \"allow\", \"deny\" with the reason, or \"error\". Exits with 0\n"
+    "for allow alone.\n"
+    "\n"
+    "  -s, --scopes SCOPE,…   demand these scopes\n"
+    "      --from IP          the client's address; without it a token that is bound\n"
+    "                         to networks is denied\n"
+    "  -u, --user USER        whom the client claims to be\n"
+    "      --json             print the verdict, why, and the token's record as JSON\n"
+    "\n"
+    "Example: toktab verify -s read <token.txt\n";
+
+static const struct option longs[] = {
+    {"scopes", required_argument, NULL, 's'}, {"from", required_argument, NULL, OPTION_FROM},
+    {"user", required_argument, NULL, 'u'},   {"json", no_argument, NULL, OPTION_JSON},
+    {"help", no_argument, NULL, OPTION_HELP}, {0}};
+
+/* More than any token has: what is longer is none. */
+enum { INPUT_MAX = 256 };
+
+struct request {
+    struct toktab_request ask;
+    union {
+        struct sockaddr any;
+        struct sockaddr_in ipv4;
+        struct sockaddr_in6 ipv6;
+    } client;
+    bool json, help;
+};
+
+static enum status take_client(struct request *request, const char *text)
+{
+    request->ask.client = &request->client.any;
+    if (inet_pton(AF_INET, text, &request->client.ipv4.sin_addr) == 1) {
+        request->client.ipv4.sin_family = AF_INET;
+        return STATUS_DONE;
+    }
+    request->client.ipv6.sin6_family = AF_INET6;
+    if (inet_pton(AF_INET6, text, &request->client.ipv6.sin6_addr) == 1)
+        return STATUS_DONE;
+    return fail(STATUS_USAGE, "\"%s\" is no address", text);
+}
+
+static enum status take_options(struct request *request, int argc, char **argv)
+{
+    enum status status = STATUS_DONE;
+    int option;
+
+    while (status == STATUS_DONE && !request->help && (option = next_option(argc, argv, "s:u:", longs)) != -1)
+        switch (option) {
+        case 's':
+            request->ask.scopes = optarg;
+            break;
+        case 'u':
+            request->ask.user = optarg;
+            break;
+        case OPTION_FROM:
+            status = take_client(request, optarg);
+            break;
+        case OPTION_JSON:
+            request->json = true;
+            break;
+        case OPTION_HELP:
+            request->help = true;
+            break;
+        default:
+            status = STATUS_USAGE;
+        }
+    if (status == STATUS_DONE && !request->help && !arguments_fit(argc, 0, 0, ""))
+        return STATUS_USAGE; /* a token on the command line could be seen by everybody */
+    return status;
+}
+
+/* What the library tells an admin. */
+static void keep_message(void *context, int priority, const char *message)
+{
+    struct fault *fault = context;
+
+    (void)priority;
+    fault_set(fault, "%s", message);
+}
+
+/* The store in trouble: which status is that? */
+static enum status store_status(const struct session *session)
+{
+    struct place place;
+    struct fault fault;
+    struct stat store;
+
+    place_of_store(&place, session->config.store_dir, session->domain->name);
+    return place_look(&place, &store, &fault) ? STATUS_DAMAGED : place_status(errno);
+}
+
+static const char *verdict_name(enum toktab_verdict verdict)
+{
+    switch (verdict) {
+    case TOKTAB_ALLOW:
+        return "allow";
+    case TOKTAB_DENY:
+        return "deny";
+    case TOKTAB_ERROR:
+    default:
+        return "error";
+    }
+}
+
+static json_t *record_json(const struct session *session, const struct toktab_result *result)
+{
+    char id[sizeof(result->id)], *text = strcpy(id, result->id);
+    json_t *json = NULL;
+    struct record record;
+    struct refs refs;
+
+    if (id[0] != '\0' && refs_make(&refs, &text, 1) == STATUS_DONE) {
+        if (refs_resolve(&refs, session, false) == STATUS_DONE && ref_record(&refs.list[0], &record))
+            json = describe_json(&record, session->domain->name, (int64_t)time(NULL));
+        refs_free(&refs);
+    }
+    return json ? json : json_null();
+}
+
+static enum status print_verdict(const struct session *session, const struct toktab_result *result, bool json)
+{
+    const char *verdict = verdict_name(result->verdict), *why = toktab_reason_name(result->reason);
+    char *label = showable(span_of(result->label)), line[128] = "\n";
+    bool good;
+
+    if (json) {
+        free(label);
+        return print_json(must_have(json_pack("{s:s, s:s?, s:o}", "verdict", verdict, "why",
+                                              result->verdict == TOKTAB_ALLOW ? NULL : why, "record",
+                                              record_json(session, result))));
+    }
+    if (result->id[0] != '\0')
+        snprintf(line, sizeof(line), ": token %" PRIu64 " (id %s) \"", result->serial, result->id);
+    good = output_text(verdict) &&
+           (result->verdict == TOKTAB_ALLOW || (output_text(": ") && output_text(why))) &&
+           output_text(line) && (result->id[0] == '\0' || (output_text(label) && output_text("\"\n")));
+    free(label);
+    return good ? STATUS_DONE : output_failed();
+}
+
+static enum status conclude(const struct session *session, const struct toktab_result *result,
+                            const struct fault *fault, bool json)
+{
+    enum status status = print_verdict(session, result, json);
+
+    if (status != STATUS_DONE || result->verdict == TOKTAB_ALLOW)
+        return status;
+    if (result->verdict == TOKTAB_DENY)
+        return STATUS_NO;
+    return fail(store_status(session), "%s", fault->text);
+}
+
+/* The table is open, and what root alone may read has been read. */
+static enum status ask(const struct session *session, struct toktab *table, const struct request *request,
+                       const struct fault *fault)
+{
+    enum status status = caller_become_owner(session->config.store_dir);
+    struct toktab_result result = {.size = sizeof(result)};
+    size_t length;
+    char *token;
+
+    if (status != STATUS_DONE)
+        return status;
+    token = must_have(crypto_alloc(INPUT_MAX));
+    status = secret_read(token, INPUT_MAX, &length);
+    if (status == STATUS_DONE)
+        toktab_verify(table, token, length <= INPUT_MAX ? length : 0, &request->ask, &result);
+    crypto_free(token);
+    return status == STATUS_DONE ? conclude(session, &result, fault, request->json) : status;
+}
+
+static enum status verify(struct session *session, struct request *request)
+{
+    struct fault fault = {"the store is in trouble", false};
+    struct toktab_options options = {sizeof(options), session->config_path, keep_message, &fault};
+    enum status status = session_choose(session);
+    struct toktab *table;
+    char error[512];
+
+    if (status != STATUS_DONE)
+        return status;
+    request->ask.domain = session->domain->name;
+    table = toktab_open(&options, error, sizeof(error));
+    if (!table)
+        return fail(STATUS_CONFIG, "%s", error);
+    if (toktab_check_request(table, &request->ask, error, sizeof(error)) < 0)
+        status = fail(STATUS_USAGE, "%s", error);
+    else
+        status = ask(session, table, request, &fault);
+    toktab_close(table);
+    return status;
+}
+
+static enum status run(struct session *session, int argc, char **argv)
+{
+    struct request request = {.ask = {.size = sizeof(request.ask)}};
+    enum status status = take_options(&request, argc, argv);
+
+    if (status != STATUS_DONE)
+        return status;
+    return request.help ? command_help(&command_verify) : verify(session, &request);
+}
+
+const struct command command_verify = {"verify", "ask what a host would say of a token", help, run};

@@ -1,0 +1,25 @@
+/* Points in time as people write and read them. Pure, but for the local zone. */
+#ifndef WHEN_H
+#define WHEN_H
+
+#include <stdint.h>
+
+#include "record.h"
+
+enum { WHEN_SIZE = 96 };
+
+/*
+ * The end of a life that begins now: "90d", "12h" …; "2027-01-31" (the day's start) or
+ * "2027-01-31T12:00[:30]", local, or with Z or an offset like +01:00; "never", which is TIME_NEVER. Returns
+ * NULL, or what is wrong; a past time is.
+ */
+const char *when_parse(const char *text, int64_t now, int64_t *when);
+
+/* RFC 3339, UTC: 2027-01-31T11:00:00Z. */
+void when_format_utc(char text[WHEN_SIZE], int64_t when);
+
+/* For a person: local time with its zone; relative: and how far it is from now. "never" for TIME_NEVER. */
+void when_format_local(char text[WHEN_SIZE], int64_t when);
+void when_format_relative(char text[WHEN_SIZE], int64_t when, int64_t now);
+
+#endif
