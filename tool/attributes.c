@@ -27,19 +27,19 @@ static enum status set(char **attribute, const char *text, bool (*valid)(struct 
 enum status attributes_set_label(struct attributes *attributes, const char *text)
 {
     return set(&attributes->label, text, label_valid,
-               "the label must have 1 to 128 characters of UTF-8, without control characters");
+               "label: it must have 1 to 128 characters of UTF-8, without control characters");
 }
 
 enum status attributes_set_user(struct attributes *attributes, const char *text)
 {
     return set(&attributes->user, text, user_valid,
-               "the user must have 1 to 255 bytes of UTF-8, without control characters");
+               "user: it must have 1 to 255 bytes of UTF-8, without control characters");
 }
 
 enum status attributes_set_reason(struct attributes *attributes, const char *text)
 {
     return set(&attributes->reason, text, reason_valid,
-               "the reason may have 255 characters of UTF-8, without control characters");
+               "reason: it may have 255 characters of UTF-8, without control characters");
 }
 
 /* Add an item to a list, unless it is there already. */
@@ -58,7 +58,7 @@ static enum status add_scope(struct attributes *attributes, struct span scope)
     char *text, *escaped;
 
     if (!scope_valid(scope))
-        return fail(STATUS_USAGE, "\"%.*s\" is no scope: give words like read,write", (int)scope.length,
+        return fail(STATUS_USAGE, "scope \"%.*s\": it is none: give words like read,write", (int)scope.length,
                     scope.at);
     text = must_have(strndup(scope.at, scope.length));
     escaped = escape(text, ",");
@@ -75,12 +75,12 @@ static enum status add_net(struct attributes *attributes, struct span net)
 
     if (!cidr_parse(&cidr, net))
         return fail(STATUS_USAGE,
-                    "\"%.*s\" is no network: give an address, or one with a length like 192.0.2.0/24",
+                    "network \"%.*s\": it is none: give an address, or one with a length like 192.0.2.0/24",
                     (int)net.length, net.at);
     if (cidr_trim(&cidr)) {
         cidr_format(text, &cidr);
-        return fail(STATUS_USAGE, "\"%.*s\" has bits behind its length: did you mean %s?", (int)net.length,
-                    net.at, text);
+        return fail(STATUS_USAGE, "network \"%.*s\": it has bits behind its length: did you mean %s?",
+                    (int)net.length, net.at, text);
     }
     cidr_format(text, &cidr);
     add_item(&attributes->nets, text);
@@ -91,7 +91,8 @@ static enum status add_all(struct attributes *attributes, const char *text,
                            enum status (*add)(struct attributes *, struct span))
 {
     struct span list = span_of(text), item;
-    enum status status = list.length > 0 ? STATUS_DONE : add(attributes, list);
+    enum status status =
+        list.length > 0 && span_list_whole(list) ? STATUS_DONE : add(attributes, span_of(""));
 
     while (status == STATUS_DONE && span_next_item(&list, &item))
         status = add(attributes, item);
@@ -117,8 +118,8 @@ enum status attributes_check_scopes(const struct attributes *attributes, const s
     while (span_next_item(&list, &item)) {
         if (text_unescape(scope, sizeof(scope), item) < 0 ||
             !domain_has_scopes(domain, span_of(scope), &foreign))
-            return fail(STATUS_USAGE, "domain \"%s\" has no scope \"%.*s\": it has %s", domain->name,
-                        (int)item.length, item.at, domain->scopes);
+            return fail(STATUS_USAGE, "scope \"%.*s\": domain \"%s\" has only %s", (int)item.length, item.at,
+                        domain->name, domain->scopes);
     }
     return STATUS_DONE;
 }

@@ -86,7 +86,7 @@ enum status caller_find(struct caller *caller)
     find_name(caller);
     find_loginuid(loginuid);
     if (text_escape(name, sizeof(name), span_of(caller->name), "/") < 0)
-        return fail(STATUS_NOT_PERMITTED, "the name of uid %u is too long to be written down",
+        return fail(STATUS_NOT_PERMITTED, "uid %u: its name is too long to be written down",
                     (unsigned)caller->uid);
     snprintf(caller->by, sizeof(caller->by), "%s/%u/%s", name, (unsigned)caller->uid, loginuid);
     return STATUS_DONE;

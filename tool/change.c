@@ -4,6 +4,10 @@
 #include <string.h>
 #include <time.h>
 
+/* Bytes that a token's line leaves free, so that a line of the same token still holds when, by whom and why
+ * it was revoked. */
+enum { ROOM_FOR_REVOCATION = 512 };
+
 /* What became of a line, in words. */
 static enum status explain(const struct log *log, enum appended appended, struct fault *fault)
 {
@@ -52,9 +56,10 @@ enum status change_append(struct log *log, const struct session *session, struct
     }
     memcpy(chain, tip.chain, sizeof(chain));
     length = record_format(text, record, chain);
-    if (length == 0) {
-        fault_set(fault,
-                  "that is too much for one line of a store: shorten the label, the scopes or the networks");
+    if (length == 0 || (creates && length > LINE_SIZE_MAX - ROOM_FOR_REVOCATION)) {
+        fault_set(
+            fault,
+            "that is too much for one line of a store: shorten the texts, or name fewer scopes or networks");
         return STATUS_USAGE;
     }
     /* a full disk stops creating, not revoking */

@@ -116,13 +116,15 @@ static enum status answer(const struct expect *expect)
     case ANSWER_YES:
         return STATUS_DONE;
     case ANSWER_CANNOT_TELL:
-        return fail(STATUS_MISSING,
-                    "that cannot be told: what stood at this HEAD has been compacted or mended since");
+        return fail(
+            STATUS_MISSING,
+            "--expect: that cannot be told: what stood at this HEAD has been compacted or mended since");
     case ANSWER_PENDING:
     case ANSWER_NO:
     default:
-        return fail(STATUS_NO, "the log is not what it was at this HEAD: it was altered, or an older or "
-                               "another store was put here");
+        return fail(STATUS_NO,
+                    "--expect: the log is not what it was at this HEAD: it was altered, or an older or "
+                    "another store was put here");
     }
 }
 
@@ -177,8 +179,8 @@ static enum status run(struct session *session, int argc, char **argv)
         switch (option) {
         case OPTION_EXPECT:
             if (!expect_parse(&expect, optarg))
-                return fail(STATUS_USAGE,
-                            "\"%s\" is no HEAD: give what `toktab check` has printed, epoch:n:chain", optarg);
+                return fail(STATUS_USAGE, "HEAD \"%s\": give what `toktab check` has printed, epoch:n:chain",
+                            optarg);
             check.expect = &expect;
             break;
         case OPTION_JSON:
@@ -189,7 +191,7 @@ static enum status run(struct session *session, int argc, char **argv)
         default:
             return STATUS_USAGE;
         }
-    return arguments_fit(argc, 0, 0, "") ? run_check(session, &check) : STATUS_USAGE;
+    return arguments_fit(argc, argv, 0, 0, "") ? run_check(session, &check) : STATUS_USAGE;
 }
 
 const struct command command_check = {"check", "prove a store, and print its HEAD", help, run};

@@ -13,22 +13,21 @@
 #include "secret.h"
 #include "when.h"
 
-static const char help[] =
-    "Usage: toktab [-c CONF] [-d DOMAIN] create -l LABEL [OPTIONS]\n"
-    "\n"
-    "Creates a token and prints it, alone, on stdout. It cannot be shown again.\n"
-    "\n"
-    "  -l, --label LABEL      what the token is for: 1 to 128 characters\n"
-    "  -e, --expires WHEN     90d, 12h, 2027-01-31, 2027-01-31T12:00, or never; without\n"
-    "                         it the domain's default_lifetime or max_lifetime\n"
-    "  -s, --scopes SCOPE,…   what the token may be used for\n"
-    "      --from CIDR,…      the networks it may be used from: 192.0.2.0/24\n"
-    "  -u, --user USER        whom it stands for\n"
-    "      --copy             put the token on the terminal's clipboard (OSC 52)\n"
-    "                         instead of showing it\n"
-    "      --json             print the token and all about it as JSON\n"
-    "\n"
-    "Example: toktab create -l \"CI deploy\" -e 90d -s read,write\n";
+static const char help[] = "Usage: toktab [-c CONF] [-d DOMAIN] create -l LABEL [OPTIONS]\n"
+                           "\n"
+                           "Creates a token and prints it, alone, on stdout. It cannot be shown again.\n"
+                           "\n"
+                           "  -l, --label LABEL      what the token is for: 1 to 128 characters\n"
+                           "  -e, --expires WHEN     90d, 12h, 2027-01-31, 2027-01-31T12:00, or never; else\n"
+                           "                         the domain's default_lifetime or max_lifetime\n"
+                           "  -s, --scopes SCOPE,…   what the token may be used for\n"
+                           "      --from CIDR,…      the networks it may be used from: 192.0.2.0/24\n"
+                           "  -u, --user USER        whom it stands for\n"
+                           "      --copy             put the token on the terminal's clipboard (OSC 52)\n"
+                           "                         instead of showing it\n"
+                           "      --json             print the token and all about it as JSON\n"
+                           "\n"
+                           "Example: toktab create -l \"CI deploy\" -e 90d -s read,write\n";
 
 static const struct option longs[] = {
     {"label", required_argument, NULL, 'l'},
@@ -88,12 +87,12 @@ static enum status take_options(struct request *request, int argc, char **argv)
     }
     if (request->help)
         return STATUS_DONE;
-    if (!arguments_fit(argc, 0, 0, ""))
+    if (!arguments_fit(argc, argv, 0, 0, ""))
         return STATUS_USAGE;
     if (!request->attributes.label)
-        return fail(STATUS_USAGE, "a label is missing: say what the token is for with -l");
+        return fail(STATUS_USAGE, "label: it is missing: say with -l what the token is for");
     if (request->copy && request->json)
-        return fail(STATUS_USAGE, "--copy and --json exclude each other");
+        return fail(STATUS_USAGE, "--copy: it excludes --json");
     return STATUS_DONE;
 }
 
@@ -112,10 +111,10 @@ static enum status choose_expiry(const struct request *request, const struct dom
                                         : TIME_NEVER;
     wrong = request->expires ? when_parse(request->expires, now, expires) : NULL;
     if (wrong)
-        return fail(STATUS_USAGE, "\"%s\" cannot be the end of its life: %s", request->expires, wrong);
+        return fail(STATUS_USAGE, "expiry \"%s\": %s", request->expires, wrong);
     if (domain->max_lifetime && *expires > now + domain->max_lifetime)
         return fail(STATUS_USAGE,
-                    "domain \"%s\" lets no token live longer than %" PRId64 " days (max_lifetime)",
+                    "expiry: in domain \"%s\" no token lives longer than %" PRId64 " days (max_lifetime)",
                     domain->name, domain->max_lifetime / 86400);
     return STATUS_DONE;
 }
@@ -150,9 +149,9 @@ static void say_created(const struct session *session, const struct record *reco
     when_format_local(expires, record->expires);
     say("created token %" PRIu64 " (id %s) in domain %s: \"%s\", expires: %s (%s)", record->serial,
         record->id, session->domain->name, label, expires, rule);
-    say(copied
-            ? "the token is on your terminal's clipboard, and cannot be shown: paste it where it belongs now"
-            : "this is the only time that the token is shown: copy it now");
+    say(copied ? "the token: it is on your terminal's clipboard, and cannot be shown again: paste it where "
+                 "it belongs now"
+               : "the token: copy it now, it cannot be shown again");
     free(label);
 }
 
@@ -192,7 +191,7 @@ static enum status make(const struct session *session, const struct request *req
     enum status status;
 
     if (!token_shape_valid(token, length, &id))
-        return fail(STATUS_IO, "the token that was made is none");
+        return fail(STATUS_IO, "token: what was made is none");
     memcpy(record.id, id, ID_LENGTH);
     crypto_hash_token(record.hash, token, length, id);
     attributes_apply(&request->attributes, &record);

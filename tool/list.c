@@ -15,25 +15,24 @@
 #include "output.h"
 #include "tokens.h"
 
-static const char help[] =
-    "Usage: toktab [-c CONF] [-d DOMAIN] list [OPTIONS]\n"
-    "\n"
-    "Lists tokens by serial. Filters combine: the states that are named, and all of\n"
-    "the rest.\n"
-    "\n"
-    "      --active          tokens that work\n"
-    "      --revoked         tokens that were revoked\n"
-    "      --expired         tokens whose time is over\n"
-    "      --expiring TIME   tokens that work, but not for longer than that: 14d; exits\n"
-    "                        with 1 if there are any\n"
-    "  -l, --label GLOB      by label: \"CI *\"\n"
-    "  -u, --user USER       by user\n"
-    "  -o, --output COLUMNS  serial,id,label,state,scopes,created,expires,last_used;\n"
-    "                        also domain,revoked,from,user,reason,prev,by\n"
-    "      --no-headings     without the first line\n"
-    "      --json            as a JSON array\n"
-    "\n"
-    "Example: toktab list --active -u bob -o id --no-headings\n";
+static const char help[] = "Usage: toktab [-c CONF] [-d DOMAIN] list [OPTIONS]\n"
+                           "\n"
+                           "Lists tokens by serial. Filters combine: the states that are named, and all of\n"
+                           "the rest.\n"
+                           "\n"
+                           "      --active          tokens that work\n"
+                           "      --revoked         tokens that were revoked\n"
+                           "      --expired         tokens whose time is over\n"
+                           "      --expiring TIME   tokens that work, but no longer than that (14d); exits\n"
+                           "                        with 1 if there are any\n"
+                           "  -l, --label GLOB      by label: \"CI *\"\n"
+                           "  -u, --user USER       by user\n"
+                           "  -o, --output COLUMNS  serial,id,label,state,scopes,created,expires,last_used;\n"
+                           "                        also domain,revoked,from,user,reason,prev,by\n"
+                           "      --no-headings     without the first line\n"
+                           "      --json            as a JSON array\n"
+                           "\n"
+                           "Example: toktab list --active -u bob -o id --no-headings\n";
 
 static const struct option longs[] = {{"active", no_argument, NULL, OPTION_ACTIVE},
                                       {"revoked", no_argument, NULL, OPTION_REVOKED},
@@ -67,12 +66,12 @@ static enum status take_column(struct request *request, struct span name)
     for (int i = 0; i < ATTRIBUTES; i++)
         if (span_equals(name, attribute_names[i])) {
             if (request->column_count == ATTRIBUTES)
-                return fail(STATUS_USAGE, "-o names too many columns");
+                return fail(STATUS_USAGE, "-o: it names too many columns");
             request->columns[request->column_count++] = (enum attribute)i;
             return STATUS_DONE;
         }
     snprintf(text, sizeof(text), "%.*s", (int)name.length, name.at);
-    return (enum status)say_unknown("column", text, attribute_names, ATTRIBUTES);
+    return (enum status)say_unknown("column ", text, attribute_names, ATTRIBUTES);
 }
 
 static enum status take_columns(struct request *request, const char *text)
@@ -90,8 +89,7 @@ static enum status take_expiring(struct request *request, const char *text)
 {
     if (duration_parse(span_of(text), &request->expiring))
         return STATUS_DONE;
-    return fail(STATUS_USAGE, "\"%s\" is no length of time: give a whole number with s, m, h, d or w (14d)",
-                text);
+    return fail(STATUS_USAGE, "time \"%s\": give a whole number with s, m, h, d or w (14d)", text);
 }
 
 static enum status take_option(struct request *request, int option)
@@ -164,7 +162,7 @@ static enum status each_wanted(const struct tokens *tokens, const struct request
     *found = 0;
     for (size_t i = 0; i < tokens->count; i++) {
         if (!token_record(&tokens->list[i], &record))
-            return fail(STATUS_DAMAGED, "the line of token %.12s makes no sense: run `toktab check`",
+            return fail(STATUS_DAMAGED, "token %.12s: its line makes no sense: run `toktab check`",
                         tokens->list[i].id);
         if (!wanted(request, &record, now))
             continue;
@@ -300,7 +298,7 @@ static enum status run(struct session *session, int argc, char **argv)
         return status;
     if (request.help)
         return command_help(&command_list);
-    return arguments_fit(argc, 0, 0, "") ? list(session, &request) : STATUS_USAGE;
+    return arguments_fit(argc, argv, 0, 0, "") ? list(session, &request) : STATUS_USAGE;
 }
 
 const struct command command_list = {"list", "list tokens", help, run};

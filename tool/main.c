@@ -27,11 +27,10 @@ static const struct option longs[] = {{"config", required_argument, NULL, 'c'},
 static enum status help(void)
 {
     char line[96];
-    bool good =
-        output_text("Usage: toktab [-c CONF] [-d DOMAIN] COMMAND [ARGS]\n"
-                    "\n"
-                    "API tokens in one flat file for each domain, checked by nginx, PAM and any daemon.\n"
-                    "\n");
+    bool good = output_text("Usage: toktab [-c CONF] [-d DOMAIN] COMMAND [ARGS]\n"
+                            "\n"
+                            "API tokens in one flat file a domain, checked by nginx, PAM and any daemon.\n"
+                            "\n");
 
     for (int i = 0; i < COMMANDS && good; i++) {
         snprintf(line, sizeof(line), "  %-8s  %s\n", commands[i]->name, commands[i]->summary);
@@ -60,7 +59,7 @@ static const struct command *find_command(const char *name)
         if (strcmp(name, names[i]) == 0)
             return commands[i];
     }
-    say_unknown("command", name, names, COMMANDS);
+    say_unknown("command ", name, names, COMMANDS);
     return NULL;
 }
 
@@ -70,7 +69,7 @@ static enum status run_command(struct session *session, int argc, char **argv)
     enum status status;
 
     if (argc < 1) {
-        say("a command is missing: see --help");
+        say("command: it is missing: see --help");
         return STATUS_USAGE;
     }
     command = find_command(argv[0]);
@@ -130,6 +129,6 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN); /* errors, so that what was begun is ended properly */
     signal(SIGXFSZ, SIG_IGN);
     if (crypto_start() < 0)
-        return (int)fail(STATUS_MISSING, "libsodium finds no randomness");
+        return (int)fail(STATUS_MISSING, "libsodium: it finds no randomness");
     return (int)run(argc, argv);
 }

@@ -13,8 +13,8 @@ int say_unknown(const char *kind, const char *what, const char *const names[], s
     const char *meant = nearest_name(what, names, count);
 
     if (meant)
-        return fail(STATUS_USAGE, "there is no %s \"%s\": did you mean \"%s\"?", kind, what, meant);
-    return fail(STATUS_USAGE, "there is no %s \"%s\": see --help", kind, what);
+        return fail(STATUS_USAGE, "%s%s: there is none: did you mean %s?", kind, what, meant);
+    return fail(STATUS_USAGE, "%s%s: there is none: see --help", kind, what);
 }
 
 /* argument: "--word" or "--word=value" */
@@ -38,11 +38,11 @@ static void say_wrong(const char *argument, int option, const struct option *lon
 {
     for (const struct option *known = longs; known->name; known++)
         if (option != 0 && known->val == option && strncmp(argument, "--", 2) == 0) {
-            say("option --%s takes no value: see --help", known->name);
+            say("option --%s: it takes no value: see --help", known->name);
             return;
         }
     if (option != 0)
-        say("there is no option -%c: see --help%s", option,
+        say("option -%c: there is none: see --help%s", option,
             option == 'c' || option == 'd' ? "; -c and -d come before the command" : "");
     else
         say_unknown_long(argument, longs);
@@ -59,7 +59,7 @@ int next_option(int argc, char **argv, const char *shorts, const struct option *
     opterr = 0;
     option = getopt_long(argc, argv, silent, longs, NULL);
     if (option == ':') {
-        say("option %s wants a value: see --help", argv[optind - 1]);
+        say("option %s: it wants a value: see --help", argv[optind - 1]);
         return '?';
     }
     if (option == '?')
@@ -72,15 +72,14 @@ void restart_options(void)
     optind = 0;
 }
 
-bool arguments_fit(int argc, int least, int most, const char *what)
+bool arguments_fit(int argc, char **argv, int least, int most, const char *what)
 {
     int count = argc - optind;
 
-    if (count >= least && count <= most)
-        return true;
     if (count < least)
-        say("%s is missing: see --help", what);
-    else
-        say("too many arguments: see --help");
-    return false;
+        say("%s: it is missing: see --help", what);
+    else if (count > most)
+        say("argument \"%.12s%s\": it is one too many: see --help", argv[optind + most],
+            strlen(argv[optind + most]) > 12 ? "…" : "");
+    return count >= least && count <= most;
 }

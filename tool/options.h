@@ -15,11 +15,12 @@ int next_option(int argc, char **argv, const char *shorts, const struct option *
 /* Start with another argv. */
 void restart_options(void);
 
-/* Are there between least and most arguments behind the options? Else that is printed; what: as the usage
- * calls them. */
-bool arguments_fit(int argc, int least, int most, const char *what);
+/* Are there between least and most arguments behind the options? Else that is printed, but never all of an
+ * argument, which might be a token. what: as the usage calls them. */
+bool arguments_fit(int argc, char **argv, int least, int most, const char *what);
 
-/* "what" is none of names: say so, and what was perhaps meant. Returns STATUS_USAGE. */
+/* There is nothing of that name: say so, and what was perhaps meant. kind: "command ", "option --". Returns
+ * STATUS_USAGE. */
 int say_unknown(const char *kind, const char *what, const char *const names[], size_t count);
 
 #endif

@@ -26,5 +26,5 @@ bool output_text(const char *text)
 
 enum status output_failed(void)
 {
-    return fail(STATUS_IO, "cannot write to stdout: %s", strerror(errno));
+    return fail(STATUS_IO, "stdout: cannot write to it: %s", strerror(errno));
 }

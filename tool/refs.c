@@ -30,16 +30,18 @@ static enum status ref_parse(struct ref *ref, const char *text)
     if (base62_valid(text, length) &&
         (length == ID_LENGTH || (length >= ID_PREFIX_MIN && length < ID_LENGTH && has_letter(text))))
         return STATUS_DONE;
+    /* never all of it: it might be a token, whose secret begins behind the id */
     return fail(STATUS_USAGE,
-                "\"%.80s\" names no token: give a serial, an id, or the first 4 or more characters of an id",
-                text);
+                "token \"%.12s%s\": give a serial, an id, or the first 4 or more characters of an id", text,
+                length > 12 ? "…" : "");
 }
 
-enum status refs_make(struct refs *refs, char **texts, int count)
+enum status refs_make(struct refs *refs, const char *domain, char **texts, int count)
 {
     enum status status = STATUS_DONE;
 
-    *refs = (struct refs){.list = must_have(calloc((size_t)count + 1, sizeof(*refs->list))),
+    *refs = (struct refs){.domain = domain,
+                          .list = must_have(calloc((size_t)count + 1, sizeof(*refs->list))),
                           .count = (size_t)count};
     for (int i = 0; i < count && status == STATUS_DONE; i++)
         status = ref_parse(&refs->list[i], texts[i]);
@@ -179,8 +181,9 @@ enum status refs_read(struct refs *refs, int fd, bool prove, struct fault *fault
     from_start = refs->offset == 0;
     lines_make(&lines, fd, refs->offset);
     if (from_start) {
-        wrong = lines_next(&lines, &text, &length) == LINES_LINE ? walk_start(&walk, text, length)
-                                                                 : "this is not a toktab store";
+        wrong = lines_next(&lines, &text, &length) == LINES_LINE
+                    ? walk_start(&walk, refs->domain, text, length)
+                    : "this is not a toktab store";
         status = wrong ? damaged(fault, 0, wrong) : STATUS_DONE;
         refs->offset = lines.offset;
     }
@@ -199,18 +202,18 @@ static enum status say_ambiguous(const struct ref *ref)
         strcat(names, i > 0 ? ", " : "");
         strcat(names, ref->candidates[i]);
     }
-    return fail(STATUS_USAGE, "\"%s\" may mean %zu tokens: %s%s", ref->text, ref->candidate_count, names,
-                ref->candidate_count > known ? " …" : "");
+    return fail(STATUS_USAGE, "token \"%s\": it may mean %zu tokens: %s%s", ref->text, ref->candidate_count,
+                names, ref->candidate_count > known ? " …" : "");
 }
 
-enum status refs_check(const struct refs *refs, const struct session *session)
+enum status refs_check(const struct refs *refs)
 {
     for (size_t i = 0; i < refs->count; i++) {
         const struct ref *ref = &refs->list[i];
 
         if (ref->candidate_count == 0)
-            return fail(STATUS_NOT_FOUND, "there is no token \"%s\" in domain \"%s\"", ref->text,
-                        session->domain->name);
+            return fail(STATUS_NOT_FOUND, "token \"%s\": there is none in domain \"%s\"", ref->text,
+                        refs->domain);
         if (ref->candidate_count > 1)
             return say_ambiguous(ref);
     }
@@ -225,14 +228,14 @@ enum status refs_resolve(struct refs *refs, const struct session *session, bool 
     enum status status;
     int fd;
 
-    place_of_store(&place, session->config.store_dir, session->domain->name);
+    place_of_store(&place, session->config.store_dir, refs->domain);
     fd = place_open(&place, O_RDONLY, &store, &fault);
     status = fd < 0 ? place_status(errno) : refs_read(refs, fd, prove, &fault);
     if (fd >= 0)
         close(fd);
     if (status != STATUS_DONE)
         return fail(status, "%s/%s: %s", place.directory, place.name, fault.text);
-    return refs_check(refs, session);
+    return refs_check(refs);
 }
 
 bool ref_record(const struct ref *ref, struct record *record)

@@ -17,13 +17,14 @@ struct ref {
 };
 
 struct refs {
+    const char *domain;
     struct ref *list;
     size_t count;
     uint64_t inode, device, offset; /* how far the store was read */
 };
 
-/* Parse. STATUS_USAGE if one is none, which is printed. The texts are kept. Ends with refs_free(). */
-enum status refs_make(struct refs *refs, char **texts, int count);
+/* Parse. STATUS_USAGE if one is none, which is printed. Domain and texts are kept. Ends with refs_free(). */
+enum status refs_make(struct refs *refs, const char *domain, char **texts, int count);
 void refs_free(struct refs *refs);
 
 /*
@@ -33,7 +34,7 @@ void refs_free(struct refs *refs);
 enum status refs_read(struct refs *refs, int fd, bool prove, struct fault *fault);
 
 /* Does each mean one token? Prints which do not: STATUS_NOT_FOUND, STATUS_USAGE for an ambiguous one. */
-enum status refs_check(const struct refs *refs, const struct session *session);
+enum status refs_check(const struct refs *refs);
 
 /* All at once, from the store of the session: opens, reads, checks. Prints. */
 enum status refs_resolve(struct refs *refs, const struct session *session, bool prove);

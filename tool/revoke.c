@@ -45,8 +45,7 @@ static bool read_records(const struct refs *refs, struct record *records)
 {
     for (size_t i = 0; i < refs->count; i++)
         if (!ref_record(&refs->list[i], &records[i])) {
-            fail(STATUS_DAMAGED, "the line of token %s makes no sense: run `toktab check`",
-                 refs->list[i].text);
+            fail(STATUS_DAMAGED, "token %s: its line makes no sense: run `toktab check`", refs->list[i].text);
             return false;
         }
     return true;
@@ -67,14 +66,14 @@ static enum status confirm(const struct record *records, size_t count)
     char answer[16] = "";
 
     if (!isatty(STDIN_FILENO))
-        return fail(STATUS_USAGE, "without a terminal nobody can be asked: say -y to revoke");
+        return fail(STATUS_USAGE, "revoke: without a terminal nobody can be asked: say -y");
     for (size_t i = 0; i < count; i++)
         say_candidate(&records[i]);
     fprintf(stderr, "Revoke %s for good? [y/N] ", count == 1 ? "this token" : "these tokens");
     if (fgets(answer, sizeof(answer), stdin) &&
         (strcasecmp(answer, "y\n") == 0 || strcasecmp(answer, "yes\n") == 0))
         return STATUS_DONE;
-    return fail(STATUS_NO, "nothing was revoked");
+    return fail(STATUS_NO, "revoke: declined: nothing was revoked");
 }
 
 /* Under the lock the token's line is read again: somebody may have changed it since. */
@@ -128,7 +127,7 @@ static enum status revoke_all(const struct session *session, const struct reques
             acknowledge(&record, was_revoked);
             json_array_append_new(array, describe_json(&record, session->domain->name, (int64_t)time(NULL)));
         } else {
-            say("token %s was not revoked: %s", refs->list[i].text, fault.text);
+            say("token %s: not revoked: %s", refs->list[i].text, fault.text);
         }
     }
     if (request->json && json_array_size(array) > 0) {
@@ -187,12 +186,12 @@ static enum status run(struct session *session, int argc, char **argv)
 
     if (status == STATUS_DONE && request.help)
         return command_help(&command_revoke);
-    if (status == STATUS_DONE && !arguments_fit(argc, 1, argc, "TOKEN-REF"))
+    if (status == STATUS_DONE && !arguments_fit(argc, argv, 1, argc, "TOKEN-REF"))
         status = STATUS_USAGE;
     if (status == STATUS_DONE)
         status = session_open(session);
     if (status == STATUS_DONE)
-        status = refs_make(&refs, argv + optind, argc - optind);
+        status = refs_make(&refs, session->domain->name, argv + optind, argc - optind);
     if (status == STATUS_DONE)
         status = ask_and_revoke(session, &request, &refs);
     refs_free(&refs);

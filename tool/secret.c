@@ -37,7 +37,8 @@ enum status secret_can_copy(void)
     int terminal = open_terminal();
 
     if (terminal < 0)
-        return fail(STATUS_MISSING, "--copy wants a terminal, whose clipboard it can fill: there is none");
+        return fail(STATUS_MISSING,
+                    "--copy: it wants a terminal, whose clipboard it can fill: there is none");
     close(terminal);
     return STATUS_DONE;
 }
@@ -55,7 +56,7 @@ enum status secret_copy(const char *text)
     crypto_free(encoded);
     if (terminal >= 0)
         close(terminal);
-    return copied ? STATUS_DONE : fail(STATUS_IO, "cannot write to the terminal: %s", strerror(errno));
+    return copied ? STATUS_DONE : fail(STATUS_IO, "terminal: cannot write to it: %s", strerror(errno));
 }
 
 static struct termios terminal_before;
@@ -113,7 +114,7 @@ static enum status read_bytes(char *token, size_t size, size_t *length, bool one
         }
     }
     crypto_free(rest);
-    return got < 0 ? fail(STATUS_IO, "cannot read the token from stdin: %s", strerror(errno)) : STATUS_DONE;
+    return got < 0 ? fail(STATUS_IO, "stdin: cannot read the token: %s", strerror(errno)) : STATUS_DONE;
 }
 
 enum status secret_read(char *token, size_t size, size_t *length)

@@ -34,10 +34,10 @@ static enum status choose_domain(struct session *session)
         return STATUS_DONE;
     names = domain_names(&session->config, ", ");
     if (session->domain_name)
-        status = fail(STATUS_NOT_FOUND, "there is no domain \"%s\": the configuration has %s",
+        status = fail(STATUS_NOT_FOUND, "domain \"%s\": there is none of that name: the configuration has %s",
                       session->domain_name, names);
     else
-        status = fail(STATUS_USAGE, "which domain? Say -d with one of %s", names);
+        status = fail(STATUS_USAGE, "domain: which? Say -d with one of %s", names);
     free(names);
     return status;
 }
@@ -48,15 +48,15 @@ enum status session_choose(struct session *session)
 
     if (status == STATUS_DONE && session->caller.delegated && session->config_path)
         status = fail(STATUS_NOT_PERMITTED,
-                      "-c is refused to %s: as a domain's admin you work on the system's configuration",
+                      "-c: refused to %s: as a domain's admin you work on the system's configuration",
                       session->caller.name);
     if (status == STATUS_DONE)
         status = load_config(session);
     if (status == STATUS_DONE)
         status = choose_domain(session);
     if (status == STATUS_DONE && !caller_may(&session->caller, session->domain))
-        status = fail(STATUS_NOT_PERMITTED, "%s may not administer domain \"%s\": its admins are %s",
-                      session->caller.name, session->domain->name,
+        status = fail(STATUS_NOT_PERMITTED, "domain \"%s\": %s may not administer it: its admins are %s",
+                      session->domain->name, session->caller.name,
                       session->domain->admins[0] ? session->domain->admins : "root alone");
     return status;
 }

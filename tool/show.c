@@ -52,11 +52,11 @@ static enum status show(struct session *session, char *text, bool json)
     if (status != STATUS_DONE)
         return status;
     domain = session->domain->name;
-    status = refs_make(&refs, &text, 1);
+    status = refs_make(&refs, domain, &text, 1);
     if (status == STATUS_DONE)
         status = refs_resolve(&refs, session, true);
     if (status == STATUS_DONE && !ref_record(&refs.list[0], &record))
-        status = fail(STATUS_DAMAGED, "the line of token %s makes no sense: run `toktab check`", text);
+        status = fail(STATUS_DAMAGED, "token %s: its line makes no sense: run `toktab check`", text);
     if (status == STATUS_DONE)
         status = json ? print_json(describe_json(&record, domain, (int64_t)time(NULL)))
                       : print_lines(&record, domain);
@@ -76,7 +76,7 @@ static enum status run(struct session *session, int argc, char **argv)
             return STATUS_USAGE;
         json = true;
     }
-    if (!arguments_fit(argc, 1, 1, "TOKEN-REF"))
+    if (!arguments_fit(argc, argv, 1, 1, "TOKEN-REF"))
         return STATUS_USAGE;
     return show(session, argv[optind], json);
 }

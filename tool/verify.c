@@ -1,11 +1,13 @@
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "command.h"
 #include "describe.h"
@@ -59,7 +61,7 @@ static enum status take_client(struct request *request, const char *text)
     request->client.ipv6.sin6_family = AF_INET6;
     if (inet_pton(AF_INET6, text, &request->client.ipv6.sin6_addr) == 1)
         return STATUS_DONE;
-    return fail(STATUS_USAGE, "\"%s\" is no address", text);
+    return fail(STATUS_USAGE, "address \"%s\": it is none", text);
 }
 
 static enum status take_options(struct request *request, int argc, char **argv)
@@ -87,7 +89,7 @@ static enum status take_options(struct request *request, int argc, char **argv)
         default:
             status = STATUS_USAGE;
         }
-    if (status == STATUS_DONE && !request->help && !arguments_fit(argc, 0, 0, ""))
+    if (status == STATUS_DONE && !request->help && !arguments_fit(argc, argv, 0, 0, ""))
         return STATUS_USAGE; /* a token on the command line could be seen by everybody */
     return status;
 }
@@ -107,9 +109,14 @@ static enum status store_status(const struct session *session)
     struct place place;
     struct fault fault;
     struct stat store;
+    int fd;
 
     place_of_store(&place, session->config.store_dir, session->domain->name);
-    return place_look(&place, &store, &fault) ? STATUS_DAMAGED : place_status(errno);
+    fd = place_open(&place, O_RDONLY, &store, &fault);
+    if (fd < 0)
+        return place_status(errno);
+    close(fd);
+    return STATUS_DAMAGED;
 }
 
 static const char *verdict_name(enum toktab_verdict verdict)
@@ -132,7 +139,7 @@ static json_t *record_json(const struct session *session, const struct toktab_re
     struct record record;
     struct refs refs;
 
-    if (id[0] != '\0' && refs_make(&refs, &text, 1) == STATUS_DONE) {
+    if (id[0] != '\0' && refs_make(&refs, session->domain->name, &text, 1) == STATUS_DONE) {
         if (refs_resolve(&refs, session, false) == STATUS_DONE && ref_record(&refs.list[0], &record))
             json = describe_json(&record, session->domain->name, (int64_t)time(NULL));
         refs_free(&refs);

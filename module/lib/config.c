@@ -98,7 +98,8 @@ static size_t measure_list(struct source *source, const config_setting_t *settin
         if (!text)
             return wrong(source, setting, name, "wants texts in double quotes in its list");
         if (text[0] == '\0' || !valid(span_of(text)))
-            return wrong(source, setting, text, "cannot stand in this list");
+            return fault_set(source->fault, "%s:%u: \"%s\" cannot be one of %s", source->path,
+                             (unsigned)config_setting_source_line(setting), text, name);
         size += strlen(text) + 1;
     }
     return size;
@@ -200,7 +201,8 @@ static bool take_domain(struct source *source, const config_setting_t *group, st
     if (domain->name[0] == '\0')
         return wrong(source, group, "name", "is missing in this domain");
     if (domain->max_lifetime > 0 && domain->default_lifetime > domain->max_lifetime)
-        return wrong(source, group, "default_lifetime", "is longer than max_lifetime");
+        return wrong(source, config_setting_get_member(group, "default_lifetime"), "default_lifetime",
+                     "is longer than max_lifetime");
     for (size_t i = 0; i + 1 < config->count; i++)
         if (strcmp(config->domains[i].name, domain->name) == 0)
             return wrong(source, group, domain->name, "is the name of two domains");
@@ -414,6 +416,9 @@ const struct domain *config_domain(const struct config *config, const char *name
 
 bool domain_has_scopes(const struct domain *domain, struct span scopes, struct span *foreign)
 {
+    *foreign = span_of("");
+    if (!span_list_whole(scopes))
+        return false;
     while (span_next_item(&scopes, foreign))
         if (!scope_valid(*foreign) ||
             (domain->scopes[0] != '\0' && !span_list_holds_all(span_of(domain->scopes), *foreign)))

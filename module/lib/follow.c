@@ -226,10 +226,8 @@ static bool take_file(struct reader *reader, int fd, const struct stat *status, 
     struct progress *progress = progress_copy(reader);
     struct waypoint waypoint = {0};
     struct identity identity = identity_of(status);
-    bool good = load_header(progress, fd, fault);
+    bool good = load_header(progress, fd, reader->domain, fault);
 
-    if (good && strcmp(progress->walk.header.domain, reader->domain) != 0)
-        good = fault_set(fault, "it is the store of domain %s", progress->walk.header.domain);
     good = good && (!has_table(reader) || may_follow(&mine, &progress->walk.header, &waypoint, fault));
     if (good && has_table(reader) && may_jump && continues_here(&mine, &progress->walk.header))
         return jump(reader, progress, fd, status, fault);

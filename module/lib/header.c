@@ -91,6 +91,20 @@ static bool check_holds(struct span check, const char *text)
     return hex_parse(check, given, CHAIN_SIZE) && memcmp(given, computed, CHAIN_SIZE) == 0;
 }
 
+/* In a store that was never compacted, the snapshot is empty and the chain starts at its start. */
+static bool header_consistent(const struct header *header)
+{
+    unsigned char chain[CHAIN_SIZE], digest[HASH_SIZE];
+
+    chain_start(chain, header->storeid, header->epoch);
+    digest_of(digest, HASH_SIZE, "", 0);
+    if (header->epoch == 0 || (header->lines == 0) != (header->bytes == 0) || header->lines > header->base)
+        return false;
+    if (header->base == 0 && memcmp(chain, header->basechain, CHAIN_SIZE) != 0)
+        return false;
+    return header->bytes > 0 || memcmp(digest, header->digest, HASH_SIZE) == 0;
+}
+
 const char *header_parse(struct header *header, const char *text, size_t length)
 {
     struct span field[FIELDS];
@@ -115,7 +129,7 @@ const char *header_parse(struct header *header, const char *text, size_t length)
     header->domain[field[DOMAIN].length] = '\0';
     memcpy(header->storeid, field[STOREID].at, STOREID_HEX);
     header->storeid[STOREID_HEX] = '\0';
-    return NULL;
+    return header_consistent(header) ? NULL : "the header contradicts itself";
 }
 
 size_t header_format(char text[LINE_SIZE_MAX], const struct header *header)

@@ -27,7 +27,7 @@ size_t load_lines_most(uint64_t bytes)
     return (size_t)(bytes / LINE_SIZE_LEAST + 1);
 }
 
-bool load_header(struct progress *progress, int fd, struct fault *fault)
+bool load_header(struct progress *progress, int fd, const char *domain, struct fault *fault)
 {
     char text[LINE_SIZE_MAX];
     ssize_t got = read_at(fd, text, sizeof(text), 0);
@@ -36,7 +36,8 @@ bool load_header(struct progress *progress, int fd, struct fault *fault)
 
     if (got < 0)
         return fault_set_passing(fault, "it cannot be read: %s", strerror(errno));
-    wrong = end ? walk_start(&progress->walk, text, (size_t)(end - text) + 1) : "this is not a toktab store";
+    wrong = end ? walk_start(&progress->walk, domain, text, (size_t)(end - text) + 1)
+                : "this is not a toktab store";
     progress->offset = end ? (uint64_t)(end - text) + 1 : 0;
     progress->lines = 1;
     return !wrong || fault_set(fault, "line 1: %s", wrong);

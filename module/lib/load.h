@@ -24,8 +24,8 @@ struct waypoint {
     unsigned char chain[CHAIN_SIZE];
 };
 
-/* Read the header. progress->newest is left as it is. False with fault. */
-bool load_header(struct progress *progress, int fd, struct fault *fault);
+/* Read the header of the store of that domain. progress->newest is left as it is. False with fault. */
+bool load_header(struct progress *progress, int fd, const char *domain, struct fault *fault);
 
 /*
  * Take the whole lines up to offset size into the index, which must have room for them if `grow` is not set:

@@ -51,7 +51,7 @@ void line_split_accepted(struct line *line, const char *id)
 {
     const char *at = id + AT_SERIAL, *bar;
 
-    line->column[COLUMN_N] = (struct span){"", 0};
+    line->column[COLUMN_N] = (struct span){NULL, 0};
     split_fixed(line, id);
     for (int i = COLUMN_SERIAL; i < COLUMN_CHAIN; i++, at = bar + 1) {
         bar = memchr(at, '|', LINE_SIZE_MAX); /* there is one: it reads no further than that */
@@ -81,24 +81,6 @@ bool time_parse(struct span text, int64_t *time)
         return false;
     *time = (int64_t)value;
     return true;
-}
-
-bool record_parse_state(struct record *record, const struct line *line)
-{
-    const struct span *column = line->column;
-
-    memcpy(record->id, column[COLUMN_ID].at, ID_LENGTH);
-    record->id[ID_LENGTH] = '\0';
-    record->op = column[COLUMN_OP].at[0];
-    record->scopes = column[COLUMN_SCOPES];
-    record->nets = column[COLUMN_NETS];
-    record->user = column[COLUMN_USER];
-    record->label = column[COLUMN_LABEL];
-    record->ext = column[COLUMN_EXT];
-    return hex_decode(record->hash, column[COLUMN_HASH].at, HASH_SIZE) &&
-           decimal_parse(column[COLUMN_SERIAL], &record->serial) &&
-           time_parse(column[COLUMN_EXPIRES], &record->expires) &&
-           time_parse(column[COLUMN_REVOKED], &record->revoked);
 }
 
 static bool utf8_plain(struct span text, long least, long most)
@@ -146,6 +128,8 @@ static bool list_suits(struct span list, bool (*valid)(struct span))
 {
     struct span item;
 
+    if (!span_list_whole(list))
+        return false;
     while (span_next_item(&list, &item))
         if (!column_suits(item, valid))
             return false;
@@ -216,10 +200,22 @@ bool record_parse(struct record *record, const struct line *line)
 {
     const struct span *column = line->column;
 
+    memcpy(record->id, column[COLUMN_ID].at, ID_LENGTH);
+    record->id[ID_LENGTH] = '\0';
+    record->op = column[COLUMN_OP].at[0];
     record->by = column[COLUMN_BY];
+    record->scopes = column[COLUMN_SCOPES];
+    record->nets = column[COLUMN_NETS];
+    record->user = column[COLUMN_USER];
+    record->label = column[COLUMN_LABEL];
     record->reason = column[COLUMN_REASON];
     record->prev = column[COLUMN_PREV];
-    return record_parse_state(record, line) && time_parse(column[COLUMN_CREATED], &record->created) &&
+    record->ext = column[COLUMN_EXT];
+    return hex_decode(record->hash, column[COLUMN_HASH].at, HASH_SIZE) &&
+           decimal_parse(column[COLUMN_SERIAL], &record->serial) &&
+           time_parse(column[COLUMN_CREATED], &record->created) &&
+           time_parse(column[COLUMN_EXPIRES], &record->expires) &&
+           time_parse(column[COLUMN_REVOKED], &record->revoked) &&
            time_parse(column[COLUMN_TIME], &record->time) && record->created != TIME_NEVER &&
            record->time != TIME_NEVER;
 }
@@ -229,7 +225,8 @@ const char *record_check(struct record *record, const struct line *line)
     const struct span *column = line->column;
     bool foreign;
 
-    if (!decimal_parse(column[COLUMN_N], &record->n) || record->n == 0)
+    record->n = UINT64_MAX;
+    if (column[COLUMN_N].at && (!decimal_parse(column[COLUMN_N], &record->n) || record->n == 0))
         return "n";
     if (!record_parse(record, line))
         return "hash, serial or one of the times";

@@ -70,22 +70,18 @@ extern const char record_no_id[ID_LENGTH + 1]; /* dashes: the line changes no to
 bool line_split(struct line *line, const char *text, size_t length);
 
 /* The same from the id on, for a line that line_split() has once accepted: its end is not needed. The column
- * n is left empty. */
+ * n is none: at is NULL. */
 void line_split_accepted(struct line *line, const char *id);
 
 /* Of such a line: is it revoked? */
 bool line_revoked(const char *id);
 
-/* What a verdict rests on: id, op, hash, serial, expires, revoked, and the spans. False: a column is not as
- * it should be. */
-bool record_parse_state(struct record *record, const struct line *line);
-
 /* All columns but n and the chain: what a line says of its token. False: a column is not as it should be. The
  * texts are not looked into. */
 bool record_parse(struct record *record, const struct line *line);
 
-/* The whole grammar, n, chain and texts too. Returns NULL, or the name of a column that is not as it should
- * be. */
+/* The whole grammar: n, if the line has one, chain and texts too. Returns NULL, or the name of a column that
+ * is not as it should be. */
 const char *record_check(struct record *record, const struct line *line);
 
 /*

@@ -18,17 +18,24 @@ bool span_next_item(struct span *list, struct span *item)
 {
     const char *comma;
 
-    if (!list->at || list->length == 0)
+    if (list->length == 0)
         return false;
     comma = memchr(list->at, ',', list->length);
     *item = (struct span){list->at, comma ? (size_t)(comma - list->at) : list->length};
-    if (comma && item->length + 1 == list->length)
-        *list = (struct span){"", 0}; /* one comma at the end: an empty last item would be lost */
-    else if (comma)
-        *list = (struct span){comma + 1, list->length - item->length - 1};
-    else
-        *list = (struct span){NULL, 0};
+    *list = comma ? (struct span){comma + 1, list->length - item->length - 1} : (struct span){"", 0};
     return true;
+}
+
+bool span_list_whole(struct span list)
+{
+    bool behind_comma = true;
+
+    for (size_t i = 0; i < list.length; i++) {
+        if (behind_comma && list.at[i] == ',')
+            return false;
+        behind_comma = list.at[i] == ',';
+    }
+    return list.length == 0 || !behind_comma;
 }
 
 static bool list_holds(struct span list, struct span wanted)

@@ -18,9 +18,11 @@ struct span span_of(const char *text);
 /* The same bytes? */
 bool span_equals(struct span span, const char *text);
 
-/* The next item of a list separated by commas, taken off its front. False at the end; an empty list has
- * no items, "a," has two. */
+/* The next item of a list separated by commas, taken off its front. False at the end. */
 bool span_next_item(struct span *list, struct span *item);
+
+/* Is no item of the list empty? */
+bool span_list_whole(struct span list);
 
 /* Is each item of the list wanted one of the list given? */
 bool span_list_holds_all(struct span given, struct span wanted);

@@ -22,17 +22,15 @@ static const char *end_snapshot(struct walk *walk)
     return NULL;
 }
 
-const char *walk_start(struct walk *walk, const char *text, size_t length)
+const char *walk_start(struct walk *walk, const char *domain, const char *text, size_t length)
 {
     const struct header *header = &walk->header;
-    unsigned char chain[CHAIN_SIZE];
     const char *fault = header_parse(&walk->header, text, length);
 
     if (fault)
         return fault;
-    chain_start(chain, header->storeid, header->epoch);
-    if (header->base == 0 && (header->bytes > 0 || memcmp(chain, header->basechain, CHAIN_SIZE) != 0))
-        return "the header contradicts itself";
+    if (strcmp(header->domain, domain) != 0)
+        return "it is the store of another domain";
     walk->n = 0;
     walk->lines_left = header->lines;
     walk->bytes_left = header->bytes;

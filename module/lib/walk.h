@@ -17,8 +17,8 @@ struct walk {
 /* Each returns NULL, or what is wrong, as a constant text. After a fault in the log the walk stays where it
  * was. */
 
-/* text: the header line with its LF */
-const char *walk_start(struct walk *walk, const char *text, size_t length);
+/* text: the header line with its LF, of the store of that domain */
+const char *walk_start(struct walk *walk, const char *domain, const char *text, size_t length);
 
 /* Of a reader that has the log up to base already: on behind the snapshot. The header was accepted by
  * walk_start(). */
