@@ -10,23 +10,32 @@ static bool starts(const char *at, const char *end, const char *with)
     return (size_t)(end - at) >= strlen(with) && memcmp(at, with, strlen(with)) == 0;
 }
 
-/* Where the reader is after the character at `at`. */
-static enum where step(enum where where, const char *at, const char *end)
+/*
+ * Where the reader is behind what begins at *at, and *at on its last character: a comment's "/" and "*" are
+ * passed together, so that none is taken for the start of another.
+ */
+static enum where step(enum where where, const char **at, const char *end)
 {
     switch (where) {
     case IN_TEXT:
-        if (*at == '"')
+        if (**at == '"')
             return IN_STRING;
-        if (*at == '#' || starts(at, end, "//"))
+        if (**at == '#' || starts(*at, end, "//"))
             return IN_LINE_COMMENT;
-        return starts(at, end, "/*") ? IN_BLOCK_COMMENT : IN_TEXT;
+        if (!starts(*at, end, "/*"))
+            return IN_TEXT;
+        ++*at;
+        return IN_BLOCK_COMMENT;
     case IN_STRING:
-        return *at == '"' ? IN_TEXT : IN_STRING;
+        return **at == '"' ? IN_TEXT : IN_STRING;
     case IN_LINE_COMMENT:
-        return *at == '\n' ? IN_TEXT : IN_LINE_COMMENT;
+        return **at == '\n' ? IN_TEXT : IN_LINE_COMMENT;
     case IN_BLOCK_COMMENT:
     default:
-        return starts(at, end, "*/") ? IN_TEXT : IN_BLOCK_COMMENT;
+        if (!starts(*at, end, "*/"))
+            return IN_BLOCK_COMMENT;
+        ++*at;
+        return IN_TEXT;
     }
 }
 
@@ -45,7 +54,7 @@ const char *config_text_wrong(const char *text, size_t length, unsigned *line)
             return "@include is not taken: write all into one file";
         if (*at == '\n')
             ++*line;
-        where = step(where, at, end);
+        where = step(where, &at, end);
     }
     return NULL;
 }

@@ -103,6 +103,14 @@ static void remember_bad(const struct reader *reader, struct bad_file *bad, cons
     bad->fault = *fault;
 }
 
+static void keep_garbage_low(struct reader *reader)
+{
+    struct index *index = current_index(reader);
+
+    if (index->bytes > GARBAGE_MIN && index->dead > index->bytes / 2)
+        copy_index(reader, index->count / 2); /* no memory: another time */
+}
+
 /* Read on in the file that is held, to a size that is not below what was read. */
 static bool read_on(struct reader *reader, uint64_t size, struct fault *fault)
 {
@@ -119,10 +127,13 @@ static bool read_on(struct reader *reader, uint64_t size, struct fault *fault)
     good = load_lines(progress, fd, size, current_index(reader), false, &anywhere, fault) ||
            load_lines(progress, fd, size, current_index(reader), false, &anywhere, fault);
     commit(reader, progress);
+    keep_garbage_low(reader);
     return good && (!progress->walk.point_due || fault_set(fault, "the line of the compaction is missing"));
 }
 
-/* Read what was appended to the file that is held, as far as status has it. */
+/* Read what was appended to the file that is held, as far as status has it. It is not yet known whether that
+ * file is still the store: others must not take the index for what the store says, so nothing is published.
+ */
 static bool drain(struct reader *reader, const struct stat *status, struct fault *fault)
 {
     struct identity identity = identity_of(status);
@@ -137,33 +148,31 @@ static bool drain(struct reader *reader, const struct stat *status, struct fault
                          identity.size, offset);
     else
         good = read_on(reader, identity.size, fault);
-    if (good)
-        seen_publish(&reader->seen, &identity);
-    else
+    if (!good)
         remember_bad(reader, &reader->bad_tail, &identity, fault);
     return good;
 }
 
-static void keep_garbage_low(struct reader *reader)
+/* The index is what the store said when status was made. Returns true. */
+static bool publish_seen(struct reader *reader, const struct stat *status)
 {
-    struct index *index = current_index(reader);
+    struct identity identity = identity_of(status);
 
-    if (index->bytes > GARBAGE_MIN && index->dead > index->bytes / 2)
-        copy_index(reader, index->count / 2); /* no memory: another time */
+    seen_publish(&reader->seen, &identity);
+    return true;
 }
 
 /* Read a file from its start into a new generation. progress: behind its header. */
 static bool read_whole(struct reader *reader, struct progress *progress, int fd, const struct stat *status,
                        const struct waypoint *waypoint, struct fault *fault)
 {
-    struct identity identity = identity_of(status);
     struct index *index = &reader->generation[gate_idle(&reader->gate)];
     const char *wrong;
     bool good;
 
-    if (!index_make(index, (size_t)(identity.size / 200)))
+    if (!index_make(index, (size_t)status->st_size / 200))
         return fault_set_passing(fault, "no memory to read it");
-    good = load_lines(progress, fd, identity.size, index, true, waypoint, fault);
+    good = load_lines(progress, fd, (uint64_t)status->st_size, index, true, waypoint, fault);
     wrong = good ? walk_end(&progress->walk) : NULL;
     if (wrong)
         good = fault_set(fault, "%s", wrong);
@@ -176,9 +185,8 @@ static bool read_whole(struct reader *reader, struct progress *progress, int fd,
     adopt_fd(reader, fd, status);
     commit(reader, progress);
     replace_index(reader);
-    seen_publish(&reader->seen, &identity);
     keep_garbage_low(reader);
-    return true;
+    return publish_seen(reader, status);
 }
 
 /* Is the file's snapshot just what has been read already, so that it can be passed over? */
@@ -214,7 +222,7 @@ static bool jump(struct reader *reader, struct progress *progress, int fd, const
     progress->lines += progress->walk.header.lines;
     adopt_fd(reader, fd, status);
     commit(reader, progress);
-    return drain(reader, status, fault);
+    return drain(reader, status, fault) && publish_seen(reader, status);
 }
 
 /* Take another file than the one that is held, or this one from its start. Owns fd. may_jump: all of the held
@@ -259,22 +267,31 @@ static void recover(struct reader *reader)
     memset(&reader->bad_whole, 0, sizeof(reader->bad_whole));
 }
 
+/* Where the held file, or the directory that it came from, can be written by others, what was appended is not
+ * read. */
+static bool held_trusted(const struct stat *held, const struct stat *directory)
+{
+    struct fault ignored;
+
+    return place_directory_trusted(&ignored, directory) && place_store_trusted(&ignored, held, directory);
+}
+
 bool follow(struct reader *reader, bool interrupted, struct fault *fault)
 {
-    struct stat held, found;
+    struct stat held, found, directory;
     struct identity there;
-    bool ours = reader_holds_fd(reader, &held) && !interrupted;
-    bool is_there = place_look(&reader->place, &found, fault);
     struct fault tail;
+    bool ours = reader_holds_fd(reader, &held) && !interrupted;
+    bool is_there = place_look(&reader->place, &found, &directory, fault);
     bool drained;
 
     if (interrupted)
         recover(reader);
-    drained = ours && drain(reader, &held, &tail);
+    drained = ours && held_trusted(&held, &directory) && drain(reader, &held, &tail);
     if (!is_there)
         return false;
     there = identity_of(&found);
     if (drained && identity_same_file(&there, &reader->held))
-        return true;
+        return publish_seen(reader, &held);
     return take_found(reader, &found, drained, fault);
 }

@@ -105,16 +105,17 @@ int place_open(const struct place *place, int flags, struct stat *store, struct 
     return fd;
 }
 
-bool place_look(const struct place *place, struct stat *store, struct fault *fault)
+bool place_look(const struct place *place, struct stat *store, struct stat *directory, struct fault *fault)
 {
-    struct stat directory;
-    int at = place_open_directory(place, &directory, fault);
     bool there;
+    int at;
 
+    memset(directory, 0, sizeof(*directory));
+    at = place_open_directory(place, directory, fault);
     if (at < 0)
         return false;
     there = fstatat(at, place->name, store, AT_SYMLINK_NOFOLLOW) == 0 || fault_errno(fault, "it");
-    if (there && !place_store_trusted(fault, store, &directory)) {
+    if (there && !place_store_trusted(fault, store, directory)) {
         errno = EPERM;
         there = false;
     }

@@ -52,7 +52,8 @@ static void refresh(struct reader *reader)
         atomic_store_explicit(&reader->standing, STANDING_TROUBLE, memory_order_release);
     }
     report(reader, good, &fault);
-    reader->gate.changing = false;
+    reader->gate.changing =
+        interrupted && !good; /* what a fork cut off is not made good before all was read anew */
 }
 
 /* Is all as it was when the store was last read? */

@@ -23,13 +23,16 @@ bool identity_equal(const struct identity *a, const struct identity *b)
 
 void seen_publish(struct seen *seen, const struct identity *identity)
 {
-    atomic_fetch_add_explicit(&seen->version, 1, memory_order_acq_rel);
+    /* odd from here on, even where a fork has cut off the one before */
+    unsigned version = atomic_load_explicit(&seen->version, memory_order_relaxed) | 1;
+
+    atomic_exchange_explicit(&seen->version, version, memory_order_acq_rel);
     atomic_store_explicit(&seen->device, identity->device, memory_order_release);
     atomic_store_explicit(&seen->inode, identity->inode, memory_order_release);
     atomic_store_explicit(&seen->size, identity->size, memory_order_release);
     atomic_store_explicit(&seen->links, identity->links, memory_order_release);
     atomic_store_explicit(&seen->changed, identity->changed, memory_order_release);
-    atomic_fetch_add_explicit(&seen->version, 1, memory_order_release);
+    atomic_store_explicit(&seen->version, version + 1, memory_order_release);
 }
 
 /* The loads acquire, so that the second look at the version comes last. */
