@@ -93,7 +93,8 @@ struct toktab_request {
     const char *user;              /* whom the client claims to be; NULL or "": nobody in particular */
 };
 
-/* The answer in full. Fill size; the library fills the rest, whatever the verdict. */
+/* The answer in full. Fill size; the library fills the rest, whatever the verdict. Where size is too small it
+ * writes nothing, and toktab_verify() returns TOKTAB_ERROR. */
 struct toktab_result {
     size_t size; /* sizeof(struct toktab_result) */
     enum toktab_verdict verdict;

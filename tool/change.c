@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 
 /* Bytes that a token's line leaves free, so that a line of the same token still holds when, by whom and why
  * it was revoked. */
@@ -48,7 +47,6 @@ enum status change_append(struct log *log, const struct session *session, struct
     if (status != STATUS_DONE)
         return status;
     record->n = tip.n + 1;
-    record->time = (int64_t)time(NULL);
     record->by = span_of(session->caller.by);
     if (creates) {
         record->serial = record->n;

@@ -6,9 +6,9 @@
 #include "session.h"
 
 /*
- * Append a record to the log. It is complete but for n, chain, time and by, which are filled in; and where
- * serial is 0, the record creates a token, which gets its serial, and created. Prints nothing: fault is for
- * after log_end().
+ * Append a record to the log. It is complete but for n, chain and by, which are filled in; and where serial
+ * is 0, the record creates a token, which gets its serial, and its time as created. Prints nothing: fault is
+ * for after log_end().
  *
  * Returns STATUS_DONE when it is on the disk; STATUS_USAGE for a line that would be too long, STATUS_DAMAGED,
  * STATUS_IO.

@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,12 +17,12 @@
 static const char help[] =
     "Usage: toktab [-c CONF] [-d DOMAIN] check [OPTIONS]\n"
     "\n"
-    "Proves a store: permissions, header, snapshot, each line, the chain, the serials.\n"
-    "Prints HEAD, which stands for all that was ever written to it: keep it somewhere\n"
-    "else, and --expect it later. Exits with 1 if anything is wrong.\n"
+    "Proves a store: permissions, header, snapshot, each line, the chain, serials.\n"
+    "Prints HEAD, which stands for all that was ever written to it: keep it\n"
+    "somewhere else, and --expect it later. Exits with 1 if anything is wrong.\n"
     "\n"
-    "      --expect HEAD   is what stood at HEAD still there? Exits with 0 for yes, 1 for\n"
-    "                      no, 69 if that cannot be told any more\n"
+    "      --expect HEAD   is what stood at HEAD still there? Exits with 0 for yes, 1\n"
+    "                      for no, 69 if that cannot be told any more\n"
     "      --json          as JSON: head, lines, tokens, faults\n"
     "\n"
     "Example: toktab check --expect 1:17:0123456789abcdef0123456789abcdef\n";
@@ -45,53 +46,56 @@ static void add_fault(struct check *check, const char *text)
 }
 
 /* Who can open the lock can hold it, and keep others from revoking. */
-static void check_lock(struct check *check, int directory, const char *domain)
+static void check_lock(struct check *check, const char *domain)
 {
-    char name[DOMAIN_NAME_MAX + 8];
+    char path[PATH_MAX];
     struct stat status;
     struct fault fault;
 
-    snprintf(name, sizeof(name), "%s.lock", domain);
-    if (fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
+    if (snprintf(path, sizeof(path), "%s/%s.lock", check->place.directory, domain) >= PATH_MAX ||
+        lstat(path, &status) < 0)
         return;
     if (!S_ISREG(status.st_mode) || (status.st_mode & 077) != 0) {
-        fault_set(&fault, "its lock %s can be opened by others (mode %04o): chmod 0600 it", name,
+        fault_set(&fault, "its lock %s can be opened by others (mode %04o): chmod 0600 it", path,
                   (unsigned)(status.st_mode & 07777));
         add_fault(check, fault.text);
     }
 }
 
-/*
- * Open the store though it may not be trusted: what is wrong with its permissions is a fault among others. A
- * descriptor, or -1 with the status.
- */
-static int open_store(struct check *check, const char *domain, enum status *status)
+/* Open the store though it is not to be trusted, so that its content can be proved all the same. */
+static int open_untrusted(const struct check *check)
 {
-    struct stat directory_status, store;
-    struct fault fault;
-    int directory = open(check->place.directory, O_PATH | O_DIRECTORY | O_CLOEXEC), fd = -1, error;
+    int directory = open(check->place.directory, O_PATH | O_DIRECTORY | O_CLOEXEC), fd;
+    struct stat store;
 
-    if (directory >= 0 && fstat(directory, &directory_status) == 0)
-        fd = openat(directory, check->place.name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-    error = errno;
-    if (fd >= 0 && fstat(fd, &store) == 0) {
-        if (!place_directory_trusted(&fault, &directory_status))
-            add_fault(check, fault.text);
-        if (!place_store_trusted(&fault, &store, &directory_status))
-            add_fault(check, fault.text);
-        check_lock(check, directory, domain);
-    }
-    if (directory >= 0)
-        close(directory);
-    if (fd < 0 || !S_ISREG(store.st_mode)) {
-        *status =
-            fail(fd < 0 ? place_status(error) : STATUS_NOT_PERMITTED, "%s/%s: %s", check->place.directory,
-                 check->place.name, fd < 0 ? strerror(error) : "it is not a regular file");
-        if (fd >= 0)
-            close(fd);
+    if (directory < 0)
         return -1;
-    }
-    return fd;
+    fd = openat(directory, check->place.name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    close(directory);
+    if (fd >= 0 && fstat(fd, &store) == 0 && S_ISREG(store.st_mode))
+        return fd;
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}
+
+/* What is wrong with its permissions is a fault among others. A descriptor, or -1 with the status, printed.
+ */
+static int open_store(struct check *check, enum status *status)
+{
+    struct fault fault;
+    struct stat store;
+    int fd = place_open(&check->place, O_RDONLY, &store, &fault), untrusted;
+
+    if (fd >= 0)
+        return fd;
+    *status = place_status(errno);
+    untrusted = errno == EPERM ? open_untrusted(check) : -1;
+    if (untrusted >= 0)
+        add_fault(check, fault.text);
+    else
+        fail(*status, "%s/%s: %s", check->place.directory, check->place.name, fault.text);
+    return untrusted;
 }
 
 static enum status print(const struct check *check, const struct proof *proof, bool proved)
@@ -105,8 +109,8 @@ static enum status print(const struct check *check, const struct proof *proof, b
                                               (json_int_t)proof->index.count, "faults", check->faults)));
     if (!proved)
         return STATUS_DONE;
-    say("%s/%s: sound: %" PRIu64 " lines, %zu tokens; its HEAD is", check->place.directory, check->place.name,
-        proof->lines, proof->index.count);
+    say("%s/%s: %s%" PRIu64 " lines, %zu tokens; its HEAD is", check->place.directory, check->place.name,
+        json_array_size(check->faults) == 0 ? "sound: " : "", proof->lines, proof->index.count);
     return output_text(head) && output_text("\n") ? STATUS_DONE : output_failed();
 }
 
@@ -160,8 +164,9 @@ static enum status run_check(struct session *session, struct check *check)
     domain = session->domain->name;
     place_of_store(&check->place, session->config.store_dir, domain);
     check->faults = must_have(json_array());
-    fd = open_store(check, domain, &status);
+    fd = open_store(check, &status);
     if (fd >= 0) {
+        check_lock(check, domain);
         status = check_content(check, fd, domain);
         close(fd);
     }

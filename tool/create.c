@@ -8,6 +8,7 @@
 #include "change.h"
 #include "command.h"
 #include "describe.h"
+#include "duration.h"
 #include "options.h"
 #include "output.h"
 #include "secret.h"
@@ -100,6 +101,7 @@ static enum status take_options(struct request *request, int argc, char **argv)
 static enum status choose_expiry(const struct request *request, const struct domain *domain, int64_t now,
                                  int64_t *expires, const char **rule)
 {
+    char most[DURATION_TEXT_SIZE];
     const char *wrong;
 
     *rule = request->expires           ? "as you said"
@@ -112,10 +114,11 @@ static enum status choose_expiry(const struct request *request, const struct dom
     wrong = request->expires ? when_parse(request->expires, now, expires) : NULL;
     if (wrong)
         return fail(STATUS_USAGE, "expiry \"%s\": %s", request->expires, wrong);
-    if (domain->max_lifetime && *expires > now + domain->max_lifetime)
-        return fail(STATUS_USAGE,
-                    "expiry: in domain \"%s\" no token lives longer than %" PRId64 " days (max_lifetime)",
-                    domain->name, domain->max_lifetime / 86400);
+    if (domain->max_lifetime && *expires > now + domain->max_lifetime) {
+        duration_format(most, domain->max_lifetime);
+        return fail(STATUS_USAGE, "expiry: in domain \"%s\" no token lives longer than %s (max_lifetime)",
+                    domain->name, most);
+    }
     return STATUS_DONE;
 }
 
@@ -185,7 +188,7 @@ static enum status show(const struct session *session, const struct request *req
 
 static enum status make(const struct session *session, const struct request *request, char *token)
 {
-    struct record record = {.op = OPERATION_CREATE, .revoked = TIME_NEVER};
+    struct record record = {.op = OPERATION_CREATE, .revoked = TIME_NEVER, .time = (int64_t)time(NULL)};
     size_t length = token_make(token, session->domain->prefix);
     const char *id, *rule;
     enum status status;
@@ -195,7 +198,7 @@ static enum status make(const struct session *session, const struct request *req
     memcpy(record.id, id, ID_LENGTH);
     crypto_hash_token(record.hash, token, length, id);
     attributes_apply(&request->attributes, &record);
-    status = choose_expiry(request, session->domain, (int64_t)time(NULL), &record.expires, &rule);
+    status = choose_expiry(request, session->domain, record.time, &record.expires, &rule);
     if (status == STATUS_DONE)
         status = append(session, &record);
     return status == STATUS_DONE ? show(session, request, &record, token, rule) : status;

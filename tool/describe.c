@@ -56,15 +56,18 @@ char *unescaped_shown(struct span escaped)
     return shown;
 }
 
-static char *describe_time(int64_t when, int64_t now, bool long_form)
+static char *describe_time(int64_t when, int64_t now, enum form form)
 {
-    char text[WHEN_SIZE];
+    char text[WHEN_SIZE], distance[WHEN_SIZE / 2], both[2 * WHEN_SIZE];
 
-    if (long_form)
-        when_format_relative(text, when, now);
-    else
-        when_format_local(text, when);
-    return must_have(strdup(text));
+    when_format_local(text, when);
+    when_format_distance(distance, when, now);
+    if (when == TIME_NEVER || form == FORM_PLAIN)
+        return must_have(strdup(text));
+    if (form == FORM_SHORT)
+        return must_have(strdup(distance));
+    snprintf(both, sizeof(both), "%s (%s)", text, distance);
+    return must_have(strdup(both));
 }
 
 static char *describe_text(struct span escaped)
@@ -81,7 +84,7 @@ static char *describe_serial(uint64_t serial)
 }
 
 char *describe(const struct record *record, const char *domain, enum attribute attribute, int64_t now,
-               bool long_form)
+               enum form form)
 {
     switch (attribute) {
     case ATTRIBUTE_DOMAIN:
@@ -95,12 +98,12 @@ char *describe(const struct record *record, const char *domain, enum attribute a
     case ATTRIBUTE_STATE:
         return must_have(strdup(state_name(state_of(record, now))));
     case ATTRIBUTE_CREATED:
-        return describe_time(record->created, now, long_form);
+        return describe_time(record->created, now, form);
     case ATTRIBUTE_EXPIRES:
-        return describe_time(record->expires, now, long_form);
+        return describe_time(record->expires, now, form);
     case ATTRIBUTE_REVOKED:
         return record->revoked == TIME_NEVER ? must_have(strdup("-"))
-                                             : describe_time(record->revoked, now, long_form);
+                                             : describe_time(record->revoked, now, form);
     case ATTRIBUTE_SCOPES:
         return describe_text(record->scopes);
     case ATTRIBUTE_FROM:

@@ -34,10 +34,13 @@ enum state { STATE_ACTIVE, STATE_REVOKED, STATE_EXPIRED };
 enum state state_of(const struct record *record, int64_t now);
 const char *state_name(enum state state);
 
-/* The attribute as text that may be shown; "-" where there is nothing. long_form: times with how far they
- * are. The caller frees it. */
+/* How a time is written: for a table on a terminal how far it is, "3d ago"; for other programs local time
+ * with its zone; for a person who looks closely both. */
+enum form { FORM_SHORT, FORM_PLAIN, FORM_LONG };
+
+/* The attribute as text that may be shown; "-" where there is nothing. The caller frees it. */
 char *describe(const struct record *record, const char *domain, enum attribute attribute, int64_t now,
-               bool long_form);
+               enum form form);
 
 /* All attributes as one object, which the caller gives back. */
 json_t *describe_json(const struct record *record, const char *domain, int64_t now);

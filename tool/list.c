@@ -179,7 +179,7 @@ struct printing {
     const char *domain;
     int64_t now;
     struct libscols_table *table;
-    bool first, colours;
+    bool first, terminal, colours;
 };
 
 static bool print_object(void *context, const struct record *record)
@@ -218,11 +218,12 @@ static bool add_row(void *context, const struct record *record)
 {
     struct printing *printing = context;
     struct libscols_line *row = must_have(scols_table_new_line(printing->table, NULL));
+    enum form form = printing->terminal ? FORM_SHORT : FORM_PLAIN;
 
     for (size_t i = 0; i < printing->request->column_count; i++) {
         enum attribute column = printing->request->columns[i];
 
-        scols_line_refer_data(row, i, describe(record, printing->domain, column, printing->now, false));
+        scols_line_refer_data(row, i, describe(record, printing->domain, column, printing->now, form));
         if (printing->colours && column == ATTRIBUTE_STATE)
             scols_cell_set_color(scols_line_get_cell(row, i), state_colour(state_of(record, printing->now)));
     }
@@ -234,7 +235,7 @@ static void add_columns(const struct printing *printing)
     for (size_t i = 0; i < printing->request->column_count; i++) {
         enum attribute column = printing->request->columns[i];
         int flags = column == ATTRIBUTE_SERIAL  ? SCOLS_FL_RIGHT
-                    : column == ATTRIBUTE_LABEL ? SCOLS_FL_TRUNC
+                    : column == ATTRIBUTE_LABEL ? SCOLS_FL_WRAP
                                                 : 0;
         char heading[16];
 
@@ -268,13 +269,15 @@ static enum status list(struct session *session, const struct request *request)
 {
     struct printing printing = {.request = request, .now = (int64_t)time(NULL), .first = true};
     enum status status = session_open(session);
+    const char *no_color = getenv("NO_COLOR");
     struct tokens tokens;
     size_t found = 0;
 
     if (status != STATUS_DONE)
         return status;
     printing.domain = session->domain->name;
-    printing.colours = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
+    printing.terminal = isatty(STDOUT_FILENO);
+    printing.colours = printing.terminal && !(no_color && no_color[0] != '\0');
     status = tokens_read(&tokens, session);
     if (status == STATUS_DONE)
         status =

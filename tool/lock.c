@@ -59,30 +59,54 @@ static void fault_held(struct fault *fault, int lock)
         fault_set(fault, "it is locked since more than %d seconds", LOCK_SECONDS);
 }
 
+static enum status take(int lock, const char *name, const struct stat *directory_status, struct fault *fault)
+{
+    struct stat status;
+
+    if (fstat(lock, &status) < 0 || !S_ISREG(status.st_mode) ||
+        (status.st_uid != 0 && status.st_uid != directory_status->st_uid)) {
+        fault_set(fault, "its lock %s is not a regular file of the directory's owner: move it away", name);
+        return STATUS_NOT_PERMITTED;
+    }
+    if (!wait_for(lock)) {
+        if (errno == EINTR) {
+            fault_held(fault, lock);
+            return STATUS_LOCKED;
+        }
+        fault_set(fault, "cannot lock %s: %s", name, strerror(errno));
+        return STATUS_IO;
+    }
+    fchmod(lock, 0600); /* one that was copied or restored may have another mode */
+    say_who(lock);
+    return STATUS_DONE;
+}
+
 enum status lock_take(int *lock, int directory, const char *domain, const struct stat *directory_status,
                       struct fault *fault)
 {
     char name[DOMAIN_NAME_MAX + 8];
-    struct stat status;
+    enum status status;
 
     snprintf(name, sizeof(name), "%s.lock", domain);
     *lock = openat(directory, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600);
     if (*lock < 0) {
-        fault_set(fault, "cannot open %s: %s", name, strerror(errno));
+        fault_set(fault, "cannot open its lock %s: %s%s", name, strerror(errno),
+                  errno == EACCES ? ": you may not change this store" : "");
         return errno == EACCES || errno == ELOOP ? STATUS_NOT_PERMITTED : STATUS_CANNOT_CREATE;
     }
-    if (fstat(*lock, &status) < 0 || !S_ISREG(status.st_mode) ||
-        (status.st_uid != 0 && status.st_uid != directory_status->st_uid)) {
-        fault_set(fault, "%s is not a regular file of the directory's owner: move it away", name);
-        return STATUS_NOT_PERMITTED;
+    status = take(*lock, name, directory_status, fault);
+    if (status != STATUS_DONE) {
+        close(*lock);
+        *lock = -1;
     }
-    if (!wait_for(*lock)) {
-        if (errno != EINTR)
-            return fault_set(fault, "cannot lock %s: %s", name, strerror(errno)), STATUS_IO;
-        fault_held(fault, *lock);
-        return STATUS_LOCKED;
-    }
-    fchmod(*lock, 0600); /* one that was copied or restored may have another mode */
-    say_who(*lock);
-    return STATUS_DONE;
+    return status;
+}
+
+void lock_release(int lock)
+{
+    if (lock < 0)
+        return;
+    if (ftruncate(lock, 0) < 0)
+        errno = 0; /* whoever waits next may be told of the wrong process */
+    close(lock);
 }

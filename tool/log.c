@@ -40,7 +40,8 @@ static int close_if_open(int fd)
 void log_end(struct log *log)
 {
     log->file = close_if_open(log->file);
-    log->lock = close_if_open(log->lock);
+    lock_release(log->lock);
+    log->lock = -1;
     log->directory = close_if_open(log->directory);
     sigprocmask(SIG_SETMASK, &log->signals, NULL);
 }

@@ -22,7 +22,7 @@ static void say_unknown_long(const char *argument, const struct option *longs)
 {
     const char *names[NAMES_MAX];
     char word[64];
-    size_t count = 0;
+    size_t count = 0, meant = 0;
 
     while (longs[count].name && count < NAMES_MAX) {
         names[count] = longs[count].name;
@@ -31,7 +31,12 @@ static void say_unknown_long(const char *argument, const struct option *longs)
     strncpy(word, argument + 2, sizeof(word) - 1);
     word[sizeof(word) - 1] = '\0';
     word[strcspn(word, "=")] = '\0';
-    say_unknown("option --", word, names, count);
+    for (size_t i = 0; i < count; i++)
+        meant += strncmp(names[i], word, strlen(word)) == 0;
+    if (meant > 1)
+        say("option --%s: it may mean more than one: see --help", word);
+    else
+        say_unknown("option --", word, names, count);
 }
 
 static void say_wrong(const char *argument, int option, const struct option *longs)

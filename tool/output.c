@@ -26,5 +26,7 @@ bool output_text(const char *text)
 
 enum status output_failed(void)
 {
+    if (errno == EPIPE) /* whoever reads it has had enough, as in `toktab list | head` */
+        return STATUS_IO;
     return fail(STATUS_IO, "stdout: cannot write to it: %s", strerror(errno));
 }

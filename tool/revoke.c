@@ -13,22 +13,21 @@
 #include "output.h"
 #include "refs.h"
 
-static const char help[] =
-    "Usage: toktab [-c CONF] [-d DOMAIN] revoke [OPTIONS] TOKEN-REF…\n"
-    "\n"
-    "Ends tokens, now and for good. Shows them first and asks; without a terminal it\n"
-    "wants -y. Nothing is revoked unless each TOKEN-REF means one token.\n"
-    "\n"
-    "TOKEN-REF is a serial (17), an id, or the first characters of one: at least 4,\n"
-    "with a letter among them.\n"
-    "\n"
-    "  -r, --reason REASON   why: at most 255 characters\n"
-    "  -y, --yes             do not ask\n"
-    "      --json            print what was revoked as JSON: an object, or for several\n"
-    "                        tokens an array\n"
-    "\n"
-    "Example: toktab revoke -y -r \"left the company\" \\\n"
-    "             $(toktab list --active -u bob -o id --no-headings)\n";
+static const char help[] = "Usage: toktab [-c CONF] [-d DOMAIN] revoke [OPTIONS] TOKEN-REF…\n"
+                           "\n"
+                           "Ends tokens, now and for good. Shows them first and asks; without a terminal\n"
+                           "it wants -y. Nothing is revoked unless each TOKEN-REF means one token.\n"
+                           "\n"
+                           "TOKEN-REF is a serial (17), an id, or the first characters of one: at least 4,\n"
+                           "with a letter among them.\n"
+                           "\n"
+                           "  -r, --reason REASON   why: at most 255 characters\n"
+                           "  -y, --yes             do not ask\n"
+                           "      --json            print what was revoked as JSON: an object, or for\n"
+                           "                        several tokens an array\n"
+                           "\n"
+                           "Example: toktab revoke -y -r \"left the company\" \\\n"
+                           "             $(toktab list --active -u bob -o id --no-headings)\n";
 
 static const struct option longs[] = {{"reason", required_argument, NULL, 'r'},
                                       {"yes", no_argument, NULL, 'y'},
@@ -60,11 +59,21 @@ static void say_candidate(const struct record *record)
     free(label);
 }
 
+static bool any_to_end(const struct record *records, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (records[i].revoked == TIME_NEVER)
+            return true;
+    return false;
+}
+
 /* Show what is about to end, and ask. */
 static enum status confirm(const struct record *records, size_t count)
 {
     char answer[16] = "";
 
+    if (!any_to_end(records, count))
+        return STATUS_DONE;
     if (!isatty(STDIN_FILENO))
         return fail(STATUS_USAGE, "revoke: without a terminal nobody can be asked: say -y");
     for (size_t i = 0; i < count; i++)
@@ -94,7 +103,7 @@ static enum status append(const struct session *session, const struct request *r
     *was_revoked = status == STATUS_DONE && record->revoked != TIME_NEVER;
     if (status == STATUS_DONE && !*was_revoked) {
         record->op = OPERATION_REVOKE;
-        record->revoked = (int64_t)time(NULL);
+        record->revoked = record->time = (int64_t)time(NULL);
         record->reason = (struct span){"", 0};
         attributes_apply(&request->attributes, record);
         status = change_append(&log, session, record, fault);

@@ -33,7 +33,7 @@ static enum status print_lines(const struct record *record, const char *domain)
     bool good = true;
 
     for (size_t i = 0; i < sizeof(order) / sizeof(order[0]) && good; i++) {
-        char *text = describe(record, domain, order[i], now, true), line[16];
+        char *text = describe(record, domain, order[i], now, FORM_LONG), line[16];
 
         snprintf(line, sizeof(line), "%-10s  ", attribute_names[order[i]]);
         good = output_text(line) && output_text(text) && output_text("\n");

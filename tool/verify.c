@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "attributes.h"
 #include "command.h"
 #include "describe.h"
 #include "log.h"
@@ -42,6 +43,7 @@ static const struct option longs[] = {
 enum { INPUT_MAX = 256 };
 
 struct request {
+    struct attributes attributes; /* the scopes */
     struct toktab_request ask;
     union {
         struct sockaddr any;
@@ -72,7 +74,7 @@ static enum status take_options(struct request *request, int argc, char **argv)
     while (status == STATUS_DONE && !request->help && (option = next_option(argc, argv, "s:u:", longs)) != -1)
         switch (option) {
         case 's':
-            request->ask.scopes = optarg;
+            status = attributes_add_scopes(&request->attributes, optarg);
             break;
         case 'u':
             request->ask.user = optarg;
@@ -205,7 +207,7 @@ static enum status verify(struct session *session, struct request *request)
     struct toktab_options options = {sizeof(options), session->config_path, keep_message, &fault};
     enum status status = session_choose(session);
     struct toktab *table;
-    char error[512];
+    char error[512], *scopes;
 
     if (status != STATUS_DONE)
         return status;
@@ -213,10 +215,13 @@ static enum status verify(struct session *session, struct request *request)
     table = toktab_open(&options, error, sizeof(error));
     if (!table)
         return fail(STATUS_CONFIG, "%s", error);
+    scopes = unescaped(span_of(request->attributes.scopes ? request->attributes.scopes : ""));
+    request->ask.scopes = scopes;
     if (toktab_check_request(table, &request->ask, error, sizeof(error)) < 0)
         status = fail(STATUS_USAGE, "%s", error);
     else
         status = ask(session, table, request, &fault);
+    free(scopes);
     toktab_close(table);
     return status;
 }
@@ -226,9 +231,10 @@ static enum status run(struct session *session, int argc, char **argv)
     struct request request = {.ask = {.size = sizeof(request.ask)}};
     enum status status = take_options(&request, argc, argv);
 
-    if (status != STATUS_DONE)
-        return status;
-    return request.help ? command_help(&command_verify) : verify(session, &request);
+    if (status == STATUS_DONE)
+        status = request.help ? command_help(&command_verify) : verify(session, &request);
+    attributes_free(&request.attributes);
+    return status;
 }
 
 const struct command command_verify = {"verify", "ask what a host would say of a token", help, run};

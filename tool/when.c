@@ -124,35 +124,27 @@ void when_format_local(char text[WHEN_SIZE], int64_t when)
         snprintf(text, WHEN_SIZE, "%" PRId64, when);
 }
 
-/* "3 days": the greatest unit of which there are at least two. */
+/* "3d": in the greatest unit of which there are at least two. */
 static void format_length(char *text, size_t size, int64_t seconds)
 {
     static const struct {
         int64_t seconds;
-        const char *name;
-    } units[] = {
-        {365 * 86400, "years"}, {30 * 86400, "months"}, {86400, "days"}, {3600, "hours"}, {60, "minutes"}};
+        char letter;
+    } units[] = {{86400, 'd'}, {3600, 'h'}, {60, 'm'}, {1, 's'}};
+    size_t i = 0;
 
-    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
-        if (seconds >= 2 * units[i].seconds) {
-            snprintf(text, size, "%" PRId64 " %s", seconds / units[i].seconds, units[i].name);
-            return;
-        }
-    snprintf(text, size, "%" PRId64 " %s", seconds, seconds == 1 ? "second" : "seconds");
+    while (i + 1 < sizeof(units) / sizeof(units[0]) && seconds < 2 * units[i].seconds)
+        i++;
+    snprintf(text, size, "%" PRId64 "%c", seconds / units[i].seconds, units[i].letter);
 }
 
-void when_format_relative(char text[WHEN_SIZE], int64_t when, int64_t now)
+void when_format_distance(char text[WHEN_SIZE / 2], int64_t when, int64_t now)
 {
-    char local[WHEN_SIZE], length[32];
+    char length[32];
 
-    when_format_local(local, when);
-    if (when == TIME_NEVER) {
-        strcpy(text, local);
-        return;
-    }
     format_length(length, sizeof(length), when > now ? when - now : now - when);
-    if (when > now)
-        snprintf(text, WHEN_SIZE, "%.48s (in %s)", local, length);
+    if (when == TIME_NEVER)
+        strcpy(text, "never");
     else
-        snprintf(text, WHEN_SIZE, "%.48s (%s ago)", local, length);
+        snprintf(text, WHEN_SIZE / 2, when > now ? "in %s" : "%s ago", length);
 }

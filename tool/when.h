@@ -18,8 +18,10 @@ const char *when_parse(const char *text, int64_t now, int64_t *when);
 /* RFC 3339, UTC: 2027-01-31T11:00:00Z. */
 void when_format_utc(char text[WHEN_SIZE], int64_t when);
 
-/* For a person: local time with its zone; relative: and how far it is from now. "never" for TIME_NEVER. */
+/* For a person: local time with its zone; "never" for TIME_NEVER. */
 void when_format_local(char text[WHEN_SIZE], int64_t when);
-void when_format_relative(char text[WHEN_SIZE], int64_t when, int64_t now);
+
+/* How far it is from now: "in 3d", "2h ago"; "never" for TIME_NEVER. */
+void when_format_distance(char text[WHEN_SIZE / 2], int64_t when, int64_t now);
 
 #endif

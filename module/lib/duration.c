@@ -1,5 +1,8 @@
 #include "duration.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 static int64_t unit_seconds(char unit)
 {
     switch (unit) {
@@ -28,4 +31,15 @@ bool duration_parse(struct span text, int64_t *seconds)
         return false;
     *seconds = (int64_t)number * unit;
     return true;
+}
+
+void duration_format(char text[DURATION_TEXT_SIZE], int64_t seconds)
+{
+    static const char units[] = "dhm";
+    char unit = 's';
+
+    for (size_t i = 0; units[i] && unit == 's'; i++)
+        if (seconds % unit_seconds(units[i]) == 0)
+            unit = units[i];
+    snprintf(text, DURATION_TEXT_SIZE, "%" PRId64 "%c", seconds / unit_seconds(unit), unit);
 }

@@ -93,9 +93,9 @@ static bool utf8_plain(struct span text, long least, long most)
 bool scope_valid(struct span scope)
 {
     for (size_t i = 0; i < scope.length; i++) {
-        char c = scope.at[i];
+        unsigned char c = (unsigned char)scope.at[i];
 
-        if (c <= 0x20 || c == 0x7f || c == '"' || c == '\\' || c == ',')
+        if (c <= 0x20 || c >= 0x7f || c == '"' || c == '\\' || c == ',')
             return false;
     }
     return scope.length > 0;

@@ -55,8 +55,8 @@ bool utf8_has_controls(struct span text);
  */
 long text_escape(char *escaped, size_t size, struct span text, const char *also);
 
-/* The reverse, as strict as text_escape(). Returns the length without the NUL, or -1 if it is not the
- * escaped form of a text without NULs or size bytes do not hold it. */
+/* The reverse; what need not have been escaped may be. Returns the length without the NUL, or -1 if it is not
+ * the escaped form of a text without NULs or size bytes do not hold it. */
 long text_unescape(char *text, size_t size, struct span escaped);
 
 #endif
