@@ -192,7 +192,7 @@ static enum status run(struct session *session, int argc, char **argv)
             check.json = true;
             break;
         case OPTION_HELP:
-            return command_help(&command_check);
+            return output_help(help);
         default:
             return STATUS_USAGE;
         }

@@ -34,7 +34,4 @@ enum {
     OPTION_EXPECT,
 };
 
-/* Print a command's help on stdout. */
-enum status command_help(const struct command *command);
-
 #endif

@@ -227,7 +227,7 @@ static enum status run(struct session *session, int argc, char **argv)
     enum status status = take_options(&request, argc, argv);
 
     if (status == STATUS_DONE)
-        status = request.help ? command_help(&command_create) : create(session, &request);
+        status = request.help ? output_help(help) : create(session, &request);
     attributes_free(&request.attributes);
     return status;
 }

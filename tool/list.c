@@ -300,7 +300,7 @@ static enum status run(struct session *session, int argc, char **argv)
     if (status != STATUS_DONE)
         return status;
     if (request.help)
-        return command_help(&command_list);
+        return output_help(help);
     return arguments_fit(argc, argv, 0, 0, "") ? list(session, &request) : STATUS_USAGE;
 }
 

@@ -45,11 +45,6 @@ static enum status help(void)
     return good ? STATUS_DONE : output_failed();
 }
 
-enum status command_help(const struct command *command)
-{
-    return output_text(command->help) ? STATUS_DONE : output_failed();
-}
-
 static const struct command *find_command(const char *name)
 {
     const char *names[COMMANDS];

@@ -24,6 +24,11 @@ bool output_text(const char *text)
     return output_write(text, strlen(text));
 }
 
+enum status output_help(const char *help)
+{
+    return output_text(help) ? STATUS_DONE : output_failed();
+}
+
 enum status output_failed(void)
 {
     if (errno == EPIPE) /* whoever reads it has had enough, as in `toktab list | head` */

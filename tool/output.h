@@ -11,6 +11,9 @@
 bool output_write(const char *bytes, size_t size);
 bool output_text(const char *text);
 
+/* A command's --help. */
+enum status output_help(const char *help);
+
 /* Says that stdout could not be written; STATUS_IO. */
 enum status output_failed(void);
 

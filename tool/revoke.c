@@ -194,7 +194,7 @@ static enum status run(struct session *session, int argc, char **argv)
     enum status status = take_options(&request, argc, argv);
 
     if (status == STATUS_DONE && request.help)
-        return command_help(&command_revoke);
+        return output_help(help);
     if (status == STATUS_DONE && !arguments_fit(argc, argv, 1, argc, "TOKEN-REF"))
         status = STATUS_USAGE;
     if (status == STATUS_DONE)

@@ -71,7 +71,7 @@ static enum status run(struct session *session, int argc, char **argv)
 
     while ((option = next_option(argc, argv, "", longs)) != -1) {
         if (option == OPTION_HELP)
-            return command_help(&command_show);
+            return output_help(help);
         if (option != OPTION_JSON)
             return STATUS_USAGE;
         json = true;

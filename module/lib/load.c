@@ -55,21 +55,17 @@ static bool passes_waypoint(const struct progress *progress, const struct waypoi
            memcmp(waypoint->chain, progress->walk.chain, CHAIN_SIZE) == 0;
 }
 
-/* A line that the walk has proved. */
-static bool take_line(struct progress *progress, const struct line *line, const char *end,
-                      struct index *index, bool grow)
+/* A line that the walk has proved, for which there is room. */
+static void take_line(struct progress *progress, const struct line *line, const char *end,
+                      struct index *index)
 {
     const struct span *id = &line->column[COLUMN_ID];
     int64_t time;
 
     if (time_parse(line->column[COLUMN_TIME], &time) && time != TIME_NEVER && time > progress->newest)
         progress->newest = time;
-    if (memcmp(id->at, record_no_id, ID_LENGTH) == 0)
-        return true;
-    if (!index_holds(index, 1) && !(grow && index_grow(index)))
-        return false;
-    index_put(index, id->at, (size_t)(end - id->at));
-    return true;
+    if (memcmp(id->at, record_no_id, ID_LENGTH) != 0)
+        index_put(index, id->at, (size_t)(end - id->at));
 }
 
 /* Take the whole lines of bytes that were read to the arena's end. *taken: how far. */
@@ -81,18 +77,19 @@ static bool take_lines(struct progress *progress, const char *bytes, size_t size
 
     while (good && (end = memchr(at, '\n', size - (size_t)(at - bytes))) != NULL) {
         size_t length = (size_t)(++end - at);
+        const char *wrong = NULL;
         struct line line;
-        const char *wrong = walk_line(&progress->walk, &line, at, length);
 
-        if (wrong) {
+        if (!index_holds(index, 1) && !(grow && index_grow(index))) {
+            good = fault_set_passing(fault, "no memory to read it");
+        } else if ((wrong = walk_line(&progress->walk, &line, at, length)) != NULL) {
             good = wrong_line(fault, progress, wrong);
         } else if (!passes_waypoint(progress, waypoint)) {
             good = fault_set(
                 fault, "it is not the store that was read before: line n=%" PRIu64 " of its log is another",
                 waypoint->n);
-        } else if (!take_line(progress, &line, end, index, grow)) {
-            good = fault_set_passing(fault, "no memory to read it");
         } else {
+            take_line(progress, &line, end, index);
             progress->offset += length;
             progress->lines++;
             at = end;
