@@ -170,14 +170,22 @@ static bool op_suits(char op)
            op == OPERATION_POINT;
 }
 
-/* The columns of a token's line; those of a point of compaction are empty. */
-static const char *check_texts(const struct record *record)
+static const char *check_point(const struct record *record)
 {
-    if (record->op == OPERATION_POINT)
-        return record->scopes.length || record->nets.length || record->user.length || record->label.length ||
-                       record->reason.length || record->prev.length || record->serial != 0
-                   ? "op"
-                   : NULL;
+    if (record->serial != 0)
+        return "serial";
+    if (record->created != record->time)
+        return "created";
+    if (record->revoked != TIME_NEVER)
+        return "revoked";
+    return record->scopes.length || record->nets.length || record->user.length || record->label.length ||
+                   record->reason.length || record->prev.length
+               ? "scopes, nets, user, label, reason or prev"
+               : NULL;
+}
+
+static const char *check_token(const struct record *record)
+{
     if (record->serial == 0 || record->serial > record->n)
         return "serial";
     if (!list_suits(record->scopes, scope_valid))
@@ -240,7 +248,7 @@ const char *record_check(struct record *record, const struct line *line)
         return "ext";
     if (!hex_decode(record->chain, column[COLUMN_CHAIN].at, CHAIN_SIZE))
         return "chain";
-    return check_texts(record);
+    return record->op == OPERATION_POINT ? check_point(record) : check_token(record);
 }
 
 static bool is_between(char c, char first, char last)
@@ -248,12 +256,16 @@ static bool is_between(char c, char first, char last)
     return c >= first && c <= last;
 }
 
+static bool is_utf8(struct span text)
+{
+    return utf8_length(text) >= 0;
+}
+
 /* [a-z][a-z0-9_]* or [A-Z][A-Z0-9_]*, then "=" and a text, or nothing. */
 static bool ext_item_suits(struct span item)
 {
     const char *equals = memchr(item.at, '=', item.length);
     size_t key = equals ? (size_t)(equals - item.at) : item.length;
-    char text[LINE_SIZE_MAX];
     bool capital;
 
     if (key == 0)
@@ -267,8 +279,7 @@ static bool ext_item_suits(struct span item)
         if (!is_between(c, '0', '9') && c != '_' && !is_between(c, capital ? 'A' : 'a', capital ? 'Z' : 'z'))
             return false;
     }
-    return !equals ||
-           text_unescape(text, sizeof(text), (struct span){equals + 1, item.length - key - 1}) >= 0;
+    return !equals || column_suits((struct span){equals + 1, item.length - key - 1}, is_utf8);
 }
 
 bool ext_parse(struct span ext, bool *foreign)
