@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libconfig.h>
+#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,13 +27,20 @@ static const char last_name[] = "toktab_end_of_file";
 struct source {
     const char *path;
     struct fault *fault;
-    int error; /* what errno will be */
+    int error;          /* what errno will be */
+    unsigned mark_line; /* where last_setting stands */
 };
+
+/* A text from the file as it may stand in a message, which is one line. */
+static const char *shown(const char *text)
+{
+    return utf8_has_controls(span_of(text)) ? "(a text with control characters, or not UTF-8)" : text;
+}
 
 static bool wrong(struct source *source, const config_setting_t *at, const char *name, const char *what)
 {
     return fault_set(source->fault, "%s:%u: \"%s\" %s", source->path,
-                     (unsigned)config_setting_source_line(at), name, what);
+                     (unsigned)config_setting_source_line(at), shown(name), what);
 }
 
 static bool unknown_name(struct source *source, const config_setting_t *at, const char *const names[],
@@ -99,7 +107,7 @@ static size_t measure_list(struct source *source, const config_setting_t *settin
             return wrong(source, setting, name, "wants texts in double quotes in its list");
         if (text[0] == '\0' || !valid(span_of(text)))
             return fault_set(source->fault, "%s:%u: \"%s\" cannot be one of %s", source->path,
-                             (unsigned)config_setting_source_line(setting), text, name);
+                             (unsigned)config_setting_source_line(setting), shown(text), name);
         size += strlen(text) + 1;
     }
     return size;
@@ -236,6 +244,13 @@ static bool take_store_dir(struct source *source, const config_setting_t *settin
     return config->store_dir || no_memory(source);
 }
 
+/* Is this our own last setting, not one of that name in the file? */
+static bool is_mark(const struct source *source, const config_setting_t *setting)
+{
+    return setting && strcmp(config_setting_name(setting), last_name) == 0 &&
+           (unsigned)config_setting_source_line(setting) == source->mark_line;
+}
+
 static bool take_setting(struct source *source, const config_setting_t *setting, struct config *config)
 {
     static const char *const names[] = {"store_dir", "domains"};
@@ -245,14 +260,14 @@ static bool take_setting(struct source *source, const config_setting_t *setting,
         return take_store_dir(source, setting, config);
     if (strcmp(name, "domains") == 0)
         return take_domains(source, setting, config);
-    return strcmp(name, last_name) == 0 || unknown_name(source, setting, names, LENGTH(names));
+    return is_mark(source, setting) || unknown_name(source, setting, names, LENGTH(names));
 }
 
 static bool take_all(struct source *source, const config_t *parsed, struct config *config)
 {
     const config_setting_t *root = config_root_setting(parsed);
 
-    if (!config_lookup(parsed, last_name))
+    if (!is_mark(source, config_lookup(parsed, last_name)))
         return fault_set(source->fault, "%s: a comment that begins with /* does not end", source->path);
     for (int i = 0; i < config_setting_length(root); i++)
         if (!take_setting(source, config_setting_get_elem(root, (unsigned)i), config))
@@ -263,11 +278,14 @@ static bool take_all(struct source *source, const config_t *parsed, struct confi
 /* text ends with last_setting. */
 static bool parse(struct source *source, const char *text, struct config *config)
 {
+    locale_t locale = uselocale((locale_t)0); /* libconfig sets another, and does not give this one back */
     config_t parsed;
     bool good;
 
     config_init(&parsed);
-    if (config_read_string(&parsed, text) == CONFIG_TRUE)
+    good = config_read_string(&parsed, text) == CONFIG_TRUE;
+    uselocale(locale);
+    if (good)
         good = take_all(source, &parsed, config);
     else
         good = fault_set(source->fault, "%s:%d: %s", source->path, config_error_line(&parsed),
@@ -340,6 +358,7 @@ static bool read_and_parse(struct source *source, int fd, struct config *config)
     if (good) {
         memcpy(text + length, last_setting, sizeof(last_setting));
         refused = config_text_wrong(text, length, &line);
+        source->mark_line = line + 1;
         good = refused ? fault_set(source->fault, "%s:%u: %s", source->path, line, refused)
                        : parse(source, text, config);
     }
