@@ -387,7 +387,7 @@ static int open_file(struct source *source, bool may_be_missing)
 
 int config_load(struct config *config, const char *path, struct fault *fault)
 {
-    struct source source = {path ? path : CONFIG_DEFAULT_PATH, fault, 0};
+    struct source source = {.path = path ? path : CONFIG_DEFAULT_PATH, .fault = fault};
     bool good;
     int fd;
 
