@@ -105,7 +105,7 @@ struct toktab_result {
     uint64_t serial;
     int64_t expires;               /* seconds since the epoch, UTC; TOKTAB_NEVER */
     char id[16];                   /* 12 characters and NUL: may be logged */
-    char label[TOKTAB_TEXT_SIZE];  /* UTF-8, without control characters */
+    char label[TOKTAB_TEXT_SIZE];  /* UTF-8; control characters, should there be any, as %XX */
     char user[TOKTAB_TEXT_SIZE];   /* UTF-8; "": the token names none */
     char scopes[TOKTAB_TEXT_SIZE]; /* "read,write"; "": none */
 };

@@ -16,18 +16,27 @@ enum {
     RESERVE_LOW = 32 * 1024, /* below which they are renewed */
 };
 
-/* Interrupted in the middle, a command would leave what the next one has to clean up. A full pipe or a file
- * size limit shall be an error like any other. */
-static void block_signals(struct log *log)
+/* Stopped while it holds the lock, a command would hold up all others; so ^Z waits from before it takes it.
+ */
+static void block_stop(struct log *log)
 {
-    sigset_t blocked;
+    sigset_t stop;
 
-    sigemptyset(&blocked);
-    sigaddset(&blocked, SIGINT);
-    sigaddset(&blocked, SIGTERM);
-    sigaddset(&blocked, SIGHUP);
-    sigaddset(&blocked, SIGTSTP);
-    sigprocmask(SIG_BLOCK, &blocked, &log->signals);
+    sigemptyset(&stop);
+    sigaddset(&stop, SIGTSTP);
+    sigprocmask(SIG_BLOCK, &stop, &log->signals);
+}
+
+/* Interrupted in the middle, a command would leave what the next one has to clean up. */
+static void block_interruptions(void)
+{
+    sigset_t interruptions;
+
+    sigemptyset(&interruptions);
+    sigaddset(&interruptions, SIGINT);
+    sigaddset(&interruptions, SIGTERM);
+    sigaddset(&interruptions, SIGHUP);
+    sigprocmask(SIG_BLOCK, &interruptions, NULL);
 }
 
 static int close_if_open(int fd)
@@ -162,7 +171,7 @@ static enum status begin(struct log *log, bool make, struct fault *fault)
     status = lock_take(&log->lock, log->directory, log->domain, &directory, fault);
     if (status != STATUS_DONE)
         return status;
-    block_signals(log);
+    block_interruptions();
     return open_store(log, &directory, make, fault);
 }
 
@@ -175,7 +184,7 @@ enum status log_begin(struct log *log, const char *directory, const char *domain
     place_of_store(&log->place, directory, domain);
     log->domain = domain;
     log->directory = log->lock = log->file = -1;
-    sigprocmask(SIG_SETMASK, NULL, &log->signals);
+    block_stop(log);
     status = begin(log, make, &what);
     if (status != STATUS_DONE) {
         log_end(log);

@@ -38,8 +38,8 @@ static bool fill_identity(struct toktab_result *result, const struct record *rec
     memcpy(result->id, record->id, sizeof(record->id));
     result->serial = record->serial;
     result->expires = record->expires;
-    return text_unescape(result->label, sizeof(result->label), record->label) >= 0 &&
-           text_unescape(result->user, sizeof(result->user), record->user) >= 0 &&
+    return text_unescape_plain(result->label, sizeof(result->label), record->label) >= 0 &&
+           text_unescape_plain(result->user, sizeof(result->user), record->user) >= 0 &&
            text_unescape(result->scopes, sizeof(result->scopes), record->scopes) >= 0;
 }
 

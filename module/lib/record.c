@@ -116,6 +116,20 @@ bool user_valid(struct span user)
     return user.length <= TEXT_MAX && utf8_plain(user, 1, TEXT_MAX);
 }
 
+/* What may stand in a line: another writer may have let control characters pass, which are shown with
+ * escapes. */
+static bool is_utf8(struct span text)
+{
+    return utf8_length(text) >= 0;
+}
+
+static bool is_label(struct span text)
+{
+    long length = utf8_length(text);
+
+    return length >= 1 && length <= LABEL_MAX;
+}
+
 static bool column_suits(struct span escaped, bool (*valid)(struct span))
 {
     char text[LINE_SIZE_MAX];
@@ -155,7 +169,7 @@ static bool by_suits(struct span by)
         return false;
     uid = (struct span){first + 1, (size_t)(second - first) - 1};
     loginuid = (struct span){second + 1, by.length - (size_t)(second + 1 - by.at)};
-    return column_suits((struct span){by.at, (size_t)(first - by.at)}, user_valid) &&
+    return first > by.at && column_suits((struct span){by.at, (size_t)(first - by.at)}, is_utf8) &&
            decimal_parse(uid, &value) && (span_equals(loginuid, "-") || decimal_parse(loginuid, &value));
 }
 
@@ -192,11 +206,11 @@ static const char *check_token(const struct record *record)
         return "scopes";
     if (!list_suits(record->nets, net_valid))
         return "nets";
-    if (record->user.length > 0 && !column_suits(record->user, user_valid))
+    if (!column_suits(record->user, is_utf8))
         return "user";
-    if (!column_suits(record->label, label_valid))
+    if (!column_suits(record->label, is_label))
         return "label";
-    if (!column_suits(record->reason, reason_valid))
+    if (!column_suits(record->reason, is_utf8))
         return "reason";
     if (record->prev.length > 0 &&
         (record->prev.length != ID_LENGTH || !base62_valid(record->prev.at, ID_LENGTH)))
@@ -254,11 +268,6 @@ const char *record_check(struct record *record, const struct line *line)
 static bool is_between(char c, char first, char last)
 {
     return c >= first && c <= last;
-}
-
-static bool is_utf8(struct span text)
-{
-    return utf8_length(text) >= 0;
 }
 
 /* [a-z][a-z0-9_]* or [A-Z][A-Z0-9_]*, then "=" and a text, or nothing. */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <syslog.h>
 
 #include "config.h"
 #include "policy.h"
@@ -223,6 +224,10 @@ static void ask_store(struct reader *reader, const char *token, size_t length, c
         return;
     }
     known = look_up(reader, token, length, id, demand, result);
+    if (standing == STANDING_GOOD && result->verdict == TOKTAB_ERROR)
+        notice_say(reader->notice, LOG_ALERT,
+                   "store %s/%s: the line of token %.12s makes no sense: run `toktab check`",
+                   reader->place.directory, reader->place.name, id);
     if (standing == STANDING_GOOD)
         return;
     if (result->verdict == TOKTAB_DENY ? !known : !reader_still_trusted(reader))

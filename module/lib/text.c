@@ -1,6 +1,9 @@
 #include "text.h"
 
+#include <stdio.h>
 #include <string.h>
+
+enum { TEXT_PLAIN_MAX = 4096 };
 
 const char base62_digits[62 + 1] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
@@ -239,4 +242,38 @@ long text_unescape(char *text, size_t size, struct span escaped)
         return -1;
     text[length] = '\0';
     return (long)length;
+}
+
+/* Write the controls of a text (U+0000-1F, U+7F-9F) as %XX, byte by byte. */
+static long escape_controls(char *escaped, size_t size, struct span text)
+{
+    size_t used = 0;
+
+    while (text.length > 0) {
+        uint32_t point;
+        size_t length = utf8_first(text, &point);
+        bool control = length == 0 || point < 0x20 || (point >= 0x7f && point < 0xa0);
+
+        length = length > 0 ? length : 1;
+        if (used + length * (control ? 3 : 1) >= size)
+            return -1;
+        for (size_t i = 0; i < length; i++)
+            used += (size_t)sprintf(escaped + used, control ? "%%%02X" : "%c", (unsigned char)text.at[i]);
+        text = (struct span){text.at + length, text.length - length};
+    }
+    escaped[used] = '\0';
+    return (long)used;
+}
+
+long text_unescape_plain(char *text, size_t size, struct span escaped)
+{
+    long length = text_unescape(text, size, escaped);
+    char raw[TEXT_PLAIN_MAX];
+
+    if (length < 0 || !utf8_has_controls((struct span){text, (size_t)length}))
+        return length;
+    if ((size_t)length > sizeof(raw))
+        return -1;
+    memcpy(raw, text, (size_t)length);
+    return escape_controls(text, size, (struct span){raw, (size_t)length});
 }

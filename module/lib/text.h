@@ -59,4 +59,7 @@ long text_escape(char *escaped, size_t size, struct span text, const char *also)
  * the escaped form of a text without NULs or size bytes do not hold it. */
 long text_unescape(char *text, size_t size, struct span escaped);
 
+/* The same, but that control characters stay escaped: what may be put into a log or a header. */
+long text_unescape_plain(char *text, size_t size, struct span escaped);
+
 #endif
