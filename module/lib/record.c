@@ -123,6 +123,12 @@ static bool is_utf8(struct span text)
     return utf8_length(text) >= 0;
 }
 
+/* A user decides, and is not only shown: there must be no two forms of one. */
+static bool is_user(struct span text)
+{
+    return is_utf8(text) && !utf8_has_controls(text);
+}
+
 static bool is_label(struct span text)
 {
     long length = utf8_length(text);
@@ -206,7 +212,7 @@ static const char *check_token(const struct record *record)
         return "scopes";
     if (!list_suits(record->nets, net_valid))
         return "nets";
-    if (!column_suits(record->user, is_utf8))
+    if (!column_suits(record->user, is_user))
         return "user";
     if (!column_suits(record->label, is_label))
         return "label";

@@ -1,0 +1,255 @@
+# toktab: a table of API tokens. GNU make.
+#
+#   make             the library, the tool and the nginx module, in build/
+#   make demo        installs what is missing, then shows the main job on a real nginx
+#   make check       installs what is missing, then runs the tests that take minutes
+#   make check-all   installs what is missing, then runs the tests that make check leaves out
+#   make bench       measures
+#   make lint        format, clang-tidy, shellcheck
+#   make install     PREFIX, SYSCONFDIR, STATEDIR, LIBDIR …, DESTDIR: see below
+#   make module NGINX_SRC=DIR    the nginx module alone, for another nginx than Debian's
+#   make clean
+#
+# CC, CPPFLAGS, CFLAGS, LDFLAGS and LDLIBS are the caller's. V=1 shows the commands, WERROR=1 turns warnings into errors,
+# SANITIZE=address,undefined builds for the sanitizers; give both another BUILD directory.
+
+VERSION = 0.1.0
+
+BUILD = build
+
+# As many jobs as there are processors, unless -j, or the make that calls this one, says otherwise.
+ifeq (0 ,$(MAKELEVEL) $(filter -j%,$(MAKEFLAGS)))
+MAKEFLAGS += -j$(shell nproc)
+endif
+
+PREFIX = /usr/local
+BINDIR = $(PREFIX)/bin
+LIBDIR = $(PREFIX)/lib
+INCLUDEDIR = $(PREFIX)/include
+DATADIR = $(PREFIX)/share
+MANDIR = $(DATADIR)/man
+DOCDIR = $(DATADIR)/doc/toktab
+NGINX_MODULEDIR = $(LIBDIR)/nginx/modules
+# /usr keeps its settings in /etc and its data in /var, everybody else below the prefix.
+ROOTDIR = $(patsubst /usr,,$(PREFIX:%/=%))
+SYSCONFDIR = $(ROOTDIR)/etc
+STATEDIR = $(ROOTDIR)/var
+
+INSTALL = install
+PKG_CONFIG = pkg-config
+OBJCOPY = objcopy
+AR = ar
+
+# Where nginx's source is; empty: no nginx module.
+NGINX_SRC = /usr/share/nginx/src
+
+LIB_PACKAGES = libsodium libconfig zlib
+TOOL_PACKAGES = jansson smartcols
+TEST_PACKAGES = check
+
+# ---- flags ----
+
+CFLAGS = -O2 -g
+WARNINGS = -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla \
+    -Werror=implicit-function-declaration -Werror=incompatible-pointer-types \
+    $(if $(WERROR),-Werror)
+
+# Hardened whoever builds it; the caller's own flags come later and win.
+supported := $(shell for flag in -fstack-clash-protection -fcf-protection; do \
+    $(CC) -Werror $$flag -E -x c /dev/null >/dev/null 2>&1 && echo $$flag; done)
+optimizes = $(filter -O -O1 -O2 -O3 -Os -Oz -Og,$(CFLAGS))
+fortify = $(if $(findstring _FORTIFY_SOURCE,$(CPPFLAGS) $(CFLAGS)),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
+ifdef SANITIZE
+HARDEN = -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
+HARDEN_LINK = -fsanitize=$(SANITIZE)
+else
+HARDEN = -fstack-protector-strong $(supported) $(if $(optimizes),$(fortify))
+HARDEN_LINK = -Wl,-z,relro,-z,now,-z,noexecstack
+endif
+
+packages := $(shell $(PKG_CONFIG) --cflags $(LIB_PACKAGES) $(TOOL_PACKAGES) $(TEST_PACKAGES) 2>/dev/null)
+LIB_LIBS := $(shell $(PKG_CONFIG) --libs $(LIB_PACKAGES) 2>/dev/null)
+TOOL_LIBS := $(shell $(PKG_CONFIG) --libs $(TOOL_PACKAGES) 2>/dev/null)
+TEST_LIBS := $(shell $(PKG_CONFIG) --libs $(TEST_PACKAGES) 2>/dev/null)
+
+ALL_CPPFLAGS = -D_GNU_SOURCE -Imodule -DTOKTAB_VERSION='"$(VERSION)"' \
+    -DTOKTAB_SYSCONFDIR='"$(SYSCONFDIR)"' -DTOKTAB_STATEDIR='"$(STATEDIR)"' $(packages) $(CPPFLAGS)
+ALL_CFLAGS = -std=gnu11 -pthread $(WARNINGS) $(HARDEN) $(CFLAGS)
+ALL_LDFLAGS = -pthread -Wl,--as-needed $(HARDEN_LINK) $(LDFLAGS)
+
+COMPILE = $(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@
+LINK = $(CC) $(ALL_CFLAGS) -pie $(ALL_LDFLAGS) -o $@
+
+# ---- what is built from what ----
+
+LIB_OBJECTS = $(patsubst module/lib/%.c,$(BUILD)/lib/%.o,$(wildcard module/lib/*.c))
+TOOL_OBJECTS = $(patsubst tool/%.c,$(BUILD)/tool/%.o,$(wildcard tool/*.c))
+UNIT_OBJECTS = $(patsubst tests/unit/%.c,$(BUILD)/unit/%.o,$(wildcard tests/unit/*.c))
+BENCHES = $(patsubst tests/bench/%.c,$(BUILD)/bench-%,\
+    $(filter-out tests/bench/measure.c,$(wildcard tests/bench/*.c)))
+FUZZ_HELPERS = tests/fuzz/fuzz.c tests/fuzz/repair.c
+FUZZERS = $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz-%,$(filter-out $(FUZZ_HELPERS),$(wildcard tests/fuzz/*.c)))
+
+LIBRARIES = $(BUILD)/libtoktab.so.0 $(BUILD)/libtoktab.so $(BUILD)/libtoktab.a
+MODULE = $(BUILD)/nginx/ngx_http_auth_toktab_module.so
+MODULE_OBJECTS = $(patsubst module/nginx/%.c,$(BUILD)/nginx/%.o,$(wildcard module/nginx/*.c)) \
+    $(BUILD)/nginx/ngx_http_auth_toktab_module_modules.o
+
+MANPAGES = $(wildcard $(foreach n,1 3 5 8,conf/*.$n module/*.$n module/*/*.$n tool/*.$n))
+EXAMPLES = $(wildcard conf/*.conf conf/examples/* module/example/*)
+
+.PHONY: all lib tool module fuzzers demo check check-all bench lint install clean FORCE
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+# The module first: nginx's configure takes longest, and cannot be split into jobs.
+all: $(if $(NGINX_SRC),module) lib tool
+lib: $(LIBRARIES)
+tool: $(BUILD)/toktab
+module: $(MODULE)
+fuzzers: $(FUZZERS)
+
+# Changed whenever the compiler or a flag is, so that everything is built anew then.
+$(BUILD)/flags: FORCE
+	@mkdir -p $(@D)
+	@printf '%s\n' $(call quote,$(shell $(CC) --version 2>&1 | head -n 1) $(COMPILE) $(LINK)) > $@.new
+	@if cmp -s $@.new $@; then rm $@.new; else \
+	    CC='$(CC)' PKG_CONFIG='$(PKG_CONFIG)' tests/install-needed --look $(LIB_PACKAGES) $(TOOL_PACKAGES) && \
+	    mv $@.new $@; fi
+
+quote = '$(subst ','\'',$(1))'
+Q = $(if $(V),,@)
+say = @mkdir -p $(@D)$(if $(V),,; echo '  $(1)  $@')
+
+$(BUILD)/lib/%.o: module/lib/%.c $(BUILD)/flags
+	$(call say,CC)
+	$Q$(COMPILE) -fPIC -fvisibility=hidden $<
+
+$(BUILD)/tool/%.o: tool/%.c $(BUILD)/flags
+	$(call say,CC)
+	$Q$(COMPILE) -fPIE -Imodule/lib $<
+
+$(BUILD)/unit/%.o: tests/unit/%.c $(BUILD)/flags
+	$(call say,CC)
+	$Q$(COMPILE) -fPIE -Imodule/lib -Itool $<
+
+$(BUILD)/bench/%.o: tests/bench/%.c $(BUILD)/flags
+	$(call say,CC)
+	$Q$(COMPILE) -fPIE -Imodule/lib $<
+
+$(BUILD)/fuzz/%.o: tests/fuzz/%.c $(BUILD)/flags
+	$(call say,CC)
+	$Q$(COMPILE) -fPIE -Imodule/lib -Itool $<
+
+$(BUILD)/libtoktab.so.0: $(LIB_OBJECTS) module/libtoktab.map
+	$(call say,LD)
+	$Q$(CC) $(ALL_CFLAGS) -shared -Wl,-soname,$(@F) -Wl,--version-script=module/libtoktab.map \
+	    $(if $(SANITIZE),,-Wl,--no-undefined) $(ALL_LDFLAGS) -o $@ $(LIB_OBJECTS) $(LIB_LIBS) $(LDLIBS)
+
+$(BUILD)/libtoktab.so: $(BUILD)/libtoktab.so.0
+	$Qln -sf $(<F) $@
+
+# One object, whose hidden symbols are made local: in a static link they clash with nobody's.
+$(BUILD)/libtoktab.a: $(LIB_OBJECTS)
+	$(call say,AR)
+	$Qrm -f $@
+	$Q$(CC) $(CFLAGS) -r -nostdlib -o $(@:.a=-all.o) $(LIB_OBJECTS)
+	$Q$(OBJCOPY) --localize-hidden $(@:.a=-all.o)
+	$Q$(AR) rcsD $@ $(@:.a=-all.o)
+
+$(BUILD)/toktab: $(TOOL_OBJECTS) $(LIB_OBJECTS)
+	$(call say,LD)
+	$Q$(LINK) $^ $(TOOL_LIBS) $(LIB_LIBS) $(LDLIBS)
+
+# The tool without its main(): tests and measurements take from it what they want.
+$(BUILD)/tool/inner.a: $(filter-out $(BUILD)/tool/main.o,$(TOOL_OBJECTS))
+	$(call say,AR)
+	$Qrm -f $@
+	$Q$(AR) rcsD $@ $^
+
+$(BUILD)/unit-tests: $(UNIT_OBJECTS) $(BUILD)/tool/inner.a $(LIB_OBJECTS)
+	$(call say,LD)
+	$Q$(LINK) $^ $(TEST_LIBS) $(TOOL_LIBS) $(LIB_LIBS) $(LDLIBS)
+
+$(BUILD)/bench-%: $(BUILD)/bench/%.o $(BUILD)/bench/measure.o $(LIB_OBJECTS)
+	$(call say,LD)
+	$Q$(LINK) $^ $(LIB_LIBS) $(LDLIBS)
+
+# By libFuzzer, which clang has: tests/fuzz/run gives the variables that it wants.
+$(BUILD)/fuzz-%: $(BUILD)/fuzz/%.o $(FUZZ_HELPERS:tests/%.c=$(BUILD)/%.o) $(BUILD)/tool/inner.a $(LIB_OBJECTS)
+	$(call say,LD)
+	$Q$(LINK) -fsanitize=fuzzer $^ $(TOOL_LIBS) $(LIB_LIBS) $(LDLIBS)
+
+# nginx's configure makes the headers that fit Debian's nginx (--with-compat), and the list of what is
+# in the module. For its hundred small compilations clang would take half a minute.
+NGINX_CC = $(if $(filter clang%,$(CC)),$(or $(shell command -v cc),$(CC)),$(CC))
+NGINX_INCLUDES = $(patsubst %,-isystem $(NGINX_SRC)/src/%,core event event/modules event/quic os/unix \
+    http http/modules http/v2 http/v3) -isystem $(BUILD)/nginx
+
+$(BUILD)/nginx/ngx_auto_config.h: module/nginx/config $(wildcard $(NGINX_SRC)/src/core/nginx.h) | $(BUILD)/flags
+	@test -e $(NGINX_SRC)/configure || { echo >&2 'toktab: no source of nginx in "$(NGINX_SRC)": install' \
+	    'nginx-dev (Debian), or say where it is (NGINX_SRC=DIR), or do without the module (NGINX_SRC=)'; exit 1; }
+	$(call say,CONFIGURE)
+	$Qcd $(NGINX_SRC) && sh ./configure --with-compat --with-cc='$(NGINX_CC)' \
+	    --builddir=$(abspath $(@D)) --add-dynamic-module=$(CURDIR)/module/nginx > $(abspath $@).log || \
+	    { cat $(abspath $@).log; exit 1; }
+
+$(BUILD)/nginx/ngx_http_auth_toktab_module_modules.c: $(BUILD)/nginx/ngx_auto_config.h ;
+
+$(BUILD)/nginx/%.o: module/nginx/%.c $(BUILD)/nginx/ngx_auto_config.h $(BUILD)/flags
+	$(call say,CC)
+	$Q$(COMPILE) -fPIC -Wno-unused-parameter $(NGINX_INCLUDES) $<
+
+$(BUILD)/nginx/%.o: $(BUILD)/nginx/%.c $(BUILD)/flags
+	$(call say,CC)
+	$Q$(COMPILE) -fPIC -Wno-unused-parameter $(NGINX_INCLUDES) $<
+
+$(MODULE): $(MODULE_OBJECTS) $(BUILD)/libtoktab.so
+	$(call say,LD)
+	$Q$(CC) $(ALL_CFLAGS) -shared $(ALL_LDFLAGS) -o $@ $(MODULE_OBJECTS) -L$(BUILD) -ltoktab $(LDLIBS)
+
+-include $(wildcard $(BUILD)/*/*.d)
+
+# ---- what is run ----
+
+demo:
+	@tests/install-needed demo
+	@$(MAKE) --no-print-directory all
+	@tests/demo
+
+check:
+	@tests/install-needed check
+	@$(MAKE) --no-print-directory all $(BUILD)/unit-tests
+	@tests/check
+
+check-all:
+	@tests/install-needed check-all
+	@$(MAKE) --no-print-directory all $(BUILD)/unit-tests
+	@tests/check-all
+
+bench:
+	@tests/install-needed bench
+	@$(MAKE) --no-print-directory all $(BENCHES)
+	@tests/bench/run
+
+lint: $(BUILD)/nginx/ngx_auto_config.h
+	@printf '%s\n' -std=gnu11 $(ALL_CPPFLAGS) -Imodule/lib -Itool $(NGINX_INCLUDES) > $(BUILD)/lint-flags
+	@tests/lint
+
+install: all
+	$(INSTALL) -d $(addprefix $(DESTDIR),$(BINDIR) $(LIBDIR)/pkgconfig $(INCLUDEDIR) $(DOCDIR)/examples)
+	$(INSTALL) $(BUILD)/toktab $(DESTDIR)$(BINDIR)
+	$(INSTALL) -m 644 $(BUILD)/libtoktab.so.0 $(BUILD)/libtoktab.a $(DESTDIR)$(LIBDIR)
+	ln -sf libtoktab.so.0 $(DESTDIR)$(LIBDIR)/libtoktab.so
+	$(INSTALL) -m 644 module/toktab.h $(DESTDIR)$(INCLUDEDIR)
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
+	    -e 's|@VERSION@|$(VERSION)|' module/toktab.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/toktab.pc
+	for page in $(MANPAGES); do \
+	    $(INSTALL) -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/} || exit; done
+	for example in $(EXAMPLES); do \
+	    $(INSTALL) -m 644 $$example $(DESTDIR)$(DOCDIR)/examples || exit; done
+	$(if $(NGINX_SRC),$(INSTALL) -D -m 644 $(MODULE) $(DESTDIR)$(NGINX_MODULEDIR)/$(notdir $(MODULE)))
+	$(if $(DESTDIR),,if [ -w /etc/ld.so.cache ]; then ldconfig; fi)
+
+clean:
+	rm -rf $(BUILD)

@@ -1,0 +1,375 @@
+/*
+ * ngx_http_auth_toktab_access.c - from a request to a verdict to nginx's answer.
+ *
+ * MUST admit on TOKTAB_ALLOW alone: whatever else the library says, now or in a later version, is
+ * mapped to a refusal. MUST NOT keep, log or show the token.
+ *
+ * nginx runs the access phase again after an internal redirect ("/" to "/index.html"), having
+ * cleared the module's context. The verdict is therefore found again through the request's pool,
+ * and holds as long as the question is the same.
+ */
+#include "ngx_http_auth_toktab_module.h"
+
+/* What the client presented. */
+typedef struct {
+    ngx_str_t text; /* a token, or for Basic what is to be decoded; points into the request */
+    ngx_uint_t basic;
+} credentials_t;
+
+/* ---- the context ---- */
+
+/* The pool's list of clean-ups is the one place where a redirect leaves something to be found. */
+static void context_mark(void *data)
+{
+}
+
+ngx_http_auth_toktab_ctx_t *ngx_http_auth_toktab_get_ctx(ngx_http_request_t *r)
+{
+    ngx_http_auth_toktab_ctx_t *ctx = ngx_http_get_module_ctx(r, ngx_http_auth_toktab_module);
+    ngx_pool_cleanup_t *cleanup;
+
+    if (ctx != NULL || !(r->internal || r->filter_finalize))
+        return ctx;
+    for (cleanup = r->pool->cleanup; cleanup != NULL; cleanup = cleanup->next) {
+        if (cleanup->handler == context_mark)
+            return cleanup->data;
+    }
+    return NULL;
+}
+
+static ngx_http_auth_toktab_ctx_t *get_or_make_ctx(ngx_http_request_t *r)
+{
+    ngx_http_auth_toktab_ctx_t *ctx = ngx_http_auth_toktab_get_ctx(r);
+    ngx_pool_cleanup_t *cleanup;
+
+    if (ctx == NULL) {
+        cleanup = ngx_pool_cleanup_add(r->pool, sizeof(*ctx));
+        if (cleanup == NULL)
+            return NULL;
+        cleanup->handler = context_mark;
+        ctx = cleanup->data;
+        ngx_memzero(ctx, sizeof(*ctx));
+    }
+    ngx_http_set_ctx(r, ctx, ngx_http_auth_toktab_module);
+    return ctx;
+}
+
+/* ---- what the client presented ---- */
+
+/* "Bearer  x": is it this scheme, whose name may be in either case, and what follows? */
+static ngx_uint_t has_scheme(const ngx_str_t *value, const char *scheme, size_t length, ngx_str_t *rest)
+{
+    if (value->len < length || ngx_strncasecmp(value->data, (u_char *)scheme, length) != 0)
+        return 0;
+    rest->data = value->data + length;
+    rest->len = value->len - length;
+    if (rest->len != 0 && *rest->data != ' ')
+        return 0;
+    while (rest->len != 0 && *rest->data == ' ') {
+        rest->data++;
+        rest->len--;
+    }
+    return 1;
+}
+
+static ngx_int_t from_variable(ngx_http_request_t *r, const ngx_http_auth_toktab_loc_conf_t *conf,
+                               credentials_t *found)
+{
+    ngx_http_variable_value_t *value;
+
+    /* nginx would take the first of two (before 1.23) or join them. */
+    if (conf->token_header.len != 0 && ngx_http_auth_toktab_count_headers(r, &conf->token_header) > 1)
+        return NGX_HTTP_BAD_REQUEST;
+
+    value = ngx_http_get_flushed_variable(r, (ngx_uint_t)conf->token_variable);
+    if (value == NULL)
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    if (value->not_found || value->len == 0)
+        return NGX_DECLINED;
+    found->text.data = value->data;
+    found->text.len = value->len;
+    return NGX_OK;
+}
+
+/*
+ * Returns NGX_OK; NGX_DECLINED: it presented nothing; NGX_HTTP_BAD_REQUEST: more than one thing, and
+ * there must be no guessing which one counts; NGX_HTTP_INTERNAL_SERVER_ERROR. nginx itself refuses
+ * a second Authorization header, before any location is known.
+ */
+static ngx_int_t find_credentials(ngx_http_request_t *r, const ngx_http_auth_toktab_loc_conf_t *conf,
+                                  credentials_t *found)
+{
+    ngx_table_elt_t *authorization = r->headers_in.authorization;
+    ngx_int_t rc = NGX_DECLINED;
+    ngx_str_t basic;
+
+    found->basic = 0;
+    if (conf->token_variable != NGX_CONF_UNSET)
+        rc = from_variable(r, conf, found);
+    else if (authorization != NULL && has_scheme(&authorization->value, "Bearer", 6, &found->text))
+        return NGX_OK;
+
+    if (conf->basic && authorization != NULL && has_scheme(&authorization->value, "Basic", 5, &basic)) {
+        if (rc != NGX_DECLINED)
+            return NGX_HTTP_BAD_REQUEST;
+        found->text = basic;
+        found->basic = 1;
+        return NGX_OK;
+    }
+    return rc;
+}
+
+ngx_uint_t ngx_http_auth_toktab_count_headers(ngx_http_request_t *r, const ngx_str_t *name)
+{
+    ngx_list_part_t *part;
+    ngx_table_elt_t *header;
+    ngx_uint_t i, count = 0;
+    size_t n;
+    u_char c;
+
+    for (part = &r->headers_in.headers.part; part != NULL; part = part->next) {
+        header = part->elts;
+        for (i = 0; i < part->nelts; i++) {
+            if (header[i].key.len != name->len)
+                continue;
+            for (n = 0; n < name->len; n++) {
+                c = (u_char)ngx_tolower(header[i].key.data[n]);
+                if ((c == '-' ? '_' : c) != ngx_tolower(name->data[n]))
+                    break;
+            }
+            count += n == name->len;
+        }
+    }
+    return count;
+}
+
+/* ---- the verdict ---- */
+
+static ngx_uint_t same(const ngx_str_t *a, const ngx_str_t *b)
+{
+    return a->len == b->len && (a->len == 0 || ngx_memcmp(a->data, b->data, a->len) == 0);
+}
+
+/* Whether this very question was asked last. Credentials are the same if they are the same bytes in memory.
+ */
+static ngx_uint_t is_answered(const ngx_http_auth_toktab_answer_t *last, ngx_http_request_t *r,
+                              const ngx_http_auth_toktab_loc_conf_t *conf, const credentials_t *found)
+{
+    return last->credentials.data == found->text.data && last->credentials.len == found->text.len &&
+           last->client == r->connection->sockaddr && same(&last->domain, &conf->domain) &&
+           same(&last->demanded_scopes, &conf->scopes);
+}
+
+/*
+ * The password of "user:password" in base64; what is not of that form has none, which is a malformed token.
+ * The user's name is nobody's: anybody can write any.
+ */
+static ngx_int_t verify_basic(ngx_http_request_t *r, struct toktab *table, ngx_str_t *encoded,
+                              const struct toktab_request *request, struct toktab_result *result)
+{
+    size_t size = ngx_base64_decoded_length(encoded->len);
+    ngx_str_t plain = {0, ngx_pnalloc(r->pool, size)};
+    u_char *password = NULL;
+
+    if (plain.data == NULL)
+        return NGX_ERROR;
+    if (ngx_decode_base64(&plain, encoded) == NGX_OK)
+        password = ngx_strlchr(plain.data, plain.data + plain.len, ':');
+    if (password == NULL)
+        toktab_verify(table, "", 0, request, result);
+    else
+        toktab_verify(table, (char *)password + 1, (size_t)(plain.data + plain.len - password - 1), request,
+                      result);
+    ngx_explicit_memzero(plain.data, size);
+    return NGX_OK;
+}
+
+static ngx_int_t copy_text(ngx_http_request_t *r, ngx_str_t *to, const char *text)
+{
+    to->len = ngx_strlen(text);
+    to->data = ngx_pnalloc(r->pool, to->len + 1);
+    if (to->data == NULL)
+        return NGX_ERROR;
+    ngx_memcpy(to->data, text, to->len + 1);
+    return NGX_OK;
+}
+
+/* A result takes more than what a request should carry about. */
+static ngx_int_t keep_identity(ngx_http_request_t *r, ngx_http_auth_toktab_answer_t *last,
+                               const struct toktab_result *result)
+{
+    char serial[NGX_INT64_LEN + 1];
+
+    if (result->id[0] == '\0')
+        return NGX_OK;
+    *ngx_sprintf((u_char *)serial, "%uL", result->serial) = '\0';
+    if (copy_text(r, &last->id, result->id) != NGX_OK || copy_text(r, &last->serial, serial) != NGX_OK ||
+        copy_text(r, &last->label, result->label) != NGX_OK ||
+        copy_text(r, &last->user, result->user) != NGX_OK ||
+        copy_text(r, &last->scopes, result->scopes) != NGX_OK)
+        return NGX_ERROR;
+    return NGX_OK;
+}
+
+/* Ask the library, and keep question and answer. */
+static ngx_int_t verify(ngx_http_request_t *r, const ngx_http_auth_toktab_loc_conf_t *conf,
+                        credentials_t *found, ngx_http_auth_toktab_answer_t *last)
+{
+    ngx_http_auth_toktab_main_conf_t *mcf = ngx_http_get_module_main_conf(r, ngx_http_auth_toktab_module);
+    struct toktab_request request = {
+        .size = sizeof(request),
+        .domain = (const char *)conf->domain.data,
+        .scopes = (const char *)conf->scopes.data,
+        .client = r->connection->sockaddr,
+    };
+    struct toktab_result result = {.size = sizeof(result)};
+    const char *name;
+
+    ngx_memzero(last, sizeof(*last));
+    if (!found->basic)
+        toktab_verify(mcf->table, (const char *)found->text.data, found->text.len, &request, &result);
+    else if (verify_basic(r, mcf->table, &found->text, &request, &result) != NGX_OK)
+        return NGX_ERROR;
+
+    last->verdict = result.verdict;
+    last->reason = result.reason;
+    name = toktab_reason_name(result.reason);
+    last->reason_name.data = (u_char *)name;
+    last->reason_name.len = ngx_strlen(name);
+    if (keep_identity(r, last, &result) != NGX_OK)
+        return NGX_ERROR;
+    last->domain = conf->domain;
+    last->demanded_scopes = conf->scopes;
+    last->client = r->connection->sockaddr;
+    last->credentials = found->text;
+    return NGX_OK;
+}
+
+/* An id may be logged. Where there is none, the client's words must not stand in for it. */
+static void log_refusal(ngx_http_request_t *r, const ngx_http_auth_toktab_answer_t *last)
+{
+    ngx_log_t *log = r->connection->log;
+
+    if (last->verdict == TOKTAB_ERROR) {
+        ngx_log_error(NGX_LOG_ERR, log, 0, "toktab: cannot check tokens: %s, domain: \"%V\"",
+                      last->reason == TOKTAB_REASON_STORE ? "the store is in trouble"
+                                                          : "the request is wrong",
+                      &last->domain);
+    } else if (last->verdict != TOKTAB_ALLOW) {
+        ngx_log_error(NGX_LOG_ERR, log, 0, "toktab: token denied: %V, domain: \"%V\", id: \"%V\"",
+                      &last->reason_name, &last->domain, &last->id);
+    }
+}
+
+/* ---- nginx's answer ---- */
+
+#define INVALID_TOKEN(description) \
+    ngx_string("error=\"invalid_token\", error_description=\"" description "\"")
+
+/*
+ * RFC 6750, section 3.1. A token that is not good from this network or for this user is
+ * "invalid_token" and 401 too: that is the code for "invalid for other reasons", the only other one
+ * for a well-formed request is about scopes, and another token is what would help the client.
+ */
+static const ngx_str_t *invalid_token(enum toktab_reason reason)
+{
+    static const ngx_str_t malformed = INVALID_TOKEN("The token is malformed");
+    static const ngx_str_t unknown = INVALID_TOKEN("The token is unknown");
+    static const ngx_str_t revoked = INVALID_TOKEN("The token was revoked");
+    static const ngx_str_t expired = INVALID_TOKEN("The token has expired");
+    static const ngx_str_t network = INVALID_TOKEN("The token is not valid from this address");
+    static const ngx_str_t other = INVALID_TOKEN("The token is not valid");
+
+    switch (reason) {
+    case TOKTAB_REASON_MALFORMED:
+        return &malformed;
+    case TOKTAB_REASON_UNKNOWN:
+        return &unknown;
+    case TOKTAB_REASON_REVOKED:
+        return &revoked;
+    case TOKTAB_REASON_EXPIRED:
+        return &expired;
+    case TOKTAB_REASON_NETWORK:
+        return &network;
+    case TOKTAB_REASON_USER:
+    case TOKTAB_REASON_UNSUPPORTED:
+    case TOKTAB_REASON_SCOPE: /* this one and those below are never asked for here */
+    case TOKTAB_REASON_NONE:
+    case TOKTAB_REASON_STORE:
+    case TOKTAB_REASON_REQUEST:
+        break;
+    }
+    return &other;
+}
+
+static ngx_int_t answer(ngx_http_request_t *r, const ngx_http_auth_toktab_loc_conf_t *conf,
+                        ngx_http_auth_toktab_ctx_t *ctx)
+{
+    switch (ctx->last.verdict) {
+    case TOKTAB_ALLOW:
+        return NGX_OK;
+    case TOKTAB_DENY:
+        if (ctx->last.reason == TOKTAB_REASON_SCOPE)
+            return ngx_http_auth_toktab_refuse(r, ctx, NGX_HTTP_FORBIDDEN, &conf->scope_error);
+        return ngx_http_auth_toktab_refuse(r, ctx, NGX_HTTP_UNAUTHORIZED, invalid_token(ctx->last.reason));
+    case TOKTAB_ERROR:
+        break;
+    }
+    return NGX_HTTP_SERVICE_UNAVAILABLE; /* for a verdict of a later library, too */
+}
+
+/* There is nothing, or too much, to ask the library about. */
+static ngx_int_t refuse_unasked(ngx_http_request_t *r, const ngx_http_auth_toktab_loc_conf_t *conf,
+                                ngx_http_auth_toktab_ctx_t *ctx, ngx_int_t rc)
+{
+    static const ngx_str_t repeated =
+        ngx_string("error=\"invalid_request\", error_description=\"More than one token\"");
+
+    ngx_memzero(&ctx->last, sizeof(ctx->last));
+    if (rc == NGX_HTTP_BAD_REQUEST)
+        return ngx_http_auth_toktab_refuse(r, ctx, NGX_HTTP_BAD_REQUEST, &repeated);
+    ngx_log_error(NGX_LOG_INFO, r->connection->log, 0, "toktab: no token was presented, domain: \"%V\"",
+                  &conf->domain);
+    return ngx_http_auth_toktab_refuse(r, ctx, NGX_HTTP_UNAUTHORIZED, NULL);
+}
+
+ngx_int_t ngx_http_auth_toktab_access(ngx_http_request_t *r)
+{
+    const ngx_http_auth_toktab_loc_conf_t *conf =
+        ngx_http_get_module_loc_conf(r, ngx_http_auth_toktab_module);
+    ngx_http_auth_toktab_ctx_t *ctx;
+    credentials_t found;
+    ngx_int_t rc;
+
+    if (conf->domain.len == 0)
+        return NGX_DECLINED;
+    rc = find_credentials(r, conf, &found);
+    if (rc == NGX_HTTP_INTERNAL_SERVER_ERROR)
+        return rc;
+    ctx = get_or_make_ctx(r);
+    if (ctx == NULL)
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    if (rc != NGX_OK)
+        return refuse_unasked(r, conf, ctx, rc);
+
+    if (!is_answered(&ctx->last, r, conf, &found)) {
+        if (verify(r, conf, &found, &ctx->last) != NGX_OK)
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        log_refusal(r, &ctx->last);
+    }
+    return answer(r, conf, ctx);
+}
+
+/*
+ * Under "satisfy any" a request that was refused here comes this far when another module admits it.
+ * One whose refusal was given a page of its own (error_page) comes too, and stays refused, whatever
+ * that page itself demands.
+ */
+ngx_int_t ngx_http_auth_toktab_precontent(ngx_http_request_t *r)
+{
+    ngx_http_auth_toktab_ctx_t *ctx = ngx_http_auth_toktab_get_ctx(r);
+
+    if (r == r->main && ctx != NULL && r->err_status != ctx->refusal)
+        ctx->refusal = 0;
+    return NGX_DECLINED;
+}

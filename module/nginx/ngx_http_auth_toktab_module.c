@@ -1,0 +1,318 @@
+/*
+ * ngx_http_auth_toktab_module.c - the directives, and opening the table.
+ *
+ * The table is opened once, in the master, while the configuration is read: workers inherit it. A
+ * reload opens a new one and thereby reads toktab.conf again; tokens need no reload.
+ */
+#include "ngx_http_auth_toktab_module.h"
+
+#include <syslog.h>
+
+/* ---- directives ---- */
+
+static void note_place(ngx_conf_t *cf, ngx_http_auth_toktab_place_t *place)
+{
+    place->file = cf->conf_file->file.name;
+    place->line = cf->conf_file->line;
+}
+
+static char *set_domain(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_auth_toktab_loc_conf_t *lcf = conf;
+    ngx_http_auth_toktab_main_conf_t *mcf;
+    ngx_http_auth_toktab_srv_conf_t *scf;
+    ngx_str_t *value = cf->args->elts;
+
+    if (lcf->domain.data != NULL)
+        return "is duplicate";
+    if (value[1].len == 0)
+        return "needs the name of a domain, or \"off\"";
+
+    note_place(cf, &lcf->domain_place);
+    if (ngx_strcmp(value[1].data, "off") == 0) {
+        ngx_str_set(&lcf->domain, "");
+        return NGX_CONF_OK;
+    }
+    lcf->domain = value[1];
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_auth_toktab_module);
+    if (mcf->first_demand.line == 0)
+        mcf->first_demand = lcf->domain_place;
+    scf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_auth_toktab_module);
+    scf->demands = 1;
+    return NGX_CONF_OK;
+}
+
+/* The library takes scopes as one list with commas. */
+static char *set_scopes(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_auth_toktab_loc_conf_t *lcf = conf;
+    ngx_str_t *value = cf->args->elts;
+    ngx_uint_t i;
+    size_t size = 0;
+    u_char *p;
+
+    if (lcf->scopes.data != NULL)
+        return "is duplicate";
+    for (i = 1; i < cf->args->nelts; i++) {
+        if (value[i].len == 0 || ngx_strchr(value[i].data, ',') != NULL)
+            return "needs scopes, each one a word";
+        size += value[i].len + 1;
+    }
+
+    p = ngx_pnalloc(cf->pool, size);
+    if (p == NULL)
+        return NGX_CONF_ERROR;
+    lcf->scopes.data = p;
+    lcf->scopes.len = size - 1;
+    for (i = 1; i < cf->args->nelts; i++) {
+        p = ngx_cpymem(p, value[i].data, value[i].len);
+        *p++ = ',';
+    }
+    lcf->scopes.data[lcf->scopes.len] = '\0';
+    note_place(cf, &lcf->scopes_place);
+    return NGX_CONF_OK;
+}
+
+static char *set_realm(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_auth_toktab_loc_conf_t *lcf = conf;
+    ngx_str_t *value = cf->args->elts;
+    size_t i;
+
+    if (lcf->realm.data != NULL)
+        return "is duplicate";
+    for (i = 0; i < value[1].len; i++) {
+        /* A header can hold anything but these, which nginx.conf can write as "\n" and so on. */
+        if (value[1].data[i] < 0x20 || value[1].data[i] == 0x7f)
+            return "has a control character in it";
+    }
+    lcf->realm = value[1];
+    return NGX_CONF_OK;
+}
+
+static char *set_token(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_auth_toktab_loc_conf_t *lcf = conf;
+    ngx_str_t name = ((ngx_str_t *)cf->args->elts)[1];
+
+    if (lcf->token_variable != NGX_CONF_UNSET)
+        return "is duplicate";
+    if (name.len < 2 || name.data[0] != '$')
+        return "needs a variable";
+    name.data++;
+    name.len--;
+    lcf->token_variable = ngx_http_get_variable_index(cf, &name);
+    if (lcf->token_variable == NGX_ERROR)
+        return NGX_CONF_ERROR;
+
+    if (name.len > sizeof("http_") - 1 && ngx_strncasecmp(name.data, (u_char *)"http_", 5) == 0) {
+        name.data += 5;
+        name.len -= 5;
+        lcf->token_header = name;
+    }
+    return NGX_CONF_OK;
+}
+
+static char *set_config(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_auth_toktab_main_conf_t *mcf = conf;
+    ngx_str_t *value = cf->args->elts;
+
+    if (mcf->config.data != NULL)
+        return "is duplicate";
+    mcf->config = value[1];
+    note_place(cf, &mcf->config_place);
+    return ngx_conf_full_name(cf->cycle, &mcf->config, 1) == NGX_OK ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+#define ANYWHERE (NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF | NGX_HTTP_LMT_CONF)
+
+static ngx_command_t commands[] = {
+    {ngx_string("auth_toktab"), ANYWHERE | NGX_CONF_TAKE1, set_domain, NGX_HTTP_LOC_CONF_OFFSET, 0, NULL},
+    {ngx_string("auth_toktab_scope"), ANYWHERE | NGX_CONF_1MORE, set_scopes, NGX_HTTP_LOC_CONF_OFFSET, 0,
+     NULL},
+    {ngx_string("auth_toktab_realm"), ANYWHERE | NGX_CONF_TAKE1, set_realm, NGX_HTTP_LOC_CONF_OFFSET, 0,
+     NULL},
+    {ngx_string("auth_toktab_token"), ANYWHERE | NGX_CONF_TAKE1, set_token, NGX_HTTP_LOC_CONF_OFFSET, 0,
+     NULL},
+    {ngx_string("auth_toktab_basic"), ANYWHERE | NGX_CONF_FLAG, ngx_conf_set_flag_slot,
+     NGX_HTTP_LOC_CONF_OFFSET, offsetof(ngx_http_auth_toktab_loc_conf_t, basic), NULL},
+    {ngx_string("auth_toktab_config"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1, set_config,
+     NGX_HTTP_MAIN_CONF_OFFSET, 0, NULL},
+    ngx_null_command,
+};
+
+/* ---- the table ---- */
+
+/* The library's messages go to the main error log, with the level that syslog would have had. */
+static void log_message(void *log_context, int priority, const char *message)
+{
+    static const ngx_uint_t levels[] = {
+        [LOG_EMERG] = NGX_LOG_EMERG, [LOG_ALERT] = NGX_LOG_ALERT,  [LOG_CRIT] = NGX_LOG_CRIT,
+        [LOG_ERR] = NGX_LOG_ERR,     [LOG_WARNING] = NGX_LOG_WARN, [LOG_NOTICE] = NGX_LOG_NOTICE,
+        [LOG_INFO] = NGX_LOG_INFO,   [LOG_DEBUG] = NGX_LOG_DEBUG,
+    };
+
+    ngx_log_error(levels[LOG_PRI(priority)], ngx_cycle->log, 0, "toktab: %s", message);
+}
+
+static void close_table(void *table)
+{
+    toktab_close(table);
+}
+
+static char *open_table(ngx_conf_t *cf, void *conf)
+{
+    ngx_http_auth_toktab_main_conf_t *mcf = conf;
+    ngx_http_auth_toktab_place_t *place = mcf->config.data ? &mcf->config_place : &mcf->first_demand;
+    struct toktab_options options = {.size = sizeof(options), .log = log_message};
+    char error[NGX_MAX_CONF_ERRSTR];
+    ngx_pool_cleanup_t *cleanup;
+
+    if (mcf->first_demand.line == 0)
+        return NGX_CONF_OK;
+
+    cleanup = ngx_pool_cleanup_add(cf->pool, 0);
+    if (cleanup == NULL)
+        return NGX_CONF_ERROR;
+    options.config = (const char *)mcf->config.data;
+    mcf->table = toktab_open(&options, error, sizeof(error));
+    if (mcf->table == NULL) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "toktab: %s in %V:%ui", error, &place->file, place->line);
+        return NGX_CONF_ERROR;
+    }
+    cleanup->handler = close_table;
+    cleanup->data = mcf->table;
+    return NGX_CONF_OK;
+}
+
+/* Whether the table can ever answer what a location asks. */
+static char *check_demand(ngx_conf_t *cf, ngx_http_auth_toktab_loc_conf_t *conf)
+{
+    ngx_http_auth_toktab_main_conf_t *mcf =
+        ngx_http_conf_get_module_main_conf(cf, ngx_http_auth_toktab_module);
+    ngx_http_auth_toktab_place_t *place = &conf->domain_place;
+    struct toktab_request request = {.size = sizeof(request), .domain = (const char *)conf->domain.data};
+    char error[NGX_MAX_CONF_ERRSTR];
+    int rc;
+
+    rc = toktab_check_request(mcf->table, &request, error, sizeof(error));
+    if (rc == 0) {
+        place = &conf->scopes_place;
+        request.scopes = (const char *)conf->scopes.data;
+        rc = toktab_check_request(mcf->table, &request, error, sizeof(error));
+    }
+    if (rc != 0) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "toktab: %s in %V:%ui", error, &place->file, place->line);
+        return NGX_CONF_ERROR;
+    }
+    return NGX_CONF_OK;
+}
+
+/* ---- configuration ---- */
+
+static void *create_main_conf(ngx_conf_t *cf)
+{
+    return ngx_pcalloc(cf->pool, sizeof(ngx_http_auth_toktab_main_conf_t));
+}
+
+static void *create_srv_conf(ngx_conf_t *cf)
+{
+    return ngx_pcalloc(cf->pool, sizeof(ngx_http_auth_toktab_srv_conf_t));
+}
+
+static char *merge_srv_conf(ngx_conf_t *cf, void *parent, void *child)
+{
+    ngx_http_auth_toktab_srv_conf_t *prev = parent;
+    ngx_http_auth_toktab_srv_conf_t *conf = child;
+
+    if (prev->demands)
+        conf->demands = 1;
+    return NGX_CONF_OK;
+}
+
+static void *create_loc_conf(ngx_conf_t *cf)
+{
+    ngx_http_auth_toktab_loc_conf_t *conf = ngx_pcalloc(cf->pool, sizeof(*conf));
+
+    if (conf != NULL) {
+        conf->token_variable = NGX_CONF_UNSET;
+        conf->basic = NGX_CONF_UNSET;
+    }
+    return conf;
+}
+
+static char *merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
+{
+    ngx_http_auth_toktab_loc_conf_t *prev = parent;
+    ngx_http_auth_toktab_loc_conf_t *conf = child;
+
+    if (conf->domain.data == NULL) {
+        conf->domain = prev->domain;
+        conf->domain_place = prev->domain_place;
+    }
+    if (conf->scopes.data == NULL) {
+        conf->scopes = prev->scopes;
+        conf->scopes_place = prev->scopes_place;
+    }
+    if (conf->realm.data == NULL)
+        conf->realm = prev->realm;
+    if (conf->token_variable == NGX_CONF_UNSET) {
+        conf->token_variable = prev->token_variable;
+        conf->token_header = prev->token_header;
+    }
+    ngx_conf_merge_value(conf->basic, prev->basic, 0);
+
+    if (conf->domain.len == 0)
+        return NGX_CONF_OK;
+    if (ngx_http_auth_toktab_make_challenges(cf->pool, conf) != NGX_OK)
+        return NGX_CONF_ERROR;
+    return check_demand(cf, conf);
+}
+
+static ngx_int_t add_handler(ngx_conf_t *cf, ngx_uint_t phase, ngx_http_handler_pt handler)
+{
+    ngx_http_core_main_conf_t *cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+    ngx_http_handler_pt *h = ngx_array_push(&cmcf->phases[phase].handlers);
+
+    if (h == NULL)
+        return NGX_ERROR;
+    *h = handler;
+    return NGX_OK;
+}
+
+static ngx_int_t install(ngx_conf_t *cf)
+{
+    if (add_handler(cf, NGX_HTTP_ACCESS_PHASE, ngx_http_auth_toktab_access) != NGX_OK ||
+        add_handler(cf, NGX_HTTP_PRECONTENT_PHASE, ngx_http_auth_toktab_precontent) != NGX_OK)
+        return NGX_ERROR;
+    ngx_http_auth_toktab_init_filter();
+    return NGX_OK;
+}
+
+static ngx_http_module_t context = {
+    .preconfiguration = ngx_http_auth_toktab_add_variables,
+    .postconfiguration = install,
+    .create_main_conf = create_main_conf,
+    .init_main_conf = open_table,
+    .create_srv_conf = create_srv_conf,
+    .merge_srv_conf = merge_srv_conf,
+    .create_loc_conf = create_loc_conf,
+    .merge_loc_conf = merge_loc_conf,
+};
+
+ngx_module_t ngx_http_auth_toktab_module = {
+    NGX_MODULE_V1,
+    &context,        /* module context */
+    commands,        /* module directives */
+    NGX_HTTP_MODULE, /* module type */
+    NULL,            /* init master */
+    NULL,            /* init module */
+    NULL,            /* init process */
+    NULL,            /* init thread */
+    NULL,            /* exit thread */
+    NULL,            /* exit process */
+    NULL,            /* exit master */
+    NGX_MODULE_V1_PADDING,
+};

@@ -1,0 +1,350 @@
+"""What is acknowledged is on disk: locks, two writers, SIGKILL, limits, and output that nobody takes."""
+
+import contextlib
+import ctypes
+import fcntl
+import json
+import os
+import random
+import re
+import resource
+import signal
+import subprocess
+import threading
+import time
+import unittest
+
+from harness import Site, SiteTest, killed_at_end, wait_until
+from oracle import Writer
+from oracle_format import make_token, parse_token, token_id
+
+WRITERS, CREATES = 2, 100
+KILLS = 200
+
+
+def typical_time(test):
+    """How long a create takes here, in seconds: for choosing moments within one."""
+    began = time.monotonic()
+    for _ in range(5):
+        test.create()
+    return (time.monotonic() - began) / 5
+
+
+def limit(resource_limit, value):
+    return lambda: resource.setrlimit(resource_limit, (value, value))
+
+
+def allow_core_dumps():
+    hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
+    resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
+
+
+def is_stopped(process):
+    with open("/proc/%d/stat" % process.pid) as status:
+        return status.read().rpartition(")")[2].split()[0] == "T"
+
+
+def is_at(process, lock_path):
+    """Does the process wait for the lock, or have it open? Who is not root may not see the latter."""
+    with open("/proc/locks") as locks:
+        if re.search(r"-> FLOCK .* %d " % process.pid, locks.read()):
+            return True
+    folder = "/proc/%d/fd" % process.pid
+    with contextlib.suppress(OSError):
+        return lock_path in [os.readlink(os.path.join(folder, name)) for name in os.listdir(folder)]
+    return False
+
+
+class HeldLock(SiteTest):
+    slow = True
+
+    def holds_lock(self, process):
+        """Is this stopped process the one that keeps us from the lock, and does the lock file say so?"""
+        with open(self.site.lock_path()) as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return re.search(r"\b%d\b.*\b%d\b" % (process.pid, os.geteuid()), lock.read())
+        return False
+
+    def stopped_holder(self):
+        """A create that was stopped (SIGSTOP cannot be blocked) while it held the lock."""
+        typical = typical_time(self)
+        for _ in range(1000):
+            process = self.site.start("create", "-l", "of the holder")
+            time.sleep(random.uniform(0, typical))
+            process.send_signal(signal.SIGSTOP)
+            wait_until(lambda: process.poll() is not None or is_stopped(process), "it stops")
+            if process.returncode is None and self.holds_lock(process):
+                return process
+            process.send_signal(signal.SIGCONT)
+            process.communicate()
+        raise AssertionError("never caught a create that holds the lock, or the lock file does not name its taker")
+
+    def test_waits_and_names_the_holder(self):
+        with killed_at_end(self.stopped_holder()) as holder:
+            before, results = self.site.bytes(), []
+            waiting = [
+                threading.Thread(target=lambda args=args: results.append(self.run_tool(*args)), daemon=True)
+                for args in (["create", "-l", "y"], ["revoke", "-y", "1"])
+            ]
+            for thread in waiting:
+                thread.start()
+            self.ok("list")  # readers want no lock
+            self.ok("check")
+            for thread in waiting:
+                thread.join()
+            self.assertEqual([result.code for result in results], [75, 75], list(map(str, results)))
+            for result in results:
+                self.assertIn(str(holder.pid), result.err)
+            self.assertEqual(self.site.bytes(), before)
+
+    def test_goes_on_when_it_is_released(self):
+        with killed_at_end(self.stopped_holder()) as holder:
+            waiting = self.site.start("create", "-l", "y")
+            with killed_at_end(waiting):
+                wait_until(lambda: is_at(waiting, self.site.lock_path()), "create comes to the lock")
+                holder.send_signal(signal.SIGCONT)
+                self.assertEqual((waiting.wait(30), holder.wait(30)), (0, 0))
+        labels = [record.label for _, record, _ in self.site.read().log]
+        self.assertEqual(labels[-2:], ["of the holder", "y"])
+
+    def test_a_dead_holder_holds_nothing(self):
+        with killed_at_end(self.stopped_holder()):
+            pass
+        self.create()
+
+
+class Concurrency(SiteTest):
+    def test_two_writers(self):
+        tokens, failures = [], []
+
+        def write(number):
+            for place in range(CREATES):
+                result = self.site.run("create", "-l", "%d of writer %d" % (place, number))
+                if result.code == 0:
+                    tokens.append(self.site.guard(result.out.strip()))
+                else:
+                    failures.append(str(result))
+
+        threads = [threading.Thread(target=write, args=(number,)) for number in range(WRITERS)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(failures, [])
+        store = self.site.read()
+        self.assertEqual((store.n, store.torn), (WRITERS * CREATES, b""))
+        self.assertEqual(set(store.tokens), {token_id(token) for token in tokens})
+        serials = sorted(record.serial for _, record, _ in store.tokens.values())
+        self.assertEqual(serials, list(range(1, store.n + 1)))
+        self.assertEqual(self.json("check")["head"], store.head())
+
+    def test_two_first_writers(self):
+        """Both find no store: one makes it, the other must not make it again."""
+        for _ in range(10):
+            site = Site()
+            self.addCleanup(site.close)
+            processes = [site.start("create", "-l", "x") for _ in range(3)]
+            tokens = [process.communicate()[0].decode().strip() for process in processes]
+            self.assertEqual([process.returncode for process in processes], [0, 0, 0])
+            self.assertEqual(set(site.read().tokens), {token_id(token) for token in tokens})
+
+    def test_one_token_revoked_by_two(self):
+        for _ in range(10):
+            token = self.create()
+            processes = [self.site.start("revoke", "-y", token_id(token)) for _ in range(2)]
+            for process in processes:
+                process.communicate()
+            self.assertEqual([process.returncode for process in processes], [0, 0])
+            self.assertIsNotNone(self.record(token).revoked)
+
+
+class Killed(SiteTest):
+    def run_and_kill(self, args, limit):
+        """stdout and stderr of a command that was killed after a while, or came to its end before."""
+        process = self.site.start(*args)
+        try:
+            output = process.communicate(timeout=random.uniform(0, limit))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            output = process.communicate()
+        return process.returncode, output
+
+    def test_create(self):
+        limit = 1.2 * typical_time(self)
+        acknowledged, killed = [], 0
+        for _ in range(KILLS):
+            code, (stdout, _) = self.run_and_kill(["create", "-l", "x"], limit)
+            killed += code == -9
+            if stdout.endswith(b"\n"):
+                acknowledged.append(self.site.guard(stdout.decode().strip()))
+        store = self.site.read()
+        self.assertGreater(killed, 0, "nothing was killed: the test proves nothing")
+        self.assertGreater(len(acknowledged), 0, "everything was killed: the test proves nothing")
+        self.assertEqual([token for token in acknowledged if token_id(token) not in store.tokens], [])
+        self.assertEqual(self.json("check")["head"], store.head())
+        self.create("after it all")
+        self.assertEqual(self.site.read().torn, b"")
+
+    def test_revoke(self):
+        limit = 1.2 * typical_time(self)
+        writer = Writer("example.com")
+        tokens = [self.site.guard(make_token()) for _ in range(KILLS // 2)]
+        for token in tokens:
+            writer.create(token)
+        self.site.put(writer)
+        acknowledged = []
+        for token in tokens:
+            code, _ = self.run_and_kill(["revoke", "-y", token_id(token)], limit)
+            if code == 0:
+                acknowledged.append(token)
+        store = self.site.read()
+        for token in acknowledged:
+            self.assertIsNotNone(store.record(token_id(token)).revoked)
+        self.ok("check")
+
+    def test_a_new_store_appears_complete(self):
+        limit = 1.2 * typical_time(self)
+        for _ in range(60):
+            os.unlink(self.site.path())
+            self.run_and_kill(["create", "-l", "x"], limit)
+            if os.path.exists(self.site.path()):
+                self.site.read()
+            else:
+                self.create()
+        self.create("leftovers disturb nobody")
+
+
+class Limits(SiteTest):
+    def test_file_size(self):
+        """RLIMIT_FSIZE passes through sudo: it must not tear the store, nor kill the tool."""
+        for size in (0, 1, 100, 1500):
+            site = Site()
+            self.addCleanup(site.close)
+            for _ in range(12):
+                site.run("create", "-l", "x")
+            before = site.bytes()
+            self.assertGreater(len(before), size)
+            for args in (["create", "-l", "y"], ["revoke", "-y", "1"]):
+                result = site.run(*args, preexec_fn=limit(resource.RLIMIT_FSIZE, size))
+                self.assertIn(result.code, (73, 74), result)
+                self.assertIn("toktab: ", result.err)
+                self.assertEqual(result.out, "")
+            store = site.read()
+            self.assertEqual((store.n, site.bytes()[: len(before)]), (12, before))
+            self.assertEqual(site.run("create", "-l", "z").code, 0)
+            self.assertEqual((site.read().n, site.read().torn), (13, b""))
+
+    def test_file_size_in_the_middle_of_a_line(self):
+        self.create()
+        size = len(self.site.bytes())
+        result = self.run_tool("create", "-l", "x" * 100, preexec_fn=limit(resource.RLIMIT_FSIZE, size + 50))
+        self.assertIn(result.code, (73, 74), result)
+        self.assertEqual(self.site.read().n, 1)
+        self.create()
+        self.assertEqual((self.site.read().n, self.site.read().torn), (2, b""))
+
+    def test_a_new_store_under_a_limit(self):
+        result = self.run_tool("create", "-l", "x", preexec_fn=limit(resource.RLIMIT_FSIZE, 10))
+        self.assertIn(result.code, (73, 74), result)
+        self.assertFalse(os.path.exists(self.site.path()))
+        self.create()
+
+    def test_few_descriptors(self):
+        self.create()
+        for count in range(3, 9):
+            result = self.run_tool("list", preexec_fn=limit(resource.RLIMIT_NOFILE, count))
+            self.assertIn(result.code, (0, 69, 71, 74, 77, 78, 127), result)
+
+    def test_space_is_kept_for_revocations(self):
+        self.create()
+        status = os.stat(self.site.path())
+        if not self.keeps_space_here():
+            self.skipTest("this file system cannot allocate behind the end of a file: %s" % self.site.dir)
+        self.assertGreaterEqual(status.st_blocks * 512, status.st_size + 32768)
+
+    def keeps_space_here(self):
+        with open(os.path.join(self.site.dir, "probe"), "wb") as file:
+            libc = ctypes.CDLL(None, use_errno=True)
+            keep_size = 1
+            return libc.fallocate(file.fileno(), keep_size, ctypes.c_long(0), ctypes.c_long(65536)) == 0
+
+
+class Output(SiteTest):
+    """A token that nobody could see must not stay in use unnoticed."""
+
+    def assert_told(self, result):
+        """Exit 74; if the token was made, its id is named, so that it can be revoked."""
+        self.assertEqual(result.code, 74, result)
+        self.assertEqual(self.site.read().torn, b"")
+        for id in self.site.read().tokens:
+            self.assertIn(id, result.err)
+            self.assertIn("revoke", result.err)
+        for name in os.listdir(self.site.store_dir):
+            with open(os.path.join(self.site.store_dir, name), "rb") as file:
+                self.assertNotRegex(file.read(), rb"_[0-9A-Za-z]{61}", name)
+
+    def test_full_device(self):
+        with open("/dev/full", "wb") as full:
+            self.assert_told(self.run_tool("create", "-l", "x", stdout=full))
+
+    def test_full_device_and_json(self):
+        with open("/dev/full", "wb") as full:
+            self.assert_told(self.run_tool("create", "-l", "x", "--json", stdout=full))
+
+    def test_broken_pipe(self):
+        reader, writer = os.pipe()
+        os.close(reader)
+        with os.fdopen(writer, "wb") as pipe:
+            self.assert_told(self.run_tool("create", "-l", "x", stdout=pipe))
+
+    def test_full_pipe_that_does_not_block(self):
+        reader, writer = os.pipe()
+        os.set_blocking(writer, False)
+        try:
+            while True:
+                os.write(writer, b"x" * 4096)
+        except BlockingIOError:
+            pass
+        with os.fdopen(writer, "wb") as pipe, os.fdopen(reader, "rb"):
+            self.assert_told(self.run_tool("create", "-l", "x", stdout=pipe))
+
+    def test_closed(self):
+        result = self.run_tool("create", "-l", "x", preexec_fn=lambda: os.close(1))
+        if os.path.exists(self.site.path()):
+            self.assert_told(result)
+        self.assertEqual(result.code, 74, result)
+
+    def test_a_full_pipe_holds_no_lock(self):
+        """A creator that waits for its reader must not keep others from revoking."""
+        self.create()
+        reader, writer = os.pipe()
+        size = fcntl.fcntl(writer, fcntl.F_GETPIPE_SZ)
+        os.write(writer, b"x" * size)
+        process = self.site.start(
+            "create", "-l", "waits", stdout=writer, stderr=subprocess.DEVNULL, preexec_fn=allow_core_dumps
+        )
+        os.close(writer)
+        with killed_at_end(process), os.fdopen(reader, "rb") as pipe:
+            wait_until(lambda: self.site.read().n == 2, "the line is on disk before the token is printed")
+            self.ok("revoke", "-y", "1")
+            self.assertIsNone(process.poll())
+            with open("/proc/%d/limits" % process.pid) as limits:
+                self.assertRegex(limits.read(), r"Max core file size +0 ", "a core dump would hold the token")
+            token = pipe.read()[size:].decode().strip()
+            self.assertEqual(process.wait(30), 0)
+        parse_token(token)
+        self.assertEqual(self.verdict(token)[0], "allow")
+
+    def test_messages_that_nobody_takes(self):
+        """stderr full: the token is still printed and good, or the command says it failed."""
+        with open("/dev/full", "wb") as full:
+            result = self.site.run("create", "-l", "x", "--json", stderr=full)
+        self.assertIn(result.code, (0, 74), result)
+        if result.code == 0:
+            self.assertEqual(self.verdict(json.loads(result.out)["token"])[0], "allow")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,129 @@
+"""What `nginx -t` says to configurations with the module's directives in them."""
+
+import os
+import unittest
+
+from harness import TOP, SiteTest
+from nginx_host import Nginx
+
+SERVER = "server {\nlisten 127.0.0.1:{port};\n%s\n}\n"
+
+
+class Conf(SiteTest):
+    domains = [
+        {"name": "default", "scopes": ["read", "write"]},
+        {"name": "other", "scopes": ["admin"]},
+        {"name": "free"},
+    ]
+
+    def conf(self, http):
+        nginx = Nginx(os.path.join(self.site.dir, "nginx-%d" % len(os.listdir(self.site.dir))), self.site.conf, http)
+        return nginx, *nginx.test()
+
+    def assert_good(self, *lines):
+        _, status, said = self.conf(SERVER % "\n".join(lines))
+        self.assertEqual(status, 0, said)
+
+    def assert_bad(self, *lines, says, http=SERVER):
+        """One line is marked as the bad one."""
+        nginx, status, said = self.conf(http % "\n".join(lines))
+        self.assertEqual(status, 1, said)
+        number = next(n for n, line in enumerate(nginx.read("conf/nginx.conf").splitlines(), 1) if line.endswith("# bad"))
+        emerg = [line for line in said.splitlines() if "[emerg]" in line]
+        self.assertEqual(len(emerg), 1, said)
+        self.assertIn(says, emerg[0])
+        self.assertTrue(emerg[0].endswith(" in %s:%d" % (nginx.conf, number)), emerg)
+
+    def test_good(self):
+        self.assert_good("auth_toktab default;", "auth_toktab_scope read write;")
+        self.assert_good("auth_toktab free;", "auth_toktab_scope any thing;")
+        self.assert_good("auth_toktab_scope read;", "location / { auth_toktab default; }")
+        self.assert_good("auth_toktab off;", "auth_toktab_scope nothing;", "auth_toktab_realm '';")
+        self.assert_good(
+            "auth_toktab_token $http_x; auth_toktab_basic on;",
+            "location / { limit_except GET { auth_toktab other; auth_toktab_scope admin; auth_toktab_realm r;",
+            "auth_toktab_token $cookie_t; auth_toktab_basic off; } }",
+        )
+
+    def test_the_example(self):
+        with open(os.path.join(TOP, "conf", "nginx-example.conf")) as file:
+            text = file.read()
+        _, status, said = self.conf(text.replace("listen 80;", "listen 127.0.0.1:{port};"))
+        self.assertEqual(status, 0, said)
+
+    def test_an_unknown_domain(self):
+        self.assert_bad("", "auth_toktab defualt; # bad", says="defualt")
+        self.assert_bad("location / {", "auth_toktab $host; # bad", "}", says="$host")
+        self.assert_bad("location / { limit_except GET {", "auth_toktab Default; # bad", "} }", says="Default")
+        self.assert_bad("auth_toktab nobody; # bad", SERVER % "", http="\n%s", says="nobody")
+
+    def test_a_foreign_scope(self):
+        self.assert_bad("auth_toktab default;", "", "auth_toktab_scope read admin; # bad", says="admin")
+        self.assert_bad("auth_toktab_scope admin; # bad", "location / {", "auth_toktab default; }", says="admin")
+
+    def test_an_inherited_scope_that_does_not_fit(self):
+        self.assert_bad(
+            "auth_toktab default;", "auth_toktab_scope read; # bad", "location / {", "auth_toktab other; }", says="read"
+        )
+
+    def test_an_included_file(self):
+        path = os.path.join(self.site.dir, "tokens.conf")
+        with open(path, "w") as file:
+            file.write("\n\nauth_toktab nobody;\n")
+        _, status, said = self.conf(SERVER % ("include %s;" % path))
+        self.assertEqual(status, 1)
+        self.assertIn(" in %s:3" % path, said)
+
+    def test_twice(self):
+        for line in ("auth_toktab free", "auth_toktab_scope a", "auth_toktab_realm a", "auth_toktab_token $a", "auth_toktab_basic on"):
+            self.assert_bad("set $a b;", line + ";", line + "; # bad", says="directive is duplicate")
+        self.assert_bad("auth_toktab_config /nowhere; # bad", http="%s", says="directive is duplicate")
+
+    def test_bad_values(self):
+        self.assert_bad('auth_toktab ""; # bad', says="needs the name of a domain")
+        self.assert_bad("auth_toktab a b; # bad", says="invalid number of arguments")
+        self.assert_bad("auth_toktab; # bad", says="invalid number of arguments")
+        self.assert_bad("auth_toktab_scope read,write; # bad", says="needs scopes")
+        self.assert_bad('auth_toktab_scope ""; # bad', says="needs scopes")
+        self.assert_bad(r'auth_toktab_realm "a\nSet-Cookie: b"; # bad', says="control character")
+        self.assert_bad("auth_toktab_token http_x; # bad", says="needs a variable")
+        self.assert_bad("auth_toktab_token $; # bad", says="needs a variable")
+        self.assert_bad("auth_toktab_basic maybe; # bad", says="maybe")
+        self.assert_bad("auth_toktab_config /nowhere; # bad", says="not allowed here")
+
+    def test_a_variable_that_nobody_sets(self):
+        _, status, said = self.conf(SERVER % "auth_toktab_token $nobody;")
+        self.assertEqual(status, 1)
+        self.assertIn('unknown "nobody" variable', said)
+
+    def test_a_configuration_that_is_bad(self):
+        self.site.configure("stroe_dir = 1;\n")
+        nginx, status, said = self.conf(SERVER % "auth_toktab default;")
+        self.assertEqual(status, 1)
+        place = " in %s:%d" % (nginx.conf, 1 + nginx.read("conf/nginx.conf").split("auth_toktab_config")[0].count("\n"))
+        emerg = [line for line in said.splitlines() if "[emerg]" in line]
+        self.assertEqual(len(emerg), 1, said)
+        self.assertIn(self.site.conf + ":1", emerg[0])
+        self.assertTrue(emerg[0].endswith(place), said)
+
+    def test_a_configuration_that_is_missing(self):
+        os.unlink(self.site.conf)
+        _, status, said = self.conf(SERVER % "auth_toktab default;")
+        self.assertEqual(status, 1)
+        self.assertIn(self.site.conf + ": ", said)
+
+    def test_a_configuration_that_nobody_asks_for(self):
+        os.unlink(self.site.conf)
+        self.assert_good("auth_toktab off;", "auth_toktab_scope read;")
+
+    def test_a_store_that_is_missing_is_no_error(self):
+        self.assert_good("auth_toktab free;")
+
+    def test_a_relative_path(self):
+        """It counts from the folder of nginx.conf, as that of auth_basic_user_file does."""
+        self.site.conf = "../../" + os.path.basename(self.site.conf)
+        self.assert_good("auth_toktab default;")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,211 @@
+"""Stores and directories that the tool must not trust: symlinks, FIFOs, foreign owners, wide permissions."""
+
+import contextlib
+import os
+import unittest
+
+from harness import IS_ROOT, NOBODY, Site, SiteTest, needs_root
+from oracle import Writer
+from oracle_format import make_token
+
+READERS = (["list"], ["show", "1"], ["check"], ["verify"])
+WRITERS = (["create", "-l", "new"], ["revoke", "-y", "1"])
+UNTRUSTED = (65, 74, 77)
+FAILED = (1, 65, 66, 69, 73, 74, 77)
+
+
+class Untrusted(SiteTest):
+    def setUp(self):
+        super().setUp()
+        self.token = self.create("old")
+        self.good = self.site.bytes()
+
+    def run_all(self, commands=READERS + WRITERS, codes=UNTRUSTED, says=None, **more):
+        """Each command must fail with one of codes, and not hang; check may say 1: it found a fault."""
+        for args in commands:
+            with self.subTest(command=args[0]):
+                allowed = tuple(codes) + ((1,) if args[0] == "check" else ())
+                self.refused(allowed, *args, says=says or self.site.path(), stdin=self.token, **more)
+
+    def test_symlink(self):
+        elsewhere = os.path.join(self.site.dir, "elsewhere")
+        os.rename(self.site.path(), elsewhere)
+        os.symlink(elsewhere, self.site.path())
+        self.run_all()
+        with open(elsewhere, "rb") as file:
+            self.assertEqual(file.read(), self.good)
+
+    def test_dangling_symlink(self):
+        os.unlink(self.site.path())
+        target = os.path.join(self.site.dir, "made-by-toktab")
+        os.symlink(target, self.site.path())
+        self.run_all()
+        self.assertFalse(os.path.lexists(target))
+        self.assertTrue(os.path.islink(self.site.path()))
+
+    def test_fifo(self):
+        os.unlink(self.site.path())
+        os.mkfifo(self.site.path(), 0o640)
+        self.run_all()
+
+    def test_directory(self):
+        os.unlink(self.site.path())
+        os.mkdir(self.site.path(), 0o750)
+        self.run_all()
+
+    def test_device(self):
+        os.unlink(self.site.path())
+        os.symlink("/dev/null", self.site.path())
+        self.run_all()
+
+    def test_writable_or_readable_by_others(self):
+        for mode in (0o660, 0o642, 0o644, 0o666):
+            os.chmod(self.site.path(), mode)
+            self.run_all()
+            self.assertEqual(self.site.bytes(), self.good)
+
+    def test_narrower_modes_are_fine(self):
+        for mode in (0o600, 0o640):
+            os.chmod(self.site.path(), mode)
+            self.ok("list")
+            self.create()
+            self.assertEqual(os.stat(self.site.path()).st_mode & 0o777, mode)
+
+    def test_directory_writable_by_group_or_others(self):
+        for mode in (0o770, 0o2770, 0o752, 0o1777):
+            os.chmod(self.site.store_dir, mode)
+            self.run_all(says=self.site.store_dir)
+            self.assertEqual(self.site.bytes(), self.good)
+        os.chmod(self.site.store_dir, 0o750)
+
+    def test_missing(self):
+        os.unlink(self.site.path())
+        self.run_all([["show", "1"], ["revoke", "-y", "1"], ["check"], ["verify"]], (66,))
+        self.create("a new store")
+
+    def test_lock_that_is_a_symlink(self):
+        victim = os.path.join(self.site.dir, "victim")
+        with open(victim, "w") as file:
+            file.write("precious")
+        os.unlink(self.site.lock_path())
+        os.symlink(victim, self.site.lock_path())
+        for args in WRITERS:
+            self.refused(FAILED, *args)
+        with open(victim) as file:
+            self.assertEqual(file.read(), "precious")
+
+    @needs_root
+    def test_foreign_owner(self):
+        os.chown(self.site.path(), NOBODY, -1)
+        self.run_all()
+
+    @needs_root
+    def test_owned_by_root_in_somebody_elses_directory(self):
+        os.chown(self.site.store_dir, NOBODY, -1)
+        self.run_all([["list"], ["show", "1"]], (77,), user=12345)
+        os.chmod(self.site.path(), 0o640)
+        os.chown(self.site.path(), 0, NOBODY)
+        self.assertEqual(self.site.run("list", user=NOBODY).code, 0)
+
+    @needs_root
+    def test_unreadable(self):
+        """For an ordinary user, who is not in the group."""
+        self.run_all(codes=(77,), user=NOBODY, says=self.site.store_dir)
+        os.chmod(self.site.store_dir, 0o755)
+        self.run_all(codes=(73, 77), user=NOBODY)
+        self.assertEqual(self.site.bytes(), self.good)
+
+    def test_unreadable_own(self):
+        if IS_ROOT:  # who may read everything
+            os.chown(self.site.store_dir, NOBODY, -1)
+            os.chown(self.site.path(), NOBODY, -1)
+            os.chown(self.site.lock_path(), NOBODY, -1)
+        os.chmod(self.site.path(), 0)
+        self.run_all(codes=(77,), user=NOBODY if IS_ROOT else None)
+        os.chmod(self.site.path(), 0o640)
+
+    @needs_root
+    def test_readable_by_the_group_is_enough_to_read(self):
+        site = Site(mode=0o2750, group=NOBODY)
+        self.addCleanup(site.close)
+        site.run("create", "-l", "x")
+        self.assertEqual(site.run("list", user=NOBODY).code, 0)
+        self.assertIn(site.run("create", "-l", "y", user=NOBODY).code, (73, 77))
+        self.assertIn(site.run("revoke", "-y", "1", user=NOBODY).code, (73, 77))
+        self.assertEqual(site.read().n, 1)
+
+
+class AnotherStore(SiteTest):
+    domains = [{"name": "example.com"}, {"name": "other"}]
+
+    def test_of_another_domain(self):
+        self.json("-d", "other", "create", "-l", "x", may_show_token=True)
+        os.rename(self.site.path("other"), self.site.path())
+        before = self.site.bytes()
+        for args in READERS + WRITERS:
+            allowed = (65, 1) if args[0] == "check" else (65,)
+            with self.subTest(command=args[0]):
+                self.refused(allowed, "-d", "example.com", *args, stdin=make_token())
+        self.assertEqual(self.site.bytes(), before)
+
+
+class Truncated(SiteTest):
+    def test_to_each_length(self):
+        writer = Writer("example.com")
+        tokens = [self.site.guard(make_token()) for _ in range(3)]
+        for token in tokens:
+            writer.create(token)
+        data, header = writer.data(), len(writer.header.text())
+        for length in sorted({*range(0, len(data), 41), 1, header - 1, header, header + 1}):
+            self.site.put(data[:length])
+            with self.subTest(length=length):
+                self.expect(0 if length >= header else 65, "list")
+                whole = data[:length].count(b"\n") - 1
+                for place, token in enumerate(tokens):
+                    verdict = self.verdict(token)[0]
+                    self.assertEqual(verdict, "error" if length < header else "allow" if place < whole else "deny")
+
+    def test_the_next_writer_cuts_exactly_the_torn_tail(self):
+        for torn in (b"4", b"4|abc|C|", b"\0" * 40, b"x" * 4000):
+            writer = Writer("example.com")
+            for _ in range(3):
+                writer.create(make_token())
+            data = writer.data()
+            self.site.put(data + torn)
+            self.ok("list")
+            token = self.create("after the tear")
+            after = self.site.bytes()
+            self.assertEqual(after[: len(data)], data)
+            self.assertEqual((self.site.read().n, self.site.read().torn), (4, b""))
+            self.assertEqual(self.record(token).serial, 4)
+
+    def test_revoke_cuts_it_too(self):
+        writer = Writer("example.com")
+        writer.create(make_token())
+        self.site.put(writer.data() + b"2|torn" + b"x" * 1000)
+        self.ok("revoke", "-y", "1")
+        self.assertEqual((self.site.read().n, self.site.read().torn), (2, b""))
+
+
+class Leftovers(SiteTest):
+    def test_nothing_but_the_stores_own_files(self):
+        for number in range(3):
+            self.create()
+        self.ok("revoke", "-y", "1")
+        for name in os.listdir(self.site.store_dir):
+            self.assertIn(name, ("example.com.tokens", "example.com.lock", "example.com.used"))
+
+    def test_modes_whatever_the_umask(self):
+        for mask in (0, 0o022, 0o077, 0o777):
+            with contextlib.closing(Site()) as site:
+                result = site.run("create", "-l", "x", umask=mask)
+                self.assertEqual(result.code, 0, result)
+                with os.scandir(site.store_dir) as entries:
+                    modes = {entry.name: entry.stat().st_mode & 0o7777 for entry in entries}
+                self.assertEqual(modes["example.com.tokens"], 0o640, mask)
+                self.assertEqual(modes["example.com.lock"], 0o600, mask)
+                self.assertIn(modes.get("example.com.used"), (None, 0o660), mask)
+
+
+if __name__ == "__main__":
+    unittest.main()

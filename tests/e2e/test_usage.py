@@ -1,0 +1,197 @@
+"""The command line as such: help, mistakes, the choice of the domain, exit statuses, messages."""
+
+import os
+import re
+import unittest
+
+from harness import Site, SiteTest, config_text
+from oracle_format import make_token
+
+COMMANDS = ("create", "list", "show", "revoke", "verify", "check")
+
+
+class Help(SiteTest):
+    def assert_one_screen(self, result):
+        lines = result.out.splitlines()
+        self.assertEqual(result.err, "")
+        self.assertTrue(2 <= len(lines) <= 24, result)
+        self.assertLessEqual(max(map(len, lines)), 80, result)
+
+    def test_of_each_command(self):
+        for command in COMMANDS:
+            result = self.ok(command, "--help")
+            self.assert_one_screen(result)
+            self.assertIn(command, result.out)
+
+    def test_of_the_tool(self):
+        result = self.ok("--help")
+        self.assert_one_screen(result)
+        for command in COMMANDS:
+            self.assertIn(command, result.out)
+
+    def test_names_the_options(self):
+        for command, options in (
+            ("create", ("-l", "-e", "-s", "--from", "-u", "--copy", "--json")),
+            ("list", ("--active", "--revoked", "--expired", "--expiring")),
+            ("list", ("-l", "-u", "-o", "--no-headings", "--json")),
+            ("revoke", ("-r", "-y", "--json")),
+            ("verify", ("-s", "--from", "-u", "--json")),
+            ("check", ("--expect", "--json")),
+            ("show", ("--json",)),
+        ):
+            text = self.ok(command, "--help").out
+            for option in options:
+                self.assertIn(option, text, command)
+
+    def test_wants_no_configuration(self):
+        for command in COMMANDS:
+            result = self.ok(command, "--help", conf=os.path.join(self.site.dir, "missing.conf"))
+            self.assertIn(command, result.out)
+
+
+class Mistakes(SiteTest):
+    def test_no_command(self):
+        self.refused(2)
+
+    def test_unknown_command(self):
+        self.refused(2, "crate", says=["crate", "create"])
+        self.refused(2, "revok", says="revoke")
+        self.refused(2, "xyzzy", says="xyzzy")
+        self.refused(2, "")
+
+    def test_unknown_option(self):
+        self.refused(2, "list", "--actve", says=["actve", "active"])
+        self.refused(2, "list", "--revokd", says="revoked")
+        self.refused(2, "list", "--no-heading-s", says="no-headings")
+        self.refused(2, "create", "-l", "x", "--form", "10.0.0.0/8", says="from")
+        self.refused(2, "check", "--expct", "x", says="expect")
+        self.refused(2, "list", "--xyzzy", says="xyzzy")
+        self.refused(2, "list", "-Z", says="Z")
+        self.refused(2, "--xyzzy", "list", says="xyzzy")
+
+    def test_an_option_without_its_value(self):
+        for args in (["create", "-l"], ["list", "-o"], ["list", "--expiring"], ["verify", "--from"],
+                ["check", "--expect"], ["-d"]):
+            self.refused(2, *args)
+
+    def test_a_value_for_a_flag(self):
+        self.refused(2, "list", "--json=yes")
+
+    def test_states_exclude_each_other(self):
+        self.create()
+        result = self.run_tool("list", "--active", "--revoked")
+        self.assertIn(result.code, (0, 2), result)
+
+    def test_messages_say_what_and_why(self):
+        """Each has the form "toktab: what: why"."""
+        self.create()
+        other = [
+            self.site.run(*args, stdin="x")
+            for args in (
+                [], ["crate"], ["list", "--actve"], ["list", "-o"], ["list", "-o", "lable"],
+                ["list", "surplus"], ["list", "--expiring", "14"],
+                ["create"], ["create", "-l", ""], ["create", "-l", "a\nb"], ["create", "-l", "x", "-e", "90"],
+                ["create", "-l", "x", "-e", "2001-01-31"],
+                ["create", "-l", "x", "-s", "a b"], ["create", "-l", "x", "--from", "x"],
+                ["create", "-l", "x", "-u", ""], ["show"], ["show", "77"],
+                ["show", "zzzz"], ["show", "!"], ["revoke", "1"], ["revoke", "-y"], ["revoke", "-y", "77"],
+                ["revoke", "-y", "1", "-r", "x" * 5000],
+                ["verify", "--from", "x"], ["verify", "x"], ["check", "--expect", "x"], ["-d", "nowhere", "list"],
+            )
+        ]
+        messages = [result.err.splitlines()[0] for result in other]
+        self.assertEqual([message for message in messages if not re.match("toktab: [^:]+: .", message)], [])
+
+    def test_nothing_on_stdout(self):
+        for args in (["list", "--actve"], ["show", "77"], ["revoke", "-y", "77"], ["-d", "nowhere", "list"]):
+            self.assertEqual(self.site.run(*args).stdout, b"")
+
+    def test_no_such_store(self):
+        for args in (["show", "1"], ["revoke", "-y", "1"], ["check"]):
+            self.refused(66, *args)
+        self.refused(66, "verify", stdin=make_token())
+
+    def test_list_without_a_store(self):
+        result = self.run_tool("list", "--json")
+        self.assertIn((result.code, result.out.strip()), ((0, "[]"), (66, "")), result)
+
+    def test_a_message_names_the_line_of_the_store(self):
+        self.create()
+        with open(self.site.path(), "r+b") as file:
+            data = bytearray(file.read())
+            data[-60] ^= 1
+            file.seek(0)
+            file.write(data)
+        self.refused(65, "list", says=self.site.path())
+
+
+class Domains(SiteTest):
+    def configure(self, *names):
+        self.site.configure(config_text(self.site.store_dir, [{"name": name} for name in names]))
+
+    def domain_of_create(self, *args):
+        return self.json(*args, "create", "-l", "x", may_show_token=True)["domain"]
+
+    def test_the_only_one(self):
+        self.configure("one.example")
+        self.assertEqual(self.domain_of_create(), "one.example")
+
+    def test_default_if_there_is_one(self):
+        self.configure("one.example", "default", "two.example")
+        self.assertEqual(self.domain_of_create(), "default")
+
+    def test_several_want_a_choice(self):
+        self.configure("one.example", "two.example")
+        for args in (["create", "-l", "x"], ["list"], ["show", "1"], ["revoke", "-y", "1"], ["check"]):
+            self.refused(2, *args, says=["-d", "one.example", "two.example"])
+        self.refused(2, "verify", says=["-d"], stdin="x")
+        self.assertEqual(os.listdir(self.site.store_dir), [])
+
+    def test_by_name(self):
+        self.configure("one.example", "default", "two.example")
+        self.assertEqual(self.domain_of_create("-d", "two.example"), "two.example")
+        self.assertEqual([name for name in os.listdir(self.site.store_dir) if name.endswith(".tokens")],
+            ["two.example.tokens"])
+
+    def test_unknown(self):
+        self.configure("one.example", "two.example")
+        self.refused(66, "-d", "one.exampel", "list", says=["one.exampel"])
+        for bad in ("", "../one.example", "One.example", "one.example/", "one.example\n"):
+            self.refused((2, 66), "-d", bad, "list")
+
+    def test_tokens_of_one_are_unknown_to_the_other(self):
+        self.configure("one.example", "two.example")
+        names = ("one.example", "two.example")
+        made = [self.json("-d", name, "create", "-l", "x", may_show_token=True) for name in names]
+        for name in names:
+            for token in made:
+                self.expect(0 if token["domain"] == name else 1, "-d", name, "verify", stdin=token["token"])
+
+
+class Output(SiteTest):
+    def test_closed_or_full_output_of_a_listing(self):
+        self.create()
+        with open("/dev/full", "wb") as full:
+            for args in (["list"], ["list", "--json"], ["show", "1"], ["check"], ["create", "--help"]):
+                result = self.site.run(*args, stdout=full)
+                self.assertEqual(result.code, 74, result)
+                self.assertIn("toktab: ", result.err)
+
+    def test_each_descriptor_closed(self):
+        """A file must never get a number that messages or tokens are written to."""
+        for closed in ((0,), (1,), (2,), (0, 1), (1, 2), (0, 1, 2)):
+            site = Site()
+            self.addCleanup(site.close)
+            site.run("create", "-l", "first", "-u", "first")
+            result = site.run("create", "-l", "second", preexec_fn=lambda: [os.close(number) for number in closed])
+            self.assertEqual(result.code, 74 if 1 in closed else result.code, (closed, str(result)))
+            store = site.read()
+            self.assertEqual(store.torn, b"", closed)
+            self.assertLessEqual({record.label for _, record, _ in store.tokens.values()}, {"first", "second"})
+            for name in os.listdir(site.store_dir):
+                with open(os.path.join(site.store_dir, name), "rb") as file:
+                    self.assertNotRegex(file.read(), rb"tok_|toktab:", (closed, name))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,119 @@
+/* The tool's readers of a store: what the library takes, the tip, the proof and the references take too. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "fuzz.h"
+#include "load.h"
+#include "prove.h"
+#include "refs.h"
+#include "repair.h"
+#include "tip.h"
+
+/* What the library makes of it. */
+struct reading {
+    struct progress progress;
+    struct index index;
+    bool header_good, good;
+};
+
+static void read_store(struct reading *reading, int fd, size_t size)
+{
+    static const struct waypoint anywhere = {0};
+    struct fault fault;
+
+    memset(reading, 0, sizeof(*reading));
+    if (!index_make(&reading->index, 0))
+        abort();
+    reading->header_good = load_header(&reading->progress, fd, "example.com", &fault);
+    reading->good = reading->header_good &&
+                    load_lines(&reading->progress, fd, size, &reading->index, true, &anywhere, &fault) &&
+                    !walk_end(&reading->progress.walk);
+}
+
+static struct store_bytes new_piece(const struct store_bytes *store, size_t from, size_t length)
+{
+    struct store_bytes piece = {malloc(length > 0 ? length : 1), length};
+
+    if (!piece.at)
+        abort();
+    memcpy(piece.at, store->at + from, length);
+    return piece;
+}
+
+static void check_tip(const struct store_bytes *store, const struct reading *reading)
+{
+    size_t tail_size = store->length < TIP_TAIL ? store->length : TIP_TAIL;
+    size_t head_size = store->length < LINE_SIZE_MAX ? store->length : LINE_SIZE_MAX;
+    struct store_bytes head = new_piece(store, 0, head_size);
+    struct store_bytes tail = new_piece(store, store->length - tail_size, tail_size);
+    struct tip tip;
+    const char *wrong = tip_find(&tip, head.at, head.length, tail.at, tail.length, store->length - tail_size);
+
+    assert(!wrong || !reading->good);
+    if (reading->good) {
+        assert(tip.epoch == reading->progress.walk.header.epoch && tip.n == reading->progress.walk.n);
+        assert(tip.end == reading->progress.offset);
+        assert(memcmp(tip.chain, reading->progress.walk.chain, CHAIN_SIZE) == 0);
+    }
+    free(head.at);
+    free(tail.at);
+}
+
+/* The proof is stricter; what it proves is good, and has the HEAD that the library found. */
+static void check_proof(int fd, const struct reading *reading)
+{
+    const struct walk *walk = &reading->progress.walk;
+    struct expect expect = {.epoch = walk->header.epoch, .n = walk->n, .answer = ANSWER_PENDING};
+    struct fault fault;
+    struct proof proof;
+    bool proved;
+
+    memcpy(expect.chain, walk->chain, CHAIN_SIZE);
+    proved = prove(&proof, fd, "example.com", &expect, &fault);
+    assert(!proved || reading->good);
+    if (proved) {
+        assert(expect.answer == ANSWER_YES && proof.walk.n == walk->n);
+        assert(proof.index.count == reading->index.count && proof.lines + 1 == reading->progress.lines);
+    }
+    proof_free(&proof);
+}
+
+static void check_refs(int fd, const struct reading *reading)
+{
+    char *texts[] = {"ExampleToken", "1", "Seco"};
+    const char *known = index_find(&reading->index, texts[0]);
+    struct record record;
+    struct fault fault;
+    struct refs refs;
+    enum status status = refs_make(&refs, "example.com", texts, 3);
+
+    assert(status == STATUS_DONE);
+    status = refs_read(&refs, fd, true, &fault);
+    assert((status == STATUS_DONE) == reading->good);
+    if (reading->good && known) {
+        const char *id = memmem(refs.list[0].line, refs.list[0].length, texts[0], ID_LENGTH);
+
+        assert(id && memcmp(id, known, refs.list[0].length - (size_t)(id - refs.list[0].line)) == 0);
+    }
+    for (size_t i = 0; i < refs.count; i++)
+        if (refs.list[i].line)
+            ref_record(&refs.list[i], &record);
+    refs_free(&refs);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct store_bytes store = store_from_input(data, size);
+    int fd = file_with(store.at, store.length);
+    struct reading reading;
+
+    read_store(&reading, fd, store.length);
+    check_tip(&store, &reading);
+    if (reading.header_good) {
+        check_proof(fd, &reading);
+        check_refs(fd, &reading);
+    }
+    index_free(&reading.index);
+    free(store.at);
+    return 0;
+}

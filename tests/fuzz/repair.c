@@ -1,0 +1,154 @@
+#include "repair.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "chain.h"
+#include "header.h"
+
+enum { HEADER_COLUMNS = 11, NUMBER_WIDTH = 20 };
+
+enum { DOMAIN = 1, STOREID, EPOCH, BASE, BASECHAIN, CUTOFF, SNAPSHOT_LINES, SNAPSHOT_BYTES, DIGEST, CHECK };
+
+/* A column that may be written over. */
+struct field {
+    char *at;
+    size_t length;
+};
+
+struct parts {
+    struct field header[HEADER_COLUMNS];
+    char *snapshot, *log, *end; /* each behind an LF, but perhaps end */
+};
+
+static void put_hex(struct field field, const unsigned char *bytes, size_t size)
+{
+    if (field.length == 2 * size)
+        hex_encode(field.at, bytes, size);
+}
+
+static void put_number(struct field field, uint64_t number, int width)
+{
+    char text[NUMBER_WIDTH + 1];
+
+    if (snprintf(text, sizeof(text), "%0*" PRIu64, width, number) == (int)field.length)
+        memcpy(field.at, text, field.length);
+}
+
+static uint64_t number_in(struct field field)
+{
+    uint64_t number = 0;
+
+    for (size_t i = 0; i < field.length; i++)
+        number = number * 10 + (uint64_t)(field.at[i] - '0');
+    return number;
+}
+
+static void digest_of(unsigned char *result, size_t size, const char *from, const char *to)
+{
+    struct digest digest;
+
+    crypto_digest_start(&digest, size);
+    crypto_digest_add(&digest, from, (size_t)(to - from));
+    crypto_digest_end(&digest, result, size);
+}
+
+/* Behind the LF of the line at from; end if it has none. */
+static char *next_line(char *from, char *end)
+{
+    char *lf = memchr(from, '\n', (size_t)(end - from));
+
+    return lf ? lf + 1 : end;
+}
+
+static int find_fields(struct field *fields, int most, char *from, char *to)
+{
+    int count = 0;
+
+    while (count < most && from <= to) {
+        char *bar = memchr(from, '|', (size_t)(to - from));
+        char *stop = bar ? bar : to;
+
+        fields[count++] = (struct field){from, (size_t)(stop - from)};
+        from = stop + 1;
+    }
+    return from > to ? count : 0;
+}
+
+/* The snapshot is as many lines as the header says; fewer where the file has not so many. */
+static void find_log(struct parts *parts)
+{
+    uint64_t lines = number_in(parts->header[SNAPSHOT_LINES]), found = 0;
+
+    parts->log = parts->snapshot;
+    while (found < lines && parts->log < parts->end) {
+        parts->log = next_line(parts->log, parts->end);
+        found++;
+    }
+    put_number(parts->header[SNAPSHOT_LINES], found, NUMBER_WIDTH);
+    put_number(parts->header[SNAPSHOT_BYTES], (uint64_t)(parts->log - parts->snapshot), NUMBER_WIDTH);
+}
+
+static void repair_header(struct parts *parts, unsigned char digest[HASH_SIZE])
+{
+    struct field *header = parts->header;
+    unsigned char chain[CHAIN_SIZE];
+
+    if (number_in(header[BASE]) == 0 && header[STOREID].length == STOREID_HEX) {
+        chain_start(chain, header[STOREID].at, number_in(header[EPOCH]));
+        put_hex(header[BASECHAIN], chain, CHAIN_SIZE);
+    }
+    digest_of(digest, HASH_SIZE, parts->snapshot, parts->log);
+    put_hex(header[DIGEST], digest, HASH_SIZE);
+    digest_of(chain, CHAIN_SIZE, header[0].at, header[CHECK].at);
+    put_hex(header[CHECK], chain, CHAIN_SIZE);
+}
+
+static void repair_log(struct parts *parts, const unsigned char digest[HASH_SIZE])
+{
+    struct field column[COLUMNS];
+    unsigned char chain[CHAIN_SIZE] = {0};
+    uint64_t n = number_in(parts->header[BASE]);
+    char *at = parts->log, *next;
+
+    if (parts->header[BASECHAIN].length == CHAIN_HEX)
+        hex_decode(chain, parts->header[BASECHAIN].at, CHAIN_SIZE);
+    for (; at < parts->end; at = next) {
+        next = next_line(at, parts->end);
+        if (find_fields(column, COLUMNS, at, next - 1) != COLUMNS)
+            continue;
+        put_number(column[COLUMN_N], ++n, 0);
+        if (at == parts->log && n > 1)
+            put_hex(column[COLUMN_HASH], digest, HASH_SIZE);
+        chain_add(chain, at, (size_t)(column[COLUMN_CHAIN].at - at));
+        put_hex(column[COLUMN_CHAIN], chain, CHAIN_SIZE);
+    }
+}
+
+static void repair(struct store_bytes *store)
+{
+    struct parts parts = {.end = store->at + store->length};
+    unsigned char digest[HASH_SIZE];
+
+    parts.snapshot = next_line(store->at, parts.end);
+    if (find_fields(parts.header, HEADER_COLUMNS, store->at, parts.snapshot - 1) != HEADER_COLUMNS)
+        return;
+    find_log(&parts);
+    repair_header(&parts, digest);
+    repair_log(&parts, digest);
+}
+
+struct store_bytes store_from_input(const uint8_t *data, size_t size)
+{
+    bool wanted = size > 0 && data[size - 1] % 2 == 1;
+    struct store_bytes store = {malloc(size - wanted + (size == wanted)), size - wanted};
+
+    if (!store.at)
+        abort();
+    memcpy(store.at, data, store.length);
+    if (wanted && store.length > 0)
+        repair(&store);
+    return store;
+}

@@ -1,0 +1,20 @@
+/* Makes the hashes of a mutated store right again, so that what lies behind them is reached. */
+#ifndef REPAIR_H
+#define REPAIR_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct store_bytes {
+    char *at;
+    size_t length;
+};
+
+/*
+ * A copy of the input, in memory that the caller frees. An odd last byte is no part of it, but asks for a
+ * repair: of the header's check, basechain, bytes and digest, of the numbers of the log's lines and of their
+ * chains. What has not the width that it should have stays as it is.
+ */
+struct store_bytes store_from_input(const uint8_t *data, size_t size);
+
+#endif

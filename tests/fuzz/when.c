@@ -1,0 +1,70 @@
+/* Points in time and lengths of time. */
+#include "when.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "duration.h"
+#include "fuzz.h"
+
+enum { NOW = 1767225600 };
+
+static void choose_zone(unsigned number)
+{
+    static const char *const zones[] = {"UTC0", "CET-1CEST,M3.5.0,M10.5.0/3", "XXX+12", "<+1345>-13:45"};
+
+    setenv("TZ", zones[number], 1);
+    tzset();
+}
+
+static void check_duration(struct span text)
+{
+    char written[DURATION_TEXT_SIZE];
+    int64_t seconds, again;
+    bool parsed;
+
+    if (!duration_parse(text, &seconds))
+        return;
+    assert(seconds >= 0 && seconds <= DURATION_MAX);
+    duration_format(written, seconds);
+    parsed = duration_parse(span_of(written), &again);
+    assert(parsed && again == seconds);
+}
+
+static void check_formats(int64_t when)
+{
+    char utc[WHEN_SIZE], local[WHEN_SIZE], distance[WHEN_SIZE / 2];
+    int64_t again;
+
+    when_format_utc(utc, when);
+    when_format_local(local, when);
+    when_format_distance(distance, when, NOW);
+    assert(strlen(utc) < WHEN_SIZE && strlen(local) < WHEN_SIZE && strlen(distance) < WHEN_SIZE / 2);
+    if (when > NOW && strlen(utc) == strlen("2027-01-31T11:00:00Z")) {
+        const char *wrong = when_parse(utc, NOW, &again);
+
+        assert(!wrong && again == when);
+    }
+}
+
+/* Two bytes choose the zone; the rest is a text, and its first eight bytes are a time. */
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    int64_t when = 0;
+    char *text;
+
+    choose_zone(take_number(&data, &size, 4));
+    text = new_string(data, size);
+    check_duration((struct span){(const char *)data, size});
+    if (!when_parse(text, NOW, &when)) {
+        assert(when > NOW);
+        check_formats(when);
+    }
+    free(text);
+    if (size >= sizeof(when)) {
+        memcpy(&when, data, sizeof(when));
+        check_formats(when & INT64_MAX);
+    }
+    return 0;
+}

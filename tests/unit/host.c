@@ -1,0 +1,73 @@
+#include "host.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <syslog.h>
+
+static void log_message(void *context, int priority, const char *message)
+{
+    struct host *host = context;
+
+    if (priority == LOG_ALERT)
+        host->alerts++;
+    else
+        host->others++;
+    snprintf(host->last, sizeof(host->last), "%s", message);
+}
+
+void host_open(struct host *host, const char *directory, const char *stale_limit)
+{
+    struct toktab_options options = {.size = sizeof(options), .log = log_message, .log_context = host};
+    char path[SCRATCH_PATH], text[2 * SCRATCH_PATH], error[512] = "";
+    int length = snprintf(text, sizeof(text),
+                          "store_dir = \"%s\";\n"
+                          "domains = ( { name = \"" HOST_DOMAIN "\"; stale_limit = \"%s\"; } );\n",
+                          directory, stale_limit);
+
+    path_join(path, directory, "toktab.conf");
+    file_write(path, text, (size_t)length);
+    memset(host, 0, sizeof(*host));
+    options.config = path;
+    host->table = toktab_open(&options, error, sizeof(error));
+    ck_assert_msg(host->table != NULL, "%s", error);
+}
+
+void host_close(struct host *host)
+{
+    toktab_close(host->table);
+    host->table = NULL;
+}
+
+static const char *answer_name(const struct toktab_result *result)
+{
+    static const char *const names[3][TOKTAB_REASON_REQUEST + 1] = {
+        [TOKTAB_DENY] = {"deny", "deny malformed", "deny unknown", "deny revoked", "deny expired",
+                         "deny scope", "deny network", "deny user", "deny unsupported", "deny store",
+                         "deny request"},
+        [TOKTAB_ALLOW] = {"allow"},
+        [TOKTAB_ERROR] = {[TOKTAB_REASON_STORE] = "error store", [TOKTAB_REASON_REQUEST] = "error request"},
+    };
+    const char *name = NULL;
+
+    if (result->verdict <= TOKTAB_ERROR && result->reason <= TOKTAB_REASON_REQUEST)
+        name = names[result->verdict][result->reason];
+    return name ? name : "an answer that does not exist";
+}
+
+const char *host_ask_for(struct host *host, const struct sample *sample, const struct toktab_request *request,
+                         struct toktab_result *result)
+{
+    struct toktab_result own = {.size = sizeof(own)};
+    enum toktab_verdict verdict;
+
+    if (!result)
+        result = &own;
+    result->size = sizeof(*result);
+    verdict = toktab_verify(host->table, sample->token, strlen(sample->token), request, result);
+    return verdict == result->verdict ? answer_name(result) : "two verdicts";
+}
+
+const char *host_ask(struct host *host, const struct sample *sample)
+{
+    return host_ask_for(host, sample, NULL, NULL);
+}

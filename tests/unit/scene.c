@@ -1,0 +1,42 @@
+#include "scene.h"
+
+void scene_start(struct scene *scene, const char *stale_limit)
+{
+    scratch_directory(scene->directory);
+    forge_start(&scene->forge, scene->directory, HOST_DOMAIN);
+    sample_make(&scene->a);
+    sample_make(&scene->b);
+    sample_make(&scene->c);
+    sample_make(&scene->d);
+    forge_create(&scene->forge, &scene->a);
+    forge_create(&scene->forge, &scene->b);
+    host_open(&scene->host, scene->directory, stale_limit);
+    EXPECT(*scene, a, "allow");
+    EXPECT(*scene, b, "allow");
+    EXPECT(*scene, d, "deny unknown");
+}
+
+void scene_end(struct scene *scene)
+{
+    host_close(&scene->host);
+    forge_end(&scene->forge);
+}
+
+static void ignore_message(void *context, int priority, const char *message)
+{
+    (void)context;
+    (void)priority;
+    (void)message;
+}
+
+void scene_open_reader(struct reader *reader, const struct scene *scene)
+{
+    static const struct notice quiet = {ignore_message, NULL};
+
+    ck_assert(reader_open(reader, scene->directory, HOST_DOMAIN, 60, &quiet));
+}
+
+const char *reader_line(struct reader *reader, const struct sample *sample)
+{
+    return index_find(&reader->generation[1 - gate_idle(&reader->gate)], sample->record.id);
+}

@@ -1,0 +1,513 @@
+#include "config.h"
+#include "fixture.h"
+#include "suites.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define LENGTH(array) (int)(sizeof(array) / sizeof((array)[0]))
+
+/* Load a configuration of that text. Its path is left in path. */
+static int load_bytes(struct config *config, struct fault *fault, char path[SCRATCH_PATH], const void *text,
+                      size_t length)
+{
+    char directory[SCRATCH_PATH];
+
+    scratch_directory(directory);
+    path_join(path, directory, "toktab.conf");
+    file_write(path, text, length);
+    memset(fault, 0, sizeof(*fault));
+    errno = 0;
+    return config_load(config, path, fault);
+}
+
+static int load_text(struct config *config, struct fault *fault, const char *text)
+{
+    char path[SCRATCH_PATH];
+
+    return load_bytes(config, fault, path, text, strlen(text));
+}
+
+/* ---- good ones ---- */
+
+START_TEST(everything_is_taken)
+{
+    static const char text[] =
+        "# a comment\n"
+        "store_dir = \"/var/lib/x\"; // another\n"
+        "domains = (\n"
+        "  { name = \"example.com\"; prefix = \"acme\"; admins = [ \"alice\", \"@webops\" ];\n"
+        "    scopes = [ \"read\", \"write\" ]; default_lifetime = \"90d\"; max_lifetime = \"365d\";\n"
+        "    track_usage = true; stale_limit = \"5m\"; },\n"
+        "  /* with the\n defaults */ { name = \"a\"; },\n"
+        "  { name = \"z-9.b\"; track_usage = false; admins = ( ); scopes = ( \"all\" ); stale_limit = \"0s\" "
+        "}\n"
+        ");\n";
+    struct config config;
+    struct fault fault;
+    const struct domain *domain;
+
+    ck_assert_msg(load_text(&config, &fault, text) == 0, "%s", fault.text);
+    ck_assert_str_eq(config.store_dir, "/var/lib/x");
+    ck_assert_uint_eq(config.count, 3);
+    domain = config_domain(&config, "example.com");
+    ck_assert_ptr_nonnull(domain);
+    ck_assert_str_eq(domain->prefix, "acme");
+    ck_assert_str_eq(domain->admins, "alice,@webops");
+    ck_assert_str_eq(domain->scopes, "read,write");
+    ck_assert_int_eq(domain->default_lifetime, 90 * 86400);
+    ck_assert_int_eq(domain->max_lifetime, 365 * 86400);
+    ck_assert_int_eq(domain->stale_limit, 300);
+    ck_assert(domain->track_usage);
+    domain = config_domain(&config, "a");
+    ck_assert_ptr_nonnull(domain);
+    ck_assert_str_eq(domain->prefix, "tok");
+    ck_assert_str_eq(domain->admins, "");
+    ck_assert_str_eq(domain->scopes, "");
+    ck_assert_int_eq(domain->default_lifetime, 0);
+    ck_assert_int_eq(domain->max_lifetime, 0);
+    ck_assert_int_eq(domain->stale_limit, 60);
+    ck_assert(!domain->track_usage);
+    domain = config_domain(&config, "z-9.b");
+    ck_assert_ptr_nonnull(domain);
+    ck_assert_str_eq(domain->scopes, "all");
+    ck_assert_int_eq(domain->stale_limit, 0);
+    config_unload(&config);
+    config_unload(&config);
+}
+END_TEST
+
+static const char *const complete[] = {
+    "",
+    "\n",
+    "# nothing but a comment",
+    "// nothing but a comment",
+    "/* nothing but a comment */",
+    "store_dir = \"/var/lib/x\"",
+    "store_dir : \"/var/lib/x\",",
+    "store_dir = \"/var\" \"/lib/x\";",
+    "domains = ( { name = \"default\" } )",
+    "domains = ( { name = \"default\"; admins = []; } );",
+};
+
+START_TEST(little_is_enough)
+{
+    struct config config;
+    struct fault fault;
+    const struct domain *domain;
+
+    ck_assert_msg(load_text(&config, &fault, complete[_i]) == 0, "%s", fault.text);
+    ck_assert_uint_eq(config.count, 1);
+    domain = config_domain(&config, NULL);
+    ck_assert_ptr_nonnull(domain);
+    ck_assert_str_eq(domain->name, "default");
+    ck_assert_str_eq(domain->prefix, "tok");
+    ck_assert_int_eq(domain->stale_limit, 60);
+    ck_assert_str_eq(config.store_dir,
+                     strstr(complete[_i], "store_dir") ? "/var/lib/x" : CONFIG_DEFAULT_STORE_DIR);
+    config_unload(&config);
+}
+END_TEST
+
+static const struct {
+    const char *names[3], *asked, *found;
+} domains[] = {
+    {{"default", "a", "b"}, NULL, "default"},
+    {{"a", "b", "default"}, NULL, "default"},
+    {{"a"}, NULL, "a"},
+    {{"a", "b"}, NULL, NULL},
+    {{"a", "b"}, "b", "b"},
+    {{"a", "b"}, "c", NULL},
+    {{"a", "b"}, "", NULL},
+    {{"a", "b"}, "A", NULL},
+    {{"a"}, "default", NULL},
+    {{"ab", "b"}, "a", NULL},
+    {{"b", "a.b", "a"}, "a.b", "a.b"},
+    {{"a"},
+     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+     NULL},
+};
+
+START_TEST(domain_is_found)
+{
+    struct config config;
+    struct fault fault;
+    const struct domain *domain;
+    char text[512] = "domains = (";
+
+    for (int i = 0; i < 3 && domains[_i].names[i]; i++)
+        snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s { name = \"%s\"; }", i > 0 ? "," : "",
+                 domains[_i].names[i]);
+    strcat(text, ");");
+    ck_assert_msg(load_text(&config, &fault, text) == 0, "%s", fault.text);
+    domain = config_domain(&config, domains[_i].asked);
+    if (domains[_i].found)
+        ck_assert_pstr_eq(domain ? domain->name : NULL, domains[_i].found);
+    else
+        ck_assert_ptr_null(domain);
+    config_unload(&config);
+}
+END_TEST
+
+static const struct {
+    const char *given, *wanted, *foreign; /* NULL: it has all */
+} scopes[] = {
+    {"[ \"read\", \"write\" ]", "", NULL},
+    {"[ \"read\", \"write\" ]", "read", NULL},
+    {"[ \"read\", \"write\" ]", "write,read", NULL},
+    {"[ \"read\", \"write\" ]", "admin", "admin"},
+    {"[ \"read\", \"write\" ]", "read,admin", "admin"},
+    {"[ \"read\", \"write\" ]", "rea", "rea"},
+    {"[ \"read\", \"write\" ]", "Read", "Read"},
+    {"[]", "anything,at:all", NULL},
+    {"[]", "a b", "a b"},
+    {"[]", "\xc3\xa4", "\xc3\xa4"},
+    {"[]", "a\"", "a\""},
+    {"[]", ",", ""},
+    {"[]", "a,,b", ""},
+    {"[]", "a,", ""},
+    {"[ \"%7C|\" ]", "%7C|", NULL},
+};
+
+START_TEST(domain_has_the_scopes)
+{
+    struct config config;
+    struct fault fault;
+    struct span foreign = {"", 0};
+    char text[256];
+
+    snprintf(text, sizeof(text), "domains = ( { name = \"a\"; scopes = %s; } );", scopes[_i].given);
+    ck_assert_msg(load_text(&config, &fault, text) == 0, "%s", fault.text);
+    ck_assert_msg(domain_has_scopes(config.domains, span_of(scopes[_i].wanted), &foreign) ==
+                      !scopes[_i].foreign,
+                  "%s", scopes[_i].wanted);
+    if (scopes[_i].foreign && scopes[_i].foreign[0] != '\0')
+        ck_assert(span_equals(foreign, scopes[_i].foreign));
+    config_unload(&config);
+}
+END_TEST
+
+/* ---- bad ones ---- */
+
+#define D(settings) "domains = (\n { name = \"a\";\n " settings " } );\n"
+#define A63 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+
+static const struct {
+    const char *text;
+    int line;         /* that is named; 0: none */
+    const char *says; /* what else */
+} faults[] = {
+    /* names */
+    {"\nstor_dir = \"/x\";\n", 2, "\"stor_dir\"; did you mean \"store_dir\"?"},
+    {"domain = ( );\n", 1, "did you mean \"domains\"?"},
+    {"colour = \"red\";\n", 1, "unknown setting \"colour\""},
+    {D("prefx = \"ab\";"), 3, "did you mean \"prefix\"?"},
+    {D("scope = [];"), 3, "did you mean \"scopes\"?"},
+    {D("maxlifetime = \"1d\";"), 3, "did you mean \"max_lifetime\"?"},
+    {D("trackusage = true;"), 3, "did you mean \"track_usage\"?"},
+    {D("store_dir = \"/x\";"), 3, "unknown setting"},
+    {"name = \"a\";", 1, "unknown setting"},
+    {"toktab_end_of_file = \"reached\";\n", 0, ""},
+    /* given twice */
+    {"store_dir = \"/x\";\nstore_dir = \"/y\";\n", 2, "duplicate"},
+    {D("name = \"b\";"), 3, "duplicate"},
+    {"domains = ( { name = \"a\"; },\n{ name = \"b\"; },\n{ name = \"a\"; } );", 3,
+     "\"a\" is the name of two domains"},
+    /* types */
+    {"store_dir = 1;", 1, "\"store_dir\" wants a text"},
+    {"store_dir = true;", 1, "\"store_dir\" wants a text"},
+    {"store_dir = [ \"/x\" ];", 1, "\"store_dir\" wants a text"},
+    {"store_dir = { };", 1, "\"store_dir\" wants a text"},
+    {"store_dir = 1.5;", 1, "\"store_dir\" wants a text"},
+    {"domains = \"a\";", 1, "\"domains\" wants a list"},
+    {"domains = { name = \"a\"; };", 1, "\"domains\" wants a list"},
+    {"domains = ();", 1, "\"domains\" wants a list"},
+    {"domains = [];", 1, "\"domains\" wants a list"},
+    {"domains = [ \"a\" ];", 1, "\"domains\" wants a list"},
+    {"domains = ( \"a\" );", 1, "wants a list of groups"},
+    {"domains = (\n( ) );", 2, "wants a list of groups"},
+    {D("prefix = 7;"), 3, "\"prefix\" wants a text"},
+    {D("admins = \"alice\";"), 3, "\"admins\" wants a list"},
+    {D("admins = [ 1, 2 ];"), 3, "\"admins\" wants texts"},
+    {D("admins = ( \"a\", 2 );"), 3, "\"admins\" wants texts"},
+    {D("admins = ( \"a\", [ \"b\" ] );"), 3, "\"admins\" wants texts"},
+    {D("scopes = { a = \"b\"; };"), 3, "\"scopes\" wants a list"},
+    {D("default_lifetime = 90;"), 3, "\"default_lifetime\" wants a text"},
+    {D("max_lifetime = 4294967297;"), 3, "\"max_lifetime\" wants a text"},
+    {D("stale_limit = 0640;"), 3, "\"stale_limit\" wants a text"},
+    {D("track_usage = \"yes\";"), 3, "\"track_usage\" wants true or false"},
+    {D("track_usage = 1;"), 3, "\"track_usage\" wants true or false"},
+    /* values */
+    {"store_dir = \"\";", 1, "absolute"},
+    {"store_dir = \"var/lib/x\";", 1, "absolute"},
+    {"store_dir = \"./x\";", 1, "absolute"},
+    {"domains = ( { prefix = \"ab\"; } );", 1, "\"name\" is missing"},
+    {"domains = ( { } );", 1, "\"name\" is missing"},
+    {"domains = ( { name = \"\"; } );", 1, "name of a domain"},
+    {"domains = ( { name = \"A\"; } );", 1, "name of a domain"},
+    {"domains = ( { name = \"a_b\"; } );", 1, "name of a domain"},
+    {"domains = ( { name = \"../a\"; } );", 1, "name of a domain"},
+    {"domains = ( { name = \".a\"; } );", 1, "name of a domain"},
+    {"domains = ( { name = \"-a\"; } );", 1, "name of a domain"},
+    {"domains = ( { name = \"a b\"; } );", 1, "name of a domain"},
+    {"domains = ( { name = \"\xc3\xa4\"; } );", 1, "name of a domain"},
+    {"domains = ( { name = \"" A63 "a\"; } );", 1, "name of a domain"},
+    {D("prefix = \"\";"), 3, "prefix"},
+    {D("prefix = \"a\";"), 3, "prefix"},
+    {D("prefix = \"abcdefghijklmnopq\";"), 3, "prefix"},
+    {D("prefix = \"Ab\";"), 3, "prefix"},
+    {D("prefix = \"1a\";"), 3, "prefix"},
+    {D("prefix = \"a_\";"), 3, "prefix"},
+    {D("admins = [ \"\" ];"), 3, "admins"},
+    {D("admins = [ \"@\" ];"), 3, "admins"},
+    {D("admins = [ \"a,b\" ];"), 3, "admins"},
+    {D("admins = [ \"a\nb\" ];"), 3, "admins"},
+    {D("admins = [ \"\xff\" ];"), 3, "admins"},
+    {D("scopes = [ \"\" ];"), 3, "scopes"},
+    {D("scopes = [ \"a b\" ];"), 3, "scopes"},
+    {D("scopes = [ \"a,b\" ];"), 3, "scopes"},
+    {D("scopes = [ \"\xc3\xa4\" ];"), 3, "scopes"},
+    {D("default_lifetime = \"90\";"), 3, "default_lifetime"},
+    {D("default_lifetime = \"0s\";"), 3, "default_lifetime"},
+    {D("default_lifetime = \"\";"), 3, "default_lifetime"},
+    {D("default_lifetime = \"-1d\";"), 3, "default_lifetime"},
+    {D("default_lifetime = \"never\";"), 3, "default_lifetime"},
+    {D("max_lifetime = \"0d\";"), 3, "max_lifetime"},
+    {D("max_lifetime = \"18446744073709551617s\";"), 3, "max_lifetime"},
+    {D("stale_limit = \"60\";"), 3, "stale_limit"},
+    {D("stale_limit = \"1000000000w\";"), 3, "stale_limit"},
+    {D("default_lifetime = \"2d\"; max_lifetime = \"1d\";"), 3, "longer than max_lifetime"},
+    {D("max_lifetime = \"1d\"; default_lifetime = \"86401s\";"), 3, "longer than max_lifetime"},
+    /* text */
+    {"store_dir = \"/x\"\n\ngarbage\n", 0, "syntax error"},
+    {"store_dir = \"/x\"; }\n", 1, "syntax error"},
+    {"domains = ( { name = \"a\"; } )\n)\n", 2, "syntax error"},
+    {"domains = ( { name = \"a\" } \n", 0, "syntax error"},
+    {"store_dir = \n", 0, "syntax error"},
+    {"store_dir", 0, "syntax error"},
+    {"= \"x\";", 1, "syntax error"},
+    {"store_dir = \"/x", 0, "syntax error"},
+    {"store_dir = '/x';", 1, "syntax error"},
+    {"\xef\xbb\xbfstore_dir = \"/x\";", 1, "syntax error"},
+    {"store_dir = \"/x\"; /* and so on\n", 0, "comment"},
+    {"/*", 0, "comment"},
+    {"store_dir = \"/x\"; /*/", 0, "comment"},
+    {"toktab_end_of_file = \"reached\"; /* and so on\n", 0, ""},
+    {"\nstore_dir = \"/x\\y\";", 2, "backslash"},
+    {"a = 1;\n\n  @include \"/etc\"\n", 3, "@include"},
+    {"/*/ \"\n*/\n@include \"/etc\"\n/* \" */\n", 3, "@include"},
+    {"/* */ a = \"x\"; /**//**/ b = \"\n\"; \n@include \"/etc\"\n", 3, "@include"},
+};
+
+START_TEST(fault_is_found_and_named)
+{
+    struct config config;
+    struct fault fault;
+    char path[SCRATCH_PATH], at[SCRATCH_PATH + 16];
+
+    ck_assert_msg(load_bytes(&config, &fault, path, faults[_i].text, strlen(faults[_i].text)) == -1,
+                  "accepted: %s", faults[_i].text);
+    ck_assert_int_eq(errno, EINVAL);
+    snprintf(at, sizeof(at), faults[_i].line > 0 ? "%s:%d: " : "%s:", path, faults[_i].line);
+    ck_assert_msg(strncmp(fault.text, at, strlen(at)) == 0, "\"%s\" does not begin with \"%s\"", fault.text,
+                  at);
+    ck_assert_msg(strstr(fault.text, faults[_i].says) != NULL, "\"%s\" does not say \"%s\"", fault.text,
+                  faults[_i].says);
+    ck_assert(!strchr(fault.text, '\n'));
+    ck_assert_ptr_null(config.domains);
+}
+END_TEST
+
+START_TEST(nul_is_refused)
+{
+    static const char text[] = "store_dir = \"/x\";\n\0domains = ();";
+    struct config config;
+    struct fault fault;
+    char path[SCRATCH_PATH];
+
+    ck_assert_int_eq(load_bytes(&config, &fault, path, text, sizeof(text) - 1), -1);
+    ck_assert_int_eq(errno, EINVAL);
+    ck_assert_ptr_nonnull(strstr(fault.text, ":2: "));
+    ck_assert_ptr_nonnull(strstr(fault.text, "NUL"));
+}
+END_TEST
+
+/* Cut at any byte it is accepted or refused, and nothing else. */
+START_TEST(cut_anywhere)
+{
+    static const char text[] =
+        "store_dir = \"/x\"; /* c */ # d\n" D("prefix = \"ab\"; admins = [ \"a\" ]; track_usage = true;");
+    struct config config;
+    struct fault fault;
+    char directory[SCRATCH_PATH], path[SCRATCH_PATH];
+
+    scratch_directory(directory);
+    path_join(path, directory, "toktab.conf");
+    for (size_t length = 0; length < sizeof(text); length++) {
+        file_write(path, text, length);
+        if (config_load(&config, path, &fault) == 0)
+            config_unload(&config);
+        else
+            ck_assert_uint_gt(strlen(fault.text), strlen(path));
+    }
+}
+END_TEST
+
+/* ---- the file ---- */
+
+START_TEST(at_most_64_kib)
+{
+    static char text[65537];
+    struct config config;
+    struct fault fault;
+    char path[SCRATCH_PATH];
+
+    memset(text, '#', sizeof(text));
+    ck_assert_msg(load_bytes(&config, &fault, path, text, 65536) == 0, "%s", fault.text);
+    config_unload(&config);
+    ck_assert_int_eq(load_bytes(&config, &fault, path, text, 65537), -1);
+    ck_assert_int_eq(errno, EINVAL);
+    ck_assert_ptr_nonnull(strstr(fault.text, "64 KiB"));
+}
+END_TEST
+
+static const struct {
+    mode_t mode;
+    bool trusted;
+} modes[] = {
+    {0640, true},  {0644, true},  {0600, true},  {0400, true},   {0755, true},
+    {0646, false}, {0666, false}, {0602, false}, {01777, false},
+};
+
+START_TEST(not_writable_by_others)
+{
+    struct config config;
+    struct fault fault;
+    char path[SCRATCH_PATH];
+
+    ck_assert_int_eq(load_bytes(&config, &fault, path, "", 0), 0);
+    config_unload(&config);
+    ck_assert_int_eq(chmod(path, modes[_i].mode), 0);
+    ck_assert_int_eq(config_load(&config, path, &fault), modes[_i].trusted ? 0 : -1);
+    if (modes[_i].trusted) {
+        config_unload(&config);
+    } else {
+        ck_assert_int_eq(errno, EPERM);
+        ck_assert_ptr_nonnull(strstr(fault.text, "chmod o-w"));
+    }
+}
+END_TEST
+
+static void put_symlink(const char *path)
+{
+    ck_assert_int_eq(symlink("/dev/null", path), 0);
+}
+
+static void put_fifo(const char *path)
+{
+    ck_assert_int_eq(mkfifo(path, 0600), 0);
+}
+
+static void put_directory(const char *path)
+{
+    ck_assert_int_eq(mkdir(path, 0700), 0);
+}
+
+static void put_nothing(const char *path)
+{
+    (void)path;
+}
+
+static const struct {
+    void (*put)(const char *path);
+    int error;
+} no_files[] = {
+    {put_symlink, ELOOP},
+    {put_fifo, EPERM},
+    {put_directory, EPERM},
+    {put_nothing, ENOENT},
+};
+
+START_TEST(what_is_no_file)
+{
+    struct config config;
+    struct fault fault = {0};
+    char directory[SCRATCH_PATH], path[SCRATCH_PATH];
+    size_t before = open_descriptors();
+
+    scratch_directory(directory);
+    path_join(path, directory, "toktab.conf");
+    no_files[_i].put(path);
+    ck_assert_int_eq(config_load(&config, path, &fault), -1);
+    ck_assert_msg(errno == no_files[_i].error || (no_files[_i].error == ELOOP && errno == EPERM), "%s",
+                  strerror(errno));
+    ck_assert_ptr_nonnull(strstr(fault.text, path));
+    ck_assert_uint_eq(open_descriptors(), before);
+}
+END_TEST
+
+/* The system's own may be missing; a named one may not. */
+START_TEST(without_a_file)
+{
+    struct config config;
+    struct fault fault = {0};
+
+    if (access(CONFIG_DEFAULT_PATH, F_OK) == 0) {
+        fprintf(stderr, "SKIPPED: without_a_file: this machine has a %s\n", CONFIG_DEFAULT_PATH);
+        return;
+    }
+    ck_assert_msg(config_load(&config, NULL, &fault) == 0, "%s", fault.text);
+    ck_assert_uint_eq(config.count, 1);
+    ck_assert_str_eq(config.domains[0].name, "default");
+    ck_assert_str_eq(config.store_dir, CONFIG_DEFAULT_STORE_DIR);
+    config_unload(&config);
+}
+END_TEST
+
+/* libconfig swaps the locale of the thread while it parses. */
+START_TEST(locale_comes_back)
+{
+    struct config config;
+    struct fault fault;
+    locale_t own = newlocale(LC_ALL_MASK, "C.UTF-8", (locale_t)0);
+
+    if (!own)
+        own = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+    ck_assert(own != (locale_t)0);
+    uselocale(own);
+    ck_assert_int_eq(load_text(&config, &fault, D("prefix = \"ab\";")), 0);
+    config_unload(&config);
+    ck_assert_int_eq(load_text(&config, &fault, "garbage ="), -1);
+    ck_assert(uselocale(LC_GLOBAL_LOCALE) == own);
+    freelocale(own);
+}
+END_TEST
+
+Suite *config_suite(void)
+{
+    Suite *suite = suite_create("config");
+    TCase *good = tcase_create("good"), *bad = tcase_create("bad"), *file = tcase_create("file");
+
+    tcase_add_test(good, everything_is_taken);
+    tcase_add_loop_test(good, little_is_enough, 0, LENGTH(complete));
+    tcase_add_loop_test(good, domain_is_found, 0, LENGTH(domains));
+    tcase_add_loop_test(good, domain_has_the_scopes, 0, LENGTH(scopes));
+    suite_add_tcase(suite, good);
+    tcase_add_loop_test(bad, fault_is_found_and_named, 0, LENGTH(faults));
+    tcase_add_test(bad, nul_is_refused);
+    tcase_add_test(bad, cut_anywhere);
+    suite_add_tcase(suite, bad);
+    tcase_add_test(file, at_most_64_kib);
+    tcase_add_loop_test(file, not_writable_by_others, 0, LENGTH(modes));
+    tcase_add_loop_test(file, what_is_no_file, 0, LENGTH(no_files));
+    tcase_add_test(file, without_a_file);
+    tcase_add_test(file, locale_comes_back);
+    suite_add_tcase(suite, file);
+    return suite;
+}

@@ -1,0 +1,221 @@
+#include "fixture.h"
+#include "place.h"
+#include "suites.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define LENGTH(array) (int)(sizeof(array) / sizeof((array)[0]))
+
+/* ---- judging what fstat(2) says ---- */
+
+static const struct {
+    mode_t mode;
+    uid_t owner, directory_owner;
+    bool trusted;
+} stores[] = {
+    {S_IFREG | 0640, 5, 5, true},      {S_IFREG | 0640, 0, 5, true},  {S_IFREG | 0600, 0, 0, true},
+    {S_IFREG | 0440, 5, 5, true},      {S_IFREG | 0400, 5, 5, true},  {S_IFREG | 0000, 5, 5, true},
+    {S_IFREG | 02640, 5, 5, true},     {S_IFREG | 0640, 5, 0, false}, {S_IFREG | 0640, 6, 5, false},
+    {S_IFREG | 0640, 65534, 0, false}, {S_IFREG | 0660, 5, 5, false}, {S_IFREG | 0642, 5, 5, false},
+    {S_IFREG | 0644, 5, 5, false},     {S_IFREG | 0644, 0, 0, false}, {S_IFREG | 0604, 5, 5, false},
+    {S_IFREG | 0620, 5, 5, false},     {S_IFREG | 0602, 5, 5, false}, {S_IFREG | 0666, 5, 5, false},
+    {S_IFLNK | 0777, 5, 5, false},     {S_IFLNK | 0640, 5, 5, false}, {S_IFIFO | 0640, 5, 5, false},
+    {S_IFDIR | 0750, 5, 5, false},     {S_IFCHR | 0640, 0, 0, false}, {S_IFBLK | 0640, 0, 0, false},
+    {S_IFSOCK | 0640, 5, 5, false},
+};
+
+START_TEST(store_by_type_owner_and_mode)
+{
+    struct stat store = {.st_mode = stores[_i].mode, .st_uid = stores[_i].owner};
+    struct stat directory = {.st_mode = S_IFDIR | 0750, .st_uid = stores[_i].directory_owner};
+    struct fault fault = {0};
+    bool trusted = place_store_trusted(&fault, &store, &directory);
+
+    ck_assert_msg(trusted == stores[_i].trusted, "%o of %u: %s", (unsigned)store.st_mode,
+                  (unsigned)store.st_uid, fault.text);
+    ck_assert(trusted == (fault.text[0] == '\0'));
+    ck_assert(!fault.passing);
+}
+END_TEST
+
+static const struct {
+    mode_t mode;
+    bool trusted;
+} directories[] = {
+    {S_IFDIR | 0750, true},  {S_IFDIR | 0700, true},   {S_IFDIR | 0755, true},  {S_IFDIR | 02750, true},
+    {S_IFDIR | 0555, true},  {S_IFDIR | 0770, false},  {S_IFDIR | 0757, false}, {S_IFDIR | 0720, false},
+    {S_IFDIR | 0702, false}, {S_IFDIR | 01777, false}, {S_IFREG | 0750, false}, {S_IFLNK | 0750, false},
+};
+
+START_TEST(directory_by_type_and_mode)
+{
+    struct stat directory = {.st_mode = directories[_i].mode};
+    struct fault fault = {0};
+
+    ck_assert(place_directory_trusted(&fault, &directory) == directories[_i].trusted);
+    ck_assert(directories[_i].trusted == (fault.text[0] == '\0'));
+}
+END_TEST
+
+/* ---- opening ---- */
+
+struct spot {
+    char directory[SCRATCH_PATH], path[SCRATCH_PATH];
+    struct place place;
+};
+
+static void spot_make(struct spot *spot)
+{
+    scratch_directory(spot->directory);
+    place_of_store(&spot->place, spot->directory, "example.com");
+    path_join(spot->path, spot->directory, "example.com.tokens");
+}
+
+START_TEST(name_of_a_store)
+{
+    struct place place;
+    char domain[64];
+
+    memset(domain, 'a', 63);
+    domain[63] = '\0';
+    place_of_store(&place, "/x", domain);
+    ck_assert_uint_eq(strlen(place.name), 70);
+    ck_assert_str_eq(place.name + 63, ".tokens");
+    ck_assert_str_eq(place.directory, "/x");
+}
+END_TEST
+
+START_TEST(good_store_is_opened)
+{
+    struct spot spot;
+    struct stat status, directory;
+    struct fault fault = {0};
+    int fd;
+    char text[8] = "";
+
+    spot_make(&spot);
+    file_write(spot.path, "hello", 5);
+    ck_assert(place_look(&spot.place, &status, &directory, &fault));
+    ck_assert_int_eq(status.st_size, 5);
+    ck_assert(S_ISDIR(directory.st_mode));
+    fd = place_open(&spot.place, _i == 0 ? O_RDONLY : O_RDWR, &status, &fault);
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(status.st_size, 5);
+    ck_assert_int_eq(fcntl(fd, F_GETFD), FD_CLOEXEC);
+    ck_assert_int_eq(pread(fd, text, 5, 0), 5);
+    ck_assert_str_eq(text, "hello");
+    ck_assert((pwrite(fd, "j", 1, 0) == 1) == (_i == 1));
+    ck_assert_str_eq(fault.text, "");
+    close(fd);
+}
+END_TEST
+
+static void nothing_there(const struct spot *spot)
+{
+    (void)spot;
+}
+
+static void no_directory(const struct spot *spot)
+{
+    ck_assert_int_eq(rmdir(spot->directory), 0);
+}
+
+static void directory_is_a_file(const struct spot *spot)
+{
+    no_directory(spot);
+    file_write(spot->directory, "", 0);
+}
+
+static void directory_is_writable(const struct spot *spot)
+{
+    file_write(spot->path, "", 0);
+    ck_assert_int_eq(chmod(spot->directory, 0770), 0);
+}
+
+static void symlink_to_a_store(const struct spot *spot)
+{
+    char other[SCRATCH_PATH];
+
+    path_join(other, spot->directory, "other");
+    file_write(other, "", 0);
+    ck_assert_int_eq(symlink("other", spot->path), 0);
+}
+
+static void dangling_symlink(const struct spot *spot)
+{
+    ck_assert_int_eq(symlink("other", spot->path), 0);
+}
+
+static void fifo(const struct spot *spot)
+{
+    ck_assert_int_eq(mkfifo(spot->path, 0640), 0);
+}
+
+static void directory_there(const struct spot *spot)
+{
+    ck_assert_int_eq(mkdir(spot->path, 0750), 0);
+}
+
+static void readable_by_all(const struct spot *spot)
+{
+    file_write(spot->path, "", 0);
+    ck_assert_int_eq(chmod(spot->path, 0644), 0);
+}
+
+static const struct {
+    void (*make)(const struct spot *spot);
+    int error;
+    const char *says;
+} faults[] = {
+    {nothing_there, ENOENT, "create a token"},
+    {no_directory, ENOENT, "its directory does not exist"},
+    {directory_is_a_file, ENOTDIR, "its directory"},
+    {directory_is_writable, EPERM, "chmod"},
+    {symlink_to_a_store, EPERM, "symbolic link"},
+    {dangling_symlink, EPERM, "symbolic link"},
+    {fifo, EPERM, "not a regular file"},
+    {directory_there, EPERM, "not a regular file"},
+    {readable_by_all, EPERM, "chmod 0640"},
+};
+
+/* Neither waits for a FIFO, follows a symlink, nor leaves a descriptor open. */
+START_TEST(what_is_not_opened)
+{
+    struct spot spot;
+    struct stat status, directory;
+    struct fault looking = {0}, opening = {0};
+    size_t before = open_descriptors();
+
+    spot_make(&spot);
+    faults[_i].make(&spot);
+    errno = 0;
+    ck_assert(!place_look(&spot.place, &status, &directory, &looking));
+    ck_assert_int_eq(errno, faults[_i].error);
+    ck_assert_msg(strstr(looking.text, faults[_i].says) != NULL, "%s", looking.text);
+    errno = 0;
+    ck_assert_int_eq(place_open(&spot.place, O_RDONLY, &status, &opening), -1);
+    ck_assert_msg(errno == faults[_i].error || errno == ELOOP, "%s", strerror(errno));
+    ck_assert_msg(strstr(opening.text, faults[_i].says) != NULL, "%s", opening.text);
+    ck_assert_uint_eq(open_descriptors(), before);
+}
+END_TEST
+
+Suite *place_suite(void)
+{
+    Suite *suite = suite_create("place");
+    TCase *trust = tcase_create("trust"), *open = tcase_create("open");
+
+    tcase_add_loop_test(trust, store_by_type_owner_and_mode, 0, LENGTH(stores));
+    tcase_add_loop_test(trust, directory_by_type_and_mode, 0, LENGTH(directories));
+    suite_add_tcase(suite, trust);
+    tcase_add_test(open, name_of_a_store);
+    tcase_add_loop_test(open, good_store_is_opened, 0, 2);
+    tcase_add_loop_test(open, what_is_not_opened, 0, LENGTH(faults));
+    suite_add_tcase(suite, open);
+    return suite;
+}

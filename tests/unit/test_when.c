@@ -1,0 +1,148 @@
+#include "suites.h"
+#include "when.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { JANUARY = 1767225600 }; /* 2026-01-01T00:00:00Z */
+
+static void use_zone(const char *zone)
+{
+    setenv("TZ", zone, 1);
+    tzset();
+}
+
+static const struct {
+    const char *zone, *text;
+    int64_t when;
+} good[] = {
+    {"UTC", "1s", JANUARY + 1},
+    {"UTC", "90d", JANUARY + 90 * 86400},
+    {"UTC", "2w", JANUARY + 14 * 86400},
+    {"UTC", "never", TIME_NEVER},
+    {"UTC", "2026-01-02", JANUARY + 86400},
+    {"UTC", "2026-01-02T03:04", JANUARY + 86400 + 3 * 3600 + 4 * 60},
+    {"UTC", "2026-01-02T03:04:05", JANUARY + 86400 + 3 * 3600 + 4 * 60 + 5},
+    {"UTC", "2026-01-02T00:00Z", JANUARY + 86400},
+    {"UTC", "2026-01-02T00:00+01:00", JANUARY + 86400 - 3600},
+    {"UTC", "2026-01-02T00:00-0130", JANUARY + 86400 + 5400},
+    {"UTC", "2028-02-29", 1835395200},
+    {"UTC", "9999-12-31", 253402214400},
+    {"Europe/Berlin", "2026-01-02", JANUARY + 86400 - 3600},
+    {"Europe/Berlin", "2026-07-01", 1782856800},
+    {"Europe/Berlin", "2026-07-01T00:00Z", 1782864000},
+    {"<+0545>-5:45", "2026-01-02", JANUARY + 86400 - 5 * 3600 - 45 * 60},
+};
+
+START_TEST(is_understood)
+{
+    int64_t when = 0;
+
+    use_zone(good[_i].zone);
+    ck_assert_ptr_null(when_parse(good[_i].text, JANUARY, &when));
+    ck_assert_int_eq(when, good[_i].when);
+}
+END_TEST
+
+static const char *const bad[] = {
+    "",
+    "90",
+    "d",
+    "0s",
+    "-1d",
+    "+1d",
+    " 1d",
+    "1d ",
+    "1.5h",
+    "1y",
+    "01d",
+    "9223372036854775807s",
+    "99999999999999999999d",
+    "NEVER",
+    "tomorrow",
+    "2025-12-31",
+    "2026-01-01",
+    "2026-1-2",
+    "26-01-02",
+    "2026-02-30",
+    "2026-02-29",
+    "2026-13-01",
+    "2026-00-10",
+    "2026-01-00",
+    "2026-01-02T",
+    "2026-01-02T3:04",
+    "2026-01-02T24:00",
+    "2026-01-02T23:60",
+    "2026-01-02T23:59:60",
+    "2026-01-02 03:04",
+    "2026-01-02T03:04z",
+    "2026-01-02T03:04+1:00",
+    "2026-01-02T03:04+15:00",
+    "2026-01-02T03:04+01:60",
+    "2026-01-02T03:04Zx",
+    "2026-01-02Z",
+    "0000-01-01",
+};
+
+START_TEST(is_refused)
+{
+    int64_t when;
+
+    use_zone("UTC");
+    ck_assert_ptr_nonnull(when_parse(bad[_i], JANUARY, &when));
+}
+END_TEST
+
+START_TEST(formats)
+{
+    char text[WHEN_SIZE];
+
+    use_zone("Europe/Berlin");
+    when_format_utc(text, JANUARY + 5);
+    ck_assert_str_eq(text, "2026-01-01T00:00:05Z");
+    when_format_local(text, JANUARY);
+    ck_assert_str_eq(text, "2026-01-01 01:00 CET");
+    when_format_local(text, TIME_NEVER);
+    ck_assert_str_eq(text, "never");
+    when_format_utc(text, TIME_NEVER - 1); /* a year that does not fit */
+    ck_assert_str_eq(text, "9223372036854775806");
+}
+END_TEST
+
+static const struct {
+    int64_t seconds;
+    const char *text;
+} distances[] = {
+    {0, "0s ago"},          {-1, "1s ago"},
+    {1, "in 1s"},           {119, "in 119s"},
+    {120, "in 2m"},         {-7199, "119m ago"},
+    {7200, "in 2h"},        {-2 * 86400, "2d ago"},
+    {90 * 86400, "in 90d"}, {2 * 86400 - 1, "in 47h"},
+};
+
+START_TEST(distance)
+{
+    char text[WHEN_SIZE / 2];
+
+    when_format_distance(text, JANUARY + distances[_i].seconds, JANUARY);
+    ck_assert_str_eq(text, distances[_i].text);
+    when_format_distance(text, TIME_NEVER, JANUARY);
+    ck_assert_str_eq(text, "never");
+}
+END_TEST
+
+#define COUNT(array) (int)(sizeof(array) / sizeof((array)[0]))
+
+Suite *when_suite(void)
+{
+    Suite *suite = suite_create("when");
+    TCase *test = tcase_create("when");
+
+    tcase_add_loop_test(test, is_understood, 0, COUNT(good));
+    tcase_add_loop_test(test, is_refused, 0, COUNT(bad));
+    tcase_add_test(test, formats);
+    tcase_add_loop_test(test, distance, 0, COUNT(distances));
+    suite_add_tcase(suite, test);
+    return suite;
+}
