@@ -21,6 +21,10 @@
  *     touch locale, umask, environment or working directory. errno is left as it was found, but
  *     where a function says that it sets it.
  *   - The functions keep no copy of the token.
+ *   - A table keeps one descriptor for each domain. The path of the stores must stay reachable, and the
+ * stores readable, after chroot() and after the host has given up rights. A call takes up to 64 KiB of stack.
+ *   - Don't fork in a signal handler that may have interrupted toktab_verify(). A program that forks while
+ * other threads may be inside syslog(3) sets a log function of its own.
  *
  * toktab(1), toktab.conf(5), toktab-store(5).
  */
@@ -77,7 +81,7 @@ struct toktab_options {
     const char *config;
 
     /* Receives what an admin should know, as one line of text without a newline; priority is one of
-     * syslog(3). It is called from whichever thread noticed, and must not call this library.
+     * syslog(3). It is called from whichever thread noticed, without a lock; it must return.
      * NULL: syslog(LOG_AUTHPRIV | priority). No message holds a token or a part of one. */
     void (*log)(void *log_context, int priority, const char *message);
     void *log_context;
@@ -90,7 +94,8 @@ struct toktab_request {
     const char *scopes;            /* the token must have all of these: "read,write"; NULL or "": none */
     const struct sockaddr *client; /* AF_INET or AF_INET6 address of the client; NULL, or of another
                                       family: not known, which denies tokens that are bound to networks */
-    const char *user;              /* whom the client claims to be; NULL or "": nobody in particular */
+    const char *user; /* whom the client claims to be; NULL: the host does not know. "" is a user whom no
+                         token belongs to */
 };
 
 /* The answer in full. Fill size; the library fills the rest, whatever the verdict. Where size is too small it

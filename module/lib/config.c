@@ -240,6 +240,8 @@ static bool take_store_dir(struct source *source, const config_setting_t *settin
         return false;
     if (text[0] != '/')
         return wrong(source, setting, "store_dir", "wants an absolute path");
+    if (utf8_has_controls(span_of(text)))
+        return wrong(source, setting, "store_dir", "wants a path in UTF-8 without control characters");
     config->store_dir = strdup(text);
     return config->store_dir || no_memory(source);
 }

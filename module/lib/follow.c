@@ -7,8 +7,10 @@
 #include <unistd.h>
 
 enum {
-    GARBAGE_MIN = 1 << 20, /* bytes of an arena below which its garbage does not matter */
-    RETRY_AFTER = 1000,    /* milliseconds before a file is read again that only could not be read */
+    GARBAGE_MIN = 1 << 20,   /* bytes of an arena below which its garbage does not matter */
+    SIZE_BELIEVED = 1 << 30, /* bytes of a file for which slots are made before a line is seen */
+    SLICE = 16 << 20,        /* bytes for which slots are made at once: a size can be claimed, lines cannot */
+    RETRY_AFTER = 1000,      /* milliseconds before a file is read again that only could not be read */
 };
 
 static struct progress *progress_of(struct reader *reader)
@@ -79,10 +81,15 @@ static void adopt_fd(struct reader *reader, int fd, const struct stat *status)
 {
     struct stat old;
 
-    if (reader_holds_fd(reader, &old) && dup3(fd, reader->fd, O_CLOEXEC) >= 0)
+    bool ours = reader_holds_fd(reader, &old);
+
+    if (ours && dup3(fd, reader->fd, O_CLOEXEC) >= 0) {
         close(fd);
-    else
+    } else {
+        if (ours)
+            close(reader->fd);
         reader->fd = fd;
+    }
     reader->held = identity_of(status);
 }
 
@@ -111,21 +118,35 @@ static void keep_garbage_low(struct reader *reader)
         copy_index(reader, index->count / 2); /* no memory: another time */
 }
 
+/* A part of the file that is held, up to that offset. */
+static bool read_slice(struct reader *reader, struct progress *progress, uint64_t end, struct fault *fault)
+{
+    static const struct waypoint anywhere = {0};
+    size_t more = load_lines_most(end - progress->offset);
+
+    /* where there is no memory for all that may come: what is known already, a revocation above all, needs
+     * none */
+    if (!index_holds(current_index(reader), more))
+        copy_index(reader, more);
+    return load_lines(progress, reader->fd, end, current_index(reader), false, &anywhere, fault);
+}
+
 /* Read on in the file that is held, to a size that is not below what was read. */
 static bool read_on(struct reader *reader, uint64_t size, struct fault *fault)
 {
-    static const struct waypoint anywhere = {0};
-    int fd = reader->fd;
     struct progress *progress = progress_copy(reader);
-    size_t more = load_lines_most(size - progress->offset);
-    bool good;
+    bool good = true, second_look = false;
 
-    if (!index_holds(current_index(reader), more) && !copy_index(reader, more))
-        return fault_set_passing(fault, "no memory to read it");
-    /* a writer may just have cut off an unterminated line and be writing another in its place: a second look
-     */
-    good = load_lines(progress, fd, size, current_index(reader), false, &anywhere, fault) ||
-           load_lines(progress, fd, size, current_index(reader), false, &anywhere, fault);
+    while (good && progress->offset < size) {
+        uint64_t start = progress->offset, end = size - start < SLICE ? size : start + SLICE;
+
+        good = read_slice(reader, progress, end, fault);
+        if (!good && !second_look) /* a writer may just have cut off an unterminated line and be writing
+                                      another there */
+            good = second_look = true;
+        else if (progress->offset == start)
+            break; /* an unterminated line */
+    }
     commit(reader, progress);
     keep_garbage_low(reader);
     return good && (!progress->walk.point_due || fault_set(fault, "the line of the compaction is missing"));
@@ -148,7 +169,7 @@ static bool drain(struct reader *reader, const struct stat *status, struct fault
                          identity.size, offset);
     else
         good = read_on(reader, identity.size, fault);
-    if (!good)
+    if (!good && !fault->passing)
         remember_bad(reader, &reader->bad_tail, &identity, fault);
     return good;
 }
@@ -170,7 +191,7 @@ static bool read_whole(struct reader *reader, struct progress *progress, int fd,
     const char *wrong;
     bool good;
 
-    if (!index_make(index, (size_t)status->st_size / 200))
+    if (!index_make(index, (size_t)(status->st_size < SIZE_BELIEVED ? status->st_size : SIZE_BELIEVED) / 200))
         return fault_set_passing(fault, "no memory to read it");
     good = load_lines(progress, fd, (uint64_t)status->st_size, index, true, waypoint, fault);
     wrong = good ? walk_end(&progress->walk) : NULL;
@@ -259,39 +280,48 @@ static bool take_found(struct reader *reader, const struct stat *found, bool may
     return fd >= 0 && take_file(reader, fd, &status, may_jump, fault);
 }
 
-/* A refresh in the parent was cut off by fork(): what it had begun is given up, all is read again. */
-static void recover(struct reader *reader)
+void follow_recover(struct reader *reader)
 {
+    /* whether its memory is still there is not known: it is left alone */
     memset(&reader->generation[gate_idle(&reader->gate)], 0, sizeof(reader->generation[0]));
     memset(&reader->bad_tail, 0, sizeof(reader->bad_tail));
     memset(&reader->bad_whole, 0, sizeof(reader->bad_whole));
+    reader->whole_due = true;
 }
 
-/* Where the held file, or the directory that it came from, can be written by others, what was appended is not
- * read. */
-static bool held_trusted(const struct stat *held, const struct stat *directory)
+/*
+ * Read what was appended to the file that is held, unless others could have written it: the chain is no
+ * secret. A directory that cannot be seen now is taken for what it was. True if it is read to its end.
+ */
+static bool drain_held(struct reader *reader)
 {
     struct fault ignored;
+    struct stat held;
 
-    return place_directory_trusted(&ignored, directory) && place_store_trusted(&ignored, held, directory);
+    return reader_holds_fd(reader, &held) && !reader->whole_due &&
+           place_directory_trusted(&ignored, &reader->directory) &&
+           place_store_trusted(&ignored, &held, &reader->directory) && drain(reader, &held, &ignored);
 }
 
-bool follow(struct reader *reader, bool interrupted, struct fault *fault)
+bool follow(struct reader *reader, struct fault *fault)
 {
     struct stat held, found, directory;
-    struct identity there;
-    struct fault tail;
-    bool ours = reader_holds_fd(reader, &held) && !interrupted;
+    bool ours = reader_holds_fd(reader, &held); /* what will be published, so it is asked first */
     bool is_there = place_look(&reader->place, &found, &directory, fault);
-    bool drained;
+    struct identity there;
+    bool drained, same_file;
 
-    if (interrupted)
-        recover(reader);
-    drained = ours && held_trusted(&held, &directory) && drain(reader, &held, &tail);
-    if (!is_there)
-        return false;
+    if (S_ISDIR(directory.st_mode))
+        reader->directory = directory;
     there = identity_of(&found);
-    if (drained && identity_same_file(&there, &reader->held))
+    same_file = is_there && ours && identity_same_file(&there, &reader->held);
+    if (same_file && !reader->whole_due && drain(reader, &held, fault))
         return publish_seen(reader, &held);
-    return take_found(reader, &found, drained, fault);
+    /* another file is there, so the one that is held has got its last line: appends and renames share a lock
+     */
+    drained = !same_file && drain_held(reader);
+    if (!is_there || !take_found(reader, &found, drained, fault))
+        return false;
+    reader->whole_due = false;
+    return true;
 }

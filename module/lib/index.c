@@ -60,7 +60,7 @@ static struct chunk *last_chunk(struct index *index)
 }
 
 /* Each new chunk is at least an eighth of all, so that CHUNKS_MAX are enough for any store. */
-static bool add_chunk(struct index *index, size_t wish)
+static bool add_chunk(struct index *index, size_t least, size_t wish)
 {
     struct chunk *chunk = &index->chunks[index->chunk_count];
     size_t size = wish > index->bytes / 8 ? wish : index->bytes / 8;
@@ -72,6 +72,10 @@ static bool add_chunk(struct index *index, size_t wish)
         return false;
     }
     chunk->bytes = malloc(size);
+    if (!chunk->bytes) { /* what comes may be one revocation: take what there is */
+        size = least > CHUNK_MIN ? least : CHUNK_MIN;
+        chunk->bytes = malloc(size);
+    }
     if (!chunk->bytes)
         return false;
     chunk->size = size;
@@ -85,7 +89,7 @@ char *index_room(struct index *index, size_t least, size_t wish, size_t *size)
     struct chunk *chunk = last_chunk(index);
 
     if (!chunk || chunk->size - chunk->used < least) {
-        if (!add_chunk(index, wish))
+        if (!add_chunk(index, least, wish))
             return NULL;
         chunk = last_chunk(index);
     }

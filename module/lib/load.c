@@ -9,7 +9,7 @@ enum {
     STEP = 256 * 1024, /* bytes read at once: they stay in the cache until they are hashed */
     CHUNK_MOST = 64 * 1024 * 1024,
     TAIL_ROOM = 64 * 1024, /* for what will be appended */
-    LINE_SIZE_LEAST = 139, /* of a line with its LF in which each column is as short as it can be */
+    LINE_SIZE_LEAST = 128, /* of a line with its LF in which each column is as short as it can be */
 };
 
 static ssize_t read_at(int fd, void *bytes, size_t size, uint64_t offset)
@@ -68,6 +68,18 @@ static void take_line(struct progress *progress, const struct line *line, const 
         index_put(index, id->at, (size_t)(end - id->at));
 }
 
+/* May a line be put? It needs a slot only if its token is new. */
+static bool has_room(struct index *index, bool grow, const char *text, size_t length)
+{
+    struct line line;
+
+    if (index_holds(index, 1) || (grow && index_grow(index)))
+        return true;
+    return line_split(&line, text, length) &&
+           (memcmp(line.column[COLUMN_ID].at, record_no_id, ID_LENGTH) == 0 ||
+            index_find(index, line.column[COLUMN_ID].at));
+}
+
 /* Take the whole lines of bytes that were read to the arena's end. *taken: how far. */
 static bool take_lines(struct progress *progress, const char *bytes, size_t size, size_t *taken,
                        struct index *index, bool grow, const struct waypoint *waypoint, struct fault *fault)
@@ -80,7 +92,7 @@ static bool take_lines(struct progress *progress, const char *bytes, size_t size
         const char *wrong = NULL;
         struct line line;
 
-        if (!index_holds(index, 1) && !(grow && index_grow(index))) {
+        if (!has_room(index, grow, at, length)) {
             good = fault_set_passing(fault, "no memory to read it");
         } else if ((wrong = walk_line(&progress->walk, &line, at, length)) != NULL) {
             good = wrong_line(fault, progress, wrong);

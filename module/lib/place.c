@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -96,7 +97,8 @@ int place_open(const struct place *place, int flags, struct stat *store, struct 
     fd = openat(at, place->name, flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     if (fd < 0) {
         fault_errno(fault, "it");
-    } else if (fstat(fd, store) < 0 || !place_store_trusted(fault, store, &directory)) {
+    } else if (fstat(fd, store) < 0 ? !fault_errno(fault, "it")
+                                    : !place_store_trusted(fault, store, &directory)) {
         close(fd);
         fd = -1;
         errno = EPERM;
@@ -107,18 +109,23 @@ int place_open(const struct place *place, int flags, struct stat *store, struct 
 
 bool place_look(const struct place *place, struct stat *store, struct stat *directory, struct fault *fault)
 {
-    bool there;
-    int at;
+    char path[PATH_MAX];
 
     memset(directory, 0, sizeof(*directory));
-    at = place_open_directory(place, directory, fault);
-    if (at < 0)
-        return false;
-    there = fstatat(at, place->name, store, AT_SYMLINK_NOFOLLOW) == 0 || fault_errno(fault, "it");
-    if (there && !place_store_trusted(fault, store, directory)) {
-        errno = EPERM;
-        there = false;
+    if (snprintf(path, sizeof(path), "%s/%s", place->directory, place->name) >= PATH_MAX) {
+        errno = ENAMETOOLONG;
+        return fault_errno(fault, "its directory");
     }
-    close_keeping_errno(at);
-    return there;
+    if (stat(place->directory, directory) < 0)
+        return fault_errno(fault, "its directory");
+    if (!place_directory_trusted(fault, directory)) {
+        errno = EPERM;
+        return false;
+    }
+    if (lstat(path, store) < 0)
+        return fault_errno(fault, "it");
+    if (place_store_trusted(fault, store, directory))
+        return true;
+    errno = EPERM;
+    return false;
 }

@@ -33,8 +33,8 @@ int place_open_directory(const struct place *place, struct stat *directory, stru
  * waited for. Returns a descriptor, or -1 with fault and errno (EPERM: not to be trusted). */
 int place_open(const struct place *place, int flags, struct stat *store, struct fault *fault);
 
-/* What lies at the path now? False with fault and errno if it is nothing that could be trusted. directory: of
- * the directory, all zeros if that could not be found out. */
+/* What lies at the path now? Wants no descriptor: a host may have none left. False with fault and errno if it
+ * is nothing that could be trusted. directory: of the directory, all zeros if that could not be found out. */
 bool place_look(const struct place *place, struct stat *store, struct stat *directory, struct fault *fault);
 
 #endif

@@ -20,40 +20,58 @@ static int64_t monotonic(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* Tell the admin, once for each trouble, and when it is over. */
-static void report(struct reader *reader, bool good, const struct fault *fault)
-{
-    const struct place *place = &reader->place;
+/* What a refresh has to tell the admin, once for each trouble, and when it is over; "": nothing. */
+struct news {
+    int priority;
+    struct fault text;
+};
 
-    if (good && reader->fault.text[0] != '\0')
-        notice_say(reader->notice, LOG_NOTICE, "store %s/%s is good again", place->directory, place->name);
-    else if (!good && strcmp(fault->text, reader->fault.text) != 0)
-        notice_say(reader->notice, LOG_ALERT, "store %s/%s: %s", place->directory, place->name, fault->text);
+static struct news take_news(struct reader *reader, bool good, const struct fault *fault)
+{
+    struct news news = {.priority = LOG_ALERT};
+
+    if (good && reader->fault.text[0] != '\0') {
+        news.priority = LOG_NOTICE;
+        fault_set(&news.text, "it is good again");
+    } else if (!good && strcmp(fault->text, reader->fault.text) != 0) {
+        news.text = *fault;
+    }
     if (good)
         reader->fault.text[0] = '\0';
     else
         reader->fault = *fault;
+    return news;
+}
+
+/* Without the lock: a host's log may block, or wait for a thread that waits for the lock. */
+static void tell(const struct reader *reader, const struct news *news)
+{
+    if (news->text.text[0] != '\0')
+        notice_say(reader->notice, news->priority, "store %s/%s: %s", reader->place.directory,
+                   reader->place.name, news->text.text);
 }
 
 /* Under the lock. */
-static void refresh(struct reader *reader)
+static struct news refresh(struct reader *reader)
 {
     int64_t now = monotonic();
-    bool interrupted = reader->gate.changing, good;
     struct fault fault = {0};
+    bool good;
 
+    if (reader->gate.changing)
+        follow_recover(reader);
     reader->gate.changing = true;
     atomic_store_explicit(&reader->looked, now, memory_order_relaxed);
-    good = follow(reader, interrupted, &fault);
+    good = follow(reader, &fault);
     if (good) {
         atomic_store_explicit(&reader->good, now, memory_order_relaxed);
         atomic_store_explicit(&reader->standing, STANDING_GOOD, memory_order_release);
     } else if (reader->standing != STANDING_NONE) {
         atomic_store_explicit(&reader->standing, STANDING_TROUBLE, memory_order_release);
     }
-    report(reader, good, &fault);
-    reader->gate.changing =
-        interrupted && !good; /* what a fork cut off is not made good before all was read anew */
+    atomic_store_explicit(&reader->complained, false, memory_order_relaxed);
+    reader->gate.changing = false;
+    return take_news(reader, good, &fault);
 }
 
 /* Is all as it was when the store was last read? */
@@ -74,17 +92,31 @@ static bool unchanged(struct reader *reader)
 static void look_at_path(struct reader *reader, int64_t looked, int64_t now)
 {
     struct gate_hold hold;
+    struct news news;
 
     if (!atomic_compare_exchange_strong(&reader->looked, &looked, now) ||
         !gate_try_lock(&reader->gate, &hold))
         return;
-    refresh(reader);
+    news = refresh(reader);
     gate_unlock(&reader->gate, &hold);
+    tell(reader, &news);
+}
+
+/* Something has happened: all threads wait until one has looked at it. */
+static void wait_and_refresh(struct reader *reader)
+{
+    struct news news = {0};
+    struct gate_hold hold;
+
+    gate_lock(&reader->gate, &hold);
+    if (reader->gate.changing || !unchanged(reader)) /* else another thread has just done it */
+        news = refresh(reader);
+    gate_unlock(&reader->gate, &hold);
+    tell(reader, &news);
 }
 
 enum standing reader_look(struct reader *reader)
 {
-    struct gate_hold hold;
     int64_t now = monotonic();
 
     if (unchanged(reader)) {
@@ -95,10 +127,7 @@ enum standing reader_look(struct reader *reader)
         else if (now != atomic_load_explicit(&reader->good, memory_order_relaxed))
             atomic_store_explicit(&reader->good, now, memory_order_relaxed);
     } else {
-        gate_lock(&reader->gate, &hold);
-        if (reader->gate.changing || !unchanged(reader)) /* else another thread has just done it */
-            refresh(reader);
-        gate_unlock(&reader->gate, &hold);
+        wait_and_refresh(reader);
     }
     return (enum standing)atomic_load_explicit(&reader->standing, memory_order_acquire);
 }
@@ -130,8 +159,6 @@ int64_t reader_clock(struct reader *reader)
 bool reader_open(struct reader *reader, const char *directory, const char *domain, int64_t stale_limit,
                  const struct notice *notice)
 {
-    struct gate_hold hold;
-
     memset(reader, 0, sizeof(*reader));
     place_of_store(&reader->place, directory, domain);
     reader->domain = domain;
@@ -144,9 +171,7 @@ bool reader_open(struct reader *reader, const char *directory, const char *domai
         gate_free(&reader->gate);
         return false;
     }
-    gate_lock(&reader->gate, &hold);
-    refresh(reader);
-    gate_unlock(&reader->gate, &hold);
+    wait_and_refresh(reader);
     return true;
 }
 
@@ -156,6 +181,9 @@ void reader_close(struct reader *reader)
 
     if (reader_holds_fd(reader, &status))
         close(reader->fd);
+    if (reader->gate.changing)
+        follow_recover(
+            reader); /* a fork cut a refresh off: what that was about to free, or had freed, is left alone */
     index_free(&reader->generation[0]);
     index_free(&reader->generation[1]);
     gate_free(&reader->gate);

@@ -59,6 +59,9 @@ struct reader {
     struct identity held;                /* the file of fd */
     struct bad_file bad_tail, bad_whole; /* where reading on, reading from the start have failed */
     struct fault fault;                  /* why the standing is not good; "": it is */
+    struct stat directory;               /* of the store, when it was last seen */
+    bool whole_due;                      /* a fork cut a refresh off: all must be read anew */
+    _Atomic bool complained;             /* of a line that makes no sense, since the last refresh */
 };
 
 /* directory, domain and notice must outlive the reader. Reads the store; that it is missing or bad is no

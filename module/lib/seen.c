@@ -7,7 +7,8 @@ struct identity identity_of(const struct stat *status)
         .inode = (uint64_t)status->st_ino,
         .size = (uint64_t)status->st_size,
         .links = (uint64_t)status->st_nlink,
-        .changed = (int64_t)status->st_ctim.tv_sec * 1000000000 + status->st_ctim.tv_nsec,
+        .changed =
+            (int64_t)((uint64_t)status->st_ctim.tv_sec * 1000000000 + (uint64_t)status->st_ctim.tv_nsec),
     };
 }
 

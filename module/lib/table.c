@@ -14,6 +14,8 @@
 /* Nothing that the library exports lies in another file than this. */
 #define EXPORTED __attribute__((visibility("default")))
 
+enum { STRUCT_SIZE_MAX = 1 << 16 };
+
 struct toktab {
     struct config config;
     struct notice notice;
@@ -39,6 +41,20 @@ EXPORTED const char *toktab_reason_name(enum toktab_reason reason)
     size_t number = (size_t)reason;
 
     return number < sizeof(reason_names) / sizeof(reason_names[0]) ? reason_names[number] : "unknown reason";
+}
+
+/* Is a caller's struct one that this version knows? One of a later version may be longer, but what is not
+ * known here must not be asked for: it would not be done. */
+static bool struct_known(const void *given, size_t size, size_t known)
+{
+    const unsigned char *bytes = given;
+
+    if (size < known || size > STRUCT_SIZE_MAX)
+        return false;
+    for (size_t i = known; i < size; i++)
+        if (bytes[i] != 0)
+            return false;
+    return true;
 }
 
 static void say_error(char *error, size_t size, const char *text)
@@ -85,8 +101,8 @@ static bool open_table(struct toktab *table, const char *config_path, struct fau
         return false;
     if (open_readers(table))
         return true;
-    fault_set(fault, "no memory for the table: %s", strerror(errno));
     int number = errno;
+    fault_set(fault, "the table cannot be made: %s", strerror(number));
     config_unload(&table->config);
     errno = number;
     return false;
@@ -98,8 +114,9 @@ EXPORTED struct toktab *toktab_open(const struct toktab_options *options, char *
     struct fault fault;
     int saved = errno;
 
-    if (options && options->size < sizeof(*options)) {
-        say_error(error, error_size, "the size of struct toktab_options is not set");
+    if (options && !struct_known(options, options->size, sizeof(*options))) {
+        say_error(error, error_size,
+                  "struct toktab_options is of another size, or asks for what this version does not know");
         errno = EINVAL;
         return NULL;
     }
@@ -143,8 +160,9 @@ static const struct domain *requested_domain(const struct toktab *table, const s
     struct span foreign;
 
     errno = EINVAL;
-    if (request->size < sizeof(*request)) {
-        fault_set(fault, "the size of struct toktab_request is not set");
+    if (!struct_known(request, request->size, sizeof(*request))) {
+        fault_set(fault,
+                  "struct toktab_request is of another size, or asks for what this version does not know");
         return NULL;
     }
     domain = config_domain(&table->config, request->domain);
@@ -224,7 +242,8 @@ static void ask_store(struct reader *reader, const char *token, size_t length, c
         return;
     }
     known = look_up(reader, token, length, id, demand, result);
-    if (standing == STANDING_GOOD && result->verdict == TOKTAB_ERROR)
+    if (standing == STANDING_GOOD && result->verdict == TOKTAB_ERROR &&
+        !atomic_exchange(&reader->complained, true))
         notice_say(reader->notice, LOG_ALERT,
                    "store %s/%s: the line of token %.12s makes no sense: run `toktab check`",
                    reader->place.directory, reader->place.name, id);
@@ -260,7 +279,7 @@ static void verify(struct toktab *table, const char *token, size_t length,
     }
     demand.scopes = (struct span){scopes, (size_t)escaped};
     demand.client = address_from_socket(&address, request->client) ? &address : NULL;
-    demand.user = request->user && request->user[0] != '\0' ? request->user : NULL;
+    demand.user = request->user;
     ask_store(&table->readers[domain - table->config.domains], token, length, id, &demand, result);
 }
 
@@ -275,7 +294,10 @@ EXPORTED enum toktab_verdict toktab_verify(struct toktab *table, const char *tok
     if (!result)
         result = &own;
     answer(result, TOKTAB_DENY, TOKTAB_REASON_NONE);
-    verify(table, token, length, request ? request : &any_request, result);
+    if (table)
+        verify(table, token, length, request ? request : &any_request, result);
+    else
+        answer(result, TOKTAB_ERROR, TOKTAB_REASON_REQUEST);
     errno = saved;
     return result->verdict;
 }
