@@ -10,6 +10,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "secret.h"
+
+#define SYSTEM_USER "toktab"
+
 /* A uid as sudo or the kernel writes it; false for what is none, (uid_t)-1 too. */
 static bool uid_parse(const char *text, uid_t *uid)
 {
@@ -37,18 +41,26 @@ static void find_loginuid(char text[16])
         strcpy(text, "-");
 }
 
+/* The system's user of stores, where these cannot be looked at. */
+static bool is_system_user(uid_t uid)
+{
+    const struct passwd *entry = getpwuid(uid);
+
+    return entry && strcmp(entry->pw_name, SYSTEM_USER) == 0;
+}
+
 /* Is this the owner of the system's stores? Whom domain admins become by sudo. */
-static enum status owns_system_stores(uid_t uid, bool *owns)
+static bool owns_system_stores(uid_t uid)
 {
     struct config config;
     struct fault fault;
     struct stat status;
+    bool loaded = config_load(&config, NULL, &fault) == 0;
+    bool found = stat(loaded ? config.store_dir : CONFIG_DEFAULT_STORE_DIR, &status) == 0;
 
-    if (config_load(&config, NULL, &fault) < 0)
-        return fail(STATUS_CONFIG, "%s", fault.text);
-    *owns = stat(config.store_dir, &status) == 0 && status.st_uid == uid;
-    config_unload(&config);
-    return STATUS_DONE;
+    if (loaded)
+        config_unload(&config);
+    return found ? status.st_uid == uid : is_system_user(uid);
 }
 
 static void find_name(struct caller *caller)
@@ -69,17 +81,12 @@ enum status caller_find(struct caller *caller)
 {
     const char *sudo_uid = getenv("SUDO_UID");
     char loginuid[16], name[200];
-    enum status status;
     uid_t person;
 
     caller->uid = getuid();
     caller->delegated = false;
     if (sudo_uid && uid_parse(sudo_uid, &person)) {
-        if (caller->uid != 0) {
-            status = owns_system_stores(caller->uid, &caller->delegated);
-            if (status != STATUS_DONE)
-                return status;
-        }
+        caller->delegated = caller->uid != 0 && owns_system_stores(caller->uid);
         if (caller->uid == 0 || caller->delegated)
             caller->uid = person;
     }
@@ -101,15 +108,20 @@ static bool in_group(const struct caller *caller, const char *group_name)
 {
     const struct group *group = getgrnam(group_name);
     const struct passwd *person = getpwuid(caller->uid);
+    gid_t gid = group ? group->gr_gid : 0, *gids;
+    int count = 0;
+    bool found = false;
 
-    if (!group)
+    if (!group || !person)
         return false;
-    if (person && person->pw_gid == group->gr_gid)
-        return true;
-    for (char **member = group->gr_mem; *member; member++)
-        if (strcmp(*member, caller->name) == 0)
-            return true;
-    return false;
+    getgrouplist(person->pw_name, person->pw_gid, NULL, &count);
+    gids = must_have(calloc((size_t)count + 1, sizeof(*gids)));
+    if (getgrouplist(caller->name, person->pw_gid, gids, &count) < 0)
+        count = 0; /* somebody has just joined one: ask again */
+    for (int i = 0; i < count; i++)
+        found = found || gids[i] == gid;
+    free(gids);
+    return found;
 }
 
 bool caller_may(const struct caller *caller, const struct domain *domain)
@@ -117,7 +129,7 @@ bool caller_may(const struct caller *caller, const struct domain *domain)
     struct span admins = span_of(domain->admins), admin;
     char group[256];
 
-    if (!caller->delegated)
+    if (!caller->delegated || caller->uid == 0)
         return true; /* root, or whom the files' owners and modes let in */
     while (span_next_item(&admins, &admin)) {
         if (admin.at[0] == '@' && admin.length < sizeof(group)) {
@@ -135,11 +147,16 @@ enum status caller_become_owner(const char *directory)
 {
     struct stat status;
 
-    if (geteuid() != 0 || stat(directory, &status) < 0 || status.st_uid == 0)
-        return STATUS_DONE; /* what is wrong with the directory, whoever opens it will say */
+    if (geteuid() != 0)
+        return STATUS_DONE;
+    if (stat(directory, &status) < 0)
+        return fail(status_of(errno), "%s: %s: create it, or set store_dir", directory, strerror(errno));
+    if (status.st_uid == 0)
+        return STATUS_DONE;
     if (setgroups(1, &status.st_gid) < 0 || setresgid(status.st_gid, status.st_gid, status.st_gid) < 0 ||
         setresuid(status.st_uid, status.st_uid, status.st_uid) < 0)
         return fail(STATUS_NOT_PERMITTED, "%s: cannot become its owner, uid %u: %s", directory,
                     (unsigned)status.st_uid, strerror(errno));
+    secret_protect(); /* a change of uid undoes it */
     return STATUS_DONE;
 }

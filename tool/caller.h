@@ -1,4 +1,4 @@
-/* Who runs the tool, and what that person may do. toktab(1) says why it is decided here and not in sudoers.
+/* Who runs the tool, and what that person may do. It is decided here because sudoers knows no domains.
  */
 #ifndef CALLER_H
 #define CALLER_H

@@ -25,12 +25,17 @@ static enum status explain(const struct log *log, enum appended appended, struct
     case APPEND_UNKNOWN:
     default:
         fault_set(fault,
-                  "%s/%s: the disk failed (%s): toktab cannot vouch for this change; run `toktab check`, and "
-                  "copy the "
-                  "store to a disk that is sound",
+                  "%s/%s: the disk failed (%s): toktab cannot vouch for this change; copy the store to a "
+                  "sound disk",
                   directory, name, strerror(errno));
         return STATUS_IO;
     }
+}
+
+/* A dead token needs no rights; its label and the reason say what it was. */
+static void shorten_for_revocation(struct record *record)
+{
+    record->scopes = record->nets = record->ext = (struct span){"", 0};
 }
 
 enum status change_append(struct log *log, const struct session *session, struct record *record,
@@ -54,6 +59,11 @@ enum status change_append(struct log *log, const struct session *session, struct
     }
     memcpy(chain, tip.chain, sizeof(chain));
     length = record_format(text, record, chain);
+    if (length == 0 && record->op == OPERATION_REVOKE) { /* a revocation must not fail for want of room */
+        shorten_for_revocation(record);
+        memcpy(chain, tip.chain, sizeof(chain));
+        length = record_format(text, record, chain);
+    }
     if (length == 0 || (creates && length > LINE_SIZE_MAX - ROOM_FOR_REVOCATION)) {
         fault_set(
             fault,

@@ -9,9 +9,9 @@
 
 #include "command.h"
 #include "describe.h"
-#include "log.h"
 #include "options.h"
 #include "output.h"
+#include "place.h"
 #include "prove.h"
 
 static const char help[] =
@@ -89,7 +89,7 @@ static int open_store(struct check *check, enum status *status)
 
     if (fd >= 0)
         return fd;
-    *status = place_status(errno);
+    *status = status_of(errno);
     untrusted = errno == EPERM ? open_untrusted(check) : -1;
     if (untrusted >= 0)
         add_fault(check, fault.text);
@@ -184,8 +184,9 @@ static enum status run(struct session *session, int argc, char **argv)
         switch (option) {
         case OPTION_EXPECT:
             if (!expect_parse(&expect, optarg))
-                return fail(STATUS_USAGE, "HEAD \"%s\": give what `toktab check` has printed, epoch:n:chain",
-                            optarg);
+                return fail(STATUS_USAGE,
+                            "HEAD \"%.15s%s\": give what `toktab check` has printed, epoch:n:chain", optarg,
+                            cut_mark(optarg));
             check.expect = &expect;
             break;
         case OPTION_JSON:

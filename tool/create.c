@@ -1,4 +1,3 @@
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -113,7 +112,8 @@ static enum status choose_expiry(const struct request *request, const struct dom
                                         : TIME_NEVER;
     wrong = request->expires ? when_parse(request->expires, now, expires) : NULL;
     if (wrong)
-        return fail(STATUS_USAGE, "expiry \"%s\": %s", request->expires, wrong);
+        return fail(STATUS_USAGE, "expiry \"%.15s%s\": %s", request->expires, cut_mark(request->expires),
+                    wrong);
     if (domain->max_lifetime && *expires > now + domain->max_lifetime) {
         duration_format(most, domain->max_lifetime);
         return fail(STATUS_USAGE, "expiry: in domain \"%s\" no token lives longer than %s (max_lifetime)",
@@ -129,6 +129,8 @@ static enum status append(const struct session *session, struct record *record)
     enum status status = log_begin(&log, session->config.store_dir, session->domain->name, true, &fault);
 
     if (status == STATUS_DONE) {
+        output_catch_interruptions(); /* when the lock is free again, whoever waited to end us would leave a
+                                         token unseen */
         status = change_append(&log, session, record, &fault);
         log_end(&log);
     }
@@ -152,7 +154,8 @@ static void say_created(const struct session *session, const struct record *reco
     when_format_local(expires, record->expires);
     say("created token %" PRIu64 " (id %s) in domain %s: \"%s\", expires: %s (%s)", record->serial,
         record->id, session->domain->name, label, expires, rule);
-    say(copied ? "the token: it is on your terminal's clipboard, and cannot be shown again: paste it where "
+    say(copied ? "the token: it was sent to your terminal's clipboard, and cannot be shown again: paste it "
+                 "where "
                  "it belongs now"
                : "the token: copy it now, it cannot be shown again");
     free(label);
@@ -211,13 +214,14 @@ static enum status create(struct session *session, const struct request *request
 
     if (status == STATUS_DONE)
         status = attributes_check_scopes(&request->attributes, session->domain);
-    if (status == STATUS_DONE && request->copy)
-        status = secret_can_copy();
+    if (status == STATUS_DONE)
+        status = request->copy ? secret_can_copy() : output_possible();
     if (status != STATUS_DONE)
         return status;
     token = must_have(crypto_alloc(TOKEN_MAX + 1));
     status = make(session, request, token);
     crypto_free(token);
+    crypto_wipe_stack();
     return status;
 }
 

@@ -1,6 +1,4 @@
-#include <errno.h>
 #include <fnmatch.h>
-#include <langinfo.h>
 #include <libsmartcols.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -71,13 +69,14 @@ static enum status take_column(struct request *request, struct span name)
             return STATUS_DONE;
         }
     snprintf(text, sizeof(text), "%.*s", (int)name.length, name.at);
-    return (enum status)say_unknown("column ", text, attribute_names, ATTRIBUTES);
+    return say_unknown("column ", text, attribute_names, ATTRIBUTES);
 }
 
 static enum status take_columns(struct request *request, const char *text)
 {
     struct span list = span_of(text), name;
-    enum status status = list.length > 0 ? STATUS_DONE : take_column(request, list);
+    enum status status =
+        list.length > 0 && span_list_whole(list) ? STATUS_DONE : take_column(request, span_of(""));
 
     request->column_count = 0;
     while (status == STATUS_DONE && span_next_item(&list, &name))
@@ -89,7 +88,8 @@ static enum status take_expiring(struct request *request, const char *text)
 {
     if (duration_parse(span_of(text), &request->expiring))
         return STATUS_DONE;
-    return fail(STATUS_USAGE, "time \"%s\": give a whole number with s, m, h, d or w (14d)", text);
+    return fail(STATUS_USAGE, "time \"%.15s%s\": give a whole number with s, m, h, d or w (14d)", text,
+                cut_mark(text));
 }
 
 static enum status take_option(struct request *request, int option)
@@ -252,6 +252,7 @@ static enum status print_table(const struct tokens *tokens, struct printing *pri
     char *text = NULL;
 
     printing->table = must_have(scols_new_table());
+    scols_table_enable_noencoding(printing->table, 1); /* describe() has escaped what must be */
     scols_table_enable_colors(printing->table, printing->colours);
     scols_table_enable_noheadings(printing->table, printing->request->no_headings);
     add_columns(printing);

@@ -2,36 +2,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "header.h"
-
-static void wake_up(int signal)
-{
-    (void)signal;
-}
-
-/* flock() that gives up: SIGALRM interrupts it. */
-static bool wait_for(int lock)
-{
-    struct sigaction wake = {.sa_handler = wake_up}, before;
-    bool taken;
-    int error;
-
-    sigemptyset(&wake.sa_mask);
-    sigaction(SIGALRM, &wake, &before);
-    alarm(LOCK_SECONDS);
-    taken = flock(lock, LOCK_EX) == 0;
-    error = errno;
-    alarm(0);
-    sigaction(SIGALRM, &before, NULL);
-    errno = error;
-    return taken;
-}
 
 /* "pid uid", for whoever has to wait. A hint: that it cannot be written does not matter. */
 static void say_who(int lock)
@@ -59,26 +36,83 @@ static void fault_held(struct fault *fault, int lock)
         fault_set(fault, "it is locked since more than %d seconds", LOCK_SECONDS);
 }
 
-static enum status take(int lock, const char *name, const struct stat *directory_status, struct fault *fault)
+static enum status trust(int lock, const char *name, const struct stat *directory, struct fault *fault)
 {
     struct stat status;
 
-    if (fstat(lock, &status) < 0 || !S_ISREG(status.st_mode) ||
-        (status.st_uid != 0 && status.st_uid != directory_status->st_uid)) {
-        fault_set(fault, "its lock %s is not a regular file of the directory's owner: move it away", name);
-        return STATUS_NOT_PERMITTED;
+    if (fstat(lock, &status) < 0) {
+        fault_set(fault, "cannot look at its lock %s: %s", name, strerror(errno));
+        return STATUS_IO;
     }
-    if (!wait_for(lock)) {
-        if (errno == EINTR) {
-            fault_held(fault, lock);
+    if (S_ISREG(status.st_mode) && status.st_nlink <= 1 &&
+        (status.st_uid == 0 || status.st_uid == directory->st_uid))
+        return STATUS_DONE;
+    fault_set(
+        fault,
+        "its lock %s is not a regular file of the directory's owner, or has another name too: move it away",
+        name);
+    return STATUS_NOT_PERMITTED;
+}
+
+/* Is the file that was locked still the one of that name? If somebody has removed it, others lock another. */
+static bool still_there(int lock, int directory, const char *name)
+{
+    struct stat held, there;
+
+    return fstat(lock, &held) == 0 && fstatat(directory, name, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+           held.st_ino == there.st_ino && held.st_dev == there.st_dev;
+}
+
+static enum status open_lock(int *lock, int directory, const char *name, const struct stat *directory_status,
+                             struct fault *fault)
+{
+    *lock = openat(directory, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600);
+    if (*lock >= 0)
+        return trust(*lock, name, directory_status, fault);
+    fault_set(fault, "cannot open its lock %s: %s%s", name, strerror(errno),
+              errno == EACCES ? ": you may not change this store" : "");
+    return errno == EACCES || errno == ELOOP ? STATUS_NOT_PERMITTED : STATUS_CANNOT_CREATE;
+}
+
+/* Try to take the lock that is open. STATUS_LOCKED: somebody else has it, or it is not the lock any more, and
+ * was closed. */
+static enum status try(int *lock, int directory, const char *name, struct fault *fault)
+{
+    if (flock(*lock, LOCK_EX | LOCK_NB) < 0) {
+        if (errno == EWOULDBLOCK || errno == EINTR) {
+            fault_held(fault, *lock);
             return STATUS_LOCKED;
         }
         fault_set(fault, "cannot lock %s: %s", name, strerror(errno));
         return STATUS_IO;
     }
-    fchmod(lock, 0600); /* one that was copied or restored may have another mode */
-    say_who(lock);
-    return STATUS_DONE;
+    if (still_there(*lock, directory, name))
+        return STATUS_DONE;
+    close(*lock);
+    *lock = -1;
+    return STATUS_LOCKED;
+}
+
+/* Waits by asking again and again: a sleeping flock() could be ended by a signal alone, which a host may have
+ * blocked. */
+static enum status wait_for(int *lock, int directory, const char *name, const struct stat *directory_status,
+                            struct fault *fault)
+{
+    static const struct timespec moment = {.tv_nsec = 10 * 1000 * 1000};
+    struct timespec start, now;
+    enum status status = STATUS_DONE;
+
+    clock_gettime(CLOCK_MONOTONIC, &start);
+    for (;;) {
+        if (*lock < 0)
+            status = open_lock(lock, directory, name, directory_status, fault);
+        if (status == STATUS_DONE || status == STATUS_LOCKED)
+            status = try(lock, directory, name, fault);
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        if (status != STATUS_LOCKED || now.tv_sec - start.tv_sec >= LOCK_SECONDS)
+            return status;
+        nanosleep(&moment, NULL);
+    }
 }
 
 enum status lock_take(int *lock, int directory, const char *domain, const struct stat *directory_status,
@@ -88,14 +122,12 @@ enum status lock_take(int *lock, int directory, const char *domain, const struct
     enum status status;
 
     snprintf(name, sizeof(name), "%s.lock", domain);
-    *lock = openat(directory, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600);
-    if (*lock < 0) {
-        fault_set(fault, "cannot open its lock %s: %s%s", name, strerror(errno),
-                  errno == EACCES ? ": you may not change this store" : "");
-        return errno == EACCES || errno == ELOOP ? STATUS_NOT_PERMITTED : STATUS_CANNOT_CREATE;
-    }
-    status = take(*lock, name, directory_status, fault);
-    if (status != STATUS_DONE) {
+    *lock = -1;
+    status = wait_for(lock, directory, name, directory_status, fault);
+    if (status == STATUS_DONE) {
+        fchmod(*lock, 0600); /* one that was copied or restored may have another mode */
+        say_who(*lock);
+    } else if (*lock >= 0) {
         close(*lock);
         *lock = -1;
     }

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "lock.h"
@@ -53,20 +52,6 @@ void log_end(struct log *log)
     log->lock = -1;
     log->directory = close_if_open(log->directory);
     sigprocmask(SIG_SETMASK, &log->signals, NULL);
-}
-
-enum status place_status(int error)
-{
-    switch (error) {
-    case ENOENT:
-        return STATUS_NOT_FOUND;
-    case EPERM:
-    case EACCES:
-    case ELOOP:
-        return STATUS_NOT_PERMITTED;
-    default:
-        return STATUS_IO;
-    }
 }
 
 /* The header of a store that is to be, with its LF. */
@@ -157,7 +142,7 @@ static enum status open_store(struct log *log, const struct stat *directory, boo
         }
         log->file = place_open(&log->place, O_RDWR, &status, fault);
     }
-    return log->file >= 0 ? STATUS_DONE : place_status(errno);
+    return log->file >= 0 ? STATUS_DONE : status_of(errno);
 }
 
 static enum status begin(struct log *log, bool make, struct fault *fault)
@@ -167,7 +152,7 @@ static enum status begin(struct log *log, bool make, struct fault *fault)
 
     log->directory = place_open_directory(&log->place, &directory, fault);
     if (log->directory < 0)
-        return place_status(errno);
+        return status_of(errno);
     status = lock_take(&log->lock, log->directory, log->domain, &directory, fault);
     if (status != STATUS_DONE)
         return status;
@@ -219,7 +204,9 @@ enum status log_tip(struct log *log, struct tip *tip, struct fault *fault)
     const char *wrong;
 
     if (fstat(log->file, &status) < 0)
-        return fault_set(fault, "%s", strerror(errno)), STATUS_IO;
+        return fault_set(fault, "%s/%s: cannot read it: %s", log->place.directory, log->place.name,
+                         strerror(errno)),
+               STATUS_IO;
     size = (uint64_t)status.st_size;
     from = size > sizeof(tail) ? size - sizeof(tail) : 0;
     if (!read_all(log->file, head, size < sizeof(head) ? size : sizeof(head), 0) ||
@@ -248,6 +235,13 @@ static bool keep_reserve_behind(int fd, uint64_t end)
     return fallocate(fd, FALLOC_FL_KEEP_SIZE, (off_t)end, RESERVE) == 0 || errno == EOPNOTSUPP;
 }
 
+static bool cut_behind(int fd, uint64_t end)
+{
+    struct stat status;
+
+    return fstat(fd, &status) == 0 && ((uint64_t)status.st_size <= end || ftruncate(fd, (off_t)end) == 0);
+}
+
 /* What was written of a line that failed is cut off again; if that fails too, the next writer cuts off an
  * unterminated line. */
 static enum appended take_back(int fd, uint64_t end)
@@ -265,21 +259,33 @@ enum appended log_append(struct log *log, const struct tip *expected, const char
 {
     struct tip now;
     struct fault fault;
-    struct stat status;
     bool reserved;
 
-    if (log_tip(log, &now, &fault) != STATUS_DONE || fstat(log->file, &status) < 0)
+    errno = EIO;
+    if (log_tip(log, &now, &fault) != STATUS_DONE)
         return APPEND_UNAVAILABLE;
     if (now.epoch != expected->epoch || now.n != expected->n ||
         memcmp(now.chain, expected->chain, CHAIN_SIZE) != 0)
         return APPEND_CONFLICT;
-    if ((uint64_t)status.st_size > now.end && ftruncate(log->file, (off_t)now.end) < 0)
-        return APPEND_UNAVAILABLE;
     reserved = keep_reserve_behind(log->file, now.end + length);
     if (keep_reserve && !reserved)
         return APPEND_UNAVAILABLE;
-    if (!write_all(log->file, line, length, now.end))
+    /* over what is left of an unterminated line; cutting that off first would give up the reserve */
+    if (!write_all(log->file, line, length, now.end) || !cut_behind(log->file, now.end + length))
         return take_back(log->file, now.end);
     /* after a failed sync nothing is known: what the page cache shows may never reach the disk */
-    return fdatasync(log->file) == 0 ? APPENDED : APPEND_UNKNOWN;
+    if (fdatasync(log->file) < 0 || (now.n == 0 && !sync_directory(log)))
+        return APPEND_UNKNOWN;
+    return APPENDED;
+}
+
+bool log_sync(struct log *log, const struct tip *tip)
+{
+    char bytes[LINE_SIZE_MAX];
+    size_t length = tip->end < sizeof(bytes) ? (size_t)tip->end : sizeof(bytes);
+
+    /* what a failed sync has dropped is written again: a sync alone would find nothing to do */
+    return read_all(log->file, bytes, length, tip->end - length) &&
+           write_all(log->file, bytes, length, tip->end - length) && fdatasync(log->file) == 0 &&
+           sync_directory(log);
 }

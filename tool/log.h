@@ -50,7 +50,7 @@ enum status log_tip(struct log *log, struct tip *tip, struct fault *fault);
 enum appended log_append(struct log *log, const struct tip *expected, const char *line, size_t length,
                          bool keep_reserve);
 
-/* The exit status for a place that could not be opened, by errno. */
-enum status place_status(int error);
+/* Have the disk hold all up to the tip, also what another process has appended and did not live to sync. */
+bool log_sync(struct log *log, const struct tip *tip);
 
 #endif

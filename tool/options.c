@@ -1,6 +1,5 @@
 #include "options.h"
 
-#include <limits.h>
 #include <string.h>
 
 #include "nearest.h"
@@ -8,13 +7,14 @@
 
 enum { NAMES_MAX = 32 };
 
-int say_unknown(const char *kind, const char *what, const char *const names[], size_t count)
+enum status say_unknown(const char *kind, const char *what, const char *const names[], size_t count)
 {
     const char *meant = nearest_name(what, names, count);
 
     if (meant)
-        return fail(STATUS_USAGE, "%s%s: there is none: did you mean %s?", kind, what, meant);
-    return fail(STATUS_USAGE, "%s%s: there is none: see --help", kind, what);
+        return fail(STATUS_USAGE, "%s%.15s%s: there is none: did you mean %s?", kind, what, cut_mark(what),
+                    meant);
+    return fail(STATUS_USAGE, "%s%.15s%s: there is none: see --help", kind, what, cut_mark(what));
 }
 
 /* argument: "--word" or "--word=value" */
@@ -84,7 +84,7 @@ bool arguments_fit(int argc, char **argv, int least, int most, const char *what)
     if (count < least)
         say("%s: it is missing: see --help", what);
     else if (count > most)
-        say("argument \"%.12s%s\": it is one too many: see --help", argv[optind + most],
-            strlen(argv[optind + most]) > 12 ? "…" : "");
+        say("argument \"%.15s%s\": it is one too many: see --help", argv[optind + most],
+            cut_mark(argv[optind + most]));
     return count >= least && count <= most;
 }

@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "say.h"
+
 /*
  * The next option's character; -1 behind the last; '?' for an error, which was printed. longs ends with an
  * empty one. "+" at the start of shorts: options end at the first argument.
@@ -21,6 +23,6 @@ bool arguments_fit(int argc, char **argv, int least, int most, const char *what)
 
 /* There is nothing of that name: say so, and what was perhaps meant. kind: "command ", "option --". Returns
  * STATUS_USAGE. */
-int say_unknown(const char *kind, const char *what, const char *const names[], size_t count);
+enum status say_unknown(const char *kind, const char *what, const char *const names[], size_t count);
 
 #endif

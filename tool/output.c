@@ -1,15 +1,47 @@
 #include "output.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
+
+static volatile sig_atomic_t interrupted;
+
+static void note_interruption(int signal)
+{
+    (void)signal;
+    interrupted = 1;
+}
+
+void output_catch_interruptions(void)
+{
+    struct sigaction action = {.sa_handler = note_interruption}; /* no SA_RESTART: write(2) shall end */
+
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGHUP, &action, NULL);
+}
+
+enum status output_possible(void)
+{
+    int flags = fcntl(STDOUT_FILENO, F_GETFL);
+
+    if (flags >= 0 && (flags & O_ACCMODE) != O_RDONLY)
+        return STATUS_DONE;
+    return fail(STATUS_IO, "stdout: it is closed");
+}
 
 bool output_write(const char *bytes, size_t size)
 {
     while (size > 0) {
-        ssize_t wrote = write(STDOUT_FILENO, bytes, size);
+        ssize_t wrote = -1;
 
-        if (wrote < 0 && errno == EINTR)
+        errno = EINTR;
+        if (!interrupted)
+            wrote = write(STDOUT_FILENO, bytes, size);
+        if (wrote < 0 && errno == EINTR && !interrupted)
             continue;
         if (wrote < 0)
             return false;

@@ -11,6 +11,13 @@
 bool output_write(const char *bytes, size_t size);
 bool output_text(const char *text);
 
+/* From here on ^C and the like do not end the process, but make output_write() fail with EINTR: who has to
+ * say something about what could not be shown, can. */
+void output_catch_interruptions(void);
+
+/* Can there be output at all? Else STATUS_IO, printed. */
+enum status output_possible(void);
+
 /* A command's --help. */
 enum status output_help(const char *help);
 

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "lines.h"
-#include "log.h"
 #include "place.h"
 #include "walk.h"
 
@@ -66,6 +65,8 @@ static bool means(const struct ref *ref, const struct line *line)
 {
     uint64_t serial;
 
+    if (ref->id[0] != '\0')
+        return memcmp(line->column[COLUMN_ID].at, ref->id, ID_LENGTH) == 0;
     if (ref->serial > 0)
         return decimal_parse(line->column[COLUMN_SERIAL], &serial) && serial == ref->serial;
     return memcmp(line->column[COLUMN_ID].at, ref->text, strlen(ref->text)) == 0;
@@ -136,6 +137,8 @@ static enum status read_lines(struct refs *refs, struct lines *lines, struct wal
             if (line.column[COLUMN_OP].at[0] != OPERATION_POINT && means(&refs->list[i], &line))
                 take_line(&refs->list[i], &line, text, length);
         refs->offset = lines->offset;
+        memcpy(refs->last, text, length);
+        refs->last_length = length;
     }
     if (got == LINES_TOO_LONG)
         return damaged(fault, refs->offset, "it is too long");
@@ -147,46 +150,68 @@ static enum status read_lines(struct refs *refs, struct lines *lines, struct wal
     return wrong ? damaged(fault, refs->offset, wrong) : STATUS_DONE;
 }
 
-/* From the start, or where the file is the same one, from where it was left. */
+/* Is this the file that was read, still with the last line that was? Then the chain vouches for all before
+ * it. */
+static bool goes_on(const struct refs *refs, int fd, const struct stat *status)
+{
+    char line[LINE_SIZE_MAX];
+
+    return refs->last_length > 0 && refs->inode == (uint64_t)status->st_ino &&
+           refs->device == (uint64_t)status->st_dev &&
+           pread(fd, line, refs->last_length, (off_t)(refs->offset - refs->last_length)) ==
+               (ssize_t)refs->last_length &&
+           memcmp(line, refs->last, refs->last_length) == 0;
+}
+
+/* From the start, or from where it was left. */
 static enum status start(struct refs *refs, int fd, struct fault *fault)
 {
     struct stat status;
 
     if (fstat(fd, &status) < 0) {
-        fault_set(fault, "%s", strerror(errno));
+        fault_set(fault, "cannot read it: %s", strerror(errno));
         return STATUS_IO;
     }
-    if (refs->inode == (uint64_t)status.st_ino && refs->device == (uint64_t)status.st_dev &&
-        refs->offset <= (uint64_t)status.st_size)
+    if (goes_on(refs, fd, &status))
         return STATUS_DONE;
     for (size_t i = 0; i < refs->count; i++)
         forget(&refs->list[i]);
     refs->inode = (uint64_t)status.st_ino;
     refs->device = (uint64_t)status.st_dev;
-    refs->offset = 0;
+    refs->offset = refs->last_length = 0;
     return STATUS_DONE;
+}
+
+/* The header, at the start. */
+static enum status read_header(struct refs *refs, struct lines *lines, struct walk *walk, struct fault *fault)
+{
+    const char *text, *wrong = "this is not a toktab store";
+    size_t length;
+    enum lines_got got = lines_next(lines, &text, &length);
+
+    if (got == LINES_ERROR) {
+        fault_set(fault, "cannot read it: %s", strerror(errno));
+        return STATUS_IO;
+    }
+    if (got == LINES_LINE)
+        wrong = walk_start(walk, refs->domain, text, length);
+    refs->offset = lines->offset;
+    return wrong ? damaged(fault, 0, wrong) : STATUS_DONE;
 }
 
 enum status refs_read(struct refs *refs, int fd, bool prove, struct fault *fault)
 {
     enum status status = start(refs, fd, fault);
-    const char *text, *wrong;
     struct lines lines;
     struct walk walk;
     bool from_start;
-    size_t length;
 
     if (status != STATUS_DONE)
         return status;
     from_start = refs->offset == 0;
     lines_make(&lines, fd, refs->offset);
-    if (from_start) {
-        wrong = lines_next(&lines, &text, &length) == LINES_LINE
-                    ? walk_start(&walk, refs->domain, text, length)
-                    : "this is not a toktab store";
-        status = wrong ? damaged(fault, 0, wrong) : STATUS_DONE;
-        refs->offset = lines.offset;
-    }
+    if (from_start)
+        status = read_header(refs, &lines, &walk, fault);
     if (status == STATUS_DONE)
         status = read_lines(refs, &lines, prove && from_start ? &walk : NULL, fault);
     lines_free(&lines);
@@ -206,16 +231,18 @@ static enum status say_ambiguous(const struct ref *ref)
                 names, ref->candidate_count > known ? " …" : "");
 }
 
-enum status refs_check(const struct refs *refs)
+/* Does each mean one token? From now on it means that one, whatever comes to its place. */
+static enum status check_and_pin(struct refs *refs)
 {
     for (size_t i = 0; i < refs->count; i++) {
-        const struct ref *ref = &refs->list[i];
+        struct ref *ref = &refs->list[i];
 
         if (ref->candidate_count == 0)
             return fail(STATUS_NOT_FOUND, "token \"%s\": there is none in domain \"%s\"", ref->text,
                         refs->domain);
         if (ref->candidate_count > 1)
             return say_ambiguous(ref);
+        strcpy(ref->id, ref->candidates[0]);
     }
     return STATUS_DONE;
 }
@@ -230,12 +257,12 @@ enum status refs_resolve(struct refs *refs, const struct session *session, bool 
 
     place_of_store(&place, session->config.store_dir, refs->domain);
     fd = place_open(&place, O_RDONLY, &store, &fault);
-    status = fd < 0 ? place_status(errno) : refs_read(refs, fd, prove, &fault);
+    status = fd < 0 ? status_of(errno) : refs_read(refs, fd, prove, &fault);
     if (fd >= 0)
         close(fd);
     if (status != STATUS_DONE)
         return fail(status, "%s/%s: %s", place.directory, place.name, fault.text);
-    return refs_check(refs);
+    return check_and_pin(refs);
 }
 
 bool ref_record(const struct ref *ref, struct record *record)

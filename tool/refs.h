@@ -8,9 +8,10 @@
 enum { CANDIDATES_MAX = 8 };
 
 struct ref {
-    const char *text; /* a serial, an id, or the first characters of one */
-    uint64_t serial;  /* 0: it is no serial */
-    char *line;       /* the token's last line; NULL: none was found */
+    const char *text;       /* a serial, an id, or the first characters of one */
+    uint64_t serial;        /* 0: it is no serial */
+    char id[ID_LENGTH + 1]; /* the token that it was found to mean; "": not yet */
+    char *line;             /* the token's last line; NULL: none was found */
     size_t length;
     char candidates[CANDIDATES_MAX][ID_LENGTH + 1]; /* ids that it may mean; the first is line's */
     size_t candidate_count;                         /* may be greater */
@@ -21,6 +22,8 @@ struct refs {
     struct ref *list;
     size_t count;
     uint64_t inode, device, offset; /* how far the store was read */
+    char last[LINE_SIZE_MAX];       /* the last line that was */
+    size_t last_length;
 };
 
 /* Parse. STATUS_USAGE if one is none, which is printed. Domain and texts are kept. Ends with refs_free(). */
@@ -33,10 +36,8 @@ void refs_free(struct refs *refs);
  */
 enum status refs_read(struct refs *refs, int fd, bool prove, struct fault *fault);
 
-/* Does each mean one token? Prints which do not: STATUS_NOT_FOUND, STATUS_USAGE for an ambiguous one. */
-enum status refs_check(const struct refs *refs);
-
-/* All at once, from the store of the session: opens, reads, checks. Prints. */
+/* From the store of the session. Each must mean one token, and means that one from now on. Prints what is
+ * wrong: STATUS_NOT_FOUND, STATUS_USAGE for an ambiguous one. */
 enum status refs_resolve(struct refs *refs, const struct session *session, bool prove);
 
 /* What the last line says. */

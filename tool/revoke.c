@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -85,30 +86,53 @@ static enum status confirm(const struct record *records, size_t count)
     return fail(STATUS_NO, "revoke: declined: nothing was revoked");
 }
 
+/* Somebody else has revoked it: that is only true when the disk has it. */
+static enum status confirm_revoked(struct log *log, struct fault *fault)
+{
+    struct tip tip;
+    enum status status = log_tip(log, &tip, fault);
+
+    if (status == STATUS_DONE && !log_sync(log, &tip)) {
+        fault_set(fault, "%s/%s: cannot write it to the disk: %s", log->place.directory, log->place.name,
+                  strerror(errno));
+        status = STATUS_IO;
+    }
+    return status;
+}
+
 /* Under the lock the token's line is read again: somebody may have changed it since. */
+static enum status change(struct log *log, const struct session *session, const struct request *request,
+                          struct refs *refs, size_t i, struct record *record, bool *was_revoked,
+                          struct fault *fault)
+{
+    enum status status = refs_read(refs, log->file, false, fault);
+
+    if (status != STATUS_DONE)
+        return status;
+    if (!refs->list[i].line || !ref_record(&refs->list[i], record)) {
+        fault_set(fault, "it is not there any more: somebody has put another store in its place");
+        return STATUS_NOT_FOUND;
+    }
+    *was_revoked = record->revoked != TIME_NEVER;
+    if (*was_revoked)
+        return confirm_revoked(log, fault);
+    record->op = OPERATION_REVOKE;
+    record->revoked = record->time = (int64_t)time(NULL);
+    record->reason = (struct span){"", 0};
+    attributes_apply(&request->attributes, record);
+    return change_append(log, session, record, fault);
+}
+
 static enum status append(const struct session *session, const struct request *request, struct refs *refs,
                           size_t i, struct record *record, bool *was_revoked, struct fault *fault)
 {
-    enum status status;
     struct log log;
+    enum status status = log_begin(&log, session->config.store_dir, session->domain->name, false, fault);
 
-    status = log_begin(&log, session->config.store_dir, session->domain->name, false, fault);
-    if (status != STATUS_DONE)
-        return status;
-    status = refs_read(refs, log.file, false, fault);
-    if (status == STATUS_DONE && (!refs->list[i].line || !ref_record(&refs->list[i], record))) {
-        fault_set(fault, "token %s is not there any more", refs->list[i].text);
-        status = STATUS_NOT_FOUND;
+    if (status == STATUS_DONE) {
+        status = change(&log, session, request, refs, i, record, was_revoked, fault);
+        log_end(&log);
     }
-    *was_revoked = status == STATUS_DONE && record->revoked != TIME_NEVER;
-    if (status == STATUS_DONE && !*was_revoked) {
-        record->op = OPERATION_REVOKE;
-        record->revoked = record->time = (int64_t)time(NULL);
-        record->reason = (struct span){"", 0};
-        attributes_apply(&request->attributes, record);
-        status = change_append(&log, session, record, fault);
-    }
-    log_end(&log);
     return status;
 }
 
@@ -121,32 +145,43 @@ static void acknowledge(const struct record *record, bool was_revoked)
     free(label);
 }
 
-/* One after the other, each acknowledged when the disk has it. */
-static enum status revoke_all(const struct session *session, const struct request *request, struct refs *refs)
+/* One after the other, each acknowledged when the disk has it. One that fails does not keep the others from
+ * being tried, unless nothing can be done to the store. */
+static enum status revoke_all(const struct session *session, const struct request *request, struct refs *refs,
+                              json_t *array)
 {
-    json_t *array = must_have(json_array());
-    enum status status = STATUS_DONE;
+    enum status worst = STATUS_DONE;
     struct record record;
     struct fault fault;
     bool was_revoked;
+    size_t i;
 
-    for (size_t i = 0; i < refs->count && status == STATUS_DONE; i++) {
-        status = append(session, request, refs, i, &record, &was_revoked, &fault);
+    for (i = 0; i < refs->count && worst != STATUS_LOCKED && worst != STATUS_NOT_PERMITTED; i++) {
+        enum status status = append(session, request, refs, i, &record, &was_revoked, &fault);
+
         if (status == STATUS_DONE) {
             acknowledge(&record, was_revoked);
             json_array_append_new(array, describe_json(&record, session->domain->name, (int64_t)time(NULL)));
         } else {
-            say("token %s: not revoked: %s", refs->list[i].text, fault.text);
+            say("token %.15s: not revoked: %s", refs->list[i].text, fault.text);
+            worst = status;
         }
     }
-    if (request->json && json_array_size(array) > 0) {
-        json_t *printed = refs->count == 1 ? json_incref(json_array_get(array, 0)) : json_incref(array);
-        enum status printing = print_json(printed);
+    for (; i < refs->count; i++)
+        say("token %.15s: not revoked", refs->list[i].text);
+    return worst;
+}
 
-        status = status == STATUS_DONE ? printing : status;
-    }
+static enum status revoke_and_print(const struct session *session, const struct request *request,
+                                    struct refs *refs)
+{
+    json_t *array = must_have(json_array());
+    enum status status = revoke_all(session, request, refs, array), printed = STATUS_DONE;
+
+    if (request->json && json_array_size(array) > 0)
+        printed = print_json(refs->count == 1 ? json_incref(json_array_get(array, 0)) : json_incref(array));
     json_decref(array);
-    return status;
+    return status == STATUS_DONE ? printed : status;
 }
 
 static enum status ask_and_revoke(struct session *session, const struct request *request, struct refs *refs)
@@ -159,7 +194,7 @@ static enum status ask_and_revoke(struct session *session, const struct request 
     if (status == STATUS_DONE && !request->yes)
         status = confirm(records, refs->count);
     free(records);
-    return status == STATUS_DONE ? revoke_all(session, request, refs) : status;
+    return status == STATUS_DONE ? revoke_and_print(session, request, refs) : status;
 }
 
 static enum status take_options(struct request *request, int argc, char **argv)

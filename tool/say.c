@@ -1,5 +1,6 @@
 #include "say.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,11 +15,31 @@ void *must_have(void *memory)
     return memory;
 }
 
+const char *cut_mark(const char *text)
+{
+    return strlen(text) > 15 ? "…" : "";
+}
+
+enum status status_of(int error)
+{
+    switch (error) {
+    case ENOENT:
+        return STATUS_NOT_FOUND;
+    case EPERM:
+    case EACCES:
+    case ELOOP:
+        return STATUS_NOT_PERMITTED;
+    default:
+        return STATUS_IO;
+    }
+}
+
 /* Would this character do something to a terminal, or to the order in which others are shown? */
 static bool moves(uint32_t point)
 {
-    return point < 0x20 || (point >= 0x7f && point < 0xa0) || point == 0x2028 || point == 0x2029 ||
-           (point >= 0x202a && point <= 0x202e) || (point >= 0x2066 && point <= 0x2069);
+    return point < 0x20 || (point >= 0x7f && point < 0xa0) || point == 0x200e || point == 0x200f ||
+           point == 0x61c || point == 0x2028 || point == 0x2029 || (point >= 0x202a && point <= 0x202e) ||
+           (point >= 0x2066 && point <= 0x2069);
 }
 
 char *showable(struct span text)

@@ -33,6 +33,13 @@ enum status fail(enum status status, const char *format, ...) __attribute__((for
  */
 char *showable(struct span text);
 
+/* "…" for a text that "%.15s" cuts: an argument is never shown in full, it might be a token, whose secret
+ * begins behind 15 characters. */
+const char *cut_mark(const char *text);
+
+/* The status for something that could not be opened, by errno. */
+enum status status_of(int error);
+
 /* malloc and friends that end the tool when there is no memory, which no command could do anything about. */
 void *must_have(void *memory);
 

@@ -81,6 +81,7 @@ static void hide_typing(sigset_t *signals)
     signal(SIGINT, restore_terminal);
     signal(SIGTERM, restore_terminal);
     signal(SIGHUP, restore_terminal);
+    signal(SIGQUIT, restore_terminal);
     hidden = terminal_before;
     hidden.c_lflag &= ~(tcflag_t)ECHO;
     tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
@@ -92,6 +93,7 @@ static void show_typing(const sigset_t *signals)
     signal(SIGINT, SIG_DFL);
     signal(SIGTERM, SIG_DFL);
     signal(SIGHUP, SIG_DFL);
+    signal(SIGQUIT, SIG_DFL);
     sigprocmask(SIG_SETMASK, signals, NULL);
     fputc('\n', stderr);
 }
@@ -102,7 +104,7 @@ static enum status read_bytes(char *token, size_t size, size_t *length, bool one
     char *rest = must_have(crypto_alloc(4096));
     ssize_t got = 1;
 
-    for (*length = 0; got > 0; *length += (size_t)(got > 0 ? got : 0)) {
+    for (*length = 0; got > 0 && *length <= size; *length += (size_t)(got > 0 ? got : 0)) {
         do
             got = *length < size ? read(STDIN_FILENO, token + *length, size - *length)
                                  : read(STDIN_FILENO, rest, 4096);

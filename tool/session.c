@@ -1,5 +1,6 @@
 #include "session.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,15 +13,18 @@ static enum status load_config(struct session *session)
     return STATUS_DONE;
 }
 
-/* The names of all domains, for messages. */
-static char *domain_names(const struct config *config, const char *between)
+/* The names of the domains that the caller may administer, for messages: the others are none of their
+ * business. */
+static char *domain_names(const struct session *session)
 {
-    char *names = must_have(calloc(config->count, DOMAIN_NAME_MAX + 3)), *end = names;
+    const struct config *config = &session->config;
+    char *names = must_have(calloc(config->count + 1, DOMAIN_NAME_MAX + 3)), *end = names;
 
-    for (size_t i = 0; i < config->count; i++) {
-        end = stpcpy(end, i > 0 ? between : "");
-        end = stpcpy(end, config->domains[i].name);
-    }
+    for (size_t i = 0; i < config->count; i++)
+        if (caller_may(&session->caller, &config->domains[i]))
+            end += sprintf(end, "%s%s", end > names ? ", " : "", config->domains[i].name);
+    if (end == names)
+        strcpy(names, "none for you");
     return names;
 }
 
@@ -32,17 +36,18 @@ static enum status choose_domain(struct session *session)
     session->domain = config_domain(&session->config, session->domain_name);
     if (session->domain)
         return STATUS_DONE;
-    names = domain_names(&session->config, ", ");
+    names = domain_names(session);
     if (session->domain_name)
-        status = fail(STATUS_NOT_FOUND, "domain \"%s\": there is none of that name: the configuration has %s",
-                      session->domain_name, names);
+        status =
+            fail(STATUS_NOT_FOUND, "domain \"%.15s%s\": there is none of that name: the configuration has %s",
+                 session->domain_name, cut_mark(session->domain_name), names);
     else
         status = fail(STATUS_USAGE, "domain: which? Say -d with one of %s", names);
     free(names);
     return status;
 }
 
-enum status session_choose(struct session *session)
+static enum status choose(struct session *session)
 {
     enum status status = caller_find(&session->caller);
 
@@ -55,15 +60,14 @@ enum status session_choose(struct session *session)
     if (status == STATUS_DONE)
         status = choose_domain(session);
     if (status == STATUS_DONE && !caller_may(&session->caller, session->domain))
-        status = fail(STATUS_NOT_PERMITTED, "domain \"%s\": %s may not administer it: its admins are %s",
-                      session->domain->name, session->caller.name,
-                      session->domain->admins[0] ? session->domain->admins : "root alone");
+        status = fail(STATUS_NOT_PERMITTED, "domain \"%s\": %s is not one of its admins",
+                      session->domain->name, session->caller.name);
     return status;
 }
 
 enum status session_open(struct session *session)
 {
-    enum status status = session_choose(session);
+    enum status status = choose(session);
 
     return status == STATUS_DONE ? caller_become_owner(session->config.store_dir) : status;
 }

@@ -17,12 +17,10 @@ struct session {
 };
 
 /*
- * Find out who calls, read the configuration, choose the domain, and see whether the caller may. Prints what
- * is wrong. Ends with session_close() whatever it returned.
+ * Find out who calls, read the configuration, choose the domain, see whether the caller may, and as root
+ * become the owner of the stores for good. Prints what is wrong. Ends with session_close() whatever it
+ * returned.
  */
-enum status session_choose(struct session *session);
-
-/* The same, and as root become the owner of the stores for good. */
 enum status session_open(struct session *session);
 void session_close(struct session *session);
 

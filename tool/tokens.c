@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "load.h"
-#include "log.h"
 #include "place.h"
 
 static int by_serial(const void *a, const void *b)
@@ -58,7 +57,7 @@ enum status tokens_read(struct tokens *tokens, const struct session *session)
     place_of_store(&place, session->config.store_dir, session->domain->name);
     fd = place_open(&place, O_RDONLY, &store, &fault);
     if (fd < 0)
-        return fail(place_status(errno), "%s/%s: %s", place.directory, place.name, fault.text);
+        return fail(status_of(errno), "%s/%s: %s", place.directory, place.name, fault.text);
     if (read_proved(tokens, fd, &store, session, &fault)) {
         tokens->list = must_have(calloc(tokens->index.count + 1, sizeof(*tokens->list)));
         index_each(&tokens->index, add, tokens);

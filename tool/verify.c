@@ -12,12 +12,12 @@
 #include "attributes.h"
 #include "command.h"
 #include "describe.h"
-#include "log.h"
 #include "options.h"
 #include "output.h"
+#include "place.h"
 #include "refs.h"
 #include "secret.h"
-#include "toktab.h"
+#include "table.h"
 
 static const char help[] =
     "Usage: toktab [-c CONF] [-d DOMAIN] verify [OPTIONS]\n"
@@ -63,7 +63,7 @@ static enum status take_client(struct request *request, const char *text)
     request->client.ipv6.sin6_family = AF_INET6;
     if (inet_pton(AF_INET6, text, &request->client.ipv6.sin6_addr) == 1)
         return STATUS_DONE;
-    return fail(STATUS_USAGE, "address \"%s\": it is none", text);
+    return fail(STATUS_USAGE, "address \"%.15s%s\": it is none", text, cut_mark(text));
 }
 
 static enum status take_options(struct request *request, int argc, char **argv)
@@ -116,7 +116,7 @@ static enum status store_status(const struct session *session)
     place_of_store(&place, session->config.store_dir, session->domain->name);
     fd = place_open(&place, O_RDONLY, &store, &fault);
     if (fd < 0)
-        return place_status(errno);
+        return status_of(errno);
     close(fd);
     return STATUS_DAMAGED;
 }
@@ -182,45 +182,56 @@ static enum status conclude(const struct session *session, const struct toktab_r
     return fail(store_status(session), "%s", fault->text);
 }
 
-/* The table is open, and what root alone may read has been read. */
 static enum status ask(const struct session *session, struct toktab *table, const struct request *request,
                        const struct fault *fault)
 {
-    enum status status = caller_become_owner(session->config.store_dir);
     struct toktab_result result = {.size = sizeof(result)};
+    char *token = must_have(crypto_alloc(INPUT_MAX));
     size_t length;
-    char *token;
+    enum status status = secret_read(token, INPUT_MAX, &length);
 
-    if (status != STATUS_DONE)
-        return status;
-    token = must_have(crypto_alloc(INPUT_MAX));
-    status = secret_read(token, INPUT_MAX, &length);
     if (status == STATUS_DONE)
         toktab_verify(table, token, length <= INPUT_MAX ? length : 0, &request->ask, &result);
     crypto_free(token);
+    crypto_wipe_stack();
     return status == STATUS_DONE ? conclude(session, &result, fault, request->json) : status;
+}
+
+/* A table of this domain alone: the others' stores are none of the caller's business. */
+static struct toktab *make_table(const struct session *session, struct fault *news)
+{
+    struct notice notice = {keep_message, news};
+    struct config one;
+    struct fault fault;
+    struct toktab *table;
+
+    if (!config_copy_one(&one, &session->config, session->domain))
+        must_have(NULL);
+    table = table_make(&one, &notice, &fault);
+    if (!table)
+        say("%s", fault.text);
+    return table;
 }
 
 static enum status verify(struct session *session, struct request *request)
 {
-    struct fault fault = {"the store is in trouble", false};
-    struct toktab_options options = {sizeof(options), session->config_path, keep_message, &fault};
-    enum status status = session_choose(session);
+    struct fault news = {"the store is in trouble", false};
+    enum status status = session_open(session);
     struct toktab *table;
     char error[512], *scopes;
 
     if (status != STATUS_DONE)
         return status;
-    request->ask.domain = session->domain->name;
-    table = toktab_open(&options, error, sizeof(error));
+    table = make_table(session, &news);
     if (!table)
-        return fail(STATUS_CONFIG, "%s", error);
+        return STATUS_IO;
     scopes = unescaped(span_of(request->attributes.scopes ? request->attributes.scopes : ""));
+    request->ask.domain = session->domain->name;
     request->ask.scopes = scopes;
     if (toktab_check_request(table, &request->ask, error, sizeof(error)) < 0)
         status = fail(STATUS_USAGE, "%s", error);
     else
-        status = ask(session, table, request, &fault);
+        status = ask(session, table, request, &news);
     free(scopes);
     toktab_close(table);
     return status;

@@ -421,6 +421,22 @@ void config_unload(struct config *config)
     memset(config, 0, sizeof(*config));
 }
 
+bool config_copy_one(struct config *one, const struct config *config, const struct domain *domain)
+{
+    *one = (struct config){.store_dir = strdup(config->store_dir), .domains = malloc(sizeof(*domain))};
+    if (one->domains) {
+        one->count = 1;
+        one->domains[0] = *domain;
+        one->domains[0].admins = strdup(domain->admins);
+        one->domains[0].scopes = strdup(domain->scopes);
+    }
+    if (one->store_dir && one->domains && one->domains[0].admins && one->domains[0].scopes)
+        return true;
+    config_unload(one);
+    errno = ENOMEM;
+    return false;
+}
+
 const struct domain *config_domain(const struct config *config, const char *name)
 {
     struct domain wanted;

@@ -41,6 +41,9 @@ struct config {
 int config_load(struct config *config, const char *path, struct fault *fault);
 void config_unload(struct config *config);
 
+/* A configuration of one of the domains alone. False with errno ENOMEM. */
+bool config_copy_one(struct config *one, const struct config *config, const struct domain *domain);
+
 /* The domain of that name; NULL as name: "default" if there is one, else the only one. NULL if there is none.
  */
 const struct domain *config_domain(const struct config *config, const char *name);

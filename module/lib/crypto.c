@@ -57,6 +57,11 @@ void crypto_wipe(void *bytes, size_t size)
     sodium_memzero(bytes, size);
 }
 
+void crypto_wipe_stack(void)
+{
+    sodium_stackzero(16 * 1024);
+}
+
 uint32_t crypto_random_below(uint32_t bound)
 {
     return randombytes_uniform(bound);

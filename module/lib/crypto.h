@@ -35,6 +35,9 @@ bool crypto_equal(const void *a, const void *b, size_t size);
 /* Overwrite with zeros, in a way that no compiler removes. */
 void crypto_wipe(void *bytes, size_t size);
 
+/* Overwrite what calls that have returned left on the stack. */
+void crypto_wipe_stack(void);
+
 /* Random numbers without bias: one below bound; size bytes. */
 uint32_t crypto_random_below(uint32_t bound);
 void crypto_random_bytes(void *bytes, size_t size);

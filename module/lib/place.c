@@ -119,7 +119,7 @@ bool place_look(const struct place *place, struct stat *store, struct stat *dire
     if (stat(place->directory, directory) < 0)
         return fault_errno(fault, "its directory");
     if (!place_directory_trusted(fault, directory)) {
-        errno = EPERM;
+        errno = S_ISDIR(directory->st_mode) ? EPERM : ENOTDIR;
         return false;
     }
     if (lstat(path, store) < 0)

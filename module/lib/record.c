@@ -179,11 +179,6 @@ static bool by_suits(struct span by)
            decimal_parse(uid, &value) && (span_equals(loginuid, "-") || decimal_parse(loginuid, &value));
 }
 
-static bool id_suits(const char *id, char op)
-{
-    return op == OPERATION_POINT ? memcmp(id, record_no_id, ID_LENGTH) == 0 : base62_valid(id, ID_LENGTH);
-}
-
 static bool op_suits(char op)
 {
     return op == OPERATION_CREATE || op == OPERATION_REVOKE || op == OPERATION_UPDATE ||
@@ -224,6 +219,11 @@ static const char *check_token(const struct record *record)
     return NULL;
 }
 
+static bool id_suits(const char *id, char op)
+{
+    return op == OPERATION_POINT ? memcmp(id, record_no_id, ID_LENGTH) == 0 : base62_valid(id, ID_LENGTH);
+}
+
 bool record_parse(struct record *record, const struct line *line)
 {
     const struct span *column = line->column;
@@ -239,7 +239,7 @@ bool record_parse(struct record *record, const struct line *line)
     record->reason = column[COLUMN_REASON];
     record->prev = column[COLUMN_PREV];
     record->ext = column[COLUMN_EXT];
-    return hex_decode(record->hash, column[COLUMN_HASH].at, HASH_SIZE) &&
+    return id_suits(record->id, record->op) && hex_decode(record->hash, column[COLUMN_HASH].at, HASH_SIZE) &&
            decimal_parse(column[COLUMN_SERIAL], &record->serial) &&
            time_parse(column[COLUMN_CREATED], &record->created) &&
            time_parse(column[COLUMN_EXPIRES], &record->expires) &&
@@ -257,11 +257,9 @@ const char *record_check(struct record *record, const struct line *line)
     if (column[COLUMN_N].at && (!decimal_parse(column[COLUMN_N], &record->n) || record->n == 0))
         return "n";
     if (!record_parse(record, line))
-        return "hash, serial or one of the times";
+        return "id, hash, serial or one of the times";
     if (!op_suits(record->op))
         return "op";
-    if (!id_suits(record->id, record->op))
-        return "id";
     if (!by_suits(record->by))
         return "by";
     if (!ext_parse(record->ext, &foreign))

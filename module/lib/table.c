@@ -1,4 +1,4 @@
-#include "../toktab.h"
+#include "table.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -6,7 +6,6 @@
 #include <string.h>
 #include <syslog.h>
 
-#include "config.h"
 #include "policy.h"
 #include "reader.h"
 #include "token.h"
@@ -93,49 +92,56 @@ static bool open_readers(struct toktab *table)
     return true;
 }
 
-static bool open_table(struct toktab *table, const char *config_path, struct fault *fault)
+struct toktab *table_make(struct config *config, const struct notice *notice, struct fault *fault)
 {
-    if (crypto_start() < 0)
-        return fault_set(fault, "libsodium finds no randomness");
-    if (config_load(&table->config, config_path, fault) < 0)
-        return false;
-    if (open_readers(table))
-        return true;
-    int number = errno;
+    struct toktab *table = calloc(1, sizeof(*table));
+    int number;
+
+    if (table) {
+        table->config = *config;
+        table->notice = *notice;
+        if (open_readers(table))
+            return table;
+    }
+    number = errno;
     fault_set(fault, "the table cannot be made: %s", strerror(number));
-    config_unload(&table->config);
+    config_unload(config);
+    free(table);
     errno = number;
-    return false;
+    return NULL;
 }
 
-EXPORTED struct toktab *toktab_open(const struct toktab_options *options, char *error, size_t error_size)
+static struct toktab *open_table(const struct toktab_options *options, struct fault *fault)
 {
-    struct toktab *table;
-    struct fault fault;
-    int saved = errno;
+    struct notice notice = {options ? options->log : NULL, options ? options->log_context : NULL};
+    struct config config;
 
     if (options && !struct_known(options, options->size, sizeof(*options))) {
-        say_error(error, error_size,
+        fault_set(fault,
                   "struct toktab_options is of another size, or asks for what this version does not know");
         errno = EINVAL;
         return NULL;
     }
-    table = calloc(1, sizeof(*table));
-    if (!table) {
-        say_error(error, error_size, "no memory");
+    if (crypto_start() < 0) {
+        fault_set(fault, "libsodium finds no randomness");
         return NULL;
     }
-    if (options)
-        table->notice = (struct notice){options->log, options->log_context};
-    if (open_table(table, options ? options->config : NULL, &fault)) {
+    if (config_load(&config, options ? options->config : NULL, fault) < 0)
+        return NULL;
+    return table_make(&config, &notice, fault);
+}
+
+EXPORTED struct toktab *toktab_open(const struct toktab_options *options, char *error, size_t error_size)
+{
+    int saved = errno;
+    struct fault fault;
+    struct toktab *table = open_table(options, &fault);
+
+    if (table)
         errno = saved;
-        return table;
-    }
-    saved = errno;
-    say_error(error, error_size, fault.text);
-    free(table);
-    errno = saved;
-    return NULL;
+    else
+        say_error(error, error_size, fault.text);
+    return table;
 }
 
 EXPORTED void toktab_close(struct toktab *table)

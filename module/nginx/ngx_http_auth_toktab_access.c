@@ -150,8 +150,7 @@ static ngx_uint_t same(const ngx_str_t *a, const ngx_str_t *b)
     return a->len == b->len && (a->len == 0 || ngx_memcmp(a->data, b->data, a->len) == 0);
 }
 
-/* Whether this very question was asked last. Credentials are the same if they are the same bytes in memory.
- */
+/* Whether this very question was asked last. The same credentials are the same bytes of memory. */
 static ngx_uint_t is_answered(const ngx_http_auth_toktab_answer_t *last, ngx_http_request_t *r,
                               const ngx_http_auth_toktab_loc_conf_t *conf, const credentials_t *found)
 {

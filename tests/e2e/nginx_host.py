@@ -4,6 +4,7 @@ As root its workers become an ordinary user, as on a real host; everybody else i
 clients speak over plain sockets, so that a test decides which connection is used and which bytes are sent.
 """
 
+import base64
 import contextlib
 import grp
 import http.client
@@ -93,6 +94,11 @@ def is_running(pid):
         with open("/proc/%d/stat" % pid) as file:
             return file.read().rpartition(")")[2].split()[0] != "Z"
     return False
+
+
+def basic(user, password):
+    """A header; user is bytes, password text."""
+    return "Authorization: Basic " + base64.b64encode(b"%s:%s" % (user, password.encode())).decode()
 
 
 class Answer:
@@ -287,7 +293,8 @@ class NginxCase(unittest.TestCase):
     @classmethod
     def end(cls):
         cls.nginx.stop()
-        died = re.findall(".*exited (?:on signal|with fatal).*|.*Sanitizer.*|.*toktab.*runtime error.*", cls.nginx.read("error.log"))
+        log = cls.nginx.read("error.log")
+        died = re.findall(".*exited (?:on signal|with fatal).*|.*Sanitizer.*|.*toktab.*runtime error.*", log)
         leaks = [path for path in cls.site.leaking_files() if path.startswith(cls.nginx.folder)]
         if died or leaks:
             raise AssertionError("%s; secrets in %s" % (died, leaks))

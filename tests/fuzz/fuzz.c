@@ -14,11 +14,6 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     return crypto_start();
 }
 
-bool spans_equal(struct span a, struct span b)
-{
-    return a.length == b.length && memcmp(a.at, b.at, a.length) == 0;
-}
-
 char *new_string(const uint8_t *data, size_t size)
 {
     char *text = strndup((const char *)data, size);

@@ -4,17 +4,12 @@
 #define FUZZ_H
 
 #include <assert.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#include "text.h"
 
 /* libFuzzer calls these. data holds exactly size bytes: the address sanitizer sees one step beyond. */
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-bool spans_equal(struct span a, struct span b);
 
 /* The same bytes up to the first NUL, and a NUL, in memory of their own, which the caller frees. */
 char *new_string(const uint8_t *data, size_t size);

@@ -52,26 +52,35 @@ static void check_answer(const char *id)
     assert(result.verdict != TOKTAB_ALLOW || (record.revoked == TIME_NEVER && record.expires > NOW));
 }
 
-/* The index says of each id what the lines say, and so does a copy of it. */
+/* What the index and its copies say of an id is what the lines say. */
+static void check_id(const struct index *index, const struct index *copy, const struct index *revoked,
+                     const char *id, const char *state, size_t length)
+{
+    const char *found = index_find(index, id), *copied = index_find(copy, id);
+
+    assert(found && memcmp(found, state, length) == 0);
+    assert(copied && memcmp(copied, state, length) == 0);
+    assert(!index_find(revoked, id) == !line_revoked(state));
+    check_answer(found);
+}
+
 static void check_index(const struct index *index, const char *lines, const char *end)
 {
-    struct index copy;
-    bool copied = index_make(&copy, 0) && index_copy_all(&copy, index) && index_copy_revoked(&copy, index);
+    struct index copy, revoked;
+    bool copied = index_make(&copy, 0) && index_make(&revoked, 0) && index_copy_all(&copy, index) &&
+                  index_copy_revoked(&revoked, index);
 
     assert(copied && copy.count == index->count);
     for (const char *at = lines; at < end; at = next_line(at, end)) {
         const char *id = id_of(at, end), *state = reference_find(lines, end, id);
-        size_t length = (size_t)(next_line(state, end) - state);
 
-        if (memcmp(id, record_no_id, ID_LENGTH) == 0) {
+        if (memcmp(id, record_no_id, ID_LENGTH) == 0)
             assert(!index_find(index, id));
-            continue;
-        }
-        assert(memcmp(index_find(index, id), state, length) == 0);
-        assert(memcmp(index_find(&copy, id), state, length) == 0);
-        check_answer(index_find(index, id));
+        else
+            check_id(index, &copy, &revoked, id, state, (size_t)(next_line(state, end) - state));
     }
     index_free(&copy);
+    index_free(&revoked);
 }
 
 /* Read up to first, then the rest. */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "fuzz.h"
+#include "record.h"
 #include "say.h"
 
 enum { ROOM = 3 * 8192 + 1 };
@@ -15,10 +16,11 @@ enum { ROOM = 3 * 8192 + 1 };
 static void check_escape(struct span text)
 {
     static char escaped[ROOM], again[ROOM];
-    long length = text_escape(escaped, sizeof(escaped), text, ",/ ");
+    long length;
 
     if (text.length > ROOM / 3)
         return;
+    length = text_escape(escaped, sizeof(escaped), text, ",/ ");
     assert(length >= (long)text.length && escaped[length] == '\0');
     assert(strcspn(escaped, "|,/ \n\x7f") == (size_t)length);
     assert(text_escape(again, (size_t)length, text, ",/ ") < 0);
@@ -45,6 +47,23 @@ static void check_unescape(struct span escaped)
         check_escape((struct span){text, (size_t)length});
     }
     free(text);
+}
+
+/* Without controls it is as it is; what may be logged has none. */
+static void check_plain(struct span escaped)
+{
+    static char plain[ROOM], text[ROOM];
+    long length = text_unescape_plain(plain, sizeof(plain), escaped);
+    long raw = text_unescape(text, sizeof(text), escaped);
+    struct span there = {plain, length > 0 ? (size_t)length : 0};
+
+    if (escaped.length > LINE_SIZE_MAX)
+        return; /* it is for the columns of a line */
+    assert((length < 0) == (raw < 0));
+    if (length < 0)
+        return;
+    assert(strlen(plain) == there.length && utf8_length(there) >= 0 && !utf8_has_controls(there));
+    assert(utf8_has_controls((struct span){text, (size_t)raw}) || strcmp(plain, text) == 0);
 }
 
 static size_t encode(char bytes[4], uint32_t point)
@@ -132,6 +151,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     check_escape(text);
     check_unescape(text);
+    check_plain(text);
     check_utf8(text);
     check_list(text);
     check_numbers((struct span){copy, strlen(copy)});

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "fuzz.h"
+#include "text.h"
 #include "token.h"
 
 /* CRC-32 (IEEE 802.3), bit by bit, in six digits of base62: another way than the library's. */

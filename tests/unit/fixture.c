@@ -53,12 +53,13 @@ void path_join(char path[SCRATCH_PATH], const char *directory, const char *name)
 
 void bytes_add(struct bytes *bytes, const void *more, size_t length)
 {
-    char *grown = realloc(bytes->at, bytes->length + length + 1);
-
-    MUST(grown);
+    if (bytes->length + length >= bytes->room) {
+        bytes->room = (bytes->length + length) * 2 + 64;
+        bytes->at = realloc(bytes->at, bytes->room);
+        MUST(bytes->at);
+    }
     if (length > 0)
-        memcpy(grown + bytes->length, more, length);
-    bytes->at = grown;
+        memcpy(bytes->at + bytes->length, more, length);
     bytes->length += length;
     bytes->at[bytes->length] = '\0';
 }

@@ -24,10 +24,10 @@ void scratch_directory(char path[SCRATCH_PATH]);
 /* directory/name */
 void path_join(char path[SCRATCH_PATH], const char *directory, const char *name);
 
-/* Bytes that free_bytes() frees; a NUL that is not counted follows them. */
+/* Bytes that bytes_free() frees; a NUL that is not counted follows them. */
 struct bytes {
     char *at;
-    size_t length;
+    size_t length, room;
 };
 
 void bytes_add(struct bytes *bytes, const void *more, size_t length);

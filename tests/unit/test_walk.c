@@ -292,7 +292,7 @@ START_TEST(cut_anywhere)
         log += (size_t)(strchr(file.at + log, '\n') - (file.at + log)) + 1;
     }
     for (size_t length = 0; length <= file.length; length++) {
-        struct bytes cut = {file.at, length};
+        struct bytes cut = {.at = file.at, .length = length};
 
         if (length >= log)
             ck_assert_msg(is_sound(&cut), "cut at byte %zu", length);
