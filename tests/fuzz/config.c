@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include <dlfcn.h>
+#include <sanitizer/lsan_interface.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,9 +11,9 @@
 #include "config_text.h"
 #include "fuzz.h"
 
-/* libconfig loses a text that a syntax error follows. */
-const char *__lsan_default_suppressions(void);
+// NOLINTBEGIN(bugprone-reserved-identifier,readability-inconsistent-declaration-parameter-name)
 
+/* libconfig loses a text that a syntax error follows. */
 const char *__lsan_default_suppressions(void)
 {
     return "leak:libconfig.so";
@@ -29,6 +30,8 @@ FILE *fopen(const char *path, const char *mode)
     assert(!loading);
     return next(path, mode);
 }
+
+// NOLINTEND(bugprone-reserved-identifier,readability-inconsistent-declaration-parameter-name)
 
 static char path[4096];
 

@@ -14,7 +14,8 @@ static void check_columns(const struct line *line, const char *text, size_t leng
         assert(!memchr(at, '|', line->column[i].length) || i == COLUMN_ID || i == COLUMN_HASH ||
                i == COLUMN_OP);
         at += line->column[i].length;
-        assert(*at++ == (i == COLUMN_CHAIN ? '\n' : '|'));
+        assert(*at == (i == COLUMN_CHAIN ? '\n' : '|'));
+        at++;
     }
     assert(at == text + length);
 }

@@ -106,7 +106,7 @@ static void repair_header(struct parts *parts, unsigned char digest[HASH_SIZE])
     put_hex(header[CHECK], chain, CHAIN_SIZE);
 }
 
-static void repair_log(struct parts *parts, const unsigned char digest[HASH_SIZE])
+static void repair_log(struct parts *parts, const unsigned char digest[HASH_SIZE], bool numbers)
 {
     struct field column[COLUMNS];
     unsigned char chain[CHAIN_SIZE] = {0};
@@ -119,15 +119,16 @@ static void repair_log(struct parts *parts, const unsigned char digest[HASH_SIZE
         next = next_line(at, parts->end);
         if (find_fields(column, COLUMNS, at, next - 1) != COLUMNS)
             continue;
-        put_number(column[COLUMN_N], ++n, 0);
-        if (at == parts->log && n > 1)
+        if (numbers)
+            put_number(column[COLUMN_N], ++n, 0);
+        if (at == parts->log && number_in(parts->header[BASE]) > 0)
             put_hex(column[COLUMN_HASH], digest, HASH_SIZE);
         chain_add(chain, at, (size_t)(column[COLUMN_CHAIN].at - at));
         put_hex(column[COLUMN_CHAIN], chain, CHAIN_SIZE);
     }
 }
 
-static void repair(struct store_bytes *store)
+static void repair(struct store_bytes *store, bool numbers)
 {
     struct parts parts = {.end = store->at + store->length};
     unsigned char digest[HASH_SIZE];
@@ -137,18 +138,19 @@ static void repair(struct store_bytes *store)
         return;
     find_log(&parts);
     repair_header(&parts, digest);
-    repair_log(&parts, digest);
+    repair_log(&parts, digest, numbers);
 }
 
 struct store_bytes store_from_input(const uint8_t *data, size_t size)
 {
-    bool wanted = size > 0 && data[size - 1] % 2 == 1;
-    struct store_bytes store = {malloc(size - wanted + (size == wanted)), size - wanted};
+    unsigned char last = size > 0 ? data[size - 1] : 0;
+    size_t length = size - last % 2;
+    struct store_bytes store = {malloc(length > 0 ? length : 1), length};
 
     if (!store.at)
         abort();
-    memcpy(store.at, data, store.length);
-    if (wanted && store.length > 0)
-        repair(&store);
+    memcpy(store.at, data, length);
+    if (last % 2 == 1 && length > 0)
+        repair(&store, last % 4 == 3);
     return store;
 }

@@ -11,9 +11,10 @@ struct store_bytes {
 };
 
 /*
- * A copy of the input, in memory that the caller frees. An odd last byte is no part of it, but asks for a
- * repair: of the header's check, basechain, bytes and digest, of the numbers of the log's lines and of their
- * chains. What has not the width that it should have stays as it is.
+ * A copy of the input, in memory that the caller frees. An odd last byte ("1", "3") is no part of it, but
+ * asks for a repair: of the header's check, basechain, lines, bytes and digest, and of the chains of the
+ * log's lines; where the byte is 3 modulo 4, of their numbers too. What has not the width that it should have
+ * stays as it is.
  */
 struct store_bytes store_from_input(const uint8_t *data, size_t size);
 

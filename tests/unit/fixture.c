@@ -51,13 +51,23 @@ void path_join(char path[SCRATCH_PATH], const char *directory, const char *name)
     ck_assert_int_lt(snprintf(path, SCRATCH_PATH, "%s/%s", directory, name), SCRATCH_PATH);
 }
 
+/* The room that so many bytes and a NUL are given. */
+static size_t room_for(size_t length)
+{
+    size_t room = 64;
+
+    while (room <= length)
+        room *= 2;
+    return room;
+}
+
 void bytes_add(struct bytes *bytes, const void *more, size_t length)
 {
-    if (bytes->length + length >= bytes->room) {
-        bytes->room = (bytes->length + length) * 2 + 64;
-        bytes->at = realloc(bytes->at, bytes->room);
-        MUST(bytes->at);
-    }
+    size_t room = room_for(bytes->length + length);
+
+    if (!bytes->at || room != room_for(bytes->length))
+        bytes->at = realloc(bytes->at, room);
+    MUST(bytes->at);
     if (length > 0)
         memcpy(bytes->at + bytes->length, more, length);
     bytes->length += length;

@@ -27,7 +27,7 @@ void path_join(char path[SCRATCH_PATH], const char *directory, const char *name)
 /* Bytes that bytes_free() frees; a NUL that is not counted follows them. */
 struct bytes {
     char *at;
-    size_t length, room;
+    size_t length;
 };
 
 void bytes_add(struct bytes *bytes, const void *more, size_t length);

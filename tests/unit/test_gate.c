@@ -3,6 +3,7 @@
 #include "suites.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -180,6 +181,8 @@ START_TEST(nobody_is_in_what_was_given_up)
     traffic.value[0] = 1;
     for (int i = 0; i < THREADS; i++)
         ck_assert_int_eq(pthread_create(&threads[i], NULL, pass_through, &traffic), 0);
+    while (atomic_load(&traffic.passed) < 1000) /* they are on their way */
+        sched_yield();
     for (unsigned i = 2; i < ROUNDS; i++) {
         gate_lock(&traffic.gate, &hold);
         traffic.value[gate_idle(&traffic.gate)] = i;
@@ -191,7 +194,6 @@ START_TEST(nobody_is_in_what_was_given_up)
     for (int i = 0; i < THREADS; i++)
         pthread_join(threads[i], NULL);
     ck_assert_uint_eq(traffic.wrong, 0);
-    ck_assert_uint_gt(traffic.passed, 0);
     gate_free(&traffic.gate);
 }
 END_TEST

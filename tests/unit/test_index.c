@@ -5,6 +5,7 @@
 #include "text.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -305,7 +306,7 @@ struct shared {
     struct index index;
     _Atomic unsigned written; /* the note of the last line of id 0 */
     _Atomic bool stop;
-    _Atomic unsigned wrong;
+    _Atomic unsigned wrong, looks;
 };
 
 static void *find_on(void *context)
@@ -323,6 +324,7 @@ static void *find_on(void *context)
         id_of(id, KNOWN + 1);
         if (index_find(&shared->index, id))
             atomic_fetch_add(&shared->wrong, 1);
+        atomic_fetch_add(&shared->looks, 1);
     }
     return NULL;
 }
@@ -339,6 +341,8 @@ START_TEST(readers_see_whole_lines)
     put(&shared.index, id, false, 0);
     for (int i = 0; i < THREADS; i++)
         ck_assert_int_eq(pthread_create(&threads[i], NULL, find_on, &shared), 0);
+    while (atomic_load(&shared.looks) < 1000)
+        sched_yield();
     for (unsigned i = 1; i <= ROUNDS; i++) {
         id_of(id, i % 100 == 0 ? i / 100 % KNOWN : 0);
         put(&shared.index, id, false, i);

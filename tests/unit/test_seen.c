@@ -2,6 +2,7 @@
 #include "suites.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <string.h>
 
 static const struct identity first = {.device = 1, .inode = 2, .size = 3, .links = 1, .changed = 4};
@@ -79,7 +80,7 @@ enum { ROUNDS = 100000, THREADS = 3 };
 struct shared {
     struct seen seen;
     _Atomic bool stop;
-    _Atomic unsigned wrong;
+    _Atomic unsigned wrong, looks;
 };
 
 /* A and B are written in turn, and have no value in common: a mixture of both was never seen. */
@@ -104,6 +105,7 @@ static void *compare_on(void *context)
 
             if (seen_equals(&shared->seen, &identity))
                 atomic_fetch_add(&shared->wrong, 1);
+            atomic_fetch_add(&shared->looks, 1);
         }
     return NULL;
 }
@@ -118,6 +120,8 @@ START_TEST(never_a_mixture)
     seen_publish(&shared.seen, &a);
     for (int i = 0; i < THREADS; i++)
         ck_assert_int_eq(pthread_create(&threads[i], NULL, compare_on, &shared), 0);
+    while (atomic_load(&shared.looks) < 1000)
+        sched_yield();
     for (int i = 0; i < ROUNDS; i++)
         seen_publish(&shared.seen, i % 2 == 0 ? &b : &a);
     atomic_store(&shared.stop, true);
