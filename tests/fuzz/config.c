@@ -2,7 +2,6 @@
 #include "config.h"
 
 #include <dlfcn.h>
-#include <sanitizer/lsan_interface.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +13,8 @@
 // NOLINTBEGIN(bugprone-reserved-identifier,readability-inconsistent-declaration-parameter-name)
 
 /* libconfig loses a text that a syntax error follows. */
+const char *__lsan_default_suppressions(void);
+
 const char *__lsan_default_suppressions(void)
 {
     return "leak:libconfig.so";
