@@ -189,6 +189,22 @@ START_TEST(snapshot_beyond_the_end_is_trouble)
 }
 END_TEST
 
+/* A new epoch is read whole, even where its base and basechain are where the reader stands. */
+START_TEST(new_epoch_is_not_jumped_into)
+{
+    struct scene s;
+    struct compaction compaction;
+
+    scene_start(&s, "60s");
+    compaction_prepare(&compaction, &s.forge, NOW);
+    compaction.header.epoch++;
+    memset(compaction.snapshot.at, '#', compaction.snapshot.length);
+    install(&s, &compaction);
+    EXPECT_TROUBLE(s);
+    scene_end(&s);
+}
+END_TEST
+
 /* ---- another file with the same log ---- */
 
 /* The log went on elsewhere and was compacted there: its line 3 is in no file any more. */
@@ -496,6 +512,7 @@ Suite *replaced_suite(void)
     tcase_add_loop_test(compaction, bad_point_of_compaction_is_trouble, 0, POINT_FAULTS);
     tcase_add_test(compaction, point_of_compaction_may_come_late);
     tcase_add_loop_test(compaction, snapshot_beyond_the_end_is_trouble, 0, 5);
+    tcase_add_test(compaction, new_epoch_is_not_jumped_into);
     suite_add_tcase(suite, compaction);
     tcase_add_loop_test(copies, file_that_starts_beyond_is_read_whole, 0, 2);
     tcase_add_test(copies, file_that_starts_beyond_is_proved);
