@@ -95,20 +95,17 @@ static void add_candidate(struct ref *ref, const char *id)
     ref->candidate_count++;
 }
 
-static bool is_revoked(const struct line *line)
-{
-    return !span_equals(line->column[COLUMN_REVOKED], "-");
-}
-
 static void take_line(struct ref *ref, const struct line *line, const char *text, size_t length)
 {
+    const char *id = line->column[COLUMN_ID].at;
     struct line old;
 
-    add_candidate(ref, line->column[COLUMN_ID].at);
-    if (memcmp(ref->candidates[0], line->column[COLUMN_ID].at, ID_LENGTH) != 0)
+    add_candidate(ref, id);
+    if (memcmp(ref->candidates[0], id, ID_LENGTH) != 0)
         return;
     /* revoked absorbs: a line that would bring it back is passed over */
-    if (ref->line && line_split(&old, ref->line, ref->length) && is_revoked(&old) && !is_revoked(line))
+    if (ref->line && line_split(&old, ref->line, ref->length) && line_revoked(old.column[COLUMN_ID].at) &&
+        !line_revoked(id))
         return;
     keep_line(ref, text, length);
 }
@@ -134,7 +131,8 @@ static enum status read_lines(struct refs *refs, struct lines *lines, struct wal
         if (wrong)
             return damaged(fault, refs->offset, wrong);
         for (size_t i = 0; i < refs->count; i++)
-            if (line.column[COLUMN_OP].at[0] != OPERATION_POINT && means(&refs->list[i], &line))
+            if (memcmp(line.column[COLUMN_ID].at, record_no_id, ID_LENGTH) != 0 &&
+                means(&refs->list[i], &line))
                 take_line(&refs->list[i], &line, text, length);
         refs->offset = lines->offset;
         memcpy(refs->last, text, length);

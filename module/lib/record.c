@@ -66,7 +66,7 @@ bool line_revoked(const char *id)
 
     for (int i = COLUMN_SERIAL; i < COLUMN_REVOKED; i++)
         at = (const char *)memchr(at, '|', LINE_SIZE_MAX) + 1;
-    return at[0] != '-';
+    return at[0] != '-' || at[1] != '|';
 }
 
 bool time_parse(struct span text, int64_t *time)
