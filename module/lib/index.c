@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "record.h"
 
@@ -12,7 +13,7 @@ enum { TAG_SHIFT = 44, CHUNK_SHIFT = 36 };
 
 #define PLACE_MASK ((UINT64_C(1) << CHUNK_SHIFT) - 1)
 
-enum { SLOTS_MIN = 64, CHUNK_MIN = 64 * 1024 };
+enum { SLOTS_MIN = 64, CHUNK_MIN = 64 * 1024, HUGE_PAGE = 2 * 1024 * 1024 };
 
 /* Ids are random already; this spreads those of other writers too. */
 static uint64_t hash_of(const char id[ID_LENGTH])
@@ -34,6 +35,28 @@ static const char *line_at(const struct index *index, uint64_t slot)
     return index->chunks[(slot >> CHUNK_SHIFT) & 0xff].bytes + (slot & PLACE_MASK);
 }
 
+/* Memory for much at once, in huge pages where the kernel has them: a page fault for every 20 lines would
+ * cost more than hashing them. */
+static void *allocate(size_t size)
+{
+    void *memory;
+
+    if (size < 2 * HUGE_PAGE)
+        return malloc(size);
+    size = (size + HUGE_PAGE - 1) & ~(size_t)(HUGE_PAGE - 1);
+    memory = aligned_alloc(HUGE_PAGE, size);
+    if (memory)
+        madvise(memory, size, MADV_HUGEPAGE);
+    return memory;
+}
+
+static _Atomic uint64_t *allocate_slots(size_t count)
+{
+    void *slots = allocate(count * sizeof(uint64_t));
+
+    return slots ? memset(slots, 0, count * sizeof(uint64_t)) : NULL;
+}
+
 bool index_make(struct index *index, size_t tokens)
 {
     size_t slots = SLOTS_MIN;
@@ -41,7 +64,7 @@ bool index_make(struct index *index, size_t tokens)
     while (slots / 4 * 3 < tokens)
         slots *= 2;
     memset(index, 0, sizeof(*index));
-    index->slots = calloc(slots, sizeof(*index->slots));
+    index->slots = allocate_slots(slots);
     index->mask = slots - 1;
     return index->slots != NULL;
 }
@@ -71,7 +94,7 @@ static bool add_chunk(struct index *index, size_t least, size_t wish)
         errno = ENOMEM;
         return false;
     }
-    chunk->bytes = malloc(size);
+    chunk->bytes = allocate(size);
     if (!chunk->bytes) { /* what comes may be one revocation: take what there is */
         size = least > CHUNK_MIN ? least : CHUNK_MIN;
         chunk->bytes = malloc(size);
@@ -126,7 +149,7 @@ bool index_grow(struct index *index)
     struct index grown = *index;
 
     grown.mask = index->mask * 2 + 1;
-    grown.slots = calloc(grown.mask + 1, sizeof(*grown.slots));
+    grown.slots = allocate_slots(grown.mask + 1);
     if (!grown.slots)
         return false;
     for (size_t i = 0; i <= index->mask; i++) {

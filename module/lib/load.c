@@ -89,8 +89,11 @@ static bool take_lines(struct progress *progress, const char *bytes, size_t size
 
     while (good && (end = memchr(at, '\n', size - (size_t)(at - bytes))) != NULL) {
         size_t length = (size_t)(++end - at);
-        const char *wrong = NULL;
+        const char *wrong = NULL, *bar = memchr(at, '|', length);
         struct line line;
+
+        if (bar && end - bar > ID_LENGTH)
+            index_prefetch(index, bar + 1); /* comes while the chain is hashed */
 
         if (!has_room(index, grow, at, length)) {
             good = fault_set_passing(fault, "no memory to read it");

@@ -51,7 +51,7 @@ void policy_decide(struct toktab_result *result, const struct line *line, const 
 
     /* a line that the chain vouches for and that makes no sense all the same was not written by toktab: admit
      * nobody */
-    if (record_check(&record, line) || !ext_parse(record.ext, &foreign) || !fill_identity(result, &record)) {
+    if (!record_check_for_verdict(&record, line, &foreign) || !fill_identity(result, &record)) {
         *result = (struct toktab_result){
             .size = result->size, .verdict = TOKTAB_ERROR, .reason = TOKTAB_REASON_STORE};
         return;

@@ -1,5 +1,6 @@
 #include "record.h"
 
+#include <endian.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -24,9 +25,45 @@ static void split_fixed(struct line *line, const char *id)
     line->column[COLUMN_HASH] = (struct span){id + AT_HASH, HASH_HEX};
 }
 
+/* The highest bit of each byte that is a "|", and no other: what a word has been turned into by XOR has a
+ * zero byte there. */
+static uint64_t bars_in(uint64_t word)
+{
+    const uint64_t low = UINT64_C(0x7f7f7f7f7f7f7f7f), bars = UINT64_C(0x7c7c7c7c7c7c7c7c);
+
+    word ^= bars;
+    return ~(((word & low) + low) | word | low);
+}
+
+/*
+ * The columns from the serial to the one before the chain, of a text of which there are at least 8 bytes
+ * behind the last of their bars, or behind which nothing may be read. Returns where the chain begins; NULL if
+ * there are not so many bars.
+ */
+static const char *split_rest(struct line *line, const char *at, const char *end)
+{
+    const char *start = at;
+    int column = COLUMN_SERIAL;
+
+    for (; at + sizeof(uint64_t) <= end; at += sizeof(uint64_t)) {
+        uint64_t word, bars;
+
+        memcpy(&word, at, sizeof(word));
+        for (bars = bars_in(le64toh(word)); bars != 0; bars &= bars - 1) {
+            const char *bar = at + __builtin_ctzll(bars) / 8;
+
+            line->column[column++] = (struct span){start, (size_t)(bar - start)};
+            start = bar + 1;
+            if (column == COLUMN_CHAIN)
+                return start;
+        }
+    }
+    return NULL;
+}
+
 bool line_split(struct line *line, const char *text, size_t length)
 {
-    const char *end = text + length - 1, *at = memchr(text, '|', length), *bar;
+    const char *end = text + length - 1, *at = memchr(text, '|', length);
 
     if (length > LINE_SIZE_MAX || !at || end - at <= AT_SERIAL || *end != '\n')
         return false;
@@ -35,29 +72,19 @@ bool line_split(struct line *line, const char *text, size_t length)
     if (at[AT_OP - 1] != '|' || at[AT_HASH - 1] != '|' || at[AT_SERIAL - 1] != '|')
         return false;
     split_fixed(line, at);
-    at += AT_SERIAL;
-    for (int i = COLUMN_SERIAL; i < COLUMN_CHAIN; i++) {
-        bar = memchr(at, '|', (size_t)(end - at));
-        if (!bar)
-            return false;
-        line->column[i] = (struct span){at, (size_t)(bar - at)};
-        at = bar + 1;
-    }
+    at = split_rest(line, at + AT_SERIAL, end); /* the chain is longer than a word, so no bar is missed */
+    if (!at)
+        return false;
     line->column[COLUMN_CHAIN] = (struct span){at, CHAIN_HEX};
     return end - at == CHAIN_HEX && !memchr(at, '|', CHAIN_HEX);
 }
 
 void line_split_accepted(struct line *line, const char *id)
 {
-    const char *at = id + AT_SERIAL, *bar;
-
     line->column[COLUMN_N] = (struct span){NULL, 0};
     split_fixed(line, id);
-    for (int i = COLUMN_SERIAL; i < COLUMN_CHAIN; i++, at = bar + 1) {
-        bar = memchr(at, '|', LINE_SIZE_MAX); /* there is one: it reads no further than that */
-        line->column[i] = (struct span){at, (size_t)(bar - at)};
-    }
-    line->column[COLUMN_CHAIN] = (struct span){at, CHAIN_HEX};
+    line->column[COLUMN_CHAIN] =
+        (struct span){split_rest(line, id + AT_SERIAL, id + LINE_SIZE_MAX), CHAIN_HEX};
 }
 
 bool line_revoked(const char *id)
@@ -246,6 +273,27 @@ bool record_parse(struct record *record, const struct line *line)
            time_parse(column[COLUMN_REVOKED], &record->revoked) &&
            time_parse(column[COLUMN_TIME], &record->time) && record->created != TIME_NEVER &&
            record->time != TIME_NEVER;
+}
+
+bool record_check_for_verdict(struct record *record, const struct line *line, bool *foreign)
+{
+    const struct span *column = line->column;
+
+    memcpy(record->id, column[COLUMN_ID].at, ID_LENGTH);
+    record->id[ID_LENGTH] = '\0';
+    record->op = column[COLUMN_OP].at[0];
+    record->n = UINT64_MAX;
+    record->scopes = column[COLUMN_SCOPES];
+    record->nets = column[COLUMN_NETS];
+    record->user = column[COLUMN_USER];
+    record->label = column[COLUMN_LABEL];
+    record->reason = column[COLUMN_REASON];
+    record->prev = (struct span){"", 0};
+    return op_suits(record->op) && record->op != OPERATION_POINT &&
+           decimal_parse(column[COLUMN_SERIAL], &record->serial) &&
+           time_parse(column[COLUMN_EXPIRES], &record->expires) &&
+           time_parse(column[COLUMN_REVOKED], &record->revoked) && ext_parse(column[COLUMN_EXT], foreign) &&
+           check_token(record) == NULL;
 }
 
 const char *record_check(struct record *record, const struct line *line)

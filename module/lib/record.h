@@ -80,6 +80,11 @@ bool line_revoked(const char *id);
  * texts are not looked into. */
 bool record_parse(struct record *record, const struct line *line);
 
+/* What a verdict rests on, of a line whose id and hash are known to be right: its grammar, and into record
+ * op, serial, expires, revoked, scopes, nets, user and label. *foreign: as of ext_parse(). False: a column is
+ * not as it should be. */
+bool record_check_for_verdict(struct record *record, const struct line *line, bool *foreign);
+
 /* The whole grammar: n, if the line has one, chain and texts too. Returns NULL, or the name of a column that
  * is not as it should be. */
 const char *record_check(struct record *record, const struct line *line);

@@ -61,25 +61,28 @@ bool span_list_holds_all(struct span given, struct span wanted)
     return true;
 }
 
+/* 1 + the value of a lower-case digit; 0 for what is none. */
+static const unsigned char hex_values[256] = {
+    ['0'] = 1, ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,  ['7'] = 8,
+    ['8'] = 9, ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+};
+
 static int hex_value(char c)
 {
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return -1;
+    return hex_values[(unsigned char)c] - 1;
 }
 
 bool hex_decode(unsigned char *bytes, const char *hex, size_t size)
 {
+    int wrong = 0;
+
     for (size_t i = 0; i < size; i++) {
         int high = hex_value(hex[2 * i]), low = hex_value(hex[2 * i + 1]);
 
-        if (high < 0 || low < 0)
-            return false;
-        bytes[i] = (unsigned char)(high << 4 | low);
+        wrong |= high | low; /* -1 for no digit */
+        bytes[i] = (unsigned char)(high * 16 + low);
     }
-    return true;
+    return wrong >= 0;
 }
 
 void hex_encode(char *hex, const unsigned char *bytes, size_t size)
@@ -112,9 +115,8 @@ bool decimal_parse(struct span text, uint64_t *value)
     for (size_t i = 0; i < text.length; i++) {
         unsigned digit = (unsigned)(text.at[i] - '0');
 
-        if (digit > 9 || sum > (UINT64_MAX - digit) / 10)
+        if (digit > 9 || __builtin_mul_overflow(sum, 10, &sum) || __builtin_add_overflow(sum, digit, &sum))
             return false;
-        sum = sum * 10 + digit;
     }
     *value = sum;
     return true;
@@ -144,11 +146,27 @@ size_t utf8_first(struct span text, uint32_t *point)
     return length;
 }
 
+/* How many characters of printable ASCII does a text begin with? Most are nothing else. */
+static size_t plain_ascii(struct span text)
+{
+    size_t count = 0;
+
+    while (count < text.length && text.at[count] >= 0x20 && text.at[count] < 0x7f)
+        count++;
+    return count;
+}
+
+static struct span behind(struct span text, size_t count)
+{
+    return (struct span){text.at + count, text.length - count};
+}
+
 long utf8_length(struct span text)
 {
-    long characters = 0;
+    long characters = (long)plain_ascii(text);
     uint32_t point;
 
+    text = behind(text, (size_t)characters);
     while (text.length > 0) {
         size_t length = utf8_first(text, &point);
 
@@ -164,6 +182,7 @@ bool utf8_has_controls(struct span text)
 {
     uint32_t point;
 
+    text = behind(text, plain_ascii(text));
     while (text.length > 0) {
         size_t length = utf8_first(text, &point);
 
@@ -223,6 +242,12 @@ long text_unescape(char *text, size_t size, struct span escaped)
 {
     size_t length = 0;
 
+    if (escaped.length < size && !memchr(escaped.at, '%', escaped.length) &&
+        plain_ascii(escaped) == escaped.length) { /* most are */
+        memcpy(text, escaped.at, escaped.length);
+        text[escaped.length] = '\0';
+        return (long)escaped.length;
+    }
     for (size_t i = 0; i < escaped.length; i++) {
         int byte = (unsigned char)escaped.at[i];
 
