@@ -175,7 +175,7 @@ static bool list_suits(struct span list, bool (*valid)(struct span))
 {
     struct span item;
 
-    if (!span_list_whole(list))
+    if (list.length > 0 && !span_list_whole(list))
         return false;
     while (span_next_item(&list, &item))
         if (!column_suits(item, valid))
@@ -282,18 +282,17 @@ bool record_check_for_verdict(struct record *record, const struct line *line, bo
     memcpy(record->id, column[COLUMN_ID].at, ID_LENGTH);
     record->id[ID_LENGTH] = '\0';
     record->op = column[COLUMN_OP].at[0];
-    record->n = UINT64_MAX;
     record->scopes = column[COLUMN_SCOPES];
     record->nets = column[COLUMN_NETS];
     record->user = column[COLUMN_USER];
     record->label = column[COLUMN_LABEL];
-    record->reason = column[COLUMN_REASON];
-    record->prev = (struct span){"", 0};
     return op_suits(record->op) && record->op != OPERATION_POINT &&
-           decimal_parse(column[COLUMN_SERIAL], &record->serial) &&
+           decimal_parse(column[COLUMN_SERIAL], &record->serial) && record->serial > 0 &&
            time_parse(column[COLUMN_EXPIRES], &record->expires) &&
            time_parse(column[COLUMN_REVOKED], &record->revoked) && ext_parse(column[COLUMN_EXT], foreign) &&
-           check_token(record) == NULL;
+           list_suits(record->scopes, scope_valid) && list_suits(record->nets, net_valid) &&
+           (record->user.length == 0 || column_suits(record->user, is_user)) &&
+           column_suits(record->label, is_label);
 }
 
 const char *record_check(struct record *record, const struct line *line)

@@ -95,15 +95,15 @@ void hex_encode(char *hex, const unsigned char *bytes, size_t size)
     }
 }
 
+static const bool is_base62[256] = {['0' ... '9'] = true, ['A' ... 'Z'] = true, ['a' ... 'z'] = true};
+
 bool base62_valid(const char *text, size_t length)
 {
-    for (size_t i = 0; i < length; i++) {
-        char c = text[i];
+    bool valid = true;
 
-        if (!((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z')))
-            return false;
-    }
-    return true;
+    for (size_t i = 0; i < length; i++)
+        valid = valid && is_base62[(unsigned char)text[i]];
+    return valid;
 }
 
 bool decimal_parse(struct span text, uint64_t *value)
@@ -238,16 +238,23 @@ static int escaped_byte(struct span text)
     return high << 4 | low;
 }
 
+/* Most texts are as they stand: printable ASCII without an escape. */
+static bool take_plain(char *text, size_t size, struct span escaped)
+{
+    if (escaped.length >= size || plain_ascii(escaped) < escaped.length ||
+        (escaped.length > 0 && memchr(escaped.at, '%', escaped.length)))
+        return false;
+    memcpy(text, escaped.at, escaped.length);
+    text[escaped.length] = '\0';
+    return true;
+}
+
 long text_unescape(char *text, size_t size, struct span escaped)
 {
     size_t length = 0;
 
-    if (escaped.length < size && !memchr(escaped.at, '%', escaped.length) &&
-        plain_ascii(escaped) == escaped.length) { /* most are */
-        memcpy(text, escaped.at, escaped.length);
-        text[escaped.length] = '\0';
+    if (take_plain(text, size, escaped))
         return (long)escaped.length;
-    }
     for (size_t i = 0; i < escaped.length; i++) {
         int byte = (unsigned char)escaped.at[i];
 
@@ -292,9 +299,12 @@ static long escape_controls(char *escaped, size_t size, struct span text)
 
 long text_unescape_plain(char *text, size_t size, struct span escaped)
 {
-    long length = text_unescape(text, size, escaped);
     char raw[TEXT_PLAIN_MAX];
+    long length;
 
+    if (take_plain(text, size, escaped))
+        return (long)escaped.length;
+    length = text_unescape(text, size, escaped);
     if (length < 0 || !utf8_has_controls((struct span){text, (size_t)length}))
         return length;
     if ((size_t)length > sizeof(raw))

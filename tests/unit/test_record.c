@@ -419,7 +419,8 @@ START_TEST(revoked_is_seen)
     static const struct {
         const char *column;
         bool revoked;
-    } columns[] = {{"-", false}, {"1767225600", true}, {"0", true}, {"", true}, {"x", true}};
+    } columns[] = {{"-", false}, {"1767225600", true}, {"0", true}, {"", true},
+                   {"x", true},  {"-0", true},         {"--", true}};
     char text[LINE_SIZE_MAX];
 
     for (int i = 0; i < LENGTH(columns); i++) { /* what is no time admits nobody either */
