@@ -72,6 +72,12 @@ def config_text(store_dir, domains):
     return 'store_dir = "%s";\ndomains = (\n  %s\n);\n' % (store_dir, ",\n  ".join(groups))
 
 
+def take_terminal():
+    """In the child: the terminal is its own, and ^C ends it, though whoever runs the tests in the background ignores that."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Site:
     """A private directory with a toktab.conf and an empty store directory.
 
@@ -186,7 +192,7 @@ class Site:
         try:
             process = self.start(
                 *args, stdin=theirs, stdout=theirs, stderr=theirs,
-                preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0), **more,
+                preexec_fn=take_terminal, **more,
             )
         finally:
             os.close(theirs)
