@@ -49,8 +49,8 @@ void policy_decide(struct toktab_result *result, const struct line *line, const 
     struct record record;
     bool foreign;
 
-    /* a line that the chain vouches for and that makes no sense all the same was not written by toktab: admit
-     * nobody */
+    /* where a column that the verdict rests on makes no sense, though the chain vouches for it, toktab did
+     * not write it: admit nobody. The other columns are for `toktab check`. */
     if (!record_check_for_verdict(&record, line, &foreign) || !fill_identity(result, &record)) {
         *result = (struct toktab_result){
             .size = result->size, .verdict = TOKTAB_ERROR, .reason = TOKTAB_REASON_STORE};

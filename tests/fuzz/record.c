@@ -48,16 +48,16 @@ static void check_format(const struct record *record, const char *text, size_t l
 static void check_record(const struct line *line, const char *text, size_t length)
 {
     const char *id = line->column[COLUMN_ID].at;
-    struct record record, numberless;
+    struct record record, needed, numberless;
+    bool foreign, enough = record_check_for_verdict(&needed, line, &foreign);
     struct line accepted;
-    bool foreign;
 
     if (record_check(&record, line))
         return;
     assert(record.n > 0 && record.created >= 0 && record.created < TIME_NEVER && record.time >= 0 &&
            record.time < TIME_NEVER && record.expires >= 0 && record.revoked >= 0);
+    assert(enough == (record.op != OPERATION_POINT));
     assert(line_revoked(id) == (record.revoked != TIME_NEVER));
-    assert(ext_parse(record.ext, &foreign));
     line_split_accepted(&accepted, id);
     assert(!record_check(&numberless, &accepted));
     check_format(&record, text, length);
