@@ -5,6 +5,7 @@
 #include <string.h>
 
 _Static_assert(sizeof(struct digest) >= sizeof(crypto_generichash_blake2b_state), "state fits");
+_Static_assert(2 * HASH_SIZE == crypto_verify_64_BYTES, "a hash in hexadecimal");
 _Static_assert(_Alignof(struct digest) >= _Alignof(crypto_generichash_blake2b_state), "state is aligned");
 
 static const unsigned char personal[crypto_generichash_blake2b_PERSONALBYTES] = "toktab/token/v1";
@@ -45,6 +46,11 @@ void crypto_digest_add(struct digest *digest, const void *bytes, size_t length)
 void crypto_digest_end(struct digest *digest, unsigned char *result, size_t size)
 {
     crypto_generichash_blake2b_final(state_of(digest), result, size);
+}
+
+bool crypto_equal_hex(const char a[2 * HASH_SIZE], const char b[2 * HASH_SIZE])
+{
+    return crypto_verify_64((const unsigned char *)a, (const unsigned char *)b) == 0;
 }
 
 bool crypto_equal(const void *a, const void *b, size_t size)

@@ -32,6 +32,9 @@ void crypto_digest_end(struct digest *digest, unsigned char *result, size_t size
 /* Equal, in a time that depends on size alone? */
 bool crypto_equal(const void *a, const void *b, size_t size);
 
+/* The same for two hashes in hexadecimal. */
+bool crypto_equal_hex(const char a[2 * HASH_SIZE], const char b[2 * HASH_SIZE]);
+
 /* Overwrite with zeros, in a way that no compiler removes. */
 void crypto_wipe(void *bytes, size_t size);
 
