@@ -437,18 +437,17 @@ bool config_copy_one(struct config *one, const struct config *config, const stru
     return false;
 }
 
+static int compare_name(const void *name, const void *domain)
+{
+    return strcmp(name, ((const struct domain *)domain)->name);
+}
+
 const struct domain *config_domain(const struct config *config, const char *name)
 {
-    struct domain wanted;
-
     if (!name && config->count == 1)
         return &config->domains[0];
-    if (!name)
-        name = CONFIG_DEFAULT_DOMAIN;
-    if (strlen(name) > DOMAIN_NAME_MAX)
-        return NULL;
-    strcpy(wanted.name, name);
-    return bsearch(&wanted, config->domains, config->count, sizeof(wanted), by_name);
+    return bsearch(name ? name : CONFIG_DEFAULT_DOMAIN, config->domains, config->count,
+                   sizeof(*config->domains), compare_name);
 }
 
 bool domain_has_scopes(const struct domain *domain, struct span scopes, struct span *foreign)

@@ -15,7 +15,7 @@ static bool in_networks(struct span nets, const struct address *client)
 
 /* The first reason against it, in the order in which a client would want to hear them: what no other request
  * mends first. */
-static enum toktab_reason reason_against(const struct record *record, const char *user,
+static enum toktab_reason reason_against(const struct record *record, const struct toktab_result *identity,
                                          const struct demand *demand, int64_t now, bool foreign)
 {
     if (record->revoked != TIME_NEVER)
@@ -24,11 +24,11 @@ static enum toktab_reason reason_against(const struct record *record, const char
         return TOKTAB_REASON_EXPIRED;
     if (foreign)
         return TOKTAB_REASON_UNSUPPORTED;
-    if (user[0] != '\0' && demand->user && strcmp(user, demand->user) != 0)
+    if (identity->user[0] != '\0' && demand->user && strcmp(identity->user, demand->user) != 0)
         return TOKTAB_REASON_USER;
     if (record->nets.length > 0 && !(demand->client && in_networks(record->nets, demand->client)))
         return TOKTAB_REASON_NETWORK;
-    if (!span_list_holds_all(record->scopes, demand->scopes))
+    if (!span_list_holds_all(span_of(identity->scopes), demand->scopes))
         return TOKTAB_REASON_SCOPE;
     return TOKTAB_REASON_NONE;
 }
@@ -56,6 +56,6 @@ void policy_decide(struct toktab_result *result, const struct line *line, const 
             .size = result->size, .verdict = TOKTAB_ERROR, .reason = TOKTAB_REASON_STORE};
         return;
     }
-    result->reason = reason_against(&record, result->user, demand, now, foreign);
+    result->reason = reason_against(&record, result, demand, now, foreign);
     result->verdict = result->reason == TOKTAB_REASON_NONE ? TOKTAB_ALLOW : TOKTAB_DENY;
 }

@@ -7,7 +7,7 @@
 #include "record.h"
 
 struct demand {
-    struct span scopes;           /* escaped as in a line; the token must have all */
+    struct span scopes;           /* not escaped; the token must have all */
     const struct address *client; /* NULL: not known */
     const char *user;             /* NULL: nobody in particular */
 };

@@ -270,13 +270,11 @@ static void ask_store(struct reader *reader, const char *token, size_t length, c
 static void verify(struct toktab *table, const char *token, size_t length,
                    const struct toktab_request *request, struct toktab_result *result)
 {
-    char scopes[TOKTAB_TEXT_SIZE];
     struct fault fault;
     struct address address;
     const struct domain *domain = requested_domain(table, request, &fault);
     struct demand demand;
     const char *id;
-    long escaped;
 
     if (!domain) {
         answer(result, TOKTAB_ERROR, TOKTAB_REASON_REQUEST);
@@ -286,12 +284,7 @@ static void verify(struct toktab *table, const char *token, size_t length,
         answer(result, TOKTAB_DENY, TOKTAB_REASON_MALFORMED);
         return;
     }
-    escaped = text_escape(scopes, sizeof(scopes), span_of(request->scopes ? request->scopes : ""), "");
-    if (escaped < 0) {
-        answer(result, TOKTAB_DENY, TOKTAB_REASON_SCOPE); /* no line of a store could hold so many */
-        return;
-    }
-    demand.scopes = (struct span){scopes, (size_t)escaped};
+    demand.scopes = request->scopes ? span_of(request->scopes) : (struct span){"", 0};
     demand.client = address_from_socket(&address, request->client) ? &address : NULL;
     demand.user = request->user;
     ask_store(&table->readers[domain - table->config.domains], token, length, id, &demand, result);
@@ -300,16 +293,25 @@ static void verify(struct toktab *table, const char *token, size_t length,
         answer(result, TOKTAB_DENY, TOKTAB_REASON_MALFORMED);
 }
 
+/* On its own, because a result takes pages of the stack. */
+static __attribute__((noinline)) enum toktab_verdict
+verify_alone(struct toktab *table, const char *token, size_t length, const struct toktab_request *request)
+{
+    struct toktab_result result;
+
+    result.size = sizeof(result);
+    return toktab_verify(table, token, length, request, &result);
+}
+
 EXPORTED enum toktab_verdict toktab_verify(struct toktab *table, const char *token, size_t length,
                                            const struct toktab_request *request, struct toktab_result *result)
 {
-    struct toktab_result own;
     int saved = errno;
 
-    if (result && result->size < sizeof(*result))
-        return TOKTAB_ERROR; /* there is no telling what of it may be written */
     if (!result)
-        result = &own;
+        return verify_alone(table, token, length, request);
+    if (result->size < sizeof(*result))
+        return TOKTAB_ERROR; /* there is no telling what of it may be written */
     answer(result, TOKTAB_DENY, TOKTAB_REASON_NONE);
     if (table)
         verify(table, token, length, request ? request : &any_request, result);

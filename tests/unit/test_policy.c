@@ -68,7 +68,7 @@ static const struct question questions[] = {
     {.scopes = "read", .wanted_scopes = "rea", .reason = TOKTAB_REASON_SCOPE},
     {.scopes = "read", .wanted_scopes = "READ", .reason = TOKTAB_REASON_SCOPE},
     {.wanted_scopes = "read", .reason = TOKTAB_REASON_SCOPE},
-    {.scopes = "a%7Cb", .wanted_scopes = "a%7Cb", .reason = TOKTAB_REASON_NONE},
+    {.scopes = "a%7Cb", .wanted_scopes = "a|b", .reason = TOKTAB_REASON_NONE},
     /* networks */
     {.nets = "192.0.2.0/24", .client = "192.0.2.9", .reason = TOKTAB_REASON_NONE},
     {.nets = "192.0.2.0/24", .client = "192.0.3.9", .reason = TOKTAB_REASON_NETWORK},
