@@ -3,9 +3,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+enum { REPLACED_ROUNDS = 1000 };
 
 void place_of_store(struct place *place, const char *directory, const char *domain)
 {
@@ -87,6 +90,46 @@ int place_open_directory(const struct place *place, struct stat *directory, stru
     return -1;
 }
 
+/*
+ * rename(2) takes the last link from the file that it replaces a moment before the name leads to the new one.
+ * Who then asked the name would take the old file, in its last state, for the store, and never see it change
+ * again. So the name is asked again.
+ */
+static bool is_being_replaced(const struct stat *store, unsigned *round)
+{
+    if (store->st_nlink > 0 || ++*round >= REPLACED_ROUNDS)
+        return false;
+    sched_yield();
+    return true;
+}
+
+static bool has_link(const struct stat *store, struct fault *fault)
+{
+    if (store->st_nlink > 0)
+        return true;
+    errno = EAGAIN;
+    return fault_set_passing(fault, "it is being replaced");
+}
+
+static int open_store(int at, const struct place *place, int flags, struct stat *store, struct fault *fault)
+{
+    unsigned round = 0;
+    int fd = -1;
+
+    do {
+        if (fd >= 0)
+            close(fd);
+        fd = openat(at, place->name, flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+        if (fd < 0 || fstat(fd, store) < 0) {
+            fault_errno(fault, "it");
+            if (fd >= 0)
+                close_keeping_errno(fd);
+            return -1;
+        }
+    } while (is_being_replaced(store, &round));
+    return fd;
+}
+
 int place_open(const struct place *place, int flags, struct stat *store, struct fault *fault)
 {
     struct stat directory;
@@ -94,11 +137,8 @@ int place_open(const struct place *place, int flags, struct stat *store, struct 
 
     if (at < 0)
         return -1;
-    fd = openat(at, place->name, flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-    if (fd < 0) {
-        fault_errno(fault, "it");
-    } else if (fstat(fd, store) < 0 ? !fault_errno(fault, "it")
-                                    : !place_store_trusted(fault, store, &directory)) {
+    fd = open_store(at, place, flags, store, fault);
+    if (fd >= 0 && (!place_store_trusted(fault, store, &directory) || !has_link(store, fault))) {
         close(fd);
         fd = -1;
         errno = EPERM;
@@ -110,6 +150,7 @@ int place_open(const struct place *place, int flags, struct stat *store, struct 
 bool place_look(const struct place *place, struct stat *store, struct stat *directory, struct fault *fault)
 {
     char path[PATH_MAX];
+    unsigned round = 0;
 
     memset(directory, 0, sizeof(*directory));
     if (snprintf(path, sizeof(path), "%s/%s", place->directory, place->name) >= PATH_MAX) {
@@ -122,10 +163,12 @@ bool place_look(const struct place *place, struct stat *store, struct stat *dire
         errno = S_ISDIR(directory->st_mode) ? EPERM : ENOTDIR;
         return false;
     }
-    if (lstat(path, store) < 0)
-        return fault_errno(fault, "it");
+    do
+        if (lstat(path, store) < 0)
+            return fault_errno(fault, "it");
+    while (is_being_replaced(store, &round));
     if (place_store_trusted(fault, store, directory))
-        return true;
+        return has_link(store, fault);
     errno = EPERM;
     return false;
 }
