@@ -163,12 +163,18 @@ static bool is_label(struct span text)
     return length >= 1 && length <= LABEL_MAX;
 }
 
-static bool column_suits(struct span escaped, bool (*valid)(struct span))
+/* On its own, because such a text takes pages of the stack. */
+static __attribute__((noinline)) bool escaped_suits(struct span escaped, bool (*valid)(struct span))
 {
     char text[LINE_SIZE_MAX];
     long length = text_unescape(text, sizeof(text), escaped);
 
     return length >= 0 && valid((struct span){text, (size_t)length});
+}
+
+static bool column_suits(struct span column, bool (*valid)(struct span))
+{
+    return text_is_plain(column) ? valid(column) : escaped_suits(column, valid);
 }
 
 static bool list_suits(struct span list, bool (*valid)(struct span))

@@ -238,11 +238,16 @@ static int escaped_byte(struct span text)
     return high << 4 | low;
 }
 
-/* Most texts are as they stand: printable ASCII without an escape. */
+bool text_is_plain(struct span escaped)
+{
+    return plain_ascii(escaped) == escaped.length &&
+           (escaped.length == 0 || !memchr(escaped.at, '%', escaped.length));
+}
+
+/* Most texts are as they stand. */
 static bool take_plain(char *text, size_t size, struct span escaped)
 {
-    if (escaped.length >= size || plain_ascii(escaped) < escaped.length ||
-        (escaped.length > 0 && memchr(escaped.at, '%', escaped.length)))
+    if (escaped.length >= size || !text_is_plain(escaped))
         return false;
     memcpy(text, escaped.at, escaped.length);
     text[escaped.length] = '\0';

@@ -55,6 +55,9 @@ bool utf8_has_controls(struct span text);
  */
 long text_escape(char *escaped, size_t size, struct span text, const char *also);
 
+/* Printable ASCII without an escape: a text that is its own escaped form? */
+bool text_is_plain(struct span escaped);
+
 /* The reverse; what need not have been escaped may be. Returns the length without the NUL, or -1 if it is not
  * the escaped form of a text without NULs or size bytes do not hold it. */
 long text_unescape(char *text, size_t size, struct span escaped);
