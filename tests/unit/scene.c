@@ -36,7 +36,37 @@ void scene_open_reader(struct reader *reader, const struct scene *scene)
     ck_assert(reader_open(reader, scene->directory, HOST_DOMAIN, 60, &quiet));
 }
 
+enum standing reader_look_at_path(struct reader *reader)
+{
+    atomic_store(&reader->looked, 0);
+    return reader_look(reader);
+}
+
 const char *reader_line(struct reader *reader, const struct sample *sample)
 {
     return index_find(&reader->generation[1 - gate_idle(&reader->gate)], sample->record.id);
+}
+
+void scene_install(struct scene *scene, struct compaction *compaction)
+{
+    struct bytes file = compaction_file(compaction, &scene->forge);
+
+    file_replace(scene->forge.path, file.at, file.length);
+    bytes_free(&file);
+}
+
+void spoil_point(struct compaction *compaction, enum point_fault fault)
+{
+    struct record *point = &compaction->point;
+
+    if (fault == POINT_MISSING)
+        compaction->without_point = true;
+    else if (fault == POINT_DIGEST)
+        point->hash[0] ^= 1;
+    else if (fault == POINT_CUTOFF)
+        point->expires = NOW + 1;
+    else if (fault == POINT_NO_CUTOFF)
+        point->expires = compaction->header.cutoff == TIME_NEVER ? NOW : TIME_NEVER;
+    else if (fault == POINT_OPERATION)
+        point->op = OPERATION_UPDATE;
 }

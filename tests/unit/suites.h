@@ -4,31 +4,37 @@
 
 #include <check.h>
 
-/* Of the library, one for each source file; replaced and host are more of what there is to say of a reader.
- */
+/* Of the library: one for each source file, where one is enough. */
 Suite *text_suite(void);
 Suite *crypto_suite(void);
 Suite *token_suite(void);
 Suite *cidr_suite(void);
 Suite *chain_suite(void);
 Suite *record_suite(void);
+Suite *line_suite(void);
 Suite *header_suite(void);
 Suite *walk_suite(void);
+Suite *lies_suite(void);
 Suite *index_suite(void);
 Suite *place_suite(void);
 Suite *load_suite(void);
 Suite *seen_suite(void);
 Suite *gate_suite(void);
 Suite *follow_suite(void);
+Suite *compacted_suite(void);
 Suite *replaced_suite(void);
+Suite *trust_suite(void);
 Suite *reader_suite(void);
 Suite *host_suite(void);
+Suite *crowd_suite(void);
 Suite *policy_suite(void);
 Suite *config_suite(void);
+Suite *config_file_suite(void);
 Suite *config_text_suite(void);
 Suite *duration_suite(void);
 Suite *nearest_suite(void);
 Suite *table_suite(void);
+Suite *request_suite(void);
 
 /* Of the tool. */
 Suite *expect_suite(void);

@@ -1,38 +1,11 @@
-#include "config.h"
-#include "fixture.h"
+#include "config_fixture.h"
 #include "suites.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <locale.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define LENGTH(array) (int)(sizeof(array) / sizeof((array)[0]))
-
-/* Load a configuration of that text. Its path is left in path. */
-static int load_bytes(struct config *config, struct fault *fault, char path[SCRATCH_PATH], const void *text,
-                      size_t length)
-{
-    char directory[SCRATCH_PATH];
-
-    scratch_directory(directory);
-    path_join(path, directory, "toktab.conf");
-    file_write(path, text, length);
-    memset(fault, 0, sizeof(*fault));
-    errno = 0;
-    return config_load(config, path, fault);
-}
-
-static int load_text(struct config *config, struct fault *fault, const char *text)
-{
-    char path[SCRATCH_PATH];
-
-    return load_bytes(config, fault, path, text, strlen(text));
-}
 
 /* ---- good ones ---- */
 
@@ -53,7 +26,7 @@ START_TEST(everything_is_taken)
     struct fault fault;
     const struct domain *domain;
 
-    ck_assert_msg(load_text(&config, &fault, text) == 0, "%s", fault.text);
+    ck_assert_msg(config_load_text(&config, &fault, text) == 0, "%s", fault.text);
     ck_assert_str_eq(config.store_dir, "/var/lib/x");
     ck_assert_uint_eq(config.count, 3);
     domain = config_domain(&config, "example.com");
@@ -102,7 +75,7 @@ START_TEST(little_is_enough)
     struct fault fault;
     const struct domain *domain;
 
-    ck_assert_msg(load_text(&config, &fault, complete[_i]) == 0, "%s", fault.text);
+    ck_assert_msg(config_load_text(&config, &fault, complete[_i]) == 0, "%s", fault.text);
     ck_assert_uint_eq(config.count, 1);
     domain = config_domain(&config, NULL);
     ck_assert_ptr_nonnull(domain);
@@ -145,13 +118,35 @@ START_TEST(domain_is_found)
         snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s { name = \"%s\"; }", i > 0 ? "," : "",
                  domains[_i].names[i]);
     strcat(text, ");");
-    ck_assert_msg(load_text(&config, &fault, text) == 0, "%s", fault.text);
+    ck_assert_msg(config_load_text(&config, &fault, text) == 0, "%s", fault.text);
     domain = config_domain(&config, domains[_i].asked);
     if (domains[_i].found)
         ck_assert_pstr_eq(domain ? domain->name : NULL, domains[_i].found);
     else
         ck_assert_ptr_null(domain);
     config_unload(&config);
+}
+END_TEST
+
+START_TEST(one_of_the_domains)
+{
+    struct config config, one;
+    struct fault fault;
+
+    ck_assert_int_eq(
+        config_load_text(&config, &fault,
+                         "store_dir = \"/x\"; domains = ( { name = \"a\"; }, { name = \"b\"; prefix = "
+                         "\"pb\"; scopes = [ \"s\" ]; admins = [ \"u\" ]; } );"),
+        0);
+    ck_assert(config_copy_one(&one, &config, config_domain(&config, "b")));
+    config_unload(&config); /* nothing is shared */
+    ck_assert_uint_eq(one.count, 1);
+    ck_assert_str_eq(one.store_dir, "/x");
+    ck_assert_str_eq(one.domains[0].name, "b");
+    ck_assert_str_eq(one.domains[0].prefix, "pb");
+    ck_assert_str_eq(one.domains[0].scopes, "s");
+    ck_assert_str_eq(one.domains[0].admins, "u");
+    config_unload(&one);
 }
 END_TEST
 
@@ -183,7 +178,7 @@ START_TEST(domain_has_the_scopes)
     char text[256];
 
     snprintf(text, sizeof(text), "domains = ( { name = \"a\"; scopes = %s; } );", scopes[_i].given);
-    ck_assert_msg(load_text(&config, &fault, text) == 0, "%s", fault.text);
+    ck_assert_msg(config_load_text(&config, &fault, text) == 0, "%s", fault.text);
     ck_assert_msg(domain_has_scopes(config.domains, span_of(scopes[_i].wanted), &foreign) ==
                       !scopes[_i].foreign,
                   "%s", scopes[_i].wanted);
@@ -247,6 +242,8 @@ static const struct {
     {"store_dir = \"\";", 1, "absolute"},
     {"store_dir = \"var/lib/x\";", 1, "absolute"},
     {"store_dir = \"./x\";", 1, "absolute"},
+    {"store_dir = \"/a\nb\";", 1, "control characters"},
+    {"store_dir = \"/a\xff\";", 1, "UTF-8"},
     {"domains = ( { prefix = \"ab\"; } );", 1, "\"name\" is missing"},
     {"domains = ( { } );", 1, "\"name\" is missing"},
     {"domains = ( { name = \"\"; } );", 1, "name of a domain"},
@@ -311,7 +308,7 @@ START_TEST(fault_is_found_and_named)
     struct fault fault;
     char path[SCRATCH_PATH], at[SCRATCH_PATH + 16];
 
-    ck_assert_msg(load_bytes(&config, &fault, path, faults[_i].text, strlen(faults[_i].text)) == -1,
+    ck_assert_msg(config_load_bytes(&config, &fault, path, faults[_i].text, strlen(faults[_i].text)) == -1,
                   "accepted: %s", faults[_i].text);
     ck_assert_int_eq(errno, EINVAL);
     snprintf(at, sizeof(at), faults[_i].line > 0 ? "%s:%d: " : "%s:", path, faults[_i].line);
@@ -331,7 +328,7 @@ START_TEST(nul_is_refused)
     struct fault fault;
     char path[SCRATCH_PATH];
 
-    ck_assert_int_eq(load_bytes(&config, &fault, path, text, sizeof(text) - 1), -1);
+    ck_assert_int_eq(config_load_bytes(&config, &fault, path, text, sizeof(text) - 1), -1);
     ck_assert_int_eq(errno, EINVAL);
     ck_assert_ptr_nonnull(strstr(fault.text, ":2: "));
     ck_assert_ptr_nonnull(strstr(fault.text, "NUL"));
@@ -359,155 +356,20 @@ START_TEST(cut_anywhere)
 }
 END_TEST
 
-/* ---- the file ---- */
-
-START_TEST(at_most_64_kib)
-{
-    static char text[65537];
-    struct config config;
-    struct fault fault;
-    char path[SCRATCH_PATH];
-
-    memset(text, '#', sizeof(text));
-    ck_assert_msg(load_bytes(&config, &fault, path, text, 65536) == 0, "%s", fault.text);
-    config_unload(&config);
-    ck_assert_int_eq(load_bytes(&config, &fault, path, text, 65537), -1);
-    ck_assert_int_eq(errno, EINVAL);
-    ck_assert_ptr_nonnull(strstr(fault.text, "64 KiB"));
-}
-END_TEST
-
-static const struct {
-    mode_t mode;
-    bool trusted;
-} modes[] = {
-    {0640, true},  {0644, true},  {0600, true},  {0400, true},   {0755, true},
-    {0646, false}, {0666, false}, {0602, false}, {01777, false},
-};
-
-START_TEST(not_writable_by_others)
-{
-    struct config config;
-    struct fault fault;
-    char path[SCRATCH_PATH];
-
-    ck_assert_int_eq(load_bytes(&config, &fault, path, "", 0), 0);
-    config_unload(&config);
-    ck_assert_int_eq(chmod(path, modes[_i].mode), 0);
-    ck_assert_int_eq(config_load(&config, path, &fault), modes[_i].trusted ? 0 : -1);
-    if (modes[_i].trusted) {
-        config_unload(&config);
-    } else {
-        ck_assert_int_eq(errno, EPERM);
-        ck_assert_ptr_nonnull(strstr(fault.text, "chmod o-w"));
-    }
-}
-END_TEST
-
-static void put_symlink(const char *path)
-{
-    ck_assert_int_eq(symlink("/dev/null", path), 0);
-}
-
-static void put_fifo(const char *path)
-{
-    ck_assert_int_eq(mkfifo(path, 0600), 0);
-}
-
-static void put_directory(const char *path)
-{
-    ck_assert_int_eq(mkdir(path, 0700), 0);
-}
-
-static void put_nothing(const char *path)
-{
-    (void)path;
-}
-
-static const struct {
-    void (*put)(const char *path);
-    int error;
-} no_files[] = {
-    {put_symlink, ELOOP},
-    {put_fifo, EPERM},
-    {put_directory, EPERM},
-    {put_nothing, ENOENT},
-};
-
-START_TEST(what_is_no_file)
-{
-    struct config config;
-    struct fault fault = {0};
-    char directory[SCRATCH_PATH], path[SCRATCH_PATH];
-    size_t before = open_descriptors();
-
-    scratch_directory(directory);
-    path_join(path, directory, "toktab.conf");
-    no_files[_i].put(path);
-    ck_assert_int_eq(config_load(&config, path, &fault), -1);
-    ck_assert_msg(errno == no_files[_i].error || (no_files[_i].error == ELOOP && errno == EPERM), "%s",
-                  strerror(errno));
-    ck_assert_ptr_nonnull(strstr(fault.text, path));
-    ck_assert_uint_eq(open_descriptors(), before);
-}
-END_TEST
-
-/* The system's own may be missing; a named one may not. */
-START_TEST(without_a_file)
-{
-    struct config config;
-    struct fault fault = {0};
-
-    if (access(CONFIG_DEFAULT_PATH, F_OK) == 0) {
-        fprintf(stderr, "SKIPPED: without_a_file: this machine has a %s\n", CONFIG_DEFAULT_PATH);
-        return;
-    }
-    ck_assert_msg(config_load(&config, NULL, &fault) == 0, "%s", fault.text);
-    ck_assert_uint_eq(config.count, 1);
-    ck_assert_str_eq(config.domains[0].name, "default");
-    ck_assert_str_eq(config.store_dir, CONFIG_DEFAULT_STORE_DIR);
-    config_unload(&config);
-}
-END_TEST
-
-/* libconfig swaps the locale of the thread while it parses. */
-START_TEST(locale_comes_back)
-{
-    struct config config;
-    struct fault fault;
-    locale_t own = newlocale(LC_ALL_MASK, "C.UTF-8", (locale_t)0);
-
-    if (!own)
-        own = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-    ck_assert(own != (locale_t)0);
-    uselocale(own);
-    ck_assert_int_eq(load_text(&config, &fault, D("prefix = \"ab\";")), 0);
-    config_unload(&config);
-    ck_assert_int_eq(load_text(&config, &fault, "garbage ="), -1);
-    ck_assert(uselocale(LC_GLOBAL_LOCALE) == own);
-    freelocale(own);
-}
-END_TEST
-
 Suite *config_suite(void)
 {
     Suite *suite = suite_create("config");
-    TCase *good = tcase_create("good"), *bad = tcase_create("bad"), *file = tcase_create("file");
+    TCase *good = tcase_create("good"), *bad = tcase_create("bad");
 
     tcase_add_test(good, everything_is_taken);
     tcase_add_loop_test(good, little_is_enough, 0, LENGTH(complete));
     tcase_add_loop_test(good, domain_is_found, 0, LENGTH(domains));
     tcase_add_loop_test(good, domain_has_the_scopes, 0, LENGTH(scopes));
+    tcase_add_test(good, one_of_the_domains);
     suite_add_tcase(suite, good);
     tcase_add_loop_test(bad, fault_is_found_and_named, 0, LENGTH(faults));
     tcase_add_test(bad, nul_is_refused);
     tcase_add_test(bad, cut_anywhere);
     suite_add_tcase(suite, bad);
-    tcase_add_test(file, at_most_64_kib);
-    tcase_add_loop_test(file, not_writable_by_others, 0, LENGTH(modes));
-    tcase_add_loop_test(file, what_is_no_file, 0, LENGTH(no_files));
-    tcase_add_test(file, without_a_file);
-    tcase_add_test(file, locale_comes_back);
-    suite_add_tcase(suite, file);
     return suite;
 }

@@ -116,6 +116,22 @@ START_TEST(memory_for_secrets)
 }
 END_TEST
 
+START_TEST(base64_of_rfc_4648)
+{
+    static const char *const texts[][2] = {{"", ""},        {"f", "Zg=="},          {"fo", "Zm8="},
+                                           {"foo", "Zm9v"}, {"foobar", "Zm9vYmFy"}, {"\xff\xfe\xfb", "//77"}};
+    char base64[32];
+
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        size_t size = crypto_base64_size(strlen(texts[i][0]));
+
+        ck_assert_uint_gt(size, strlen(texts[i][1]));
+        crypto_base64(base64, sizeof(base64), texts[i][0], strlen(texts[i][0]));
+        ck_assert_str_eq(base64, texts[i][1]);
+    }
+}
+END_TEST
+
 Suite *crypto_suite(void)
 {
     Suite *suite = suite_create("crypto");
@@ -124,6 +140,7 @@ Suite *crypto_suite(void)
     tcase_add_test(hashes, hash_of_a_token);
     tcase_add_test(hashes, digest_in_pieces);
     tcase_add_test(hashes, comparison);
+    tcase_add_test(hashes, base64_of_rfc_4648);
     suite_add_tcase(suite, hashes);
     tcase_add_test(memory, wiped);
     tcase_add_test(memory, random_numbers);

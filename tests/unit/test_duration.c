@@ -60,12 +60,34 @@ START_TEST(length_of_time)
 }
 END_TEST
 
+static const struct {
+    int64_t seconds;
+    const char *text;
+} formats[] = {
+    {1, "1s"},           {90, "90s"},       {120, "2m"},
+    {3600, "1h"},        {129600, "36h"},   {86400, "1d"},
+    {90 * 86400, "90d"}, {86401, "86401s"}, {DURATION_MAX, "366000d"},
+};
+
+START_TEST(written_in_its_greatest_unit)
+{
+    char text[DURATION_TEXT_SIZE];
+    int64_t seconds;
+
+    duration_format(text, formats[_i].seconds);
+    ck_assert_str_eq(text, formats[_i].text);
+    ck_assert(duration_parse(span_of(text), &seconds));
+    ck_assert_int_eq(seconds, formats[_i].seconds);
+}
+END_TEST
+
 Suite *duration_suite(void)
 {
     Suite *suite = suite_create("duration");
     TCase *duration = tcase_create("duration");
 
     tcase_add_loop_test(duration, length_of_time, 0, LENGTH(durations));
+    tcase_add_loop_test(duration, written_in_its_greatest_unit, 0, LENGTH(formats));
     suite_add_tcase(suite, duration);
     return suite;
 }

@@ -362,7 +362,6 @@ Suite *follow_suite(void)
     TCase *appends = tcase_create("appends"), *torn = tcase_create("torn tails"),
           *damage = tcase_create("damage"), *in_place = tcase_create("in place");
 
-    tcase_set_timeout(appends, 60);
     tcase_add_test(appends, appends_count_at_the_next_question);
     tcase_add_test(appends, many_lines_between_two_questions);
     tcase_add_test(appends, superseded_lines_do_not_pile_up);
@@ -372,7 +371,6 @@ Suite *follow_suite(void)
     tcase_add_loop_test(torn, torn_tail_is_cut_off_and_another_line_comes, 0, 12);
     tcase_add_loop_test(torn, torn_tail_at_opening, 0, 3);
     suite_add_tcase(suite, torn);
-    tcase_set_timeout(damage, 60);
     tcase_add_loop_test(damage, damage_at_the_tail_is_trouble, 0, 6);
     tcase_add_loop_test(damage, damage_that_is_undone_is_over, 0, 6);
     tcase_add_loop_test(damage, shrinking_below_what_was_read_is_trouble, 0, 2);

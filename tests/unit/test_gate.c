@@ -286,7 +286,6 @@ Suite *gate_suite(void)
     Suite *suite = suite_create("gate");
     TCase *gate = tcase_create("gate");
 
-    tcase_set_timeout(gate, 120);
     tcase_add_test(gate, enter_and_leave);
     tcase_add_test(gate, one_holds_the_lock);
     tcase_add_test(gate, cancel_state_is_given_back);

@@ -363,7 +363,6 @@ Suite *index_suite(void)
     TCase *one = tcase_create("one"), *arena = tcase_create("arena"), *copies = tcase_create("copies"),
           *threads = tcase_create("threads");
 
-    tcase_set_timeout(one, 120);
     tcase_add_test(one, empty);
     tcase_add_test(one, last_line_counts);
     tcase_add_test(one, revoked_absorbs);
@@ -375,11 +374,9 @@ Suite *index_suite(void)
     tcase_add_test(arena, room_is_as_large_as_was_asked_for);
     tcase_add_test(arena, chunks_are_enough);
     suite_add_tcase(suite, arena);
-    tcase_set_timeout(copies, 120);
     tcase_add_loop_test(copies, copy_of_all, 0, 2);
     tcase_add_test(copies, copy_of_what_is_revoked);
     suite_add_tcase(suite, copies);
-    tcase_set_timeout(threads, 120);
     tcase_add_test(threads, readers_see_whole_lines);
     suite_add_tcase(suite, threads);
     return suite;

@@ -405,7 +405,6 @@ Suite *load_suite(void)
     tcase_add_loop_test(header, header_that_is_none, 0, LENGTH(no_headers));
     tcase_add_test(header, header_without_an_end);
     suite_add_tcase(suite, header);
-    tcase_set_timeout(lines, 60);
     tcase_add_test(lines, whole_file);
     tcase_add_test(lines, up_to_any_size);
     tcase_add_test(lines, file_is_shorter_than_was_said);
@@ -418,7 +417,6 @@ Suite *load_suite(void)
     tcase_add_loop_test(waypoints, log_must_pass_the_waypoint, 0, 7);
     tcase_add_loop_test(waypoints, waypoint_at_the_base, 0, 4);
     suite_add_tcase(suite, waypoints);
-    tcase_set_timeout(large, 300);
     tcase_add_loop_test(large, large_store, 0, LENGTH(sizes));
     suite_add_tcase(suite, large);
     return suite;

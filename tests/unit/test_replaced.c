@@ -1,209 +1,10 @@
-/* How a host that runs takes another file in the place of the one that it knows: a compacted one, a copy, an
- * older one, a new epoch, another store. Each row of the state machine of toktab-store(5), on real files. */
+/* How a host that runs takes another file in the place of the one that it knows: a copy, an older one,
+ * another store, a new epoch. The rows of the state machine of toktab-store(5), on real files. */
 #include "scene.h"
 #include "suites.h"
 
 #include <string.h>
 #include <unistd.h>
-
-/* Rename over the store what became of the compaction. */
-static void install(struct scene *scene, struct compaction *compaction)
-{
-    struct bytes file = compaction_file(compaction, &scene->forge);
-
-    file_replace(scene->forge.path, file.at, file.length);
-    bytes_free(&file);
-}
-
-/* ---- compaction ---- */
-
-/* The reader stands at the base: of the snapshot it needs nothing, which may therefore be anything at all. */
-START_TEST(compacted_file_is_jumped_into)
-{
-    struct scene s;
-    struct compaction compaction;
-
-    scene_start(&s, "60s");
-    forge_revoke(&s.forge, &s.b);
-    EXPECT(s, b, "deny revoked");
-    compaction_prepare(&compaction, &s.forge, TIME_NEVER);
-    memset(compaction.snapshot.at, '#', compaction.snapshot.length);
-    install(&s, &compaction);
-    EXPECT(s, a, "allow");
-    EXPECT(s, b, "deny revoked");
-    EXPECT(s, d, "deny unknown");
-    forge_create(&s.forge, &s.c);
-    EXPECT(s, c, "allow");
-    ck_assert_uint_eq(s.host.alerts, 0);
-    scene_end(&s);
-}
-END_TEST
-
-START_TEST(what_came_before_the_rename_is_drained_first)
-{
-    struct scene s;
-    struct compaction compaction;
-
-    scene_start(&s, "60s");
-    forge_create(&s.forge, &s.c);
-    forge_revoke(&s.forge, &s.b);
-    compaction_prepare(&compaction, &s.forge, TIME_NEVER);
-    memset(compaction.snapshot.at, '#', compaction.snapshot.length); /* it cannot have them from here */
-    install(&s, &compaction);
-    forge_create(&s.forge, &s.d);
-    EXPECT(s, b, "deny revoked");
-    EXPECT(s, c, "allow");
-    EXPECT(s, d, "allow");
-    ck_assert_uint_eq(s.host.alerts, 0);
-    scene_end(&s);
-}
-END_TEST
-
-/* A bad tail of the old file forbids the jump, and nothing else. */
-START_TEST(bad_tail_of_the_old_file_forbids_the_jump)
-{
-    struct scene s;
-    struct compaction compaction;
-
-    scene_start(&s, "60s");
-    file_append(s.forge.path, "3|no line|\n", 11);
-    compaction_prepare(&compaction, &s.forge, TIME_NEVER);
-    if (_i == 1)
-        compaction.snapshot.at[20] ^= 1;
-    install(&s, &compaction);
-    if (_i == 1)
-        EXPECT_TROUBLE(s);
-    else
-        EXPECT(s, d, "deny unknown");
-    EXPECT(s, a, "allow");
-    scene_end(&s);
-}
-END_TEST
-
-START_TEST(many_compactions_in_a_row)
-{
-    struct scene s;
-
-    scene_start(&s, "60s");
-    for (int i = 0; i < 20; i++) {
-        sample_make(&s.c);
-        forge_create(&s.forge, &s.c);
-        if (i % 3 == 0)
-            EXPECT(s, c, "allow");
-        forge_compact(&s.forge, i % 2 == 0 ? TIME_NEVER : NOW + i);
-        if (i % 2 == 0)
-            EXPECT(s, a, "allow");
-        forge_revoke(&s.forge, &s.c);
-        EXPECT(s, c, "deny revoked");
-    }
-    EXPECT(s, d, "deny unknown");
-    ck_assert_uint_eq(s.host.alerts, 0);
-    scene_end(&s);
-}
-END_TEST
-
-enum {
-    POINT_MISSING,
-    POINT_DIGEST,
-    POINT_CUTOFF,
-    POINT_NO_CUTOFF,
-    POINT_OPERATION,
-    POINT_CHAIN,
-    POINT_FAULTS
-};
-
-static void spoil_point(struct compaction *compaction, int kind)
-{
-    struct record *point = &compaction->point;
-
-    if (kind == POINT_MISSING)
-        compaction->without_point = true;
-    else if (kind == POINT_DIGEST)
-        point->hash[0] ^= 1;
-    else if (kind == POINT_CUTOFF)
-        point->expires = NOW + 1;
-    else if (kind == POINT_NO_CUTOFF)
-        point->expires = compaction->header.cutoff == TIME_NEVER ? NOW : TIME_NEVER;
-    else if (kind == POINT_OPERATION)
-        point->op = OPERATION_UPDATE;
-}
-
-/* A file whose first line behind the snapshot is not its P line is damaged, for one who jumps too. */
-START_TEST(bad_point_of_compaction_is_trouble)
-{
-    struct scene s;
-    struct compaction compaction;
-    struct bytes file;
-
-    scene_start(&s, "60s");
-    forge_revoke(&s.forge, &s.b);
-    EXPECT(s, b, "deny revoked");
-    compaction_prepare(&compaction, &s.forge, NOW);
-    spoil_point(&compaction, _i);
-    file = compaction_file(&compaction, &s.forge);
-    if (_i == POINT_CHAIN)
-        file.at[file.length - 3] = file.at[file.length - 3] == '0' ? '1' : '0';
-    file_replace(s.forge.path, file.at, file.length);
-    EXPECT_TROUBLE(s);
-    EXPECT(s, b, "deny revoked");
-    EXPECT_TROUBLE(s);
-    ck_assert_uint_eq(s.host.alerts, 1);
-    bytes_free(&file);
-    scene_end(&s);
-}
-END_TEST
-
-START_TEST(point_of_compaction_may_come_late)
-{
-    struct scene s;
-    struct compaction compaction;
-
-    scene_start(&s, "60s");
-    compaction_prepare(&compaction, &s.forge, NOW);
-    compaction.without_point = true;
-    install(&s, &compaction);
-    EXPECT_TROUBLE(s);
-    forge_append(&s.forge, &compaction.point);
-    EXPECT(s, d, "deny unknown");
-    forge_create(&s.forge, &s.d);
-    EXPECT(s, d, "allow");
-    scene_end(&s);
-}
-END_TEST
-
-static const uint64_t wrong_lengths[] = {1, 100000, INT64_MAX, UINT64_MAX, UINT64_MAX - 1000};
-
-/* Who jumps does not read the snapshot, and must not be led astray by what the header says of it. */
-START_TEST(snapshot_beyond_the_end_is_trouble)
-{
-    struct scene s;
-    struct compaction compaction;
-
-    scene_start(&s, "60s");
-    compaction_prepare(&compaction, &s.forge, NOW);
-    compaction.header.bytes += wrong_lengths[_i];
-    install(&s, &compaction);
-    EXPECT_TROUBLE(s);
-    EXPECT_TROUBLE(s);
-    scene_end(&s);
-}
-END_TEST
-
-/* A new epoch is read whole, even where its base and basechain are where the reader stands. */
-START_TEST(new_epoch_is_not_jumped_into)
-{
-    struct scene s;
-    struct compaction compaction;
-
-    scene_start(&s, "60s");
-    compaction_prepare(&compaction, &s.forge, NOW);
-    compaction.header.epoch++;
-    memset(compaction.snapshot.at, '#', compaction.snapshot.length);
-    install(&s, &compaction);
-    EXPECT_TROUBLE(s);
-    scene_end(&s);
-}
-END_TEST
 
 /* ---- another file with the same log ---- */
 
@@ -237,7 +38,7 @@ START_TEST(file_that_starts_beyond_is_proved)
     s.forge.n += 5;
     compaction_prepare(&compaction, &s.forge, NOW);
     compaction.snapshot.at[compaction.snapshot.length - 20] ^= 1;
-    install(&s, &compaction);
+    scene_install(&s, &compaction);
     EXPECT_TROUBLE(s);
     scene_end(&s);
 }
@@ -390,7 +191,7 @@ START_TEST(store_of_another_domain_is_trouble)
     scene_start(&s, "60s");
     compaction_prepare(&compaction, &s.forge, NOW);
     strcpy(compaction.header.domain, "example.org");
-    install(&s, &compaction);
+    scene_install(&s, &compaction);
     EXPECT_TROUBLE(s);
     ck_assert_ptr_nonnull(strstr(s.host.last, "another domain"));
     host_close(&s.host);
@@ -461,18 +262,15 @@ START_TEST(higher_epoch_is_proved)
 {
     struct scene s;
     struct compaction compaction;
-    struct bytes file;
 
     scene_start(&s, "60s");
     compaction_prepare_epoch(&compaction, &s.forge, 2);
-    if (_i < POINT_CHAIN)
-        spoil_point(&compaction, _i);
-    else if (_i == POINT_CHAIN)
+    if (_i < POINT_FAULTS)
+        spoil_point(&compaction, (enum point_fault)_i);
+    else
         compaction.snapshot.at[3] ^= 1;
-    file = compaction_file(&compaction, &s.forge);
-    file_replace(s.forge.path, file.at, file.length);
+    scene_install(&s, &compaction);
     EXPECT_TROUBLE(s);
-    bytes_free(&file);
     scene_end(&s);
 }
 END_TEST
@@ -502,18 +300,9 @@ END_TEST
 Suite *replaced_suite(void)
 {
     Suite *suite = suite_create("replaced");
-    TCase *compaction = tcase_create("compaction"), *copies = tcase_create("copies"),
-          *others = tcase_create("others"), *epochs = tcase_create("epochs");
+    TCase *copies = tcase_create("copies"), *others = tcase_create("others"),
+          *epochs = tcase_create("epochs");
 
-    tcase_add_test(compaction, compacted_file_is_jumped_into);
-    tcase_add_test(compaction, what_came_before_the_rename_is_drained_first);
-    tcase_add_loop_test(compaction, bad_tail_of_the_old_file_forbids_the_jump, 0, 2);
-    tcase_add_test(compaction, many_compactions_in_a_row);
-    tcase_add_loop_test(compaction, bad_point_of_compaction_is_trouble, 0, POINT_FAULTS);
-    tcase_add_test(compaction, point_of_compaction_may_come_late);
-    tcase_add_loop_test(compaction, snapshot_beyond_the_end_is_trouble, 0, 5);
-    tcase_add_test(compaction, new_epoch_is_not_jumped_into);
-    suite_add_tcase(suite, compaction);
     tcase_add_loop_test(copies, file_that_starts_beyond_is_read_whole, 0, 2);
     tcase_add_test(copies, file_that_starts_beyond_is_proved);
     tcase_add_test(copies, what_was_dropped_stays_revoked);
@@ -527,7 +316,7 @@ Suite *replaced_suite(void)
     tcase_add_test(others, missing_store_is_trouble_until_it_is_back);
     suite_add_tcase(suite, others);
     tcase_add_loop_test(epochs, higher_epoch_is_taken_and_what_is_dead_stays_dead, 0, 2);
-    tcase_add_loop_test(epochs, higher_epoch_is_proved, 0, POINT_CHAIN + 1);
+    tcase_add_loop_test(epochs, higher_epoch_is_proved, 0, POINT_FAULTS + 1);
     tcase_add_loop_test(epochs, lower_epoch_is_trouble, 0, 2);
     suite_add_tcase(suite, epochs);
     return suite;

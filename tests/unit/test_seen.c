@@ -146,7 +146,6 @@ Suite *seen_suite(void)
     Suite *suite = suite_create("seen");
     TCase *seen = tcase_create("seen");
 
-    tcase_set_timeout(seen, 120);
     tcase_add_test(seen, identity_is_what_fstat_says);
     tcase_add_loop_test(seen, every_value_counts, 0, 5);
     tcase_add_test(seen, half_written);

@@ -424,7 +424,6 @@ Suite *text_suite(void)
     tcase_add_test(digits, base62_has_62_digits);
     tcase_add_loop_test(digits, decimal_is_whole_and_unpadded, 0, LENGTH(decimals));
     suite_add_tcase(suite, digits);
-    tcase_set_timeout(utf8, 60);
     tcase_add_loop_test(utf8, utf8_is_strict, 0, LENGTH(utf8_texts));
     tcase_add_test(utf8, utf8_every_character);
     tcase_add_test(utf8, controls_anywhere);

@@ -215,7 +215,6 @@ Suite *token_suite(void)
     Suite *suite = suite_create("token");
     TCase *shape = tcase_create("shape"), *make = tcase_create("make");
 
-    tcase_set_timeout(shape, 60);
     tcase_add_loop_test(shape, prefix_of_a_token, 0, LENGTH(prefixes));
     tcase_add_test(shape, good_token);
     tcase_add_test(shape, every_position_changed_to_every_byte);
@@ -224,7 +223,6 @@ Suite *token_suite(void)
     tcase_add_test(shape, huge_text);
     tcase_add_test(shape, underscore_at_its_place_alone);
     suite_add_tcase(suite, shape);
-    tcase_set_timeout(make, 60);
     tcase_add_loop_test(make, token_that_was_made_is_good, 0, LENGTH(prefixes));
     tcase_add_test(make, every_character_is_random);
     tcase_add_test(make, checksum_is_padded);

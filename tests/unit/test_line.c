@@ -1,0 +1,244 @@
+/* The shape of a line, and how it is written. */
+#include "chain.h"
+#include "columns.h"
+#include "fixture.h"
+#include "suites.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define LENGTH(array) (int)(sizeof(array) / sizeof((array)[0]))
+
+START_TEST(exactly_18_columns)
+{
+    char text[LINE_SIZE_MAX], other[LINE_SIZE_MAX];
+    size_t length = columns_join(text, sizeof(text), token_columns, -1, NULL), at = 0;
+    struct line line;
+
+    ck_assert(line_split(&line, text, length));
+    for (int bar = 0; bar < COLUMNS - 1; bar++) {
+        at = (size_t)((char *)memchr(text + at, '|', length - at) - text);
+        memcpy(other, text, length);
+        other[at] = '_'; /* one column less */
+        ck_assert_msg(!line_split(&line, other, length), "without bar %d", bar);
+        memcpy(other, text, at);
+        memmove(other + at, text + at + 1, length - at - 1);
+        ck_assert_msg(!line_split(&line, other, length - 1), "bar %d taken out", bar);
+        memcpy(other, text, at + 1);
+        other[at + 1] = '|'; /* one more */
+        memcpy(other + at + 2, text + at + 1, length - at - 1);
+        ck_assert_msg(!line_split(&line, other, length + 1), "bar %d doubled", bar);
+        at++;
+    }
+}
+END_TEST
+
+START_TEST(line_ends_with_its_lf)
+{
+    char text[LINE_SIZE_MAX];
+    size_t length = columns_join(text, sizeof(text), token_columns, -1, NULL);
+    struct line line;
+
+    for (size_t i = 1; i < length; i++) {
+        char *exact = malloc(i);
+
+        memcpy(exact, text, i);
+        ck_assert(!line_split(&line, exact, i));
+        exact[i - 1] = '\n';
+        ck_assert(!line_split(&line, exact, i));
+        free(exact);
+    }
+    text[length - 1] = ' ';
+    ck_assert(!line_split(&line, text, length));
+    memcpy(text + length - 1, "\r\n", 2);
+    ck_assert(!line_split(&line, text, length + 1));
+}
+END_TEST
+
+/* A line with its LF that is so long, by its ext. */
+static size_t line_of(char *text, size_t size, size_t length)
+{
+    static char note[2 * LINE_SIZE_MAX];
+    size_t without = columns_join(text, size, token_columns, COLUMN_EXT, "");
+
+    memset(note, 'x', sizeof(note));
+    note[length - without] = '\0';
+    return columns_join(text, size, token_columns, COLUMN_EXT, note);
+}
+
+START_TEST(line_has_at_most_4096_bytes)
+{
+    char text[2 * LINE_SIZE_MAX];
+    struct line line;
+
+    ck_assert(line_split(&line, text, line_of(text, sizeof(text), 4095)));
+    ck_assert(line_split(&line, text, line_of(text, sizeof(text), 4096)));
+    ck_assert(!line_split(&line, text, line_of(text, sizeof(text), 4097)));
+    ck_assert(!line_split(&line, text, line_of(text, sizeof(text), 5000)));
+}
+END_TEST
+
+START_TEST(accepted_line_is_split_from_its_id)
+{
+    char text[LINE_SIZE_MAX];
+    size_t length = columns_join(text, sizeof(text), _i == 0 ? token_columns : point_columns, -1, NULL);
+    struct line line, again;
+    struct record record;
+
+    ck_assert(line_split(&line, text, length));
+    line_split_accepted(&again, line.column[COLUMN_ID].at);
+    ck_assert_ptr_null(again.column[COLUMN_N].at);
+    for (int i = COLUMN_ID; i < COLUMNS; i++) {
+        ck_assert_ptr_eq(again.column[i].at, line.column[i].at);
+        ck_assert_uint_eq(again.column[i].length, line.column[i].length);
+    }
+    ck_assert_ptr_null(record_check(&record, &again));
+}
+END_TEST
+
+START_TEST(revoked_is_seen)
+{
+    static const struct {
+        const char *column;
+        bool revoked;
+    } columns[] = {{"-", false}, {"1767225600", true}, {"0", true}, {"", true},
+                   {"x", true},  {"-0", true},         {"--", true}};
+    char text[LINE_SIZE_MAX];
+
+    for (int i = 0; i < LENGTH(columns); i++) { /* what is no time admits nobody either */
+        columns_join(text, sizeof(text), token_columns, COLUMN_REVOKED, columns[i].column);
+        ck_assert(line_revoked(strchr(text, '|') + 1) == columns[i].revoked);
+    }
+}
+END_TEST
+
+/* ---- writing ---- */
+
+static struct record sample_record(void)
+{
+    struct record record = {
+        .n = 7,
+        .id = "ExampleToken",
+        .op = OPERATION_CREATE,
+        .serial = 7,
+        .created = 1767225600,
+        .expires = TIME_NEVER,
+        .revoked = TIME_NEVER,
+        .time = 1767225600,
+        .by = span_of("root/0/-"),
+        .scopes = span_of("read"),
+        .nets = span_of(""),
+        .user = span_of(""),
+        .label = span_of("cron"),
+        .reason = span_of(""),
+        .prev = span_of(""),
+        .ext = span_of(""),
+    };
+
+    memset(record.hash, 0xab, sizeof(record.hash));
+    return record;
+}
+
+START_TEST(written_and_read_back)
+{
+    struct record record = sample_record(), back;
+    unsigned char chain[CHAIN_SIZE] = {1}, expected[CHAIN_SIZE] = {1};
+    char text[LINE_SIZE_MAX], again[LINE_SIZE_MAX];
+    struct line line;
+    size_t length;
+
+    if (_i == 1) {
+        record.n = record.serial = UINT64_MAX;
+        record.expires = record.revoked = record.created = TIME_NEVER - 1;
+        record.label = span_of("\xe6\x97\xa5\xe6\x9c\xac");
+        record.ext = span_of("a=b");
+        record.prev = span_of("SecondSample");
+    }
+    length = record_format(text, &record, chain);
+    ck_assert_uint_gt(length, 0);
+    ck_assert(line_split(&line, text, length));
+    ck_assert_ptr_null(record_check(&back, &line));
+    chain_add(expected, text, length - CHAIN_HEX - 1);
+    ck_assert_mem_eq(chain, expected, CHAIN_SIZE);
+    ck_assert_mem_eq(back.chain, chain, CHAIN_SIZE);
+    ck_assert_uint_eq(back.n, record.n);
+    ck_assert_str_eq(back.id, record.id);
+    ck_assert_mem_eq(back.hash, record.hash, HASH_SIZE);
+    ck_assert_int_eq(back.expires, record.expires);
+    ck_assert_int_eq(back.revoked, record.revoked);
+    ck_assert_uint_eq(back.label.length, record.label.length);
+    memset(expected, 0, sizeof(expected));
+    expected[0] = 1;
+    ck_assert_uint_eq(record_format(again, &back, expected), length);
+    ck_assert_mem_eq(again, text, length);
+}
+END_TEST
+
+/* A change whose line would be too long is refused, and leaves the chain where it was. */
+START_TEST(too_long_to_be_written)
+{
+    static char note[2 * LINE_SIZE_MAX];
+    struct record record = sample_record();
+    unsigned char chain[CHAIN_SIZE] = {1};
+    static const unsigned char before[CHAIN_SIZE] = {1};
+    char text[LINE_SIZE_MAX];
+    size_t without = record_format(text, &record, chain);
+
+    memset(note, 'x', sizeof(note));
+    for (size_t length = 4090; length < 4110; length++) {
+        memcpy(chain, before, CHAIN_SIZE);
+        record.ext = (struct span){note, length - without};
+        ck_assert_uint_eq(record_format(text, &record, chain), length <= LINE_SIZE_MAX ? length : 0);
+        ck_assert((memcmp(chain, before, CHAIN_SIZE) == 0) == (length > LINE_SIZE_MAX));
+    }
+    record.label = record.reason = record.ext = (struct span){note, sizeof(note)};
+    ck_assert_uint_eq(record_format(text, &record, chain), 0);
+}
+END_TEST
+
+/* ---- the manual's store ---- */
+
+static const char *const vectors[] = {"tests/unit/vector.tokens", "tests/unit/vector-compacted.tokens"};
+
+START_TEST(lines_of_the_manual)
+{
+    struct bytes file = file_read(vectors[_i]);
+    const char *at = (char *)memchr(file.at, '\n', file.length) + 1, *end;
+    int lines = 0;
+
+    for (; at < file.at + file.length; at = end) {
+        unsigned char chain[CHAIN_SIZE];
+        struct line line;
+        struct record record;
+        char text[LINE_SIZE_MAX];
+
+        end = strchr(at, '\n') + 1;
+        ck_assert(line_split(&line, at, (size_t)(end - at)));
+        ck_assert_ptr_null(record_check(&record, &line));
+        memset(chain, 0, sizeof(chain));
+        ck_assert_uint_eq(record_format(text, &record, chain), (size_t)(end - at));
+        ck_assert_mem_eq(text, at, (size_t)(end - at) - CHAIN_HEX - 1);
+        lines++;
+    }
+    ck_assert_int_eq(lines, 3);
+    bytes_free(&file);
+}
+END_TEST
+
+Suite *line_suite(void)
+{
+    Suite *suite = suite_create("line");
+    TCase *split = tcase_create("shape"), *format = tcase_create("format");
+
+    tcase_add_test(split, exactly_18_columns);
+    tcase_add_test(split, line_ends_with_its_lf);
+    tcase_add_test(split, line_has_at_most_4096_bytes);
+    tcase_add_loop_test(split, accepted_line_is_split_from_its_id, 0, 2);
+    tcase_add_test(split, revoked_is_seen);
+    suite_add_tcase(suite, split);
+    tcase_add_loop_test(format, written_and_read_back, 0, 2);
+    tcase_add_test(format, too_long_to_be_written);
+    tcase_add_loop_test(format, lines_of_the_manual, 0, LENGTH(vectors));
+    suite_add_tcase(suite, format);
+    return suite;
+}
