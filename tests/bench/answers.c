@@ -5,7 +5,7 @@
 
 #include "measure.h"
 
-enum { BATCHES = 128, KINDS = 4 };
+enum { BATCHES = 64, KINDS = 4 };
 
 /* Mistyped in one place, so that the checksum is wrong. */
 static void spoil(struct batch *batch)

@@ -133,7 +133,7 @@ def write(path, text):
 def map_of(tokens):
     with open(tokens, encoding="utf-8") as file:
         lines = "".join('        "Bearer %s" 1;\n' % token for token in file.read().split())
-    return ("map_hash_bucket_size 128;\n    map_hash_max_size 4096;\n"
+    return ("map_hash_bucket_size 128;\n    map_hash_max_size 16384;\n"
             "    map $http_authorization $known {\n        default 0;\n%s    }" % lines)
 
 

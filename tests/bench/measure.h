@@ -46,7 +46,7 @@ struct tokens {
 
 struct tokens read_tokens(const char *directory, const char *name);
 
-enum { BATCH = 64 };
+enum { BATCH = 128 };
 
 /* Some tokens, as a host has just read them from its clients: they are in the cache. */
 struct batch {

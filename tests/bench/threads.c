@@ -6,7 +6,7 @@
 
 #include "measure.h"
 
-enum { THREADS = 2, BATCHES = 1024 };
+enum { THREADS = 2, BATCHES = 512 };
 
 struct work {
     struct toktab *table;

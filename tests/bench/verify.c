@@ -7,7 +7,7 @@
 
 #include "measure.h"
 
-enum { BATCHES = 256 };
+enum { BATCHES = 128 };
 
 /* Nanoseconds for one token. */
 static double time_least(int fd, const struct batch *batch)
