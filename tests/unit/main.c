@@ -15,7 +15,7 @@ int main(void)
         load_suite,        seen_suite,        gate_suite,     follow_suite,  compacted_suite, replaced_suite,
         trust_suite,       reader_suite,      host_suite,     crowd_suite,   policy_suite,    config_suite,
         config_file_suite, config_text_suite, duration_suite, nearest_suite, table_suite,     request_suite,
-        expect_suite,      lines_suite,       say_suite,      tip_suite,     when_suite,
+        expect_suite,      finder_suite,      lines_suite,    say_suite,     tip_suite,       when_suite,
     };
     SRunner *runner;
     int failed;

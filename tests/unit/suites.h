@@ -38,6 +38,7 @@ Suite *request_suite(void);
 
 /* Of the tool. */
 Suite *expect_suite(void);
+Suite *finder_suite(void);
 Suite *lines_suite(void);
 Suite *say_suite(void);
 Suite *tip_suite(void);
