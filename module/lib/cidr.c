@@ -87,7 +87,7 @@ static unsigned char mask_byte(unsigned bits, unsigned i)
 {
     unsigned rest = bits > 8 * i ? bits - 8 * i : 0;
 
-    return rest >= 8 ? 0xff : (unsigned char)(0xff00u >> rest);
+    return (unsigned char)(rest >= 8 ? 0xffu : 0xff00u >> rest);
 }
 
 bool cidr_contains(const struct cidr *cidr, const struct address *address)
