@@ -30,14 +30,10 @@ static bool is_prefix_character(char c)
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
 }
 
-/*
- * The token whose "_" this is, with room characters before it. Where something is glued to it in front, as
- * in "keytok_", the checksum tells where it begins. Most of what is no token is too short: ask the end first.
- */
+/* The token whose "_" this is, with room characters before it. Where something is glued to it in front, as in
+ * "keytok_", the checksum tells where it begins. */
 static size_t token_around(const char *underscore, size_t room, const char **token)
 {
-    if (!base62_valid(underscore + TOKEN_BODY, 1) || !base62_valid(underscore + 1, TOKEN_BODY))
-        return 0;
     for (size_t prefix = 1; prefix <= PREFIX_MAX && prefix <= room; prefix++) {
         if (!is_prefix_character(underscore[-(ptrdiff_t)prefix]))
             return 0;
@@ -48,26 +44,43 @@ static size_t token_around(const char *underscore, size_t room, const char **tok
     return 0;
 }
 
+/*
+ * Move at to the next place where the body of a token could begin. False: there is none that is whole, and at
+ * is where to go on. Words are short: whoever looks at the last character of a body first can skip most
+ * others.
+ */
+static bool next_body(const char *buffer, size_t size, size_t *at)
+{
+    while (*at + TOKEN_BODY <= size) {
+        size_t end = *at + TOKEN_BODY;
+
+        while (end > *at && base62_valid(buffer + end - 1, 1))
+            end--;
+        if (end == *at)
+            return true;
+        *at = end;
+    }
+    return false;
+}
+
 size_t finder_look(struct finder *finder, const char *buffer, size_t size, finder_visit *visit, void *context)
 {
-    size_t end = size > TOKEN_BODY ? size - TOKEN_BODY : 0; /* from here on no token can be whole */
-    const char *counted = buffer + finder->from, *at = counted, *token;
-    size_t keep;
+    size_t at = finder->from, counted = at, keep;
+    const char *token;
 
-    if (end <= finder->from)
-        end = finder->from;
-    while ((at = memchr(at, '_', (size_t)(buffer + end - at)))) {
-        size_t length = token_around(at, (size_t)(at - buffer), &token);
+    while (next_body(buffer, size, &at)) {
+        size_t length = at > 0 && buffer[at - 1] == '_' ? token_around(buffer + at - 1, at - 1, &token) : 0;
 
         if (length > 0) {
-            finder->lines += count_lines(counted, (size_t)(at - counted));
+            finder->lines += count_lines(buffer + counted, at - counted);
             counted = at;
             visit(context, token, length, finder->lines + 1);
         }
-        at++;
+        for (at += TOKEN_BODY; at < size && base62_valid(buffer + at, 1);)
+            at++;
     }
-    finder->lines += count_lines(counted, (size_t)(buffer + end - counted));
-    keep = size - end + (end < PREFIX_MAX ? end : PREFIX_MAX);
-    finder->from = end - (size - keep);
+    finder->lines += count_lines(buffer + counted, at - counted);
+    keep = size - at + (at <= PREFIX_MAX ? at : PREFIX_MAX + 1);
+    finder->from = at - (size - keep);
     return keep;
 }
