@@ -17,6 +17,7 @@ extern const struct command command_check;
 extern const struct command command_create;
 extern const struct command command_list;
 extern const struct command command_revoke;
+extern const struct command command_scan;
 extern const struct command command_show;
 extern const struct command command_verify;
 

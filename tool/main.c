@@ -14,7 +14,8 @@
 #include "secret.h"
 
 static const struct command *const commands[] = {&command_create, &command_list,   &command_show,
-                                                 &command_revoke, &command_verify, &command_check};
+                                                 &command_revoke, &command_verify, &command_scan,
+                                                 &command_check};
 
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
 

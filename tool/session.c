@@ -47,7 +47,8 @@ static enum status choose_domain(struct session *session)
     return status;
 }
 
-static enum status choose(struct session *session)
+/* Who calls, and with which configuration? */
+static enum status enter(struct session *session)
 {
     enum status status = caller_find(&session->caller);
 
@@ -57,6 +58,13 @@ static enum status choose(struct session *session)
                       session->caller.name);
     if (status == STATUS_DONE)
         status = load_config(session);
+    return status;
+}
+
+static enum status choose(struct session *session)
+{
+    enum status status = enter(session);
+
     if (status == STATUS_DONE)
         status = choose_domain(session);
     if (status == STATUS_DONE && !caller_may(&session->caller, session->domain))
@@ -69,6 +77,26 @@ enum status session_open(struct session *session)
 {
     enum status status = choose(session);
 
+    return status == STATUS_DONE ? caller_become_owner(session->config.store_dir) : status;
+}
+
+static bool may_any(const struct session *session)
+{
+    for (size_t i = 0; i < session->config.count; i++)
+        if (caller_may(&session->caller, &session->config.domains[i]))
+            return true;
+    return false;
+}
+
+enum status session_open_all(struct session *session)
+{
+    enum status status;
+
+    if (session->domain_name)
+        return session_open(session);
+    status = enter(session);
+    if (status == STATUS_DONE && !may_any(session))
+        status = fail(STATUS_NOT_PERMITTED, "domains: %s is an admin of none", session->caller.name);
     return status == STATUS_DONE ? caller_become_owner(session->config.store_dir) : status;
 }
 

@@ -22,6 +22,10 @@ struct session {
  * returned.
  */
 enum status session_open(struct session *session);
+
+/* The same for a command that is about all domains that the caller may administer: domain stays NULL, unless
+ * one was named. STATUS_NOT_PERMITTED if there is none. */
+enum status session_open_all(struct session *session);
 void session_close(struct session *session);
 
 #endif

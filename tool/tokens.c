@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -43,6 +45,15 @@ static bool read_proved(struct tokens *tokens, int fd, const struct stat *store,
         return false;
     wrong = walk_end(&progress.walk);
     return !wrong || fault_set(fault, "%s", wrong);
+}
+
+bool tokens_exist(const struct session *session)
+{
+    char path[PATH_MAX];
+    struct stat status;
+
+    snprintf(path, sizeof(path), "%s/%s.tokens", session->config.store_dir, session->domain->name);
+    return lstat(path, &status) == 0 || errno != ENOENT;
 }
 
 enum status tokens_read(struct tokens *tokens, const struct session *session)

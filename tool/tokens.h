@@ -17,6 +17,9 @@ struct tokens {
     size_t count;
 };
 
+/* Has the session's domain a store at all? Not before its first token is created. */
+bool tokens_exist(const struct session *session);
+
 /* Read and prove the store of the session. Prints what is wrong. Ends with tokens_free() whatever it
  * returned. */
 enum status tokens_read(struct tokens *tokens, const struct session *session);

@@ -1,0 +1,142 @@
+"""toktab scan: finds tokens in any text, says whether they work, and never shows one."""
+
+import os
+import subprocess
+import unittest
+
+from harness import IS_ROOT, SiteTest, killed_at_end, wait_until
+from oracle import Writer
+from oracle_format import make_token, token_id
+
+
+class Scan(SiteTest):
+    domains = [{"name": "example.com", "prefix": "acme"}, {"name": "other.example"}, {"name": "empty.example"}]
+
+    def setUp(self):
+        super().setUp()
+        self.token = self.create("CI | deploy", domain="example.com")
+        self.other = self.create("other", domain="other.example")
+
+    def create(self, label="a token", *args, domain="example.com", **more):
+        result = self.ok("-d", domain, "create", "-l", label, *args, may_show_token=True, **more)
+        return self.site.guard(result.out.strip())
+
+    def write(self, name, text):
+        """A text with secrets, which no file of the site may hold, outside of it."""
+        path = os.path.join("/dev/shm" if os.path.isdir("/dev/shm") else "/tmp", "toktab-scan-%d-%s" % (os.getpid(), name))
+        with open(path, "wb") as file:
+            file.write(text if isinstance(text, bytes) else text.encode())
+        self.addCleanup(os.unlink, path)
+        return path
+
+    def found(self, text, code=1, *args):
+        return self.expect(code, *args, "scan", stdin=text).out.splitlines()
+
+    def test_says_where_whose_and_what_state(self):
+        text = "a\nkey = %s;\n\n%s" % (self.token, self.other)
+        self.assertEqual(self.found(text), [
+            'stdin:2: active token 1 (id %s) of example.com: "CI | deploy"' % token_id(self.token),
+            'stdin:4: active token 1 (id %s) of other.example: "other"' % token_id(self.other)])
+
+    def test_nothing_there(self):
+        for text in ("", "\n", "nothing\n", self.token[:-1], self.token[:-1] + "_", self.token[1:].upper()):
+            with self.subTest(text=text):
+                self.assertEqual(self.found(text, 0), [])
+
+    def test_what_does_not_work_any_more(self):
+        expired = self.create("short", "-e", "1s")
+        self.ok("-d", "example.com", "revoke", "-y", "1")
+        wait_until(lambda: self.json("-d", "example.com", "list", "--active") == [], "its expiry")
+        self.assertEqual([line.split()[1] for line in self.found(self.token + "\n" + expired, 0)], ["revoked", "expired"])
+
+    def test_of_one_domain(self):
+        self.assertEqual(len(self.found(self.token + "\n" + self.other, 1, "-d", "other.example")), 1)
+
+    def test_a_token_that_no_store_knows(self):
+        forged = make_token("acme", id=token_id(self.token))
+        foreign, unknown = make_token("zzz"), make_token("acme")
+        self.assertEqual(self.found("\n".join((forged, foreign, unknown)), 0), [
+            "stdin:1: unknown token (id %s)" % token_id(self.token), "stdin:3: unknown token (id %s)" % token_id(unknown)])
+
+    def test_the_domain_had_another_prefix(self):
+        self.site.configure(open(self.site.conf, encoding="utf-8").read().replace("acme", "new"))
+        self.assertEqual(len(self.found(self.token)), 1)
+
+    def test_anywhere_in_a_line(self):
+        for before, behind in (("", ""), ("_", "_"), ("x", "x"), ("key", "0" * 100), ("\0\xff", "\0"), ("\u2028", "\u2028")):
+            with self.subTest(before=before):
+                self.assertEqual(len(self.found(before + self.token + behind)), 1)
+
+    def test_across_the_pieces_that_are_read(self):
+        for size in range(262144 - 70, 262144 + 3, 6):
+            self.assertEqual(len(self.found("x" * (size - 1) + "\n" + self.token)), 1)
+
+    def test_a_stream_in_constant_memory(self):
+        """What is found comes while the text still goes on; a hundred megabytes take no more room than one."""
+        with killed_at_end(self.site.start("scan", stdin=subprocess.PIPE)) as process:
+            process.stdin.write((self.token + "\n").encode() + b"x" * 300000)
+            process.stdin.flush()
+            self.assertIn(b"active", process.stdout.readline())
+            used = []
+            for megabytes in (1, 100):
+                for _ in range(megabytes):
+                    process.stdin.write(b"some words of text \n" * 52429)
+                process.stdin.flush()
+                with open("/proc/%d/status" % process.pid, encoding="ascii") as status:
+                    used.append(next(int(line.split()[1]) for line in status if line.startswith("VmHWM")))
+            self.assertLess(used[1], used[0] + 1024)
+
+    def test_files(self):
+        a, b = self.write("a", self.token), self.write("b", "\n\n" + self.token)
+        lines = self.expect(1, "scan", a, b).out.splitlines()
+        self.assertEqual([line.split(" ")[0] for line in lines], [a + ":1:", b + ":3:"])
+
+    def test_a_file_that_cannot_be_read(self):
+        good = self.write("good", "nothing")
+        self.refused(66, "scan", "/nonexistent", good, says="/nonexistent")
+        self.refused(74, "scan", "/", good, says="directory")
+        result = self.expect(1, "scan", "/nonexistent", self.write("bad", self.token))
+        self.assertIn("/nonexistent", result.err)
+        self.assertIn("active", result.out)
+
+    def test_a_name_cannot_speak_to_the_terminal(self):
+        self.assertNotIn("\033", self.expect(1, "scan", self.write("\033[31m", self.token)).out)
+
+    @unittest.skipUnless(IS_ROOT, "only root may read what the owner of the stores may not")
+    def test_files_are_opened_as_who_calls(self):
+        os.chown(self.site.store_dir, 12345, 12345)
+        for name in os.listdir(self.site.store_dir):
+            os.chown(os.path.join(self.site.store_dir, name), 12345, 12345)
+        path = self.write("private", self.token)
+        os.chmod(path, 0o600)
+        self.expect(1, "scan", path)
+
+    def test_json(self):
+        unknown = make_token("acme")
+        found = self.json("scan", code=1, stdin="\n%s\n%s" % (self.token, unknown))
+        self.assertEqual(found, [
+            {"file": "stdin", "line": 2, "id": token_id(self.token), "state": "active",
+             "record": self.json("-d", "example.com", "show", "1")},
+            {"file": "stdin", "line": 3, "id": token_id(unknown), "state": "unknown", "record": None}])
+        self.assertEqual(self.json("scan", stdin="nothing"), [])
+
+    def test_a_store_in_trouble(self):
+        """What is not known to be harmless is not called so."""
+        data = bytearray(self.site.bytes())
+        data[-40] ^= 1
+        self.site.put(bytes(data))
+        self.refused(65, "scan", stdin="nothing", says="check")
+        self.assertEqual(len(self.found(self.token + "\n" + self.other)), 2)
+
+    def test_many_tokens(self):
+        writer = Writer(domain="example.com")
+        tokens = [make_token("acme") for _ in range(500)]
+        for token in tokens:
+            self.site.guard(token)
+            writer.create(token)
+        self.site.put(writer, domain="example.com")
+        self.assertEqual(len(self.found("".join(tokens))), 500)
+
+
+if __name__ == "__main__":
+    unittest.main()

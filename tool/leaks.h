@@ -1,0 +1,37 @@
+/* Tokens that were found where they should not be: whose they are, and whether they still work. */
+#ifndef LEAKS_H
+#define LEAKS_H
+
+#include <jansson.h>
+
+#include "finder.h"
+#include "session.h"
+
+struct leak {
+    const struct domain *domain;
+    char id[ID_LENGTH + 1];
+    char *place; /* "FILE, line N": where it was found first */
+};
+
+struct leaks {
+    struct session *session;
+    const struct domain *only; /* the one that was named; NULL: all that the caller may administer */
+    struct store *stores;      /* their proved tokens */
+    size_t store_count;
+    int64_t now;
+    const char *file;    /* what is being looked through, as it may be shown */
+    json_t *array;       /* receives what is found; NULL: it is printed */
+    struct leak *active; /* each token that still works once */
+    size_t active_count;
+    enum status status; /* the first trouble */
+};
+
+/* Read the stores. What cannot be read is said, and kept as status: the others count all the same. Ends with
+ * leaks_free(). */
+void leaks_make(struct leaks *leaks, struct session *session, bool json);
+void leaks_free(struct leaks *leaks);
+
+/* A finder_visit(); context: leaks. */
+finder_visit leaks_note;
+
+#endif

@@ -1,0 +1,181 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "command.h"
+#include "describe.h"
+#include "leaks.h"
+#include "options.h"
+#include "output.h"
+
+static const char help[] =
+    "Usage: toktab [-c CONF] [-d DOMAIN] scan [OPTIONS] [FILE…]\n"
+    "\n"
+    "Finds tokens in any text: in files, or in stdin. Says where each stands, whose it is\n"
+    "and whether it still works; never the token. Exits with 1 if one was found that\n"
+    "worked. Looks for the tokens of all domains, or of the one that -d names.\n"
+    "\n"
+    "      --json   print what was found as a JSON array\n"
+    "\n"
+    "Examples: git log -p | toktab scan\n"
+    "          git ls-files -z | xargs -0 toktab scan --\n";
+
+static const struct option longs[] = {
+    {"json", no_argument, NULL, OPTION_JSON}, {"help", no_argument, NULL, OPTION_HELP}, {0}};
+
+enum { PIECE = 256 * 1024 };
+
+struct request {
+    char **names; /* of the files; none: stdin */
+    int *files;   /* their descriptors; -1: it cannot be opened */
+    int count;
+    bool json;
+};
+
+static int open_file(const char *name)
+{
+    struct stat status;
+    int fd = open(name, O_RDONLY | O_NOCTTY | O_CLOEXEC);
+
+    if (fd >= 0 && fstat(fd, &status) == 0 && S_ISDIR(status.st_mode)) {
+        close(fd);
+        errno = EISDIR;
+        fd = -1;
+    }
+    if (fd < 0)
+        say("%s: cannot read it: %s", name, strerror(errno));
+    return fd;
+}
+
+/* Before the session begins: as root the tool then becomes somebody else, who may not read them. */
+static enum status open_files(struct request *request)
+{
+    enum status status = STATUS_DONE;
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+    request->files = must_have(calloc((size_t)request->count + 1, sizeof(*request->files)));
+    for (int i = 0; i < request->count; i++) {
+        request->files[i] = open_file(request->names[i]);
+        if (request->files[i] < 0 && status == STATUS_DONE)
+            status = status_of(errno);
+    }
+    return status;
+}
+
+static void close_files(struct request *request)
+{
+    for (int i = 0; request->files && i < request->count; i++)
+        if (request->files[i] >= 0)
+            close(request->files[i]);
+    free(request->files);
+}
+
+/* False with errno. */
+static bool look_through(int fd, char *buffer, struct leaks *leaks)
+{
+    struct finder finder = {0};
+    size_t kept = 0;
+    ssize_t got;
+
+    while ((got = read(fd, buffer + kept, PIECE)) != 0) {
+        size_t size = kept + (size_t)got;
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return false;
+        kept = finder_look(&finder, buffer, size, leaks_note, leaks);
+        memmove(buffer, buffer + size - kept, kept);
+    }
+    return true;
+}
+
+static enum status scan_file(struct leaks *leaks, int fd, const char *name, char *buffer)
+{
+    char *shown = showable(span_of(name));
+    enum status status = STATUS_DONE;
+
+    leaks->file = shown;
+    if (!look_through(fd, buffer, leaks))
+        status = fail(STATUS_IO, "%s: cannot read it: %s", name, strerror(errno));
+    free(shown);
+    return status;
+}
+
+static enum status scan_files(struct leaks *leaks, const struct request *request)
+{
+    char *buffer = must_have(malloc(FINDER_KEEP + PIECE));
+    enum status worst = STATUS_DONE, status;
+
+    if (request->count == 0)
+        worst = scan_file(leaks, STDIN_FILENO, "stdin", buffer);
+    for (int i = 0; i < request->count; i++) {
+        if (request->files[i] < 0)
+            continue;
+        status = scan_file(leaks, request->files[i], request->names[i], buffer);
+        worst = worst == STATUS_DONE ? status : worst;
+    }
+    crypto_wipe(buffer, FINDER_KEEP + PIECE); /* it may hold tokens */
+    free(buffer);
+    return worst;
+}
+
+/* What was found and works is worse than what could not be looked at. */
+static enum status conclude(struct leaks *leaks, enum status status)
+{
+    enum status printed = leaks->array ? print_json(json_incref(leaks->array)) : STATUS_DONE;
+
+    if (leaks->active_count > 0)
+        return STATUS_NO;
+    if (status == STATUS_DONE)
+        status = leaks->status;
+    return status == STATUS_DONE ? printed : status;
+}
+
+static enum status scan(struct session *session, const struct request *request, enum status opened)
+{
+    enum status status = session_open_all(session);
+    struct leaks leaks;
+
+    if (status != STATUS_DONE)
+        return status;
+    leaks_make(&leaks, session, request->json);
+    status = scan_files(&leaks, request);
+    status = conclude(&leaks, opened == STATUS_DONE ? status : opened);
+    leaks_free(&leaks);
+    return status;
+}
+
+static enum status run(struct session *session, int argc, char **argv)
+{
+    struct request request = {0};
+    enum status status;
+    int option;
+
+    while ((option = next_option(argc, argv, "", longs)) != -1)
+        switch (option) {
+        case OPTION_JSON:
+            request.json = true;
+            break;
+        case OPTION_HELP:
+            return output_help(help);
+        default:
+            return STATUS_USAGE;
+        }
+    request.names = argv + optind;
+    request.count = argc - optind;
+    status = open_files(&request);
+    status = scan(session, &request, status);
+    close_files(&request);
+    return status;
+}
+
+const struct command command_scan = {"scan", "find tokens in any text", help, run};
