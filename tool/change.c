@@ -1,4 +1,5 @@
 #include "change.h"
+#include "used.h"
 
 #include <errno.h>
 #include <string.h>
@@ -71,5 +72,8 @@ enum status change_append(struct log *log, const struct session *session, struct
         return STATUS_USAGE;
     }
     /* a full disk stops creating, not revoking */
-    return explain(log, log_append(log, &tip, text, length, creates), fault);
+    status = explain(log, log_append(log, &tip, text, length, creates), fault);
+    if (status == STATUS_DONE && session->domain->track_usage)
+        used_provide(log, tip.storeid, record->n);
+    return status;
 }

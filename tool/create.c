@@ -133,6 +133,8 @@ static enum status append(const struct session *session, struct record *record)
                                          token unseen */
         status = change_append(&log, session, record, &fault);
         log_end(&log);
+        if (log.aside.text[0] != '\0')
+            say("%s", log.aside.text);
     }
     return status == STATUS_DONE ? STATUS_DONE : fail(status, "%s", fault.text);
 }

@@ -118,7 +118,7 @@ char *describe(const struct record *record, const char *domain, enum attribute a
         return describe_text(record->by);
     case ATTRIBUTE_LAST_USED:
     default:
-        return must_have(strdup("-"));
+        return record->used == 0 ? must_have(strdup("-")) : describe_time(record->used, now, form);
     }
 }
 
@@ -163,14 +163,14 @@ static json_t *json_list(struct span list)
 
 json_t *describe_json(const struct record *record, const char *domain, int64_t now)
 {
-    return must_have(json_pack("{s:s, s:s, s:I, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:n}",
-                               "domain", domain, "id", record->id, "serial", (json_int_t)record->serial,
-                               "label", json_text(record->label), "state", state_name(state_of(record, now)),
-                               "created", json_time(record->created), "expires", json_time(record->expires),
-                               "revoked", json_time(record->revoked), "scopes", json_list(record->scopes),
-                               "from", json_list(record->nets), "user", json_text(record->user), "reason",
-                               json_text(record->reason), "prev", json_text(record->prev), "by",
-                               json_text(record->by), "last_used"));
+    return must_have(json_pack(
+        "{s:s, s:s, s:I, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "domain", domain, "id",
+        record->id, "serial", (json_int_t)record->serial, "label", json_text(record->label), "state",
+        state_name(state_of(record, now)), "created", json_time(record->created), "expires",
+        json_time(record->expires), "revoked", json_time(record->revoked), "scopes",
+        json_list(record->scopes), "from", json_list(record->nets), "user", json_text(record->user), "reason",
+        json_text(record->reason), "prev", json_text(record->prev), "by", json_text(record->by), "last_used",
+        json_time(record->used == 0 ? TIME_NEVER : record->used)));
 }
 
 bool write_json(json_t *value)

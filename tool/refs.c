@@ -9,6 +9,7 @@
 
 #include "lines.h"
 #include "place.h"
+#include "used.h"
 #include "walk.h"
 
 enum { SERIAL_DIGITS_MAX = 10, ID_PREFIX_MIN = 4 };
@@ -193,6 +194,8 @@ static enum status read_header(struct refs *refs, struct lines *lines, struct wa
     }
     if (got == LINES_LINE)
         wrong = walk_start(walk, refs->domain, text, length);
+    if (!wrong)
+        strcpy(refs->storeid, walk->header.storeid);
     refs->offset = lines->offset;
     return wrong ? damaged(fault, 0, wrong) : STATUS_DONE;
 }
@@ -245,6 +248,18 @@ static enum status check_and_pin(struct refs *refs)
     return STATUS_DONE;
 }
 
+static void look_when_used(struct refs *refs, const struct session *session)
+{
+    struct used used;
+    struct record record;
+
+    used_open(&used, session, refs->storeid);
+    for (size_t i = 0; i < refs->count; i++)
+        if (ref_record(&refs->list[i], &record))
+            refs->list[i].used = used_time(&used, record.serial);
+    used_close(&used);
+}
+
 enum status refs_resolve(struct refs *refs, const struct session *session, bool prove)
 {
     struct place place;
@@ -260,12 +275,18 @@ enum status refs_resolve(struct refs *refs, const struct session *session, bool 
         close(fd);
     if (status != STATUS_DONE)
         return fail(status, "%s/%s: %s", place.directory, place.name, fault.text);
-    return check_and_pin(refs);
+    status = check_and_pin(refs);
+    if (status == STATUS_DONE)
+        look_when_used(refs, session);
+    return status;
 }
 
 bool ref_record(const struct ref *ref, struct record *record)
 {
     struct line line;
 
-    return line_split(&line, ref->line, ref->length) && record_parse(record, &line);
+    if (!line_split(&line, ref->line, ref->length) || !record_parse(record, &line))
+        return false;
+    used_show(record, ref->used);
+    return true;
 }

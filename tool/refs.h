@@ -15,6 +15,7 @@ struct ref {
     size_t length;
     char candidates[CANDIDATES_MAX][ID_LENGTH + 1]; /* ids that it may mean; the first is line's */
     size_t candidate_count;                         /* may be greater */
+    uint64_t used;                                  /* when, as used_time() has it */
 };
 
 struct refs {
@@ -22,7 +23,8 @@ struct refs {
     struct ref *list;
     size_t count;
     uint64_t inode, device, offset; /* how far the store was read */
-    char last[LINE_SIZE_MAX];       /* the last line that was */
+    char storeid[STOREID_HEX + 1];
+    char last[LINE_SIZE_MAX]; /* the last line that was */
     size_t last_length;
 };
 

@@ -66,6 +66,7 @@ const char *tip_find(struct tip *tip, const char *head, size_t head_size, const 
     log_start = (uint64_t)(head_end - head) + 1 + header.bytes;
     tip->epoch = header.epoch;
     strcpy(tip->domain, header.domain);
+    strcpy(tip->storeid, header.storeid);
     tip->end = from + (uint64_t)(end - tail);
     if (tip->end < log_start || tail_size - (size_t)(end - tail) >= LINE_SIZE_MAX)
         return no_whole_line;

@@ -7,7 +7,7 @@
 struct tip {
     uint64_t epoch, n;
     unsigned char chain[CHAIN_SIZE]; /* chain(n) */
-    char domain[DOMAIN_NAME_MAX + 1];
+    char domain[DOMAIN_NAME_MAX + 1], storeid[STOREID_HEX + 1];
     uint64_t end; /* the offset behind the last whole line */
 };
 

@@ -10,6 +10,7 @@
 
 #include "load.h"
 #include "place.h"
+#include "used.h"
 
 static int by_serial(const void *a, const void *b)
 {
@@ -32,7 +33,7 @@ static void add(void *context, const char *id)
 }
 
 static bool read_proved(struct tokens *tokens, int fd, const struct stat *store,
-                        const struct session *session, struct fault *fault)
+                        const struct session *session, char storeid[STOREID_HEX + 1], struct fault *fault)
 {
     static const struct waypoint anywhere = {0};
     struct progress progress = {0};
@@ -43,6 +44,7 @@ static bool read_proved(struct tokens *tokens, int fd, const struct stat *store,
     must_have(index_make(&tokens->index, (size_t)store->st_size / 200) ? tokens->index.slots : NULL);
     if (!load_lines(&progress, fd, (uint64_t)store->st_size, &tokens->index, true, &anywhere, fault))
         return false;
+    strcpy(storeid, progress.walk.header.storeid);
     wrong = walk_end(&progress.walk);
     return !wrong || fault_set(fault, "%s", wrong);
 }
@@ -56,12 +58,23 @@ bool tokens_exist(const struct session *session)
     return lstat(path, &status) == 0 || errno != ENOENT;
 }
 
+static void look_when_used(struct tokens *tokens, const struct session *session, const char *storeid)
+{
+    struct used used;
+
+    used_open(&used, session, storeid);
+    for (size_t i = 0; i < tokens->count; i++)
+        tokens->list[i].used = used_time(&used, tokens->list[i].serial);
+    used_close(&used);
+}
+
 enum status tokens_read(struct tokens *tokens, const struct session *session)
 {
     enum status status = STATUS_DONE;
     struct place place;
     struct fault fault;
     struct stat store;
+    char storeid[STOREID_HEX + 1];
     int fd;
 
     memset(tokens, 0, sizeof(*tokens));
@@ -69,10 +82,11 @@ enum status tokens_read(struct tokens *tokens, const struct session *session)
     fd = place_open(&place, O_RDONLY, &store, &fault);
     if (fd < 0)
         return fail(status_of(errno), "%s/%s: %s", place.directory, place.name, fault.text);
-    if (read_proved(tokens, fd, &store, session, &fault)) {
+    if (read_proved(tokens, fd, &store, session, storeid, &fault)) {
         tokens->list = must_have(calloc(tokens->index.count + 1, sizeof(*tokens->list)));
         index_each(&tokens->index, add, tokens);
         qsort(tokens->list, tokens->count, sizeof(*tokens->list), by_serial);
+        look_when_used(tokens, session, storeid);
     } else {
         status = fail(fault.passing ? STATUS_IO : STATUS_DAMAGED, "%s/%s: %s: run `toktab check`",
                       place.directory, place.name, fault.text);
@@ -92,5 +106,8 @@ bool token_record(const struct token *token, struct record *record)
     struct line line;
 
     line_split_accepted(&line, token->id);
-    return record_parse(record, &line);
+    if (!record_parse(record, &line))
+        return false;
+    used_show(record, token->used);
+    return true;
 }

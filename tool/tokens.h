@@ -9,6 +9,7 @@
 struct token {
     uint64_t serial;
     const char *id; /* its line, from the id on */
+    uint64_t used;  /* when, as used_time() has it */
 };
 
 struct tokens {

@@ -207,6 +207,7 @@ static struct toktab *make_table(const struct session *session, struct fault *ne
 
     if (!config_copy_one(&one, &session->config, session->domain))
         must_have(NULL);
+    one.domains[0].track_usage = false; /* to ask is not to use */
     table = table_make(&one, &notice, &fault);
     if (!table)
         say("%s", fault.text);

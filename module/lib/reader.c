@@ -64,6 +64,8 @@ static struct news refresh(struct reader *reader)
     atomic_store_explicit(&reader->looked, now, memory_order_relaxed);
     good = follow(reader, &fault);
     if (good) {
+        if (reader->standing == STANDING_NONE)
+            strcpy(reader->storeid, reader->progress[reader->valid].walk.header.storeid);
         atomic_store_explicit(&reader->good, now, memory_order_relaxed);
         atomic_store_explicit(&reader->standing, STANDING_GOOD, memory_order_release);
     } else if (reader->standing != STANDING_NONE) {

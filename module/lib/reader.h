@@ -49,6 +49,8 @@ struct reader {
     _Atomic int64_t good;   /* when the store was last known to be good, likewise */
     _Atomic int64_t newest_line;  /* the greatest time in the store, in seconds since the epoch */
     _Atomic int64_t newest_clock; /* that this reader's own clock has shown, likewise */
+    char
+        storeid[STOREID_HEX + 1]; /* of the store: there before the standing is good, and the same for ever */
     struct gate gate;
     struct index generation[2];
 

@@ -60,6 +60,7 @@ struct record {
     unsigned char hash[HASH_SIZE];
     uint64_t serial;
     int64_t created, expires, revoked, time; /* seconds since the epoch; expires, revoked: or TIME_NEVER */
+    int64_t used; /* likewise, or 0: not known. In no line: whoever shows it sets it (usage_file.h) */
     struct span by, scopes, nets, user, label, reason, prev, ext;
     unsigned char chain[CHAIN_SIZE];
 };

@@ -5,10 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
+#include <time.h>
 
 #include "policy.h"
 #include "reader.h"
 #include "token.h"
+#include "usage.h"
 
 /* Nothing that the library exports lies in another file than this. */
 #define EXPORTED __attribute__((visibility("default")))
@@ -19,6 +21,7 @@ struct toktab {
     struct config config;
     struct notice notice;
     struct reader *readers; /* one for each of config.domains */
+    struct usage *usages;   /* likewise; all zeros where the domain does not track it */
 };
 
 static const char *const reason_names[] = {
@@ -70,6 +73,24 @@ static void close_readers(struct toktab *table, size_t count)
     free(table->readers);
 }
 
+static bool start_usages(struct toktab *table)
+{
+    const struct config *config = &table->config;
+
+    table->usages = calloc(config->count, sizeof(*table->usages));
+    for (size_t i = 0; table->usages && i < config->count; i++)
+        if (config->domains[i].track_usage)
+            usage_start(&table->usages[i], config->store_dir, config->domains[i].name, &table->notice);
+    return table->usages != NULL;
+}
+
+static void stop_usages(struct toktab *table)
+{
+    for (size_t i = 0; i < table->config.count; i++)
+        usage_stop(&table->usages[i]);
+    free(table->usages);
+}
+
 static bool open_readers(struct toktab *table)
 {
     const struct config *config = &table->config;
@@ -100,8 +121,11 @@ struct toktab *table_make(struct config *config, const struct notice *notice, st
     if (table) {
         table->config = *config;
         table->notice = *notice;
-        if (open_readers(table))
-            return table;
+        if (start_usages(table)) {
+            if (open_readers(table))
+                return table;
+            stop_usages(table);
+        }
     }
     number = errno;
     fault_set(fault, "the table cannot be made: %s", strerror(number));
@@ -150,6 +174,7 @@ EXPORTED void toktab_close(struct toktab *table)
 
     if (table) {
         close_readers(table, table->config.count);
+        stop_usages(table);
         config_unload(&table->config);
         free(table);
     }
@@ -267,6 +292,15 @@ static void ask_store(struct reader *reader, const char *token, size_t length, c
         answer(result, TOKTAB_ERROR, TOKTAB_REASON_STORE);
 }
 
+/* For people who want to know which tokens are still needed. */
+static void note_use(struct toktab *table, size_t domain, uint64_t serial)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME_COARSE, &now);
+    usage_note(&table->usages[domain], table->readers[domain].storeid, serial, now.tv_sec);
+}
+
 static void verify(struct toktab *table, const char *token, size_t length,
                    const struct toktab_request *request, struct toktab_result *result)
 {
@@ -291,6 +325,8 @@ static void verify(struct toktab *table, const char *token, size_t length,
     /* the hash covers the checksum too: where it was found there is nothing left to check */
     if (result->id[0] == '\0' && !token_checksum_valid(token, length))
         answer(result, TOKTAB_DENY, TOKTAB_REASON_MALFORMED);
+    if (domain->track_usage && result->verdict == TOKTAB_ALLOW)
+        note_use(table, (size_t)(domain - table->config.domains), result->serial);
 }
 
 /* On its own, because a result takes pages of the stack. */

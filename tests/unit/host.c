@@ -17,12 +17,20 @@ static void log_message(void *context, int priority, const char *message)
 
 void host_open(struct host *host, const char *directory, const char *stale_limit)
 {
+    char settings[64];
+
+    snprintf(settings, sizeof(settings), "stale_limit = \"%s\";", stale_limit);
+    host_open_with(host, directory, settings);
+}
+
+void host_open_with(struct host *host, const char *directory, const char *settings)
+{
     struct toktab_options options = {.size = sizeof(options), .log = log_message, .log_context = host};
     char path[SCRATCH_PATH], text[2 * SCRATCH_PATH], error[512] = "";
     int length = snprintf(text, sizeof(text),
                           "store_dir = \"%s\";\n"
-                          "domains = ( { name = \"" HOST_DOMAIN "\"; stale_limit = \"%s\"; } );\n",
-                          directory, stale_limit);
+                          "domains = ( { name = \"" HOST_DOMAIN "\"; %s } );\n",
+                          directory, settings);
 
     path_join(path, directory, "toktab.conf");
     file_write(path, text, (size_t)length);

@@ -15,6 +15,9 @@ struct host {
 
 /* A table of one domain, HOST_DOMAIN, whose store is in the directory. stale_limit: "60s" */
 void host_open(struct host *host, const char *directory, const char *stale_limit);
+
+/* The same with these settings of the domain: "track_usage = true;" */
+void host_open_with(struct host *host, const char *directory, const char *settings);
 void host_close(struct host *host);
 
 /* "allow", or the verdict and the reason: "deny revoked", "error store" */

@@ -35,6 +35,9 @@ Suite *duration_suite(void);
 Suite *nearest_suite(void);
 Suite *table_suite(void);
 Suite *request_suite(void);
+Suite *usage_suite(void);
+Suite *usage_file_suite(void);
+Suite *usage_trouble_suite(void);
 
 /* Of the tool. */
 Suite *expect_suite(void);
