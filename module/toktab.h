@@ -23,6 +23,9 @@
  *   - The functions keep no copy of the token.
  *   - A table keeps one descriptor for each domain. The path of the stores must stay reachable, and the
  * stores readable, after chroot() and after the host has given up rights. A call takes up to 64 KiB of stack.
+ *   - Where the configuration sets track_usage, toktab_verify() notes in DOMAIN.used, toktab-store(5), when
+ * a token was last admitted: once a minute and token, by some ten system calls. It writes no other file, and
+ * that this one cannot be written changes no verdict.
  *   - Don't fork in a signal handler that may have interrupted toktab_verify(). A program that forks while
  * other threads may be inside syslog(3) sets a log function of its own.
  *
