@@ -109,19 +109,33 @@ enum status attributes_add_nets(struct attributes *attributes, const char *text)
     return add_all(attributes, text, add_net);
 }
 
-enum status attributes_check_scopes(const struct attributes *attributes, const struct domain *domain)
+bool scopes_granted(const struct domain *domain, struct span scopes, struct fault *fault)
 {
-    struct span list = attributes->scopes ? span_of(attributes->scopes) : (struct span){NULL, 0}, item;
     char scope[LINE_SIZE_MAX];
-    struct span foreign;
+    struct span item, foreign;
 
-    while (span_next_item(&list, &item)) {
+    while (span_next_item(&scopes, &item)) {
         if (text_unescape(scope, sizeof(scope), item) < 0 ||
             !domain_has_scopes(domain, span_of(scope), &foreign))
-            return fail(STATUS_USAGE, "scope \"%.*s\": domain \"%s\" has only %s", (int)item.length, item.at,
-                        domain->name, domain->scopes);
+            return fault_set(fault, "scope \"%.*s\": domain \"%s\" has only %s", (int)item.length, item.at,
+                             domain->name, domain->scopes);
     }
-    return STATUS_DONE;
+    return true;
+}
+
+enum status attributes_check_scopes(const struct attributes *attributes, const struct domain *domain)
+{
+    struct fault fault;
+
+    if (!attributes->scopes || scopes_granted(domain, span_of(attributes->scopes), &fault))
+        return STATUS_DONE;
+    return fail(STATUS_USAGE, "%s", fault.text);
+}
+
+void attribute_empty(char **attribute)
+{
+    free(*attribute);
+    *attribute = must_have(strdup(""));
 }
 
 void attributes_free(struct attributes *attributes)

@@ -19,7 +19,13 @@ enum status attributes_set_reason(struct attributes *attributes, const char *tex
 enum status attributes_add_scopes(struct attributes *attributes, const char *text);
 enum status attributes_add_nets(struct attributes *attributes, const char *text);
 
-/* May each scope be granted in this domain? */
+/* Say of a list, or of the user, that there is to be none. */
+void attribute_empty(char **attribute);
+
+/* May each scope of the list, escaped as a line has it, be granted in this domain? */
+bool scopes_granted(const struct domain *domain, struct span scopes, struct fault *fault);
+
+/* The same of what was said. STATUS_USAGE, printed. */
 enum status attributes_check_scopes(const struct attributes *attributes, const struct domain *domain);
 
 void attributes_free(struct attributes *attributes);

@@ -12,8 +12,6 @@
 
 #include "secret.h"
 
-#define SYSTEM_USER "toktab"
-
 /* A uid as sudo or the kernel writes it; false for what is none, (uid_t)-1 too. */
 static bool uid_parse(const char *text, uid_t *uid)
 {
@@ -68,6 +66,7 @@ static void find_name(struct caller *caller)
     const struct passwd *entry = getpwuid(caller->uid);
     char number[16];
 
+    caller->known = entry != NULL;
     snprintf(number, sizeof(number), "%u", (unsigned)caller->uid);
     caller->name = must_have(strdup(entry ? entry->pw_name : number));
 }
@@ -75,21 +74,30 @@ static void find_name(struct caller *caller)
 /*
  * SUDO_UID can be set by anybody. It is believed where sudo has set it, whatever the caller had there: as
  * root, and as the owner of the system's stores, whom nobody but root becomes otherwise. There it takes
- * rights away, and gives none.
+ * rights away, and gives none; so there it must make sense.
  */
-enum status caller_find(struct caller *caller)
+static enum status find_person(struct caller *caller)
 {
     const char *sudo_uid = getenv("SUDO_UID");
-    char loginuid[16], name[200];
-    uid_t person;
 
     caller->uid = getuid();
-    caller->delegated = false;
-    if (sudo_uid && uid_parse(sudo_uid, &person)) {
-        caller->delegated = caller->uid != 0 && owns_system_stores(caller->uid);
-        if (caller->uid == 0 || caller->delegated)
-            caller->uid = person;
-    }
+    if (!sudo_uid || (caller->uid != 0 && !owns_system_stores(caller->uid)))
+        return STATUS_DONE;
+    caller->delegated = caller->uid != 0;
+    if (uid_parse(sudo_uid, &caller->uid))
+        return STATUS_DONE;
+    return fail(STATUS_NOT_PERMITTED, "SUDO_UID: it is not the uid of anybody: sudo did not set it");
+}
+
+enum status caller_find(struct caller *caller)
+{
+    char loginuid[16], name[200];
+    enum status status;
+
+    *caller = (struct caller){0};
+    status = find_person(caller);
+    if (status != STATUS_DONE)
+        return status;
     find_name(caller);
     find_loginuid(loginuid);
     if (text_escape(name, sizeof(name), span_of(caller->name), "/") < 0)
@@ -124,13 +132,13 @@ static bool in_group(const struct caller *caller, const char *group_name)
     return found;
 }
 
-bool caller_may(const struct caller *caller, const struct domain *domain)
+bool caller_is_admin(const struct caller *caller, const struct domain *domain)
 {
     struct span admins = span_of(domain->admins), admin;
     char group[256];
 
-    if (!caller->delegated || caller->uid == 0)
-        return true; /* root, or whom the files' owners and modes let in */
+    if (!caller->known)
+        return false; /* a number is nobody's name */
     while (span_next_item(&admins, &admin)) {
         if (admin.at[0] == '@' && admin.length < sizeof(group)) {
             snprintf(group, sizeof(group), "%.*s", (int)admin.length - 1, admin.at + 1);
@@ -141,6 +149,12 @@ bool caller_may(const struct caller *caller, const struct domain *domain)
         }
     }
     return false;
+}
+
+bool caller_may(const struct caller *caller, const struct domain *domain)
+{
+    /* root, and whom the files' owners and modes let in, need not be named */
+    return !caller->delegated || caller->uid == 0 || caller_is_admin(caller, domain);
 }
 
 enum status caller_become_owner(const char *directory)

@@ -39,12 +39,24 @@ static void shorten_for_revocation(struct record *record)
     record->scopes = record->nets = record->ext = (struct span){"", 0};
 }
 
-enum status change_append(struct log *log, const struct session *session, struct record *record,
+enum status change_read(struct log *log, struct refs *refs, size_t i, struct record *record,
+                        struct fault *fault)
+{
+    enum status status = refs_read(refs, log->file, false, fault);
+
+    if (status != STATUS_DONE)
+        return status;
+    if (refs->list[i].line && ref_record(&refs->list[i], record))
+        return STATUS_DONE;
+    fault_set(fault, "it is not there any more: somebody has put another store in its place");
+    return STATUS_NOT_FOUND;
+}
+
+enum status change_append(struct log *log, const struct session *session, struct record *record, bool ends,
                           struct fault *fault)
 {
     char text[LINE_SIZE_MAX];
     unsigned char chain[CHAIN_SIZE];
-    bool creates = record->serial == 0;
     enum status status;
     struct tip tip;
     size_t length;
@@ -54,7 +66,7 @@ enum status change_append(struct log *log, const struct session *session, struct
         return status;
     record->n = tip.n + 1;
     record->by = span_of(session->caller.by);
-    if (creates) {
+    if (record->serial == 0) {
         record->serial = record->n;
         record->created = record->time;
     }
@@ -65,14 +77,14 @@ enum status change_append(struct log *log, const struct session *session, struct
         memcpy(chain, tip.chain, sizeof(chain));
         length = record_format(text, record, chain);
     }
-    if (length == 0 || (creates && length > LINE_SIZE_MAX - ROOM_FOR_REVOCATION)) {
+    if (length == 0 || (!ends && length > LINE_SIZE_MAX - ROOM_FOR_REVOCATION)) {
         fault_set(
             fault,
             "that is too much for one line of a store: shorten the texts, or name fewer scopes or networks");
         return STATUS_USAGE;
     }
     /* a full disk stops creating, not revoking */
-    status = explain(log, log_append(log, &tip, text, length, creates), fault);
+    status = explain(log, log_append(log, &tip, text, length, !ends), fault);
     if (status == STATUS_DONE && session->domain->track_usage)
         used_provide(log, tip.storeid, record->n);
     return status;

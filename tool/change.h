@@ -3,17 +3,25 @@
 #define CHANGE_H
 
 #include "log.h"
+#include "refs.h"
 #include "session.h"
+
+/* None of these prints: fault is for after log_end(). */
+
+/* What refs->list[i] is now: under the lock its line is read again, since somebody may have changed it.
+ * record points into refs. STATUS_NOT_FOUND, STATUS_DAMAGED, STATUS_IO. */
+enum status change_read(struct log *log, struct refs *refs, size_t i, struct record *record,
+                        struct fault *fault);
 
 /*
  * Append a record to the log. It is complete but for n, chain and by, which are filled in; and where serial
- * is 0, the record creates a token, which gets its serial, and its time as created. Prints nothing: fault is
- * for after log_end().
+ * is 0, the record creates a token, which gets its serial, and its time as created. ends: the change takes
+ * from a token's life, for which there is room in a line and on a full disk where for others there is none.
  *
  * Returns STATUS_DONE when it is on the disk; STATUS_USAGE for a line that would be too long, STATUS_DAMAGED,
  * STATUS_IO.
  */
-enum status change_append(struct log *log, const struct session *session, struct record *record,
+enum status change_append(struct log *log, const struct session *session, struct record *record, bool ends,
                           struct fault *fault);
 
 #endif

@@ -137,7 +137,7 @@ static enum status check_content(struct check *check, int fd, const char *domain
 {
     struct proof proof;
     struct fault fault;
-    bool proved = prove(&proof, fd, domain, check->expect, &fault);
+    bool proved = prove(&proof, fd, domain, check->expect, NULL, &fault);
     enum status status;
 
     if (!proved)

@@ -15,10 +15,14 @@ struct command {
 
 extern const struct command command_check;
 extern const struct command command_create;
+extern const struct command command_domains;
+extern const struct command command_history;
 extern const struct command command_list;
 extern const struct command command_revoke;
+extern const struct command command_rotate;
 extern const struct command command_scan;
 extern const struct command command_show;
+extern const struct command command_update;
 extern const struct command command_verify;
 
 /* Values of long options that have no letter. */
@@ -33,6 +37,7 @@ enum {
     OPTION_EXPIRING,
     OPTION_NO_HEADINGS,
     OPTION_EXPECT,
+    OPTION_GRACE,
 };
 
 #endif

@@ -1,17 +1,10 @@
-#include <inttypes.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
-
 #include "attributes.h"
 #include "change.h"
 #include "command.h"
-#include "describe.h"
-#include "duration.h"
+#include "issue.h"
+#include "lifetime.h"
 #include "options.h"
 #include "output.h"
-#include "secret.h"
-#include "when.h"
 
 static const char help[] = "Usage: toktab [-c CONF] [-d DOMAIN] create -l LABEL [OPTIONS]\n"
                            "\n"
@@ -44,7 +37,8 @@ static const struct option longs[] = {
 struct request {
     struct attributes attributes;
     const char *expires; /* NULL: not said */
-    bool copy, json, help;
+    struct issue issue;
+    bool help;
 };
 
 static enum status take_option(struct request *request, int option)
@@ -62,10 +56,10 @@ static enum status take_option(struct request *request, int option)
     case OPTION_FROM:
         return attributes_add_nets(&request->attributes, optarg);
     case OPTION_COPY:
-        request->copy = true;
+        request->issue.copy = true;
         return STATUS_DONE;
     case OPTION_JSON:
-        request->json = true;
+        request->issue.json = true;
         return STATUS_DONE;
     case OPTION_HELP:
         request->help = true;
@@ -91,34 +85,26 @@ static enum status take_options(struct request *request, int argc, char **argv)
         return STATUS_USAGE;
     if (!request->attributes.label)
         return fail(STATUS_USAGE, "label: it is missing: say with -l what the token is for");
-    if (request->copy && request->json)
-        return fail(STATUS_USAGE, "--copy: it excludes --json");
-    return STATUS_DONE;
+    return issue_options_fit(&request->issue);
 }
 
 /* When the life of the token ends, and by which rule. */
-static enum status choose_expiry(const struct request *request, const struct domain *domain, int64_t now,
-                                 int64_t *expires, const char **rule)
+static enum status choose_expiry(struct request *request, const struct domain *domain)
 {
-    char most[DURATION_TEXT_SIZE];
-    const char *wrong;
+    struct record *record = &request->issue.record;
+    int64_t length = domain->default_lifetime ? domain->default_lifetime
+                     : domain->max_lifetime   ? domain->max_lifetime
+                                              : TIME_NEVER;
+    bool capped;
 
-    *rule = request->expires           ? "as you said"
-            : domain->default_lifetime ? "default_lifetime"
-            : domain->max_lifetime     ? "max_lifetime"
-                                       : "no limit is set";
-    *expires = domain->default_lifetime ? now + domain->default_lifetime
-               : domain->max_lifetime   ? now + domain->max_lifetime
-                                        : TIME_NEVER;
-    wrong = request->expires ? when_parse(request->expires, now, expires) : NULL;
-    if (wrong)
-        return fail(STATUS_USAGE, "expiry \"%.15s%s\": %s", request->expires, cut_mark(request->expires),
-                    wrong);
-    if (domain->max_lifetime && *expires > now + domain->max_lifetime) {
-        duration_format(most, domain->max_lifetime);
-        return fail(STATUS_USAGE, "expiry: in domain \"%s\" no token lives longer than %s (max_lifetime)",
-                    domain->name, most);
+    if (request->expires) {
+        request->issue.rule = "as you said";
+        return lifetime_parse(request->expires, domain, record->time, record->time, &record->expires);
     }
+    request->issue.rule = domain->default_lifetime ? "default_lifetime"
+                          : domain->max_lifetime   ? "max_lifetime"
+                                                   : "no limit is set";
+    record->expires = lifetime_end(domain, length, record->time, &capped);
     return STATUS_DONE;
 }
 
@@ -131,7 +117,7 @@ static enum status append(const struct session *session, struct record *record)
     if (status == STATUS_DONE) {
         output_catch_interruptions(); /* when the lock is free again, whoever waited to end us would leave a
                                          token unseen */
-        status = change_append(&log, session, record, &fault);
+        status = change_append(&log, session, record, false, &fault);
         log_end(&log);
         if (log.aside.text[0] != '\0')
             say("%s", log.aside.text);
@@ -139,91 +125,29 @@ static enum status append(const struct session *session, struct record *record)
     return status == STATUS_DONE ? STATUS_DONE : fail(status, "%s", fault.text);
 }
 
-/* It was created, but nobody has seen it. */
-static enum status not_shown(const struct record *record, enum status status)
+static enum status make(const struct session *session, struct request *request)
 {
-    say("token %" PRIu64
-        " was created, but could not be shown: revoke it (toktab revoke %s) and create another",
-        record->serial, record->id);
-    return status;
-}
+    struct issue *issue = &request->issue;
+    enum status status = issue_make(issue, session);
 
-static void say_created(const struct session *session, const struct record *record, const char *rule,
-                        bool copied)
-{
-    char expires[WHEN_SIZE], *label = unescaped(record->label);
-
-    when_format_local(expires, record->expires);
-    say("created token %" PRIu64 " (id %s) in domain %s: \"%s\", expires: %s (%s)", record->serial,
-        record->id, session->domain->name, label, expires, rule);
-    say(copied ? "the token: it was sent to your terminal's clipboard, and cannot be shown again: paste it "
-                 "where "
-                 "it belongs now"
-               : "the token: copy it now, it cannot be shown again");
-    free(label);
-}
-
-static enum status print_as_json(const struct session *session, const struct record *record,
-                                 const char *token)
-{
-    json_t *object;
-
-    secret_guard_json();
-    object = describe_json(record, session->domain->name, record->time);
-    json_object_set_new(object, "token", must_have(json_string(token)));
-    return print_json(object);
-}
-
-static enum status show(const struct session *session, const struct request *request,
-                        const struct record *record, const char *token, const char *rule)
-{
-    enum status status;
-
-    if (request->copy)
-        status = secret_copy(token);
-    else if (request->json)
-        status = print_as_json(session, record, token);
-    else
-        status = output_text(token) && output_text("\n") ? STATUS_DONE : output_failed();
     if (status != STATUS_DONE)
-        return not_shown(record, status);
-    say_created(session, record, rule, request->copy);
-    return STATUS_DONE;
-}
-
-static enum status make(const struct session *session, const struct request *request, char *token)
-{
-    struct record record = {.op = OPERATION_CREATE, .revoked = TIME_NEVER, .time = (int64_t)time(NULL)};
-    size_t length = token_make(token, session->domain->prefix);
-    const char *id, *rule;
-    enum status status;
-
-    if (!token_shape_valid(token, length, &id))
-        return fail(STATUS_IO, "token: what was made is none");
-    memcpy(record.id, id, ID_LENGTH);
-    crypto_hash_token(record.hash, token, length, id);
-    attributes_apply(&request->attributes, &record);
-    status = choose_expiry(request, session->domain, record.time, &record.expires, &rule);
+        return status;
+    attributes_apply(&request->attributes, &issue->record);
+    status = choose_expiry(request, session->domain);
     if (status == STATUS_DONE)
-        status = append(session, &record);
-    return status == STATUS_DONE ? show(session, request, &record, token, rule) : status;
+        status = append(session, &issue->record);
+    return status == STATUS_DONE ? issue_print(issue, session) : status;
 }
 
-static enum status create(struct session *session, const struct request *request)
+static enum status create(struct session *session, struct request *request)
 {
-    enum status status = session_open(session);
-    char *token;
+    enum status status = session_open_to_change(session);
 
     if (status == STATUS_DONE)
         status = attributes_check_scopes(&request->attributes, session->domain);
     if (status == STATUS_DONE)
-        status = request->copy ? secret_can_copy() : output_possible();
-    if (status != STATUS_DONE)
-        return status;
-    token = must_have(crypto_alloc(TOKEN_MAX + 1));
-    status = make(session, request, token);
-    crypto_free(token);
-    crypto_wipe_stack();
+        status = make(session, request);
+    issue_end(&request->issue);
     return status;
 }
 

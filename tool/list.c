@@ -8,10 +8,10 @@
 
 #include "command.h"
 #include "describe.h"
-#include "duration.h"
 #include "options.h"
 #include "output.h"
 #include "tokens.h"
+#include "when.h"
 
 static const char help[] = "Usage: toktab [-c CONF] [-d DOMAIN] list [OPTIONS]\n"
                            "\n"
@@ -21,8 +21,8 @@ static const char help[] = "Usage: toktab [-c CONF] [-d DOMAIN] list [OPTIONS]\n
                            "      --active          tokens that work\n"
                            "      --revoked         tokens that were revoked\n"
                            "      --expired         tokens whose time is over\n"
-                           "      --expiring TIME   tokens that work, but no longer than that (14d); exits\n"
-                           "                        with 1 if there are any\n"
+                           "      --expiring TIME   tokens that work, but not until after that (14d, or a\n"
+                           "                        date); exits with 1 if there are any\n"
                            "  -l, --label GLOB      by label: \"CI *\"\n"
                            "  -u, --user USER       by user\n"
                            "  -o, --output COLUMNS  serial,id,label,state,scopes,created,expires,last_used;\n"
@@ -46,7 +46,7 @@ static const struct option longs[] = {{"active", no_argument, NULL, OPTION_ACTIV
 
 struct request {
     bool state[STATE_EXPIRED + 1]; /* which are wanted; none: all */
-    int64_t expiring;              /* seconds; -1: no matter */
+    int64_t expiring;              /* until when; -1: no matter */
     const char *label, *user;      /* NULL: any */
     enum attribute columns[ATTRIBUTES];
     size_t column_count;
@@ -86,10 +86,11 @@ static enum status take_columns(struct request *request, const char *text)
 
 static enum status take_expiring(struct request *request, const char *text)
 {
-    if (duration_parse(span_of(text), &request->expiring))
+    const char *wrong = when_parse(text, (int64_t)time(NULL), &request->expiring);
+
+    if (!wrong)
         return STATUS_DONE;
-    return fail(STATUS_USAGE, "time \"%.15s%s\": give a whole number with s, m, h, d or w (14d)", text,
-                cut_mark(text));
+    return fail(STATUS_USAGE, "time \"%.15s%s\": %s", text, cut_mark(text), wrong);
 }
 
 static enum status take_option(struct request *request, int option)
@@ -146,7 +147,7 @@ static bool wanted(const struct request *request, const struct record *record, i
     if (!any_state && !request->state[state])
         return false;
     if (request->expiring >= 0 &&
-        (state != STATE_ACTIVE || record->expires == TIME_NEVER || record->expires - now > request->expiring))
+        (state != STATE_ACTIVE || record->expires == TIME_NEVER || record->expires > request->expiring))
         return false;
     return (!request->label || text_matches(record->label, request->label, true)) &&
            (!request->user || text_matches(record->user, request->user, false));

@@ -13,9 +13,10 @@
 #include "output.h"
 #include "secret.h"
 
-static const struct command *const commands[] = {&command_create, &command_list,   &command_show,
-                                                 &command_revoke, &command_verify, &command_scan,
-                                                 &command_check};
+static const struct command *const commands[] = {
+    &command_create, &command_list,    &command_show, &command_revoke, &command_rotate,  &command_update,
+    &command_verify, &command_history, &command_scan, &command_check,  &command_domains,
+};
 
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
 
@@ -79,7 +80,7 @@ static enum status run_command(struct session *session, int argc, char **argv)
 
 static enum status run(int argc, char **argv)
 {
-    struct session session = {0};
+    struct session session = {.argv = argv};
     int option;
 
     while ((option = next_option(argc, argv, "+c:d:", longs)) != -1)

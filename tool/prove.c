@@ -40,23 +40,30 @@ static const char *against_history(const struct proof *proof, const struct recor
     return NULL;
 }
 
-static void remember(struct proof *proof, const char *id, size_t length)
+/* A copy of the line from its id on. */
+static const char *keep(struct proof *proof, const char *id, size_t length)
 {
     size_t size;
     char *room = must_have(index_room(&proof->index, length + 1, length + 1, &size));
 
-    if (!index_holds(&proof->index, 1) && !index_grow(&proof->index))
-        must_have(NULL);
     room[0] = '|';
     memcpy(room + 1, id, length);
     index_keep(&proof->index, length + 1);
-    index_put(&proof->index, room + 1, length);
+    return room + 1;
+}
+
+static void remember(struct proof *proof, struct event *event, size_t length)
+{
+    event->before = index_find(&proof->index, event->id);
+    if (!index_holds(&proof->index, 1) && !index_grow(&proof->index))
+        must_have(NULL);
+    index_put(&proof->index, event->id, length);
 }
 
 static bool prove_line(struct proof *proof, const char *text, size_t length, struct expect *expect,
-                       struct fault *fault)
+                       const struct witness *witness, struct fault *fault)
 {
-    bool in_snapshot = proof->walk.bytes_left > 0;
+    struct event event = {.in_snapshot = proof->walk.bytes_left > 0};
     struct record record;
     struct line line;
     const char *wrong = walk_line(&proof->walk, &line, text, length);
@@ -66,14 +73,19 @@ static bool prove_line(struct proof *proof, const char *text, size_t length, str
     wrong = record_check(&record, &line);
     if (wrong)
         return wrong_column(proof, fault, wrong);
+    length -= (size_t)(line.column[COLUMN_ID].at - text);
+    event.n = proof->walk.n;
+    event.id = keep(proof, line.column[COLUMN_ID].at, length);
     if (record.op != OPERATION_POINT) {
-        wrong = against_history(proof, &record, in_snapshot);
+        wrong = against_history(proof, &record, event.in_snapshot);
         if (wrong)
             return wrong_line(proof, fault, wrong);
-        remember(proof, line.column[COLUMN_ID].at, length - (size_t)(line.column[COLUMN_ID].at - text));
+        remember(proof, &event, length);
     }
-    if (expect && !in_snapshot)
+    if (expect && !event.in_snapshot)
         expect_line(expect, proof->walk.n, proof->walk.chain);
+    if (witness)
+        witness->see(witness->context, &event);
     proof->lines++;
     return true;
 }
@@ -94,14 +106,15 @@ static bool prove_header(struct proof *proof, struct lines *lines, const char *d
     return true;
 }
 
-static bool prove_lines(struct proof *proof, struct lines *lines, struct expect *expect, struct fault *fault)
+static bool prove_lines(struct proof *proof, struct lines *lines, struct expect *expect,
+                        const struct witness *witness, struct fault *fault)
 {
     const char *text, *wrong;
     enum lines_got got;
     size_t length;
 
     while ((got = lines_next(lines, &text, &length)) == LINES_LINE)
-        if (!prove_line(proof, text, length, expect, fault))
+        if (!prove_line(proof, text, length, expect, witness, fault))
             return false;
     if (got == LINES_TOO_LONG)
         return wrong_line(proof, fault, "it is too long");
@@ -143,7 +156,8 @@ static bool serials_unique(const struct proof *proof, struct fault *fault)
     return good;
 }
 
-bool prove(struct proof *proof, int fd, const char *domain, struct expect *expect, struct fault *fault)
+bool prove(struct proof *proof, int fd, const char *domain, struct expect *expect,
+           const struct witness *witness, struct fault *fault)
 {
     struct lines lines;
     bool good;
@@ -151,12 +165,21 @@ bool prove(struct proof *proof, int fd, const char *domain, struct expect *expec
     memset(proof, 0, sizeof(*proof));
     must_have(index_make(&proof->index, 0) ? proof->index.slots : NULL);
     lines_make(&lines, fd, 0);
-    good = prove_header(proof, &lines, domain, expect, fault) && prove_lines(proof, &lines, expect, fault) &&
-           serials_unique(proof, fault);
+    good = prove_header(proof, &lines, domain, expect, fault) &&
+           prove_lines(proof, &lines, expect, witness, fault) && serials_unique(proof, fault);
     lines_free(&lines);
     if (good && expect)
         expect_end(expect);
     return good;
+}
+
+void event_record(struct record *record, const char *id)
+{
+    struct line line;
+
+    line_split_accepted(&line, id);
+    if (!record_parse(record, &line)) /* it was, when it was proved */
+        *record = (struct record){0};
 }
 
 void proof_free(struct proof *proof)

@@ -100,19 +100,14 @@ static enum status confirm_revoked(struct log *log, struct fault *fault)
     return status;
 }
 
-/* Under the lock the token's line is read again: somebody may have changed it since. */
 static enum status change(struct log *log, const struct session *session, const struct request *request,
                           struct refs *refs, size_t i, struct record *record, bool *was_revoked,
                           struct fault *fault)
 {
-    enum status status = refs_read(refs, log->file, false, fault);
+    enum status status = change_read(log, refs, i, record, fault);
 
     if (status != STATUS_DONE)
         return status;
-    if (!refs->list[i].line || !ref_record(&refs->list[i], record)) {
-        fault_set(fault, "it is not there any more: somebody has put another store in its place");
-        return STATUS_NOT_FOUND;
-    }
     *was_revoked = record->revoked != TIME_NEVER;
     if (*was_revoked)
         return confirm_revoked(log, fault);
@@ -120,7 +115,7 @@ static enum status change(struct log *log, const struct session *session, const 
     record->revoked = record->time = (int64_t)time(NULL);
     record->reason = (struct span){"", 0};
     attributes_apply(&request->attributes, record);
-    return change_append(log, session, record, fault);
+    return change_append(log, session, record, true, fault);
 }
 
 static enum status append(const struct session *session, const struct request *request, struct refs *refs,
@@ -233,7 +228,7 @@ static enum status run(struct session *session, int argc, char **argv)
     if (status == STATUS_DONE && !arguments_fit(argc, argv, 1, argc, "TOKEN-REF"))
         status = STATUS_USAGE;
     if (status == STATUS_DONE)
-        status = session_open(session);
+        status = session_open_to_change(session);
     if (status == STATUS_DONE)
         status = refs_make(&refs, session->domain->name, argv + optind, argc - optind);
     if (status == STATUS_DONE)

@@ -142,7 +142,7 @@ static enum status conclude(struct leaks *leaks, enum status status)
 
 static enum status scan(struct session *session, const struct request *request, enum status opened)
 {
-    enum status status = session_open_all(session);
+    enum status status = session->domain_name ? session_open(session) : session_open_all(session);
     struct leaks leaks;
 
     if (status != STATUS_DONE)

@@ -1,16 +1,24 @@
 #include "session.h"
 
+#include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "delegate.h"
+
+/* What does not let an ordinary user read it may let her through sudo. */
 static enum status load_config(struct session *session)
 {
     struct fault fault;
 
-    if (config_load(&session->config, session->config_path, &fault) < 0)
-        return fail(STATUS_CONFIG, "%s", fault.text);
-    return STATUS_DONE;
+    if (config_load(&session->config, session->config_path, &fault) == 0)
+        return STATUS_DONE;
+    if (errno == EACCES && !session->config_path)
+        return delegate(session, NULL, CONFIG_DEFAULT_PATH);
+    return fail(STATUS_CONFIG, "%s", fault.text);
 }
 
 /* The names of the domains that the caller may administer, for messages: the others are none of their
@@ -47,8 +55,7 @@ static enum status choose_domain(struct session *session)
     return status;
 }
 
-/* Who calls, and with which configuration? */
-static enum status enter(struct session *session)
+static enum status begin(struct session *session)
 {
     enum status status = caller_find(&session->caller);
 
@@ -56,48 +63,67 @@ static enum status enter(struct session *session)
         status = fail(STATUS_NOT_PERMITTED,
                       "-c: refused to %s: as a domain's admin you work on the system's configuration",
                       session->caller.name);
-    if (status == STATUS_DONE)
-        status = load_config(session);
-    return status;
+    return status == STATUS_DONE ? load_config(session) : status;
+}
+
+/* As an ordinary user on the system's configuration: is this a store for her, or only for its owner? Which,
+ * sudo may make of her. */
+static enum status reach(struct session *session)
+{
+    const char *directory = session->config.store_dir;
+    char store[PATH_MAX];
+    struct stat status;
+
+    if (session->config_path || session->caller.delegated || geteuid() == 0)
+        return STATUS_DONE;
+    snprintf(store, sizeof(store), "%s/%s.tokens", directory, session->domain ? session->domain->name : "");
+    if (stat(directory, &status) < 0) {
+        if (errno != EACCES)
+            return STATUS_DONE;
+    } else if (status.st_uid == geteuid() ||
+               (!session->changes && !(access(store, R_OK) < 0 && errno == EACCES))) {
+        return STATUS_DONE;
+    }
+    return delegate(session, directory, directory);
 }
 
 static enum status choose(struct session *session)
 {
-    enum status status = enter(session);
+    enum status status = choose_domain(session);
 
-    if (status == STATUS_DONE)
-        status = choose_domain(session);
     if (status == STATUS_DONE && !caller_may(&session->caller, session->domain))
         status = fail(STATUS_NOT_PERMITTED, "domain \"%s\": %s is not one of its admins",
                       session->domain->name, session->caller.name);
     return status;
 }
 
-enum status session_open(struct session *session)
+static enum status enter(struct session *session)
 {
-    enum status status = choose(session);
+    enum status status = reach(session);
 
     return status == STATUS_DONE ? caller_become_owner(session->config.store_dir) : status;
 }
 
-static bool may_any(const struct session *session)
+enum status session_open(struct session *session)
 {
-    for (size_t i = 0; i < session->config.count; i++)
-        if (caller_may(&session->caller, &session->config.domains[i]))
-            return true;
-    return false;
+    enum status status = begin(session);
+
+    if (status == STATUS_DONE)
+        status = choose(session);
+    return status == STATUS_DONE ? enter(session) : status;
+}
+
+enum status session_open_to_change(struct session *session)
+{
+    session->changes = true;
+    return session_open(session);
 }
 
 enum status session_open_all(struct session *session)
 {
-    enum status status;
+    enum status status = begin(session);
 
-    if (session->domain_name)
-        return session_open(session);
-    status = enter(session);
-    if (status == STATUS_DONE && !may_any(session))
-        status = fail(STATUS_NOT_PERMITTED, "domains: %s is an admin of none", session->caller.name);
-    return status == STATUS_DONE ? caller_become_owner(session->config.store_dir) : status;
+    return status == STATUS_DONE ? enter(session) : status;
 }
 
 void session_close(struct session *session)

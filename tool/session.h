@@ -11,6 +11,8 @@
 struct session {
     const char *config_path; /* -c; NULL: the system's */
     const char *domain_name; /* -d; NULL: none was named */
+    char **argv;             /* of the process */
+    bool changes;            /* it is open for a command that writes */
     struct config config;
     const struct domain *domain;
     struct caller caller;
@@ -18,14 +20,19 @@ struct session {
 
 /*
  * Find out who calls, read the configuration, choose the domain, see whether the caller may, and as root
- * become the owner of the stores for good. Prints what is wrong. Ends with session_close() whatever it
+ * become the owner of the stores for good. An ordinary user whom the system's files do not let in is sent
+ * through sudo: then it does not return. Prints what is wrong. Ends with session_close() whatever it
  * returned.
  */
 enum status session_open(struct session *session);
 
-/* The same for a command that is about all domains that the caller may administer: domain stays NULL, unless
- * one was named. STATUS_NOT_PERMITTED if there is none. */
+/* The same for a command that writes, which only the stores' owner can. */
+enum status session_open_to_change(struct session *session);
+
+/* The same without a domain: it stays NULL, whatever -d says. The caller may those for which caller_may() says
+ * so. */
 enum status session_open_all(struct session *session);
+
 void session_close(struct session *session);
 
 #endif

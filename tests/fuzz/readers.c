@@ -69,7 +69,7 @@ static void check_proof(int fd, const struct reading *reading)
     bool proved;
 
     memcpy(expect.chain, walk->chain, CHAIN_SIZE);
-    proved = prove(&proof, fd, "example.com", &expect, &fault);
+    proved = prove(&proof, fd, "example.com", &expect, NULL, &fault);
     assert(!proved || reading->good);
     if (proved) {
         assert(expect.answer == ANSWER_YES && proof.walk.n == walk->n);

@@ -1,0 +1,232 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <libsmartcols.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "command.h"
+#include "describe.h"
+#include "options.h"
+#include "output.h"
+#include "place.h"
+#include "tokens.h"
+
+static const char help[] = "Usage: toktab [-c CONF] [-d DOMAIN] domains [--json]\n"
+                           "\n"
+                           "Lists the configured domains: what their tokens start with, where their stores\n"
+                           "are, how many tokens they have and how many of them work, who administers them\n"
+                           "besides root, and what you may do there: change, read, or nothing. A domain's\n"
+                           "admin sees the domains that name her.\n"
+                           "\n"
+                           "      --json   as a JSON array\n";
+
+static const struct option longs[] = {
+    {"json", no_argument, NULL, OPTION_JSON}, {"help", no_argument, NULL, OPTION_HELP}, {0}};
+
+enum heading {
+    HEADING_NAME,
+    HEADING_PREFIX,
+    HEADING_TOKENS,
+    HEADING_ACTIVE,
+    HEADING_ADMINS,
+    HEADING_MAY,
+    HEADING_STORE,
+};
+
+static const char *const headings[] = {"NAME", "PREFIX", "TOKENS", "ACTIVE", "ADMINS", "MAY", "STORE"};
+
+enum { HEADINGS = sizeof(headings) / sizeof(headings[0]) };
+
+struct found {
+    const struct domain *domain;
+    char store[PATH_MAX];
+    bool counted; /* else the store cannot be read */
+    size_t tokens, active;
+    const char *may;
+};
+
+/* What the files' owners and modes let the process do; that the caller may, is known. */
+static const char *rights(const char *directory, const char *store)
+{
+    struct stat status;
+
+    if (stat(directory, &status) == 0 && (geteuid() == 0 || status.st_uid == geteuid()))
+        return "change";
+    return access(store, R_OK) == 0 ? "read" : "nothing";
+}
+
+static void count(struct found *found, const struct tokens *tokens)
+{
+    int64_t now = (int64_t)time(NULL);
+    struct record record;
+
+    found->tokens = tokens->count;
+    for (size_t i = 0; i < tokens->count; i++)
+        found->active += token_record(&tokens->list[i], &record) && state_of(&record, now) == STATE_ACTIVE;
+    found->counted = true;
+}
+
+/* A store that cannot be read is named, and its status returned, but the others are shown all the same. */
+static enum status look(struct found *found, const struct session *session)
+{
+    enum status status = STATUS_DONE;
+    struct tokens tokens;
+    struct stat store;
+
+    *found = (struct found){.domain = session->domain};
+    if (snprintf(found->store, sizeof(found->store), "%s/%s.tokens", session->config.store_dir,
+                 session->domain->name) >= PATH_MAX)
+        return fail(STATUS_NOT_FOUND, "domain \"%s\": the name of its store is too long",
+                    session->domain->name);
+    found->may = rights(session->config.store_dir, found->store);
+    if (lstat(found->store, &store) < 0 && errno == ENOENT) {
+        found->counted = true; /* the first token makes it */
+        return STATUS_DONE;
+    }
+    if (strcmp(found->may, "nothing") == 0)
+        return STATUS_DONE;
+    status = tokens_read(&tokens, session);
+    if (status == STATUS_DONE)
+        count(found, &tokens);
+    tokens_free(&tokens);
+    return status;
+}
+
+static json_t *number_json(const struct found *found, size_t number)
+{
+    return found->counted ? json_integer((json_int_t)number) : json_null();
+}
+
+static json_t *names_json(struct span list)
+{
+    json_t *array = must_have(json_array());
+    struct span name;
+
+    while (span_next_item(&list, &name))
+        json_array_append_new(array, must_have(json_stringn(name.at, name.length)));
+    return array;
+}
+
+static json_t *found_json(const struct found *found)
+{
+    const struct domain *domain = found->domain;
+
+    return must_have(json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:s}", "name", domain->name, "prefix",
+                               domain->prefix, "store", found->store, "tokens",
+                               number_json(found, found->tokens), "active", number_json(found, found->active),
+                               "admins", names_json(span_of(domain->admins)), "may", found->may));
+}
+
+static enum status print_array(const struct found *found, size_t number)
+{
+    json_t *array = must_have(json_array());
+
+    for (size_t i = 0; i < number; i++)
+        json_array_append_new(array, found_json(&found[i]));
+    return print_json(array);
+}
+
+static char *count_text(const struct found *found, size_t value)
+{
+    char *text;
+
+    if (!found->counted)
+        return must_have(strdup("-"));
+    return must_have(asprintf(&text, "%zu", value) < 0 ? NULL : text);
+}
+
+static void add_row(struct libscols_table *table, const struct found *found)
+{
+    struct libscols_line *row = must_have(scols_table_new_line(table, NULL));
+    const struct domain *domain = found->domain;
+
+    scols_line_refer_data(row, HEADING_NAME, must_have(strdup(domain->name)));
+    scols_line_refer_data(row, HEADING_PREFIX, must_have(strdup(domain->prefix)));
+    scols_line_refer_data(row, HEADING_TOKENS, count_text(found, found->tokens));
+    scols_line_refer_data(row, HEADING_ACTIVE, count_text(found, found->active));
+    scols_line_refer_data(row, HEADING_ADMINS,
+                          domain->admins[0] ? showable(span_of(domain->admins)) : must_have(strdup("-")));
+    scols_line_refer_data(row, HEADING_MAY, must_have(strdup(found->may)));
+    scols_line_refer_data(row, HEADING_STORE, showable(span_of(found->store)));
+}
+
+static enum status print_table(const struct found *found, size_t number)
+{
+    struct libscols_table *table = must_have(scols_new_table());
+    enum status status;
+    char *text = NULL;
+
+    scols_table_enable_noencoding(table, 1);
+    for (int i = 0; i < HEADINGS; i++)
+        must_have(scols_table_new_column(table, headings[i], 0,
+                                         i == HEADING_TOKENS || i == HEADING_ACTIVE ? SCOLS_FL_RIGHT : 0));
+    for (size_t i = 0; i < number; i++)
+        add_row(table, &found[i]);
+    must_have(scols_print_table_to_string(table, &text) == 0 ? text : NULL);
+    status = output_text(text) && output_text("\n") ? STATUS_DONE : output_failed();
+    free(text);
+    scols_unref_table(table);
+    return status;
+}
+
+/* All, or that of -d, but nothing that is none of the caller's business. */
+static bool wanted(const struct session *session)
+{
+    return (!session->domain_name || strcmp(session->domain_name, session->domain->name) == 0) &&
+           caller_may(&session->caller, session->domain);
+}
+
+static enum status look_and_print(struct session *session, bool json)
+{
+    const struct config *config = &session->config;
+    struct found *found = must_have(calloc(config->count, sizeof(*found)));
+    enum status worst = STATUS_DONE, status;
+    size_t number = 0;
+
+    for (size_t i = 0; i < config->count; i++) {
+        session->domain = &config->domains[i];
+        if (!wanted(session))
+            continue;
+        status = look(&found[number++], session);
+        worst = status == STATUS_DONE ? worst : status;
+    }
+    if (number == 0 && session->domain_name)
+        status = fail(STATUS_NOT_FOUND, "domain \"%.15s%s\": there is none of that name for you",
+                      session->domain_name, cut_mark(session->domain_name));
+    else if (number == 0)
+        status = fail(STATUS_NOT_PERMITTED, "domains: there is none that names %s as an admin",
+                      session->caller.name);
+    else
+        status = json ? print_array(found, number) : print_table(found, number);
+    free(found);
+    return status == STATUS_DONE ? worst : status;
+}
+
+static enum status domains(struct session *session, bool json)
+{
+    enum status status = session_open_all(session);
+
+    return status == STATUS_DONE ? look_and_print(session, json) : status;
+}
+
+static enum status run(struct session *session, int argc, char **argv)
+{
+    bool json = false;
+    int option;
+
+    while ((option = next_option(argc, argv, "", longs)) != -1) {
+        if (option == OPTION_HELP)
+            return output_help(help);
+        if (option != OPTION_JSON)
+            return STATUS_USAGE;
+        json = true;
+    }
+    return arguments_fit(argc, argv, 0, 0, "") ? domains(session, json) : STATUS_USAGE;
+}
+
+const struct command command_domains = {"domains", "list the domains, and what you may do there", help, run};

@@ -1,0 +1,279 @@
+#include <inttypes.h>
+#include <libsmartcols.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "command.h"
+#include "descent.h"
+#include "describe.h"
+#include "differ.h"
+#include "options.h"
+#include "output.h"
+#include "past.h"
+#include "refs.h"
+#include "when.h"
+
+static const char help[] = "Usage: toktab [-c CONF] [-d DOMAIN] history [--json] [TOKEN-REF]\n"
+                           "\n"
+                           "Shows each change of the domain's tokens: its number in the log, when, of which\n"
+                           "token, what, by whom (user/uid/login uid), and why. Of one token: its changes\n"
+                           "and those of its line of descent, which are the tokens that it succeeds and\n"
+                           "those that succeed it.\n"
+                           "\n"
+                           "What a compaction has kept from before it is the last change of each token.\n"
+                           "\n"
+                           "TOKEN-REF is a serial (17), an id, or the first characters of one: at least 4,\n"
+                           "with a letter among them.\n"
+                           "\n"
+                           "      --json   as a JSON array: of each change n, change and time, and the\n"
+                           "               token as it was after it\n"
+                           "\n"
+                           "Example: toktab history 17\n";
+
+static const struct option longs[] = {
+    {"json", no_argument, NULL, OPTION_JSON}, {"help", no_argument, NULL, OPTION_HELP}, {0}};
+
+enum heading {
+    HEADING_N,
+    HEADING_TIME,
+    HEADING_SERIAL,
+    HEADING_ID,
+    HEADING_CHANGE,
+    HEADING_BY,
+    HEADING_WHAT
+};
+
+static const char *const headings[] = {"N", "TIME", "SERIAL", "ID", "CHANGE", "BY", "WHAT"};
+
+enum { HEADINGS = sizeof(headings) / sizeof(headings[0]) };
+
+/* What the lines are printed with. */
+struct printing {
+    const char *domain;
+    int64_t now;
+    bool terminal;
+    struct libscols_table *table;
+};
+
+/* What a line says. One that would bring a revoked token back brings nothing. */
+static void read_event(const struct event *event, struct record *record, struct record *before)
+{
+    event_record(record, event->id);
+    if (!event->before)
+        return;
+    event_record(before, event->before);
+    if (before->revoked != TIME_NEVER)
+        record->revoked = before->revoked;
+}
+
+static const char *change_name(const struct record *record)
+{
+    switch (record->op) {
+    case OPERATION_CREATE:
+        return "create";
+    case OPERATION_UPDATE:
+        return "update";
+    case OPERATION_REVOKE:
+        return "revoke";
+    case OPERATION_POINT:
+    default:
+        return record->ext.length > 0 ? "mend" : "compact";
+    }
+}
+
+static char *joined(char *first, const char *between, char *second)
+{
+    char *both;
+
+    must_have(asprintf(&both, "%s%s%s", first, first[0] && second[0] ? between : "", second) < 0 ? NULL
+                                                                                                 : both);
+    free(first);
+    free(second);
+    return both;
+}
+
+/* What has changed, and why. */
+static char *describe_event(const struct event *event, const struct record *record,
+                            const struct record *before)
+{
+    char *why = unescaped_shown(record->op == OPERATION_POINT ? record->ext : record->reason), *what;
+
+    if (record->op == OPERATION_POINT)
+        return why;
+    what = differences(event->before ? before : NULL, record);
+    return joined(what, "; ", why);
+}
+
+static char *number(uint64_t value)
+{
+    char *text;
+
+    return must_have(asprintf(&text, "%" PRIu64, value) < 0 ? NULL : text);
+}
+
+static char *when(const struct printing *printing, int64_t then)
+{
+    char text[WHEN_SIZE];
+
+    if (printing->terminal)
+        when_format_distance(text, then, printing->now);
+    else
+        when_format_local(text, then);
+    return must_have(strdup(text));
+}
+
+static void add_row(const struct printing *printing, const struct event *event)
+{
+    struct libscols_line *row = must_have(scols_table_new_line(printing->table, NULL));
+    struct record record, before;
+    bool of_token;
+
+    read_event(event, &record, &before);
+    of_token = record.op != OPERATION_POINT;
+    scols_line_refer_data(row, HEADING_N, number(event->n));
+    scols_line_refer_data(row, HEADING_TIME, when(printing, record.time));
+    scols_line_refer_data(row, HEADING_SERIAL, of_token ? number(record.serial) : must_have(strdup("-")));
+    scols_line_refer_data(row, HEADING_ID, must_have(strdup(of_token ? record.id : "-")));
+    scols_line_refer_data(row, HEADING_CHANGE, must_have(strdup(change_name(&record))));
+    scols_line_refer_data(row, HEADING_BY, unescaped_shown(record.by));
+    scols_line_refer_data(row, HEADING_WHAT, describe_event(event, &record, &before));
+}
+
+static enum status print_table(const struct past *past, const bool *wanted, struct printing *printing)
+{
+    enum status status;
+    char *text = NULL;
+
+    printing->table = must_have(scols_new_table());
+    scols_table_enable_noencoding(printing->table, 1); /* what must be is escaped already */
+    for (int i = 0; i < HEADINGS; i++)
+        must_have(scols_table_new_column(printing->table, headings[i], 0,
+                                         i == HEADING_N || i == HEADING_SERIAL ? SCOLS_FL_RIGHT
+                                         : i == HEADING_WHAT                   ? SCOLS_FL_WRAP
+                                                                               : 0));
+    for (size_t i = 0; i < past->count; i++)
+        if (wanted[i])
+            add_row(printing, &past->list[i]);
+    must_have(scols_print_table_to_string(printing->table, &text) == 0 ? text : NULL);
+    status = output_text(text) && (text[0] == '\0' || output_text("\n")) ? STATUS_DONE : output_failed();
+    free(text);
+    scols_unref_table(printing->table);
+    return status;
+}
+
+/* The point of a compaction belongs to no token. */
+static void clear_token(json_t *object)
+{
+    static const enum attribute cleared[] = {ATTRIBUTE_ID,    ATTRIBUTE_SERIAL,  ATTRIBUTE_LABEL,
+                                             ATTRIBUTE_STATE, ATTRIBUTE_CREATED, ATTRIBUTE_EXPIRES};
+
+    for (size_t i = 0; i < sizeof(cleared) / sizeof(cleared[0]); i++)
+        json_object_set_new(object, attribute_names[cleared[i]], json_null());
+}
+
+static json_t *event_json(const struct event *event, const char *domain)
+{
+    char text[WHEN_SIZE];
+    struct record record, before;
+    json_t *object, *token;
+
+    read_event(event, &record, &before);
+    when_format_utc(text, record.time);
+    object = must_have(json_pack("{s:I, s:s, s:s}", "n", (json_int_t)event->n, "change", change_name(&record),
+                                 "time", text));
+    token = describe_json(&record, domain, record.time);
+    if (record.op == OPERATION_POINT)
+        clear_token(token);
+    json_object_update(object, token);
+    json_decref(token);
+    return object;
+}
+
+static enum status print_array(const struct past *past, const bool *wanted, const struct printing *printing)
+{
+    bool first = true, good = true;
+
+    for (size_t i = 0; i < past->count && good; i++)
+        if (wanted[i]) {
+            good = output_text(first ? "[\n" : ",\n") &&
+                   write_json(event_json(&past->list[i], printing->domain));
+            first = false;
+        }
+    good = good && output_text(first ? "[]\n" : "\n]\n");
+    return good ? STATUS_DONE : output_failed();
+}
+
+/* What lies before all that can be shown. */
+static void say_compacted(const struct header *header)
+{
+    char text[WHEN_SIZE];
+
+    if (header->base == 0)
+        return;
+    when_format_local(text, header->cutoff);
+    say("changes 1 to %" PRIu64 ": they were compacted: what is kept is the last of each token%s%s",
+        header->base, header->cutoff == TIME_NEVER ? "" : ", but none of tokens that were dead before ",
+        header->cutoff == TIME_NEVER ? "" : text);
+}
+
+static enum status print(const struct past *past, const struct session *session, const char *id, bool json)
+{
+    struct printing printing = {
+        .domain = session->domain->name, .now = (int64_t)time(NULL), .terminal = isatty(STDOUT_FILENO)};
+    bool *wanted = must_have(calloc(past->count + 1, sizeof(*wanted)));
+    enum status status;
+
+    descent_mark(past, id, wanted);
+    say_compacted(&past->proof.walk.header);
+    status = json ? print_array(past, wanted, &printing) : print_table(past, wanted, &printing);
+    free(wanted);
+    return status;
+}
+
+/* id: of a token, or NULL. */
+static enum status read_and_print(const struct session *session, const char *id, bool json)
+{
+    struct past past;
+    enum status status = past_read(&past, session);
+
+    if (status == STATUS_DONE)
+        status = print(&past, session, id, json);
+    past_free(&past);
+    return status;
+}
+
+/* text: NULL: all tokens */
+static enum status history(struct session *session, char *text, bool json)
+{
+    struct refs refs = {0};
+    enum status status = session_open(session);
+
+    if (status == STATUS_DONE && text)
+        status = refs_make(&refs, session->domain->name, &text, 1);
+    if (status == STATUS_DONE && text)
+        status = refs_resolve(&refs, session, false);
+    if (status == STATUS_DONE)
+        status = read_and_print(session, text ? refs.list[0].id : NULL, json);
+    refs_free(&refs);
+    return status;
+}
+
+static enum status run(struct session *session, int argc, char **argv)
+{
+    bool json = false;
+    int option;
+
+    while ((option = next_option(argc, argv, "", longs)) != -1) {
+        if (option == OPTION_HELP)
+            return output_help(help);
+        if (option != OPTION_JSON)
+            return STATUS_USAGE;
+        json = true;
+    }
+    return arguments_fit(argc, argv, 0, 1, "") ? history(session, argv[optind], json) : STATUS_USAGE;
+}
+
+const struct command command_history = {"history", "show what was changed, by whom and when", help, run};

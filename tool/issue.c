@@ -1,0 +1,93 @@
+#include "issue.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "describe.h"
+#include "output.h"
+#include "secret.h"
+#include "when.h"
+
+enum status issue_options_fit(const struct issue *issue)
+{
+    return issue->copy && issue->json ? fail(STATUS_USAGE, "--copy: it excludes --json") : STATUS_DONE;
+}
+
+enum status issue_make(struct issue *issue, const struct session *session)
+{
+    enum status status = issue->copy ? secret_can_copy() : output_possible();
+    size_t length;
+    const char *id;
+
+    if (status != STATUS_DONE)
+        return status;
+    issue->token = must_have(crypto_alloc(TOKEN_MAX + 1));
+    length = token_make(issue->token, session->domain->prefix);
+    if (!token_shape_valid(issue->token, length, &id))
+        return fail(STATUS_IO, "token: what was made is none");
+    issue->record =
+        (struct record){.op = OPERATION_CREATE, .revoked = TIME_NEVER, .time = (int64_t)time(NULL)};
+    memcpy(issue->record.id, id, ID_LENGTH);
+    crypto_hash_token(issue->record.hash, issue->token, length, id);
+    return STATUS_DONE;
+}
+
+void issue_end(struct issue *issue)
+{
+    if (!issue->token)
+        return;
+    crypto_free(issue->token);
+    crypto_wipe_stack();
+}
+
+/* It was created, but nobody has seen it. */
+static enum status not_shown(const struct record *record, enum status status)
+{
+    say("token %" PRIu64
+        " was created, but could not be shown: revoke it (toktab revoke %s) and create another",
+        record->serial, record->id);
+    return status;
+}
+
+static void say_created(const struct issue *issue, const struct session *session)
+{
+    const struct record *record = &issue->record;
+    char expires[WHEN_SIZE], *label = unescaped(record->label);
+
+    when_format_local(expires, record->expires);
+    say("created token %" PRIu64 " (id %s) in domain %s: \"%s\", expires: %s (%s)", record->serial,
+        record->id, session->domain->name, label, expires, issue->rule);
+    say(issue->copy
+            ? "the token: it was sent to your terminal's clipboard, and cannot be shown again: paste it "
+              "where it belongs now"
+            : "the token: copy it now, it cannot be shown again");
+    free(label);
+}
+
+static enum status print_as_json(const struct issue *issue, const struct session *session)
+{
+    json_t *object;
+
+    secret_guard_json();
+    object = describe_json(&issue->record, session->domain->name, issue->record.time);
+    json_object_set_new(object, "token", must_have(json_string(issue->token)));
+    return print_json(object);
+}
+
+enum status issue_print(const struct issue *issue, const struct session *session)
+{
+    enum status status;
+
+    if (issue->copy)
+        status = secret_copy(issue->token);
+    else if (issue->json)
+        status = print_as_json(issue, session);
+    else
+        status = output_text(issue->token) && output_text("\n") ? STATUS_DONE : output_failed();
+    if (status != STATUS_DONE)
+        return not_shown(&issue->record, status);
+    say_created(issue, session);
+    return STATUS_DONE;
+}

@@ -1,0 +1,42 @@
+#include "lifetime.h"
+
+#include "duration.h"
+#include "when.h"
+
+int64_t lifetime_end(const struct domain *domain, int64_t length, int64_t now, bool *capped)
+{
+    *capped = domain->max_lifetime && length > domain->max_lifetime;
+    if (*capped)
+        length = domain->max_lifetime;
+    if (length == TIME_NEVER)
+        return TIME_NEVER;
+    return now +
+           (length < DURATION_MAX ? length : DURATION_MAX); /* another writer may have written anything */
+}
+
+static enum status say_too_long(const struct domain *domain, int64_t created, int64_t now)
+{
+    char most[DURATION_TEXT_SIZE], last[WHEN_SIZE];
+
+    duration_format(most, domain->max_lifetime);
+    if (created == now)
+        return fail(STATUS_USAGE, "expiry: in domain \"%s\" no token lives longer than %s (max_lifetime)",
+                    domain->name, most);
+    when_format_local(last, created + domain->max_lifetime);
+    return fail(STATUS_USAGE,
+                "expiry: in domain \"%s\" no token lives longer than %s (max_lifetime), and this one not "
+                "longer than %s: rotate it",
+                domain->name, most, last);
+}
+
+enum status lifetime_parse(const char *text, const struct domain *domain, int64_t created, int64_t now,
+                           int64_t *expires)
+{
+    const char *wrong = when_parse(text, now, expires);
+
+    if (wrong)
+        return fail(STATUS_USAGE, "expiry \"%.15s%s\": %s", text, cut_mark(text), wrong);
+    if (domain->max_lifetime && *expires - created > domain->max_lifetime)
+        return say_too_long(domain, created, now);
+    return STATUS_DONE;
+}

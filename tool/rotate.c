@@ -1,0 +1,252 @@
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "attributes.h"
+#include "change.h"
+#include "command.h"
+#include "duration.h"
+#include "issue.h"
+#include "lifetime.h"
+#include "options.h"
+#include "output.h"
+#include "when.h"
+
+static const char help[] = "Usage: toktab [-c CONF] [-d DOMAIN] rotate [OPTIONS] TOKEN-REF\n"
+                           "\n"
+                           "Makes a successor of a token and prints it, alone, on stdout, as create does.\n"
+                           "It has the same label, scopes, networks and user, and a new life as long as\n"
+                           "the old one's was. The old token goes on working for the grace time, but never\n"
+                           "longer than it would have.\n"
+                           "\n"
+                           "TOKEN-REF is a serial (17), an id, or the first characters of one: at least 4,\n"
+                           "with a letter among them.\n"
+                           "\n"
+                           "      --grace TIME     how long the old token still works: 24h if not said; 0s\n"
+                           "                       revokes it at once\n"
+                           "  -e, --expires WHEN   the successor's end: 90d, 2027-01-31, never\n"
+                           "      --copy           put the token on the terminal's clipboard (OSC 52)\n"
+                           "                       instead of showing it\n"
+                           "      --json           print the token and all about it as JSON\n"
+                           "\n"
+                           "Example: toktab rotate --grace 7d 17\n";
+
+static const struct option longs[] = {
+    {"grace", required_argument, NULL, OPTION_GRACE}, {"expires", required_argument, NULL, 'e'},
+    {"copy", no_argument, NULL, OPTION_COPY},         {"json", no_argument, NULL, OPTION_JSON},
+    {"help", no_argument, NULL, OPTION_HELP},         {0}};
+
+struct request {
+    const char *grace, *expires; /* expires: NULL: not said */
+    struct issue issue;
+    bool help;
+
+    struct record old;        /* as it is to become */
+    int64_t until;            /* when the grace time ends */
+    char prev[ID_LENGTH + 1]; /* the old one's id */
+    char reason[sizeof("succeeded by ") + ID_LENGTH];
+};
+
+static enum status take_option(struct request *request, int option)
+{
+    switch (option) {
+    case OPTION_GRACE:
+        request->grace = optarg;
+        return STATUS_DONE;
+    case 'e':
+        request->expires = optarg;
+        return STATUS_DONE;
+    case OPTION_COPY:
+        request->issue.copy = true;
+        return STATUS_DONE;
+    case OPTION_JSON:
+        request->issue.json = true;
+        return STATUS_DONE;
+    case OPTION_HELP:
+        request->help = true;
+        return STATUS_DONE;
+    default:
+        return STATUS_USAGE;
+    }
+}
+
+static enum status take_options(struct request *request, int argc, char **argv)
+{
+    int option;
+
+    while (!request->help && (option = next_option(argc, argv, "e:", longs)) != -1) {
+        enum status status = take_option(request, option);
+
+        if (status != STATUS_DONE)
+            return status;
+    }
+    if (request->help)
+        return STATUS_DONE;
+    if (!arguments_fit(argc, argv, 1, 1, "TOKEN-REF"))
+        return STATUS_USAGE;
+    return issue_options_fit(&request->issue);
+}
+
+static enum status take_grace(struct request *request, int64_t now)
+{
+    int64_t seconds;
+    const char *wrong;
+
+    request->until = now;
+    if (duration_parse(span_of(request->grace), &seconds) && seconds == 0)
+        return STATUS_DONE;
+    wrong = when_parse(request->grace, now, &request->until);
+    if (!wrong)
+        return STATUS_DONE;
+    return fail(STATUS_USAGE, "grace time \"%.15s%s\": %s", request->grace, cut_mark(request->grace), wrong);
+}
+
+/* What was said, before anything is done. */
+static enum status take_times(struct request *request, const struct domain *domain)
+{
+    struct record *record = &request->issue.record;
+    enum status status = take_grace(request, record->time);
+
+    if (status != STATUS_DONE || !request->expires)
+        return status;
+    request->issue.rule = "as you said";
+    return lifetime_parse(request->expires, domain, record->time, record->time, &record->expires);
+}
+
+/* A life as long as the old one's was. */
+static void take_lifetime(struct issue *issue, const struct record *old, const struct domain *domain)
+{
+    int64_t length = old->expires == TIME_NEVER ? TIME_NEVER : old->expires - old->created;
+    bool capped;
+
+    issue->record.expires = lifetime_end(domain, length, issue->record.time, &capped);
+    issue->rule =
+        capped ? "max_lifetime, which is shorter than the old one's life" : "as long as the old one's";
+}
+
+/* The successor gets what the old one has, if it could be created so today. */
+static enum status inherit(struct request *request, const struct domain *domain, struct fault *fault)
+{
+    struct record *record = &request->issue.record;
+    const struct record *old = &request->old;
+
+    if (old->revoked != TIME_NEVER) {
+        fault_set(fault, "it is revoked, and that is for good: create another");
+        return STATUS_NO;
+    }
+    if (!scopes_granted(domain, old->scopes, fault))
+        return STATUS_USAGE;
+    record->label = old->label;
+    record->scopes = old->scopes;
+    record->nets = old->nets;
+    record->user = old->user;
+    strcpy(request->prev, old->id);
+    record->prev = span_of(request->prev);
+    if (!request->expires)
+        take_lifetime(&request->issue, old, domain);
+    if (record->expires > record->time)
+        return STATUS_DONE;
+    fault_set(fault, "it never had a life that a successor could have too: say -e");
+    return STATUS_USAGE;
+}
+
+/* The old one's line: it ends with the grace time, and is never extended. */
+static enum status end_old(struct log *log, const struct session *session, struct request *request,
+                           struct fault *fault)
+{
+    struct record *old = &request->old;
+
+    old->time = request->issue.record.time;
+    snprintf(request->reason, sizeof(request->reason), "succeeded by %s", request->issue.record.id);
+    old->reason = span_of(request->reason);
+    old->op = request->until > old->time ? OPERATION_UPDATE : OPERATION_REVOKE;
+    if (old->op == OPERATION_REVOKE)
+        old->revoked = old->time;
+    else if (old->expires > request->until)
+        old->expires = request->until;
+    return change_append(log, session, old, true, fault);
+}
+
+/* The successor's line first: killed before the other, both work. *ended: what became of that other. */
+static enum status append(const struct session *session, struct request *request, struct refs *refs,
+                          enum status *ended, struct fault *fault)
+{
+    struct log log;
+    enum status status = log_begin(&log, session->config.store_dir, session->domain->name, false, fault);
+
+    if (status != STATUS_DONE)
+        return status;
+    output_catch_interruptions(); /* whoever waited to end us would leave a token unseen */
+    status = change_read(&log, refs, 0, &request->old, fault);
+    if (status == STATUS_DONE)
+        status = inherit(request, session->domain, fault);
+    if (status == STATUS_DONE)
+        status = change_append(&log, session, &request->issue.record, false, fault);
+    if (status == STATUS_DONE)
+        *ended = end_old(&log, session, request, fault);
+    log_end(&log);
+    return status;
+}
+
+static void say_ended(const struct record *old)
+{
+    char text[WHEN_SIZE];
+
+    when_format_local(text, old->expires);
+    if (old->op == OPERATION_REVOKE)
+        say("revoked token %" PRIu64 " (id %s), which it succeeds", old->serial, old->id);
+    else if (old->expires <= old->time)
+        say("token %" PRIu64 " (id %s), which it succeeds, had expired: %s", old->serial, old->id, text);
+    else
+        say("token %" PRIu64 " (id %s), which it succeeds, expires: %s", old->serial, old->id, text);
+}
+
+static enum status replace(const struct session *session, struct request *request, struct refs *refs)
+{
+    const struct ref *ref = &refs->list[0];
+    enum status ended = STATUS_DONE, status;
+    struct fault fault;
+
+    status = append(session, request, refs, &ended, &fault);
+    if (status != STATUS_DONE)
+        return fail(status, "token %.12s: not rotated: %s", ref->id, fault.text);
+    status = issue_print(&request->issue, session);
+    if (ended == STATUS_DONE)
+        say_ended(&request->old);
+    else
+        fail(ended, "token %s: it works as before, its successor too: %s", ref->id, fault.text);
+    return status == STATUS_DONE ? ended : status;
+}
+
+static enum status rotate(struct session *session, struct request *request, char *text)
+{
+    struct refs refs = {0};
+    enum status status = session_open_to_change(session);
+
+    if (status == STATUS_DONE)
+        status = refs_make(&refs, session->domain->name, &text, 1);
+    if (status == STATUS_DONE)
+        status = refs_resolve(&refs, session, false);
+    if (status == STATUS_DONE)
+        status = issue_make(&request->issue, session);
+    if (status == STATUS_DONE)
+        status = take_times(request, session->domain);
+    if (status == STATUS_DONE)
+        status = replace(session, request, &refs);
+    issue_end(&request->issue);
+    refs_free(&refs);
+    return status;
+}
+
+static enum status run(struct session *session, int argc, char **argv)
+{
+    struct request request = {.grace = "24h"};
+    enum status status = take_options(&request, argc, argv);
+
+    if (status != STATUS_DONE)
+        return status;
+    return request.help ? output_help(help) : rotate(session, &request, argv[optind]);
+}
+
+const struct command command_rotate = {"rotate", "replace a token by a successor", help, run};

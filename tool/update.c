@@ -1,0 +1,202 @@
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "attributes.h"
+#include "change.h"
+#include "command.h"
+#include "describe.h"
+#include "differ.h"
+#include "lifetime.h"
+#include "options.h"
+#include "output.h"
+
+static const char help[] = "Usage: toktab [-c CONF] [-d DOMAIN] update [OPTIONS] TOKEN-REF\n"
+                           "\n"
+                           "Changes what is said of a token, from the next request on; never its secret.\n"
+                           "What is not named stays as it is.\n"
+                           "\n"
+                           "TOKEN-REF is a serial (17), an id, or the first characters of one: at least 4,\n"
+                           "with a letter among them.\n"
+                           "\n"
+                           "  -l, --label LABEL     what the token is for\n"
+                           "  -e, --expires WHEN    90d (from now), 2027-01-31, 2027-01-31T12:00, or never;\n"
+                           "                        what has expired works again\n"
+                           "  -s, --scopes SCOPE,…  its scopes, all of them; '' for none\n"
+                           "      --from CIDR,…     its networks, all of them; '' for everywhere\n"
+                           "  -u, --user USER       whom it stands for; '' for nobody\n"
+                           "      --json            print what it is now as JSON\n"
+                           "\n"
+                           "Example: toktab update -e 90d -s read,write 17\n";
+
+static const struct option longs[] = {
+    {"label", required_argument, NULL, 'l'},  {"expires", required_argument, NULL, 'e'},
+    {"scopes", required_argument, NULL, 's'}, {"from", required_argument, NULL, OPTION_FROM},
+    {"user", required_argument, NULL, 'u'},   {"json", no_argument, NULL, OPTION_JSON},
+    {"help", no_argument, NULL, OPTION_HELP}, {0}};
+
+struct request {
+    struct attributes attributes;
+    const char *expires; /* NULL: not said */
+    int64_t end;         /* what that means */
+    bool json, help;
+};
+
+/* Here "" means that there is to be none, which create has no need to say. */
+static enum status take_attribute(struct request *request, char **attribute,
+                                  enum status (*take)(struct attributes *, const char *))
+{
+    if (optarg[0] != '\0')
+        return take(&request->attributes, optarg);
+    attribute_empty(attribute);
+    return STATUS_DONE;
+}
+
+static enum status take_option(struct request *request, int option)
+{
+    struct attributes *attributes = &request->attributes;
+
+    switch (option) {
+    case 'l':
+        return attributes_set_label(attributes, optarg);
+    case 'e':
+        request->expires = optarg;
+        return STATUS_DONE;
+    case 's':
+        return take_attribute(request, &attributes->scopes, attributes_add_scopes);
+    case 'u':
+        return take_attribute(request, &attributes->user, attributes_set_user);
+    case OPTION_FROM:
+        return take_attribute(request, &attributes->nets, attributes_add_nets);
+    case OPTION_JSON:
+        request->json = true;
+        return STATUS_DONE;
+    case OPTION_HELP:
+        request->help = true;
+        return STATUS_DONE;
+    default:
+        return STATUS_USAGE;
+    }
+}
+
+static bool changes_anything(const struct request *request)
+{
+    const struct attributes *attributes = &request->attributes;
+
+    return request->expires || attributes->label || attributes->scopes || attributes->nets ||
+           attributes->user;
+}
+
+static enum status take_options(struct request *request, int argc, char **argv)
+{
+    int option;
+
+    while (!request->help && (option = next_option(argc, argv, "l:e:s:u:", longs)) != -1) {
+        enum status status = take_option(request, option);
+
+        if (status != STATUS_DONE)
+            return status;
+    }
+    if (request->help)
+        return STATUS_DONE;
+    if (!arguments_fit(argc, argv, 1, 1, "TOKEN-REF"))
+        return STATUS_USAGE;
+    if (!changes_anything(request))
+        return fail(STATUS_USAGE, "update: nothing to change: say -l, -e, -s, --from or -u");
+    return STATUS_DONE;
+}
+
+/* before points into refs; after: into the request too. */
+static enum status change(struct log *log, const struct session *session, const struct request *request,
+                          struct refs *refs, struct record *before, struct record *after, struct fault *fault)
+{
+    enum status status = change_read(log, refs, 0, before, fault);
+
+    if (status != STATUS_DONE)
+        return status;
+    if (before->revoked != TIME_NEVER) {
+        fault_set(fault, "it is revoked, and that is for good: create another");
+        return STATUS_NO;
+    }
+    *after = *before;
+    after->op = OPERATION_UPDATE;
+    after->time = (int64_t)time(NULL);
+    after->reason = (struct span){"", 0};
+    attributes_apply(&request->attributes, after);
+    if (request->expires)
+        after->expires = request->end;
+    return change_append(log, session, after, false, fault);
+}
+
+static void acknowledge(const struct record *before, const struct record *after)
+{
+    char *label = unescaped(after->label), *changes = differences(before, after);
+
+    say("updated token %" PRIu64 " (id %s): \"%s\": %s", after->serial, after->id, label,
+        changes[0] != '\0' ? changes : "it was so before");
+    free(changes);
+    free(label);
+}
+
+static enum status apply(const struct session *session, const struct request *request, struct refs *refs)
+{
+    struct record before, after;
+    struct fault fault;
+    struct log log;
+    enum status status = log_begin(&log, session->config.store_dir, session->domain->name, false, &fault);
+
+    if (status == STATUS_DONE) {
+        status = change(&log, session, request, refs, &before, &after, &fault);
+        log_end(&log);
+    }
+    if (status != STATUS_DONE)
+        return fail(status, "token %s: not changed: %s", refs->list[0].id, fault.text);
+    acknowledge(&before, &after);
+    return request->json ? print_json(describe_json(&after, session->domain->name, after.time)) : STATUS_DONE;
+}
+
+/* What create refuses is refused here too, before anything is locked. */
+static enum status check(struct request *request, const struct session *session, const struct refs *refs)
+{
+    enum status status = attributes_check_scopes(&request->attributes, session->domain);
+    struct record record;
+
+    if (status != STATUS_DONE || !request->expires)
+        return status;
+    if (!ref_record(&refs->list[0], &record))
+        return fail(STATUS_DAMAGED, "token %s: its line makes no sense: run `toktab check`",
+                    refs->list[0].id);
+    return lifetime_parse(request->expires, session->domain, record.created, (int64_t)time(NULL),
+                          &request->end);
+}
+
+static enum status update(struct session *session, struct request *request, char *text)
+{
+    struct refs refs = {0};
+    enum status status = session_open_to_change(session);
+
+    if (status == STATUS_DONE)
+        status = refs_make(&refs, session->domain->name, &text, 1);
+    if (status == STATUS_DONE)
+        status = refs_resolve(&refs, session, false);
+    if (status == STATUS_DONE)
+        status = check(request, session, &refs);
+    if (status == STATUS_DONE)
+        status = apply(session, request, &refs);
+    refs_free(&refs);
+    return status;
+}
+
+static enum status run(struct session *session, int argc, char **argv)
+{
+    struct request request = {0};
+    enum status status = take_options(&request, argc, argv);
+
+    if (status == STATUS_DONE)
+        status = request.help ? output_help(help) : update(session, &request, argv[optind]);
+    attributes_free(&request.attributes);
+    return status;
+}
+
+const struct command command_update = {"update", "change what is said of a token", help, run};
