@@ -78,9 +78,10 @@ static const struct store *store_of(const struct leaks *leaks, const char *token
 
     crypto_hash_token(hash, token, length, id);
     for (size_t i = 0; i < leaks->store_count; i++) {
-        struct token found = {.id = index_find(&leaks->stores[i].tokens.index, id)};
+        struct token found;
 
-        if (found.id && token_record(&found, record) && crypto_equal(record->hash, hash, HASH_SIZE))
+        if (tokens_find(&leaks->stores[i].tokens, id, &found) && token_record(&found, record) &&
+            crypto_equal(record->hash, hash, HASH_SIZE))
             return &leaks->stores[i];
     }
     return NULL;

@@ -19,17 +19,21 @@ static int by_serial(const void *a, const void *b)
     return (first > second) - (first < second);
 }
 
+static uint64_t serial_of(const char *id)
+{
+    struct line line;
+    uint64_t serial;
+
+    line_split_accepted(&line, id);
+    return decimal_parse(line.column[COLUMN_SERIAL], &serial) ? serial : 0;
+}
+
 /* index_each() calls it. */
 static void add(void *context, const char *id)
 {
     struct tokens *tokens = context;
-    struct token *token = &tokens->list[tokens->count++];
-    struct line line;
 
-    line_split_accepted(&line, id);
-    token->id = id;
-    if (!decimal_parse(line.column[COLUMN_SERIAL], &token->serial))
-        token->serial = 0;
+    tokens->list[tokens->count++] = (struct token){.serial = serial_of(id), .id = id};
 }
 
 static bool read_proved(struct tokens *tokens, int fd, const struct stat *store,
@@ -99,6 +103,19 @@ void tokens_free(struct tokens *tokens)
 {
     index_free(&tokens->index);
     free(tokens->list);
+}
+
+bool tokens_find(const struct tokens *tokens, const char *id, struct token *found)
+{
+    const struct token *listed;
+
+    *found = (struct token){.id = index_find(&tokens->index, id)};
+    if (!found->id)
+        return false;
+    found->serial = serial_of(found->id);
+    listed = bsearch(found, tokens->list, tokens->count, sizeof(*found), by_serial);
+    found->used = listed ? listed->used : 0;
+    return true;
 }
 
 bool token_record(const struct token *token, struct record *record)

@@ -173,6 +173,13 @@ class Shown(LastUsedCase):
         self.assertEqual(answer["last_used"], rfc3339(now))
         self.assertEqual(self.last_used(), rfc3339(now))
 
+    def test_of_a_leaked_token(self):
+        token = self.create()
+        now = int(time.time())
+        write_slot(self.path(), 1, now)
+        found = json.loads(self.expect(1, "scan", "--json", stdin=token).out)
+        self.assertEqual(found[0]["record"]["last_used"], rfc3339(now))
+
     def test_each_its_own(self):
         for _ in range(3):
             self.create()
