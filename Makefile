@@ -96,7 +96,7 @@ MODULE_OBJECTS = $(patsubst module/nginx/%.c,$(BUILD)/nginx/%.o,$(wildcard modul
     $(BUILD)/nginx/ngx_http_auth_toktab_module_modules.o
 
 MANPAGES = $(wildcard $(foreach n,1 3 5 8,conf/*.$n module/*.$n module/*/*.$n tool/*.$n))
-EXAMPLES = $(wildcard conf/*.conf conf/examples/* module/example/*)
+EXAMPLES = $(wildcard conf/*.conf conf/sudoers conf/examples/* module/example/*)
 
 .PHONY: all lib tool module fuzzers demo check check-all bench lint install clean FORCE
 .DELETE_ON_ERROR:

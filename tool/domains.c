@@ -18,10 +18,10 @@
 
 static const char help[] = "Usage: toktab [-c CONF] [-d DOMAIN] domains [--json]\n"
                            "\n"
-                           "Lists the configured domains: what their tokens start with, where their stores\n"
-                           "are, how many tokens they have and how many of them work, who administers them\n"
-                           "besides root, and what you may do there: change, read, or nothing. A domain's\n"
-                           "admin sees the domains that name her.\n"
+                           "Lists the configured domains, or that of -d: what their tokens start with, how\n"
+                           "many tokens there are and how many of them work, who administers them besides\n"
+                           "root, what you may do there (change, read, nothing), and where the stores are.\n"
+                           "Admins of domains see those that name them.\n"
                            "\n"
                            "      --json   as a JSON array\n";
 
@@ -57,7 +57,7 @@ static const char *rights(const char *directory, const char *store)
 
     if (stat(directory, &status) == 0 && (geteuid() == 0 || status.st_uid == geteuid()))
         return "change";
-    return access(store, R_OK) == 0 ? "read" : "nothing";
+    return access(store, R_OK) == 0 || errno == ENOENT ? "read" : "nothing";
 }
 
 static void count(struct found *found, const struct tokens *tokens)

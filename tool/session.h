@@ -29,8 +29,8 @@ enum status session_open(struct session *session);
 /* The same for a command that writes, which only the stores' owner can. */
 enum status session_open_to_change(struct session *session);
 
-/* The same without a domain: it stays NULL, whatever -d says. The caller may those for which caller_may() says
- * so. */
+/* The same without a domain: it stays NULL, whatever -d says. The caller may those for which caller_may()
+ * says so. */
 enum status session_open_all(struct session *session);
 
 void session_close(struct session *session);

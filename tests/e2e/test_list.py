@@ -67,8 +67,10 @@ class Listing(SiteTest):
         self.assertEqual(self.serials("--expiring", "60d", "-u", "bob", code=1), [3])
         self.assertEqual(self.serials("--expiring", "1d"), [])
         self.assertEqual(self.serials("--expiring", "14d", "-u", "bob"), [])
+        self.assertEqual(self.serials("--expiring", time.strftime("%Y-%m-%d", time.gmtime(NOW + 14 * DAY)), code=1), [2])
+        self.assertEqual(self.serials("--expiring", "never", code=1), [2, 3])
         self.expect(1, "list", "--expiring", "14d")
-        for bad in ("14", "", "x", "-1d"):
+        for bad in ("14", "", "x", "-1d", "2001-01-31"):
             self.refused(2, "list", "--expiring", bad)
 
     def test_table(self):

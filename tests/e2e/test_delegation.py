@@ -1,0 +1,313 @@
+"""Domain admins: real users, real sudo, the line for sudoers that is shipped, and people who want more than they may."""
+
+import fcntl
+import json
+import os
+import re
+import resource
+import signal
+import time
+import unittest
+
+from harness import SiteTest, killed_at_end, needs_terminal, wait_until
+from machine import USERS, Machine, needs_machine
+from oracle_format import token_id
+
+DOMAINS = [
+    {"name": "shop", "prefix": "shop", "admins": ["alice", "@webops"]},
+    {"name": "wiki", "admins": ["carol"]},
+    {"name": "nobodys"},
+]
+
+
+class MachineTest(SiteTest):
+    link = False
+
+    def setUp(self):
+        self.site = Machine(DOMAINS, self.link)
+        self.addCleanup(self.site.close)
+
+    def by(self, token, domain="shop"):
+        return self.record(token, domain).by[:2]
+
+    def unchanged(self, domain="shop"):
+        """Nobody has got anything from that domain."""
+        self.assertFalse(os.path.exists(self.site.path(domain)) and self.site.read(domain).n > self.n[domain])
+
+    @property
+    def n(self):
+        return {domain["name"]: 0 for domain in DOMAINS}
+
+    def marker(self):
+        return os.path.join(self.site.home, "marker")
+
+
+@needs_machine
+class Admins(MachineTest):
+    def test_through_sudo(self):
+        token = self.create("x", "-s", "read", command=[*self.site.sudo(), "-d", "shop"])
+        self.assertTrue(token.startswith("shop_"))
+        self.assertEqual(self.by(token), ("alice", USERS["alice"][0]))
+        status = os.stat(self.site.path())
+        self.assertEqual((status.st_uid, status.st_gid, status.st_mode & 0o777), (61000, 61000, 0o640))
+
+    def test_who_just_types_a_command(self):
+        token = self.create("x", command=[self.site.program, "-d", "shop"])
+        self.assertEqual(self.by(token), ("alice", USERS["alice"][0]))
+        self.assertEqual([token["serial"] for token in self.json("-d", "shop", "list")], [1])
+        self.assertEqual(self.verdict(token, command=[self.site.program, "-d", "shop"]), ("allow", None))
+        self.refused(2, "-d", "shop", "revoke", "1", says="-y")
+        self.ok("-d", "shop", "revoke", "-y", "1", "-r", "no longer | wanted")
+        self.assertEqual(self.record(token, "shop").reason, "no longer | wanted")
+        self.refused(1, "-d", "shop", "rotate", "1", says="revoked")
+
+    def test_a_whole_life(self):
+        old = self.create("x", "-e", "90d", command=[self.site.program, "-d", "shop"])
+        result = self.ok("-d", "shop", "rotate", "1", may_show_token=True, user="carol")
+        new = self.site.guard(result.out.strip())
+        self.ok("-d", "shop", "update", "-l", "y", "2")
+        self.assertEqual(self.by(old), ("carol", USERS["carol"][0]))
+        changes = self.json("-d", "shop", "history", "2")
+        self.assertEqual([(change["change"], change["by"].split("/")[0]) for change in changes],
+            [("create", "alice"), ("create", "carol"), ("update", "carol"), ("update", "alice")])
+        self.assertEqual(self.record(new, "shop").label, "y")
+
+    def test_by_group(self):
+        token = self.create("x", user="carol", command=[self.site.program, "-d", "shop"])
+        self.assertEqual(self.by(token), ("carol", USERS["carol"][0]))
+
+    def test_exit_status_comes_through(self):
+        self.refused(66, "-d", "shop", "show", "99")
+        self.refused(2, "-d", "shop", "create", "-l", "")
+        self.refused(2, "list", says=["-d", "shop"])
+
+    def test_domains(self):
+        found = self.json("domains")
+        self.assertEqual([(domain["name"], domain["may"]) for domain in found], [("shop", "change")])
+        self.assertEqual(found[0]["admins"], ["alice", "@webops"])
+        found = self.json("domains", user="carol")
+        self.assertEqual([domain["name"] for domain in found], ["shop", "wiki"])
+        found = self.json("domains", user="root")
+        self.assertEqual([(domain["name"], domain["may"]) for domain in found],
+            [("nobodys", "change"), ("shop", "change"), ("wiki", "change")])
+        self.refused(77, "domains", user="mallory", says="mallory")
+        self.refused(77, "domains", user="eve", says="eve")
+
+    def test_names_of_other_domains_are_not_told(self):
+        for args in (["list"], ["domains"], ["-d", "nope", "list"]):
+            self.assertNotIn("wiki", self.run_tool(*args).err)
+
+    @needs_terminal
+    def test_at_a_terminal(self):
+        result = self.site.terminal("-d", "shop", "create", "-l", "x")
+        self.assertEqual(result.code, 0, result)
+        token = self.site.guard(re.search(r"shop_[0-9A-Za-z]{61}", result.out).group())
+        asked = [(r"\[y/N\]", "y\n")]
+        result = self.site.terminal("-d", "shop", "revoke", token_id(token), answers=asked, user="carol")
+        self.assertEqual(result.code, 0, result)
+        self.assertEqual(self.by(token), ("carol", USERS["carol"][0]))
+
+
+@needs_machine
+class AdminsByALink(MachineTest):
+    link = True
+
+    def test_the_directory_is_the_same(self):
+        token = self.create("x", command=[self.site.program, "-d", "shop"])
+        self.assertEqual(self.by(token), ("alice", USERS["alice"][0]))
+        self.refused(77, "-d", "shop", "create", "-l", "x", user="mallory", says="mallory")
+        self.refused(77, "-d", "shop", "create", "-l", "x", command=self.site.sudo(), user="mallory")
+
+
+@needs_machine
+class Others(MachineTest):
+    def test_who_is_named_nowhere(self):
+        for command in (None, self.site.sudo()):
+            for args in (["create", "-l", "x"], ["list"], ["check"], ["history"], ["verify"]):
+                self.refused(77, "-d", "shop", *args, user="mallory", command=command, says=["shop", "mallory"])
+        self.unchanged()
+
+    def test_another_domain(self):
+        for command in (None, self.site.sudo()):
+            self.refused(77, "-d", "wiki", "create", "-l", "x", command=command, says=["wiki", "alice"])
+            self.refused(77, "-d", "nobodys", "create", "-l", "x", command=command, says=["nobodys", "alice"])
+        self.unchanged("wiki")
+
+    def test_whom_sudo_does_not_let(self):
+        self.refused(77, "-d", "shop", "create", "-l", "x", user="eve", says=["eve", "toktab-admins"])
+        self.assertNotEqual(self.run_tool("list", command=self.site.sudo(), user="eve").code, 0)
+        self.unchanged()
+
+    def test_where_the_configuration_can_be_read(self):
+        with open(self.site.conf, encoding="utf-8") as file:
+            self.site.configure(file.read(), 0o644)
+        self.refused(77, "-d", "shop", "create", "-l", "x", user="eve", says=["shop", "eve", "admins"])
+        self.refused(77, "-d", "shop", "list", user="eve", says=["shop", "eve"])
+        self.create("x", command=[self.site.program, "-d", "shop"])
+
+    def test_who_may_read_the_stores(self):
+        self.create("x", command=[self.site.program, "-d", "shop"])
+        self.assertEqual(len(self.json("-d", "shop", "list", user="reader")), 1)
+        self.assertEqual({domain["may"] for domain in self.json("domains", user="reader")}, {"read"})
+        self.refused(77, "-d", "shop", "create", "-l", "x", user="reader", says=["shop", "reader"])
+        self.refused(77, "-d", "shop", "revoke", "-y", "1", user="reader")
+
+    def test_a_second_time_is_not_tried(self):
+        os.chmod(self.site.conf, 0o600)
+        self.refused(77, "-d", "shop", "list", says="toktab.conf")
+
+    def test_a_store_of_their_own(self):
+        """With a configuration of their own everybody does as they like, and sudo is left alone."""
+        stores, conf = os.path.join(self.site.home, "stores"), os.path.join(self.site.home, "my.conf")
+        os.mkdir(stores)
+        os.chown(stores, USERS["eve"][0], -1)
+        with open(conf, "w", encoding="utf-8") as file:
+            file.write('store_dir = "%s";\n' % stores)
+        result = self.ok("create", "-l", "x", conf=conf, user="eve", may_show_token=True)
+        self.site.guard(result.out.strip())
+        self.assertEqual(os.stat(os.path.join(stores, "default.tokens")).st_uid, USERS["eve"][0])
+        self.refused(77, "create", "-l", "x", conf=conf, user="mallory")
+
+
+@needs_machine
+class Hostile(MachineTest):
+    def test_sudo_uid_set_by_hand(self):
+        for uid in ("0", str(USERS["alice"][0]), str(USERS["toktab"][0]), "x", ""):
+            for user in ("eve", "mallory", "reader"):
+                env = {"SUDO_UID": uid, "SUDO_USER": "root", "SUDO_GID": "0"}
+                self.refused(77, "-d", "shop", "create", "-l", "x", user=user, env=env)
+                self.assertNotEqual(
+                    self.run_tool("-d", "shop", "create", "-l", "x", user=user, env=env,
+                        command=self.site.sudo()).code, 0)
+        for command in (
+            ["/usr/bin/sudo", "-n", "-u", "toktab", "SUDO_UID=0", self.site.program],
+            ["/usr/bin/sudo", "-n", "-u", "toktab", "--preserve-env=SUDO_UID", self.site.program],
+            ["/usr/bin/sudo", "-n", "-E", "-u", "toktab", self.site.program],
+            ["/usr/bin/sudo", "-n", "-u", "toktab", "/usr/bin/env", "-u", "SUDO_UID", self.site.program],
+        ):
+            result = self.run_tool("-d", "shop", "create", "-l", "x", user="mallory", env={"SUDO_UID": "0"},
+                command=command)
+            self.assertNotEqual(result.code, 0, result)
+        self.unchanged()
+
+    def test_a_sudo_uid_that_is_none(self):
+        """As the owner of the stores it restricts: what makes no sense there restricts all."""
+        for uid in ("", "x", "-1", "4294967295", "99999999999"):
+            self.refused(77, "-d", "shop", "list", user="toktab", env={"SUDO_UID": uid}, says="SUDO_UID")
+        self.refused(77, "-d", "shop", "create", "-l", "x", user="toktab", env={"SUDO_UID": "61999"}, says="61999")
+        self.unchanged()
+
+    def test_a_number_is_no_name(self):
+        with open(self.site.conf, encoding="utf-8") as file:
+            self.site.configure(file.read().replace('"alice"', '"61999"'))
+        self.refused(77, "-d", "shop", "create", "-l", "x", user="toktab", env={"SUDO_UID": "61999"})
+
+    def test_a_configuration_of_the_attackers(self):
+        conf, link = os.path.join(self.site.home, "evil.conf"), os.path.join(self.site.home, "link")
+        os.symlink(self.site.store_dir, link)
+        for directory in (self.site.store_dir, link):
+            with open(conf, "w", encoding="utf-8") as file:
+                file.write('store_dir = "%s";\ndomains = ({ name = "shop"; admins = [ "mallory" ]; });\n' % directory)
+            for user in ("mallory", "alice"):
+                self.refused(77, "create", "-l", "x", user=user, command=self.site.sudo(), conf=conf, says="-c")
+                self.refused((66, 77), "create", "-l", "x", user=user, conf=conf)
+        self.refused(77, "--conf=" + conf, "create", "-l", "x", user="mallory", command=self.site.sudo(), says="-c")
+        self.unchanged()
+
+    def test_odd_paths(self):
+        folder = os.path.join(self.site.home, "bin")
+        os.mkdir(folder)
+        for name in ("sudo", "toktab", "sh", "id", "getent"):
+            path = os.path.join(folder, name)
+            with open(path, "w", encoding="utf-8") as file:
+                file.write("#!/bin/sh\necho \"$0 $*\" >> %s\n" % self.marker())
+            os.chmod(path, 0o755)
+        for path in (folder, "", ".", folder + ":/usr/bin"):
+            for user in ("alice", "mallory"):
+                result = self.run_tool("-d", "shop", "list", user=user, env={"PATH": path})
+                self.assertEqual(result.code, 66 if user == "alice" else 77, result)
+        self.assertFalse(os.path.exists(self.marker()), "something was taken from PATH")
+
+    def test_other_variables(self):
+        self.create("x", command=[self.site.program, "-d", "shop"])
+        env = {
+            "LC_ALL": "../../../../tmp", "LANG": "\x1b[31m", "TZ": "/etc/shadow", "TZDIR": self.site.home,
+            "HOME": self.site.home, "TMPDIR": self.site.home, "IFS": "/", "TERM": "\x1b", "COLUMNS": "1",
+            "LD_LIBRARY_PATH": self.site.home, "LOCPATH": self.site.home, "LIBSMARTCOLS_DEBUG": "all",
+        }
+        for command in (None, self.site.sudo()):
+            self.ok("-d", "shop", "list", env=env, command=command)
+            self.refused(77, "-d", "shop", "list", env=env, command=command, user="mallory")
+
+    def test_a_tiny_limit_of_file_sizes(self):
+        """It passes through sudo."""
+        token = self.create("x", command=[self.site.program, "-d", "shop"])
+        before = self.site.bytes()
+        for limit in (0, 1, len(before), len(before) + 100):
+            for args in (["create", "-l", "y"], ["revoke", "-y", "1"]):
+                result = self.run_tool("-d", "shop", *args,
+                    preexec_fn=lambda limit=limit: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
+                self.assertNotEqual(result.code, 0, result)
+                self.assertEqual(self.site.bytes(), before)
+        self.ok("-d", "shop", "revoke", "-y", "1", user="carol")
+        self.assertIsNotNone(self.record(token, "shop").revoked)
+
+    def test_other_tiny_limits(self):
+        token = self.create("x", command=[self.site.program, "-d", "shop"])
+        before = self.site.bytes()
+        for kind, limit in ((resource.RLIMIT_NOFILE, 4), (resource.RLIMIT_AS, 1 << 22), (resource.RLIMIT_STACK, 1 << 14)):
+            result = self.site.run("-d", "shop", "create", "-l", "y", command=self.site.sudo(),
+                preexec_fn=lambda kind=kind, limit=limit: resource.setrlimit(kind, (limit, limit)), user="mallory")
+            self.assertNotEqual(result.code, 0, result)
+            self.assertEqual(self.site.bytes(), before)
+        self.assertEqual(self.verdict(token, command=[self.site.program, "-d", "shop"])[0], "allow")
+
+    def test_a_full_pipe(self):
+        """Nobody reads what create prints: it waits, but holds up nobody else."""
+        ours, theirs = os.pipe()
+        size = fcntl.fcntl(theirs, fcntl.F_GETPIPE_SZ)
+        os.write(theirs, b"x" * size)
+        with killed_at_end(self.site.start("-d", "shop", "create", "-l", "x", stdout=theirs)) as process:
+            os.close(theirs)
+            wait_until(lambda: os.path.exists(self.site.path()) and self.site.read().n == 1, "its line")
+            self.create("y", user="carol", command=[self.site.program, "-d", "shop"])
+            self.ok("-d", "shop", "revoke", "-y", "1", user="carol")
+            self.assertIsNone(process.poll())
+            with os.fdopen(ours, "rb") as file:
+                self.site.guard(file.read()[size:].decode().strip())
+            self.assertEqual(process.wait(60), 0)
+
+    def test_stopped_in_the_middle(self):
+        """^Z at any moment: who is stopped does not hold the lock."""
+        self.create("x", command=[self.site.program, "-d", "shop"])
+        for moment in range(12):
+            process = self.site.start("-d", "shop", "update", "-l", "at moment %d" % moment, "1",
+                start_new_session=False, process_group=0)
+            with killed_at_end(process):
+                deadline = time.monotonic() + moment * 0.004
+                while time.monotonic() < deadline:
+                    pass
+                os.killpg(process.pid, signal.SIGTSTP)
+                began = time.monotonic()
+                self.ok("-d", "shop", "update", "-l", "meanwhile", "1", user="root")
+                self.assertLess(time.monotonic() - began, 9, "it had to wait for the lock")
+                while process.poll() is None:
+                    os.killpg(process.pid, signal.SIGCONT)
+                    time.sleep(0.01)
+                self.assertEqual(process.returncode, 0, process.stderr.read())
+        self.assertEqual(self.site.read().n, 1 + 2 * 12)
+
+    def test_nothing_is_left_of_a_crowd(self):
+        """Many at once, killed now and then: the store stays sound, and says who it was."""
+        self.create("x", command=[self.site.program, "-d", "shop"])
+        processes = [self.site.start("-d", "shop", "update", "-l", "%s %d" % (user, i), "1", user=user)
+            for i in range(4) for user in ("alice", "carol", "mallory")]
+        codes = [process.communicate(timeout=60) and process.returncode for process in processes]
+        self.assertEqual(codes, [0, 0, 77] * 4)
+        names = [json.loads(json.dumps(change["by"])).split("/")[0]
+            for change in self.json("-d", "shop", "history")[1:]]
+        self.assertEqual(sorted(names), ["alice"] * 4 + ["carol"] * 4)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,258 @@
+"""toktab rotate: the successor, what becomes of the old token, and what is refused."""
+
+import base64
+import os
+import re
+import signal
+import subprocess
+import time
+import unittest
+
+from harness import SiteTest, killed_at_end, needs_terminal
+from oracle import Writer
+from oracle_format import make_token, token_hash, token_id
+from test_create import TOKEN_KEYS
+
+DAY = 86400
+
+
+class RotateTest(SiteTest):
+    def rotate(self, *args, **more):
+        """The successor, which is all that rotate prints on stdout."""
+        result = self.ok("rotate", *args, may_show_token=True, **more)
+        self.assertRegex(result.out, r"\A[a-z][a-z0-9]{1,15}_[0-9A-Za-z]{61}\n\Z", result)
+        token = self.site.guard(result.out[:-1])
+        self.assertFalse(self.site.leaks(result.stderr), result)
+        return token
+
+    def old(self, **more):
+        """A token by another writer, whose life began three days ago."""
+        token, now = self.site.guard(make_token()), int(time.time())
+        writer = Writer(self.site.domain)
+        writer.create(token, "old | one", time=now - 3 * DAY, user="bob", scopes=("read",), nets=("10.0.0.0/8",),
+            expires=now + 27 * DAY, **more)
+        self.site.put(writer)
+        return token
+
+
+class Rotate(RotateTest):
+    def test_the_successor(self):
+        old = self.old(reason="")
+        before, began = self.record(old), int(time.time())
+        new = self.rotate("1")
+        ended, record = self.record(old), self.record(new)
+        self.assertTrue(began <= record.created <= int(time.time()))
+        self.assertEqual(record.expires - record.created, 30 * DAY)
+        same = ("label", "scopes", "nets", "user", "ext")
+        self.assertEqual([getattr(record, key) for key in same], [getattr(before, key) for key in same])
+        self.assertEqual((record.op, record.serial, record.prev, record.hash, record.revoked, record.reason),
+            ("C", 2, token_id(old), token_hash(new), None, ""))
+        # the old one's line comes second, and says why
+        self.assertEqual([entry[0] for entry in self.site.read().log], [1, 2, 3])
+        self.assertEqual(ended, before._replace(
+            op="U", time=record.time, expires=record.time + DAY, reason="succeeded by " + token_id(new), by=ended.by))
+        for token in (old, new):
+            self.assertEqual(self.verdict(token, "--from", "10.0.0.1")[0], "allow")
+
+    def test_what_it_says(self):
+        old = self.create("CI")
+        result = self.ok("rotate", "1", "--grace", "7d", may_show_token=True, env={"TZ": "EST5"})
+        new = self.site.guard(result.out.strip())
+        end = time.strftime("%Y-%m-%d %H:%M EST", time.gmtime(self.record(old).expires - 5 * 3600))
+        self.assertEqual(result.err.splitlines(), [
+            'toktab: created token 2 (id %s) in domain example.com: "CI", expires: never (as long as the old one\'s)'
+            % token_id(new),
+            "toktab: the token: copy it now, it cannot be shown again",
+            "toktab: token 1 (id %s), which it succeeds, expires: %s" % (token_id(old), end),
+        ])
+
+    def test_grace(self):
+        for text, seconds in (("1h", 3600), ("90s", 90), ("2w", 14 * DAY)):
+            old = self.old()
+            new = self.rotate(token_id(old), "--grace", text)
+            self.assertEqual(self.record(old).expires - self.record(new).time, seconds)
+
+    def test_a_date_as_grace(self):
+        old, end = self.old(), int(time.time()) // DAY * DAY + 5 * DAY
+        self.rotate("1", "--grace", time.strftime("%Y-%m-%d", time.gmtime(end)))
+        self.assertEqual(self.record(old).expires, end)
+
+    def test_nothing_is_extended(self):
+        for grace in ("28d", "1000d", "never"):
+            old = self.old()
+            expires = self.record(old).expires
+            self.rotate("1", "--grace", grace)
+            self.assertEqual((self.record(old).expires, self.record(old).op), (expires, "U"))
+
+    def test_no_grace(self):
+        old = self.old()
+        new = self.rotate("1", "--grace", "0s")
+        record = self.record(old)
+        self.assertEqual((record.op, record.revoked, record.reason),
+            ("R", self.record(new).time, "succeeded by " + token_id(new)))
+        self.assertEqual(self.verdict(old, "--from", "10.0.0.1"), ("deny", "revoked"))
+        self.assertEqual(self.verdict(new, "--from", "10.0.0.1")[0], "allow")
+
+    def test_expiry(self):
+        old = self.old()
+        new = self.record(self.rotate("1", "-e", "5d"))
+        self.assertEqual(new.expires - new.created, 5 * DAY)
+        self.assertIsNone(self.record(self.rotate("2", "-e", "never")).expires)
+        self.assertIsNone(self.record(self.rotate("4")).expires, "the old one's life had no end")
+        self.assertIsNotNone(old)
+
+    def test_one_that_has_expired(self):
+        old, now = self.site.guard(make_token()), int(time.time())
+        writer = Writer("example.com")
+        writer.create(old, time=now - 3 * DAY, expires=now - DAY)
+        self.site.put(writer)
+        new = self.record(self.rotate("1"))
+        self.assertEqual(new.expires - new.created, 2 * DAY)
+        self.assertEqual(self.record(old).expires, now - DAY)
+        self.assertEqual(self.verdict(old), ("deny", "expired"))
+
+    def test_a_revoked_one(self):
+        self.create()
+        self.ok("revoke", "-y", "1")
+        before = self.site.bytes()
+        result = self.refused(1, "rotate", "1", says=["revoked", "create"])
+        self.assertEqual(result.out, "")
+        self.assertEqual(self.site.bytes(), before)
+
+    def test_refused(self):
+        self.create()
+        before = self.site.bytes()
+        for args in (
+            [], ["1", "2"], ["1", "-e", "12"], ["1", "-e", "2001-01-31"], ["1", "--grace", "5"], ["1", "--grace", ""],
+            ["1", "--grace", "-1h"], ["1", "--grace", "2001-01-31"], ["1", "--grace"], ["1", "--copy", "--json"],
+            ["1", "-l", "x"], ["1", "--grce", "1h"],
+        ):
+            result = self.refused(2, "rotate", *args)
+            self.assertEqual(result.out, "")
+        self.refused(66, "rotate", "7")
+        self.assertEqual(self.site.bytes(), before)
+
+    def test_json(self):
+        old = self.old()
+        result = self.json("rotate", "1", may_show_token=True)
+        self.site.guard(result["token"])
+        self.assertEqual(set(result), TOKEN_KEYS | {"token"})
+        self.assertEqual((result["prev"], result["serial"], result["label"]), (token_id(old), 2, "old | one"))
+        shown = self.json("show", "2")
+        result.pop("token")
+        self.assertEqual(shown, result)
+
+    def test_a_line_that_is_too_long(self):
+        """A successor's line is longer than the old one's, for it names that."""
+        fits, too_long, longest = 1, 4096, None
+        while too_long - fits > 1:
+            middle = (fits + too_long) // 2
+            result = self.run_tool("create", "-l", "x", "-s", "s" * middle, may_show_token=True)
+            fits, too_long = (middle, too_long) if result.code == 0 else (fits, middle)
+            longest = result.out.strip() or longest
+        before = self.site.bytes()
+        result = self.refused(2, "rotate", token_id(longest), says="too much")
+        self.assertEqual((result.out, self.site.bytes()), ("", before))
+
+    def test_nobody_sees_it(self):
+        old = self.create()
+        with open("/dev/full", "wb") as full:
+            result = self.run_tool("rotate", "1", stdout=full)
+        self.assertEqual(result.code, 74, result)
+        new = [id for id in self.site.read().tokens if id != token_id(old)][0]
+        self.assertIn(new, result.err)
+        self.assertIn("revoke", result.err)
+        self.assertIn(token_id(old), result.err)
+        with self.site.start("rotate", "1", stdout=None, preexec_fn=lambda: os.close(1)) as process:
+            self.assertIn(b"stdout", process.communicate()[1])
+        self.assertEqual(process.returncode, 74)
+        self.assertEqual(self.site.read().n, 3)
+
+    def test_killed_in_between(self):
+        """Then both work, and nothing is lost."""
+        old = self.create()
+        moment, seen = 0.0, set()
+        for _ in range(200):
+            if seen >= {0, 2}:
+                break
+            before = self.site.read()
+            with killed_at_end(self.site.start("rotate", "1", "--grace", "0s")) as process:
+                try:
+                    process.wait(moment)
+                except subprocess.TimeoutExpired:
+                    process.send_signal(signal.SIGKILL)
+                process.wait()
+            after = self.site.read()
+            seen.add(after.n - before.n)
+            self.assertIn(after.n - before.n, (0, 1, 2))
+            if after.n == before.n + 1:
+                self.assertIsNone(self.record(old).revoked)
+            elif after.n == before.n + 2:
+                self.assertIsNotNone(self.record(old).revoked)
+                break
+            moment += 0.0005
+        self.assertIn(2, seen, "it was killed each time")
+        self.ok("check")
+
+
+class Policy(RotateTest):
+    domains = [{"name": "example.com", "max_lifetime": "10d", "scopes": ["read", "write"], "prefix": "acme"}]
+
+    def test_a_maximum_that_was_lowered(self):
+        self.old()
+        result = self.ok("rotate", "1", may_show_token=True)
+        new = self.record(self.site.guard(result.out.strip()))
+        self.assertEqual(new.expires - new.created, 10 * DAY)
+        self.assertIn("max_lifetime", result.err)
+        self.assertTrue(result.out.startswith("acme_"))
+
+    def test_a_life_without_end_is_cut_too(self):
+        writer = Writer("example.com")
+        writer.create(self.site.guard(make_token()))
+        self.site.put(writer)
+        new = self.record(self.rotate("1"))
+        self.assertEqual(new.expires - new.created, 10 * DAY)
+
+    def test_over_the_maximum(self):
+        self.old()
+        self.refused(2, "rotate", "1", "-e", "11d", says=["10d", "max_lifetime"])
+        self.refused(2, "rotate", "1", "-e", "never", says="max_lifetime")
+        self.assertEqual(self.site.read().n, 1)
+
+    def test_a_scope_that_the_domain_has_no_longer(self):
+        writer = Writer("example.com")
+        writer.create(self.site.guard(make_token()), scopes=("read", "admin"))
+        self.site.put(writer)
+        self.refused(2, "rotate", "1", says=["admin", "read,write"])
+        self.assertEqual(self.site.read().n, 1)
+        self.ok("update", "1", "-s", "read")
+        self.rotate("1")
+
+
+@needs_terminal
+class AtATerminal(RotateTest):
+    def test_shown_with_the_warning(self):
+        self.create()
+        result = self.site.terminal("rotate", "1")
+        self.assertEqual(result.code, 0, result)
+        token = self.site.guard(re.search(r"\btok_[0-9A-Za-z]{61}\b", result.out).group())
+        self.assertEqual(self.verdict(token)[0], "allow")
+        self.assertIn("cannot be shown again", result.out)
+
+    def test_copy(self):
+        self.create()
+        result = self.site.terminal("rotate", "1", "--copy")
+        self.assertEqual(result.code, 0, result)
+        encoded = re.search(rb"\x1b\]52;c;([A-Za-z0-9+/=]+)\x07", result.stdout).group(1)
+        token = self.site.guard(base64.b64decode(encoded).decode())
+        self.assertEqual(self.verdict(token)[0], "allow")
+        self.assertFalse(self.site.leaks(result.stdout), "the token is on the screen")
+
+    def test_copy_wants_a_terminal(self):
+        self.create()
+        self.refused(69, "rotate", "1", "--copy", says="terminal")
+        self.assertEqual(self.site.read().n, 1)
+
+
+if __name__ == "__main__":
+    unittest.main()
