@@ -57,6 +57,9 @@ WARNINGS = -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-pro
 # Hardened whoever builds it; the caller's own flags come later and win.
 supported := $(shell for flag in -fstack-clash-protection -fcf-protection; do \
     $(CC) -Werror $$flag -E -x c /dev/null >/dev/null 2>&1 && echo $$flag; done)
+# With -flto too, a relocatable link is to give machine code, in which symbols can be made local.
+relocatable := $(shell flag=-flinker-output=nolto-rel; \
+    $(CC) $$flag -E -x c /dev/null >/dev/null 2>&1 && echo $$flag)
 optimizes = $(filter -O -O1 -O2 -O3 -Os -Oz -Og,$(CFLAGS))
 fortify = $(if $(findstring _FORTIFY_SOURCE,$(CPPFLAGS) $(CFLAGS)),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
 ifdef SANITIZE
@@ -72,7 +75,7 @@ LIB_LIBS := $(shell $(PKG_CONFIG) --libs $(LIB_PACKAGES) 2>/dev/null)
 TOOL_LIBS := $(shell $(PKG_CONFIG) --libs $(TOOL_PACKAGES) 2>/dev/null)
 TEST_LIBS := $(shell $(PKG_CONFIG) --libs $(TEST_PACKAGES) 2>/dev/null)
 
-ALL_CPPFLAGS = -D_GNU_SOURCE -Imodule -DTOKTAB_VERSION='"$(VERSION)"' \
+ALL_CPPFLAGS = -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64 -Imodule -DTOKTAB_VERSION='"$(VERSION)"' \
     -DTOKTAB_SYSCONFDIR='"$(SYSCONFDIR)"' -DTOKTAB_STATEDIR='"$(STATEDIR)"' $(packages) $(CPPFLAGS)
 ALL_CFLAGS = -std=gnu11 -pthread $(WARNINGS) $(HARDEN) $(CFLAGS)
 ALL_LDFLAGS = -pthread -Wl,--as-needed $(HARDEN_LINK) $(LDFLAGS)
@@ -123,7 +126,7 @@ say = @mkdir -p $(@D)$(if $(V),,; echo '  $(1)  $@')
 
 $(BUILD)/lib/%.o: module/lib/%.c $(BUILD)/flags
 	$(call say,CC)
-	$Q$(COMPILE) -fPIC -fvisibility=hidden $<
+	$Q$(COMPILE) -fPIC -fvisibility=hidden -ffunction-sections -fdata-sections $<
 
 $(BUILD)/tool/%.o: tool/%.c $(BUILD)/flags
 	$(call say,CC)
@@ -141,10 +144,11 @@ $(BUILD)/fuzz/%.o: tests/fuzz/%.c $(BUILD)/flags
 	$(call say,CC)
 	$Q$(COMPILE) -fPIE -Imodule/lib -Itool $<
 
+# Without what only the tool calls. -Bsymbolic: another copy of the library in a process does not answer for this one.
 $(BUILD)/libtoktab.so.0: $(LIB_OBJECTS) module/libtoktab.map
 	$(call say,LD)
 	$Q$(CC) $(ALL_CFLAGS) -shared -Wl,-soname,$(@F) -Wl,--version-script=module/libtoktab.map \
-	    $(if $(SANITIZE),,-Wl,--no-undefined) $(ALL_LDFLAGS) -o $@ $(LIB_OBJECTS) $(LIB_LIBS) $(LDLIBS)
+	    -Wl,--gc-sections -Wl,-Bsymbolic $(if $(SANITIZE),,-Wl,--no-undefined) $(ALL_LDFLAGS) -o $@ $(LIB_OBJECTS) $(LIB_LIBS) $(LDLIBS)
 
 $(BUILD)/libtoktab.so: $(BUILD)/libtoktab.so.0
 	$Qln -sf $(<F) $@
@@ -153,7 +157,7 @@ $(BUILD)/libtoktab.so: $(BUILD)/libtoktab.so.0
 $(BUILD)/libtoktab.a: $(LIB_OBJECTS)
 	$(call say,AR)
 	$Qrm -f $@
-	$Q$(CC) $(CFLAGS) -r -nostdlib -o $(@:.a=-all.o) $(LIB_OBJECTS)
+	$Q$(CC) $(CFLAGS) $(relocatable) -r -nostdlib -o $(@:.a=-all.o) $(LIB_OBJECTS)
 	$Q$(OBJCOPY) --localize-hidden $(@:.a=-all.o)
 	$Q$(AR) rcsD $@ $(@:.a=-all.o)
 

@@ -1,20 +1,15 @@
 #include "config.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <libconfig.h>
 #include <locale.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "config_file.h"
 #include "config_text.h"
 #include "duration.h"
 #include "nearest.h"
-
-enum { STALE_LIMIT_DEFAULT = 60 };
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -22,6 +17,8 @@ enum { STALE_LIMIT_DEFAULT = 60 };
  * before it. */
 static const char last_setting[] = "\ntoktab_end_of_file = \"reached\";\n";
 static const char last_name[] = "toktab_end_of_file";
+
+static const char wants_groups[] = "wants a list of groups: ( { name = \"example.com\"; } )";
 
 /* What is being read: for messages. */
 struct source {
@@ -184,14 +181,10 @@ static bool take_domain_setting(struct source *source, const config_setting_t *s
     return unknown_name(source, setting, names, LENGTH(names));
 }
 
-static bool domain_start(struct source *source, struct domain *domain)
+static bool make_room(struct source *source, struct config *config, size_t count)
 {
-    memset(domain, 0, sizeof(*domain));
-    strcpy(domain->prefix, "tok");
-    domain->stale_limit = STALE_LIMIT_DEFAULT;
-    domain->admins = strdup("");
-    domain->scopes = strdup("");
-    return (domain->admins && domain->scopes) || no_memory(source);
+    config->domains = calloc(count, sizeof(*config->domains));
+    return config->domains || no_memory(source);
 }
 
 /* config->count counts the domain as soon as there is something in it to be freed. */
@@ -199,10 +192,10 @@ static bool take_domain(struct source *source, const config_setting_t *group, st
 {
     struct domain *domain = &config->domains[config->count++];
 
-    if (!domain_start(source, domain))
-        return false;
+    if (!domain_start(domain))
+        return no_memory(source);
     if (!config_setting_is_group(group))
-        return wrong(source, group, "domains", "wants a list of groups: ( { name = \"example.com\"; } )");
+        return wrong(source, group, "domains", wants_groups);
     for (int i = 0; i < config_setting_length(group); i++)
         if (!take_domain_setting(source, config_setting_get_elem(group, (unsigned)i), domain))
             return false;
@@ -222,10 +215,9 @@ static bool take_domains(struct source *source, const config_setting_t *list, st
     int count = config_setting_length(list);
 
     if (!config_setting_is_list(list) || count == 0)
-        return wrong(source, list, "domains", "wants a list of groups: ( { name = \"example.com\"; } )");
-    config->domains = calloc((size_t)count, sizeof(*config->domains));
-    if (!config->domains)
-        return no_memory(source);
+        return wrong(source, list, "domains", wants_groups);
+    if (!make_room(source, config, (size_t)count))
+        return false;
     for (int i = 0; i < count; i++)
         if (!take_domain(source, config_setting_get_elem(list, (unsigned)i), config))
             return false;
@@ -305,65 +297,31 @@ static bool fill_in(struct source *source, struct config *config)
         return no_memory(source);
     if (config->domains)
         return true;
-    config->domains = calloc(1, sizeof(*config->domains));
-    if (!config->domains)
-        return no_memory(source);
-    config->count = 1;
-    if (!domain_start(source, &config->domains[0]))
+    if (!make_room(source, config, 1))
         return false;
+    config->count = 1;
+    if (!domain_start(&config->domains[0]))
+        return no_memory(source);
     strcpy(config->domains[0].name, CONFIG_DEFAULT_DOMAIN);
     return true;
 }
 
-static bool file_trusted(struct source *source, int fd)
+static bool read_and_parse(struct source *source, struct config *config)
 {
-    struct stat status;
-
-    source->error = EPERM;
-    if (fstat(fd, &status) < 0)
-        return fault_set(source->fault, "%s: %s", source->path, strerror(errno));
-    if (!S_ISREG(status.st_mode))
-        return fault_set(source->fault, "%s: it is not a regular file", source->path);
-    if (status.st_mode & S_IWOTH)
-        return fault_set(source->fault, "%s: it can be written by everybody (mode %04o): chmod o-w it",
-                         source->path, (unsigned)(status.st_mode & 07777));
-    return true;
-}
-
-/* All of the file into text, which has room for CONFIG_SIZE_MAX + 1 bytes; *length: how many. */
-static bool read_all(struct source *source, int fd, char *text, size_t *length)
-{
-    ssize_t got = 1;
-
-    for (*length = 0; *length <= CONFIG_SIZE_MAX && got > 0; *length += (size_t)(got > 0 ? got : 0))
-        do
-            got = read(fd, text + *length, CONFIG_SIZE_MAX + 1 - *length);
-        while (got < 0 && errno == EINTR);
-    source->error = got < 0 ? errno : EINVAL;
-    if (got < 0)
-        return fault_set(source->fault, "%s: it cannot be read: %s", source->path, strerror(errno));
-    return *length <= CONFIG_SIZE_MAX ||
-           fault_set(source->fault, "%s: it is longer than 64 KiB", source->path);
-}
-
-static bool read_and_parse(struct source *source, int fd, struct config *config)
-{
-    char *text = malloc(CONFIG_SIZE_MAX + 1 + sizeof(last_setting));
     size_t length;
     unsigned line;
     const char *refused;
+    char *text = config_file_read(source->path, sizeof(last_setting), &length, source->fault);
     bool good;
 
+    source->error = text ? EINVAL : errno;
     if (!text)
-        return no_memory(source);
-    good = read_all(source, fd, text, &length);
-    if (good) {
-        memcpy(text + length, last_setting, sizeof(last_setting));
-        refused = config_text_wrong(text, length, &line);
-        source->mark_line = line + 1;
-        good = refused ? fault_set(source->fault, "%s:%u: %s", source->path, line, refused)
-                       : parse(source, text, config);
-    }
+        return false;
+    memcpy(text + length, last_setting, sizeof(last_setting));
+    refused = config_text_wrong(text, length, &line);
+    source->mark_line = line + 1;
+    good = refused ? fault_set(source->fault, "%s:%u: %s", source->path, line, refused)
+                   : parse(source, text, config);
     free(text);
     return good;
 }
@@ -373,35 +331,18 @@ static int by_name(const void *a, const void *b)
     return strcmp(((const struct domain *)a)->name, ((const struct domain *)b)->name);
 }
 
-/* Opens the file; -1 with fault, or with none where the system's is missing, which is allowed. */
-static int open_file(struct source *source, bool may_be_missing)
-{
-    int fd = open(source->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-
-    source->error = errno;
-    if (fd < 0 && errno == ELOOP)
-        fault_set(source->fault, "%s: it is a symbolic link, which is not followed: name the file itself",
-                  source->path);
-    else if (fd < 0 && !(errno == ENOENT && may_be_missing))
-        fault_set(source->fault, "%s: it cannot be opened: %s", source->path, strerror(errno));
-    return fd;
-}
-
 int config_load(struct config *config, const char *path, struct fault *fault)
 {
     struct source source = {.path = path ? path : CONFIG_DEFAULT_PATH, .fault = fault};
     bool good;
-    int fd;
 
     memset(config, 0, sizeof(*config));
-    fault->text[0] = '\0';
-    fd = open_file(&source, !path);
-    good =
-        fd >= 0 ? file_trusted(&source, fd) && read_and_parse(&source, fd, config) : fault->text[0] == '\0';
-    good = good && fill_in(&source, config);
-    if (fd >= 0)
-        close(fd);
-    if (good) {
+    good = read_and_parse(&source, config);
+    if (!good && !path && source.error == ENOENT) { /* the system's may be missing */
+        fault->text[0] = '\0';
+        good = true;
+    }
+    if (good && fill_in(&source, config)) {
         qsort(config->domains, config->count, sizeof(*config->domains), by_name);
         return 0;
     }
@@ -412,10 +353,8 @@ int config_load(struct config *config, const char *path, struct fault *fault)
 
 void config_unload(struct config *config)
 {
-    for (size_t i = 0; i < config->count; i++) {
-        free(config->domains[i].admins);
-        free(config->domains[i].scopes);
-    }
+    for (size_t i = 0; i < config->count; i++)
+        domain_free(&config->domains[i]);
     free(config->domains);
     free(config->store_dir);
     memset(config, 0, sizeof(*config));
@@ -426,12 +365,9 @@ bool config_copy_one(struct config *one, const struct config *config, const stru
     *one = (struct config){.store_dir = strdup(config->store_dir), .domains = malloc(sizeof(*domain))};
     if (one->domains) {
         one->count = 1;
-        one->domains[0] = *domain;
-        one->domains[0].admins = strdup(domain->admins);
-        one->domains[0].scopes = strdup(domain->scopes);
+        if (domain_copy(&one->domains[0], domain) && one->store_dir)
+            return true;
     }
-    if (one->store_dir && one->domains && one->domains[0].admins && one->domains[0].scopes)
-        return true;
     config_unload(one);
     errno = ENOMEM;
     return false;
@@ -448,16 +384,4 @@ const struct domain *config_domain(const struct config *config, const char *name
         return &config->domains[0];
     return bsearch(name ? name : CONFIG_DEFAULT_DOMAIN, config->domains, config->count,
                    sizeof(*config->domains), compare_name);
-}
-
-bool domain_has_scopes(const struct domain *domain, struct span scopes, struct span *foreign)
-{
-    *foreign = span_of("");
-    if (!span_list_whole(scopes))
-        return false;
-    while (span_next_item(&scopes, foreign))
-        if (!scope_valid(*foreign) ||
-            (domain->scopes[0] != '\0' && !span_list_holds_all(span_of(domain->scopes), *foreign)))
-            return false;
-    return true;
 }

@@ -4,27 +4,13 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
-#include "header.h"
+#include "domain.h"
 #include "notice.h"
-#include "token.h"
 
 #define CONFIG_DEFAULT_PATH TOKTAB_SYSCONFDIR "/toktab/toktab.conf"
 #define CONFIG_DEFAULT_STORE_DIR TOKTAB_STATEDIR "/lib/toktab"
 #define CONFIG_DEFAULT_DOMAIN "default"
-
-enum { CONFIG_SIZE_MAX = 64 * 1024 };
-
-struct domain {
-    char name[DOMAIN_NAME_MAX + 1];
-    char prefix[PREFIX_MAX + 1];
-    char *admins;                           /* "alice,@webops"; "": nobody but root */
-    char *scopes;                           /* "read,write"; "": any scope may be granted and demanded */
-    int64_t default_lifetime, max_lifetime; /* seconds; 0: none */
-    int64_t stale_limit;                    /* seconds */
-    bool track_usage;
-};
 
 struct config {
     char *store_dir;        /* absolute path */
@@ -47,8 +33,5 @@ bool config_copy_one(struct config *one, const struct config *config, const stru
 /* The domain of that name; NULL as name: "default" if there is one, else the only one. NULL if there is none.
  */
 const struct domain *config_domain(const struct config *config, const char *name);
-
-/* Has the domain each scope of the list? Else *foreign is the first that it has not, or that is none. */
-bool domain_has_scopes(const struct domain *domain, struct span scopes, struct span *foreign);
 
 #endif

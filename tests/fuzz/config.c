@@ -1,5 +1,6 @@
 /* A configuration's text: what config_text_wrong() lets pass must be no danger in libconfig. */
 #include "config.h"
+#include "config_file.h"
 
 #include <dlfcn.h>
 #include <stdio.h>

@@ -1,0 +1,44 @@
+#include "domain.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "record.h"
+
+enum { STALE_LIMIT_DEFAULT = 60 };
+
+bool domain_start(struct domain *domain)
+{
+    memset(domain, 0, sizeof(*domain));
+    strcpy(domain->prefix, "tok");
+    domain->stale_limit = STALE_LIMIT_DEFAULT;
+    domain->admins = strdup("");
+    domain->scopes = strdup("");
+    return domain->admins && domain->scopes;
+}
+
+bool domain_copy(struct domain *copy, const struct domain *domain)
+{
+    *copy = *domain;
+    copy->admins = strdup(domain->admins);
+    copy->scopes = strdup(domain->scopes);
+    return copy->admins && copy->scopes;
+}
+
+void domain_free(struct domain *domain)
+{
+    free(domain->admins);
+    free(domain->scopes);
+}
+
+bool domain_has_scopes(const struct domain *domain, struct span scopes, struct span *foreign)
+{
+    *foreign = span_of("");
+    if (!span_list_whole(scopes))
+        return false;
+    while (span_next_item(&scopes, foreign))
+        if (!scope_valid(*foreign) ||
+            (domain->scopes[0] != '\0' && !span_list_holds_all(span_of(domain->scopes), *foreign)))
+            return false;
+    return true;
+}
