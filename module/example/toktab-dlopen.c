@@ -1,0 +1,79 @@
+/*
+ * libtoktab for programs that may have to do without it: in place of -ltoktab, the functions of toktab.h by
+ * dlopen(3) and dlsym(3). Without the library toktab_open() fails with ENOENT and says why; nothing is ever
+ * admitted without a table.
+ */
+#include <dlfcn.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <toktab.h>
+
+static struct {
+    struct toktab *(*open)(const struct toktab_options *, char *, size_t);
+    int (*check_request)(const struct toktab *, const struct toktab_request *, char *, size_t);
+    enum toktab_verdict (*verify)(struct toktab *, const char *, size_t, const struct toktab_request *,
+                                  struct toktab_result *);
+    const char *(*reason_name)(enum toktab_reason);
+    void (*close)(struct toktab *);
+} library;
+
+static char failure[256]; /* "": all five were found */
+
+/* As POSIX has it, for a C that knows no way from void * to a function. */
+static void find(void *handle, const char *name, void *function)
+{
+    *(void **)function = handle ? dlsym(handle, name) : NULL;
+    if (!*(void **)function && failure[0] == '\0')
+        snprintf(failure, sizeof(failure), "%s", dlerror());
+}
+
+/* The library stays until the process ends. */
+static void load(void)
+{
+    void *handle = dlopen("libtoktab.so.0", RTLD_NOW | RTLD_LOCAL);
+
+    find(handle, "toktab_open", &library.open);
+    find(handle, "toktab_check_request", &library.check_request);
+    find(handle, "toktab_verify", &library.verify);
+    find(handle, "toktab_reason_name", &library.reason_name);
+    find(handle, "toktab_close", &library.close);
+}
+
+struct toktab *toktab_open(const struct toktab_options *options, char *error, size_t error_size)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    pthread_once(&once, load);
+    if (failure[0] == '\0')
+        return library.open(options, error, error_size);
+    if (error && error_size > 0)
+        snprintf(error, error_size, "%s", failure);
+    errno = ENOENT;
+    return NULL;
+}
+
+/* Whoever calls the others with a table has got it from toktab_open(). */
+
+int toktab_check_request(const struct toktab *table, const struct toktab_request *request, char *error,
+                         size_t error_size)
+{
+    return library.check_request(table, request, error, error_size);
+}
+
+enum toktab_verdict toktab_verify(struct toktab *table, const char *token, size_t length,
+                                  const struct toktab_request *request, struct toktab_result *result)
+{
+    return table ? library.verify(table, token, length, request, result) : TOKTAB_ERROR;
+}
+
+const char *toktab_reason_name(enum toktab_reason reason)
+{
+    return library.reason_name ? library.reason_name(reason) : "unknown reason";
+}
+
+void toktab_close(struct toktab *table)
+{
+    if (table)
+        library.close(table);
+}

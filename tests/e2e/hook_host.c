@@ -1,0 +1,350 @@
+/*
+ * A host that puts the real library through what hosts do: dlclose(), daemons that close all descriptors, no
+ * descriptor left, chroot(). It uses dlopen() alone.
+ *
+ *     hook_host CASE LIBRARY CONFIG TOOL      standard input: two tokens, a line each
+ *
+ * The first token is good; the case ends the second one by the tool, where it does so. Exits with 0, or says
+ * what was not so, and exits with 1.
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <locale.h>
+#include <malloc.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <toktab.h>
+#include <unistd.h>
+
+#define MUST(condition) ((condition) ? (void)0 : (void)errx(1, "line %d: %s is not so", __LINE__, #condition))
+
+static const char *library_path, *config, *tool;
+static char good[128], other[128];
+
+struct library {
+    void *handle;
+    struct toktab *(*open)(const struct toktab_options *, char *, size_t);
+    enum toktab_verdict (*verify)(struct toktab *, const char *, size_t, const struct toktab_request *,
+                                  struct toktab_result *);
+    void (*close)(struct toktab *);
+};
+
+static void load(struct library *library, const char *path)
+{
+    library->handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (!library->handle)
+        errx(1, "%s", dlerror());
+    *(void **)&library->open = dlsym(library->handle, "toktab_open");
+    *(void **)&library->verify = dlsym(library->handle, "toktab_verify");
+    *(void **)&library->close = dlsym(library->handle, "toktab_close");
+    MUST(library->open && library->verify && library->close);
+}
+
+static void ignore(void *context, int priority, const char *message)
+{
+    (void)context;
+    (void)priority;
+    (void)message;
+}
+
+static struct toktab *open_table(const struct library *library)
+{
+    struct toktab_options options = {.size = sizeof(options), .config = config, .log = ignore};
+    char error[512];
+    struct toktab *table = library->open(&options, error, sizeof(error));
+
+    if (!table)
+        errx(1, "%s", error);
+    return table;
+}
+
+static enum toktab_verdict ask(const struct library *library, struct toktab *table, const char *token)
+{
+    return library->verify(table, token, strlen(token), NULL, NULL);
+}
+
+/* End the second token, as an admin would: in another process. */
+static void end_other(void)
+{
+    char id[13];
+    int status, child = fork();
+
+    snprintf(id, sizeof(id), "%s", strchr(other, '_') + 1);
+    if (child == 0) {
+        struct rlimit limit;
+
+        getrlimit(RLIMIT_NOFILE, &limit);
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+        execl(tool, tool, "-c", config, "revoke", "-y", id, (char *)NULL);
+        _exit(127);
+    }
+    MUST(waitpid(child, &status, 0) == child && status == 0);
+}
+
+static int descriptors(void)
+{
+    int count = 0;
+
+    for (int fd = 0; fd < 1024; fd++)
+        count += fcntl(fd, F_GETFD) >= 0;
+    return count;
+}
+
+static long lines_of(const char *path)
+{
+    FILE *file = fopen(path, "re");
+    long lines = 0;
+
+    MUST(file);
+    for (int byte; (byte = getc(file)) != EOF;)
+        lines += byte == '\n';
+    fclose(file);
+    return lines;
+}
+
+/* ---- cases ---- */
+
+static void reopen(void)
+{
+    enum { WARM = 100, ROUNDS = 1000 };
+    size_t heap = 0;
+    long mappings = 0;
+    int open_before = descriptors();
+
+    for (int i = 0; i < WARM + ROUNDS; i++) {
+        struct library library;
+        struct toktab *table;
+
+        if (i == WARM) {
+            heap = mallinfo2().uordblks;
+            mappings = lines_of("/proc/self/maps");
+        }
+        load(&library, library_path);
+        table = open_table(&library);
+        MUST(ask(&library, table, good) == TOKTAB_ALLOW);
+        library.close(table);
+        dlclose(library.handle);
+        MUST(!dlopen(library_path, RTLD_NOW | RTLD_NOLOAD));
+    }
+    MUST(descriptors() == open_before);
+    MUST(mallinfo2().uordblks < heap + 16 * ROUNDS); /* the smallest block takes 32 */
+    MUST(lines_of("/proc/self/maps") < mappings + 10);
+}
+
+static void two_copies(void)
+{
+    char path[4096], command[9000];
+    struct library one, two;
+    struct toktab *first, *second;
+
+    snprintf(path, sizeof(path), "%s.copy", library_path);
+    snprintf(command, sizeof(command), "cp '%s' '%s'", library_path, path);
+    MUST(system(command) == 0);
+    load(&one, library_path);
+    load(&two, path);
+    MUST(one.verify != two.verify);
+    first = open_table(&one);
+    second = open_table(&two);
+    MUST(ask(&one, first, other) == TOKTAB_ALLOW && ask(&two, second, other) == TOKTAB_ALLOW);
+    end_other();
+    MUST(ask(&one, first, other) == TOKTAB_DENY && ask(&two, second, other) == TOKTAB_DENY);
+    one.close(first);
+    dlclose(one.handle);
+    MUST(ask(&two, second, good) == TOKTAB_ALLOW);
+    two.close(second);
+    dlclose(two.handle);
+    unlink(path);
+}
+
+/* What a process has only once. */
+struct process {
+    sighandler_t handlers[NSIG];
+    int flags[NSIG];
+    sigset_t blocked;
+    mode_t mask;
+    char directory[4096], locale[256], **environment, **variables;
+    locale_t thread_locale;
+    struct stat standard[3];
+    int descriptors, error;
+};
+
+static void look(struct process *process)
+{
+    memset(process, 0, sizeof(*process));
+    process->error = errno;
+    for (int i = 1; i < NSIG; i++) {
+        struct sigaction action;
+
+        if (sigaction(i, NULL, &action) == 0) {
+            process->handlers[i] = action.sa_handler;
+            process->flags[i] = action.sa_flags;
+        }
+    }
+    sigprocmask(SIG_SETMASK, NULL, &process->blocked);
+    process->mask = umask(0);
+    umask(process->mask);
+    MUST(getcwd(process->directory, sizeof(process->directory)));
+    snprintf(process->locale, sizeof(process->locale), "%s", setlocale(LC_ALL, NULL));
+    process->thread_locale = uselocale((locale_t)0);
+    process->environment = environ;
+    for (process->variables = environ; *process->variables; process->variables++)
+        ;
+    for (int i = 0; i < 3; i++)
+        MUST(fstat(i, &process->standard[i]) == 0);
+    process->descriptors = descriptors();
+}
+
+static void quiet(void)
+{
+    static struct process before, after;
+    struct library library;
+    struct toktab *table;
+
+    MUST(setlocale(LC_ALL, "C.UTF-8"));
+    errno = 4711;
+    look(&before);
+    load(&library, library_path);
+    errno = 4711;
+    table = open_table(&library);
+    ask(&library, table, good);
+    end_other();
+    errno = 4711;
+    ask(&library, table, other);
+    ask(&library, table, "nonsense");
+    library.close(table);
+    look(&after);
+    MUST(memcmp(&before.handlers, &after.handlers, sizeof(before.handlers)) == 0);
+    MUST(memcmp(&before.flags, &after.flags, sizeof(before.flags)) == 0);
+    MUST(memcmp(&before.blocked, &after.blocked, sizeof(before.blocked)) == 0);
+    MUST(before.mask == after.mask && before.error == after.error);
+    MUST(strcmp(before.directory, after.directory) == 0 && strcmp(before.locale, after.locale) == 0);
+    MUST(before.thread_locale == after.thread_locale);
+    MUST(before.environment == after.environment && before.variables == after.variables);
+    MUST(memcmp(&before.standard[1].st_size, &after.standard[1].st_size, sizeof(off_t)) == 0);
+    MUST(before.descriptors == after.descriptors);
+}
+
+/* As daemon(3), and closes all there is; the numbers are soon used for something else. */
+static void daemonized(void)
+{
+    struct library library;
+    struct toktab *table;
+    int status, child;
+
+    load(&library, library_path);
+    table = open_table(&library);
+    MUST(ask(&library, table, good) == TOKTAB_ALLOW);
+    child = fork();
+    if (child != 0) {
+        MUST(waitpid(child, &status, 0) == child && status == 0);
+        return;
+    }
+    setsid();
+    for (int fd = 0; fd < 1024; fd++)
+        if (fd != 2)
+            close(fd);
+    for (int fd = 0; fd < 16; fd++)
+        if (fcntl(fd, F_GETFD) < 0)
+            MUST(open("/dev/null", O_RDWR | O_CLOEXEC) == fd);
+    MUST(ask(&library, table, good) == TOKTAB_ALLOW && ask(&library, table, other) == TOKTAB_ALLOW);
+    end_other();
+    MUST(ask(&library, table, good) == TOKTAB_ALLOW && ask(&library, table, other) == TOKTAB_DENY);
+    library.close(table);
+    for (int fd = 0; fd < 16; fd++)
+        MUST(fcntl(fd, F_GETFD) >= 0); /* the host's own are still there */
+    _exit(0);
+}
+
+static void no_descriptor_left(void)
+{
+    struct library library;
+    struct toktab *table;
+    struct rlimit limit;
+    char error[512] = "";
+    struct toktab_options options = {.size = sizeof(options), .config = config, .log = ignore};
+
+    load(&library, library_path);
+    table = open_table(&library);
+    getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_cur = 64;
+    MUST(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+    while (dup(2) >= 0)
+        ;
+    MUST(errno == EMFILE);
+    MUST(ask(&library, table, good) == TOKTAB_ALLOW && ask(&library, table, other) == TOKTAB_ALLOW);
+    end_other();
+    MUST(ask(&library, table, good) == TOKTAB_ALLOW && ask(&library, table, other) == TOKTAB_DENY);
+    errno = 0;
+    MUST(!library.open(&options, error, sizeof(error)) && errno == EMFILE && error[0] != '\0');
+    library.close(table);
+}
+
+/* chroot() into a directory where the path of the stores leads nowhere: what is said is believed for
+ * stale_limit, and the file that is held is read on; then nobody is admitted. */
+static void chrooted(void)
+{
+    struct library library;
+    struct toktab *table;
+    int ready[2], child;
+    char byte = 0;
+
+    load(&library, library_path);
+    table = open_table(&library);
+    MUST(pipe(ready) == 0);
+    child = fork();
+    if (child != 0) {
+        int status;
+
+        end_other();
+        MUST(write(ready[1], &byte, 1) == 1);
+        MUST(waitpid(child, &status, 0) == child && status == 0);
+        MUST(ask(&library, table, good) == TOKTAB_ALLOW && ask(&library, table, other) == TOKTAB_DENY);
+        library.close(table);
+        return;
+    }
+    MUST(chroot("/proc") == 0 && chdir("/") == 0);
+    MUST(read(ready[0], &byte, 1) == 1);
+    MUST(ask(&library, table, other) == TOKTAB_DENY);
+    for (int i = 0; i < 3000 && ask(&library, table, good) == TOKTAB_ALLOW; i++)
+        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+    MUST(ask(&library, table, good) == TOKTAB_ERROR && ask(&library, table, other) == TOKTAB_DENY);
+    library.close(table);
+    _exit(0);
+}
+
+int main(int count, char *arguments[])
+{
+    static const struct {
+        const char *name;
+        void (*run)(void);
+    } cases[] = {
+        {"reopen", reopen},
+        {"two-copies", two_copies},
+        {"quiet", quiet},
+        {"daemonized", daemonized},
+        {"no-descriptor", no_descriptor_left},
+        {"chrooted", chrooted},
+    };
+
+    if (count != 5 || scanf("%127s %127s", good, other) != 2)
+        errx(2, "usage: hook_host CASE LIBRARY CONFIG TOOL < TOKENS");
+    library_path = arguments[2];
+    config = arguments[3];
+    tool = arguments[4];
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        if (strcmp(arguments[1], cases[i].name) == 0) {
+            cases[i].run();
+            return 0;
+        }
+    errx(2, "%s: no such case", arguments[1]);
+}
