@@ -20,14 +20,20 @@
  *   - The library writes to no stream, installs no signal handler, starts no thread, and does not
  *     touch locale, umask, environment or working directory. errno is left as it was found, but
  *     where a function says that it sets it.
- *   - The functions keep no copy of the token.
- *   - A table keeps one descriptor for each domain. The path of the stores must stay reachable, and the
- * stores readable, after chroot() and after the host has given up rights. A call takes up to 64 KiB of stack.
- *   - Where the configuration sets track_usage, toktab_verify() notes in DOMAIN.used, toktab-store(5), when
- * a token was last admitted: once a minute and token, by some ten system calls. It writes no other file, and
- * that this one cannot be written changes no verdict.
- *   - Don't fork in a signal handler that may have interrupted toktab_verify(). A program that forks while
- * other threads may be inside syslog(3) sets a log function of its own.
+ *   - The functions keep no copy of the token. Wipe yours when you have the answer.
+ *   - A table keeps one descriptor for each domain, which a daemon may close with all others after
+ *     toktab_open(): it is opened again when it is wanted.
+ *   - The stores must stay readable for the host's user at their path, also after setuid() and
+ *     chroot(); else TOKTAB_ERROR once stale_limit (toktab.conf(5)) is over.
+ *   - A call takes up to 64 KiB of stack.
+ *   - Where the configuration sets track_usage, toktab_verify() notes in DOMAIN.used, toktab-store(5),
+ *     when a token was last admitted: once a minute and token, by some ten system calls. It writes no
+ *     other file, and that this one cannot be written changes no verdict.
+ *   - Don't fork in a signal handler that may have interrupted toktab_verify(). A program that forks
+ *     while other threads may be inside syslog(3) sets a log function of its own.
+ *
+ * Link with `pkg-config --cflags --libs toktab`, or find the functions in "libtoktab.so.0" by dlopen(3)
+ * and dlsym(3). toktab(3) has the same in a manual, and names a daemon to copy from.
  *
  * toktab(1), toktab.conf(5), toktab-store(5).
  */
@@ -58,8 +64,7 @@ enum toktab_reason {
     TOKTAB_REASON_REVOKED,   /* DENY: it was revoked */
     TOKTAB_REASON_EXPIRED,   /* DENY: its time is over */
     TOKTAB_REASON_SCOPE,     /* DENY: it lacks a scope that the request demands */
-    TOKTAB_REASON_NETWORK, /* DENY: it is bound to networks, and the client's address is in none, or not known
-                            */
+    TOKTAB_REASON_NETWORK, /* DENY: it is bound to networks, and the client's address is in none or unknown */
     TOKTAB_REASON_USER,    /* DENY: it belongs to another user than the request names */
     TOKTAB_REASON_UNSUPPORTED, /* DENY: its record asks for something that this version does not know */
     TOKTAB_REASON_STORE,       /* ERROR: the store is missing, not to be trusted, damaged or unreadable */
@@ -84,7 +89,9 @@ struct toktab_options {
     const char *config;
 
     /* Receives what an admin should know, as one line of text without a newline; priority is one of
-     * syslog(3). It is called from whichever thread noticed, without a lock; it must return.
+     * syslog(3): LOG_ALERT when a store cannot be read, once for each trouble, LOG_NOTICE when it can
+     * be again. It is called from whichever thread noticed, several at once perhaps, without a lock;
+     * it must return, and must not call these functions.
      * NULL: syslog(LOG_AUTHPRIV | priority). No message holds a token or a part of one. */
     void (*log)(void *log_context, int priority, const char *message);
     void *log_context;
@@ -141,7 +148,8 @@ struct toktab *toktab_open(const struct toktab_options *options, char *error, si
 
 /*
  * Can this request ever be answered? For hosts that want to find a mistyped domain or scope when
- * they start, not when the first client comes. The store is not looked at.
+ * they start, not when the first client comes. The store is not looked at. request may be NULL, as
+ * for toktab_verify().
  *
  * Returns 0; or -1 with errno ENOENT (no such domain) or EINVAL (the domain does not have such a
  * scope, or a struct of the wrong size), and one line in error, which may be NULL.
@@ -171,8 +179,8 @@ enum toktab_verdict toktab_verify(struct toktab *table, const char *token, size_
 const char *toktab_reason_name(enum toktab_reason reason);
 
 /*
- * Close a table and free all that belongs to it. No thread may be inside toktab_verify() with it.
- * NULL is allowed. errno is left alone.
+ * Close a table and free all that belongs to it. No thread may be inside another function with it.
+ * NULL is allowed. errno is left alone. After fork() each process closes its own.
  */
 void toktab_close(struct toktab *table);
 

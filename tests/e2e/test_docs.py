@@ -42,5 +42,50 @@ class Nginx(unittest.TestCase):
         self.assertIn("toktab_id", made)
 
 
+class Hook(unittest.TestCase):
+    """toktab(3) names what toktab.h declares, and nothing else."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.page = read("module/toktab.3")
+        cls.header = re.sub(r"/\*.*?\*/", "", read("module/toktab.h"), flags=re.S)
+
+    def test_functions(self):
+        declared = set(re.findall(r"\b(toktab_\w+)\(", self.header))
+        for pattern in (r"^\.Nm (toktab_\w+)", r"^\.Fo (\w+)", r"^\.Fn (toktab_\w+)"):
+            self.assertEqual(set(re.findall(pattern, self.page, re.M)), declared, pattern)
+
+    def test_arguments(self):
+        for name, arguments in re.findall(r"\b(toktab_\w+)\(([^)]*)\);", self.header):
+            shown = re.search(r"^\.Fo %s\n(.*?)^\.Fc" % name, self.page, re.S | re.M)[1]
+            self.assertEqual(re.findall(r'^\.Fa "(.*)"', shown, re.M), re.split(r",\s*", arguments), name)
+
+    def test_constants(self):
+        declared = set(re.findall(r"\b(TOKTAB_[A-Z_]+)\b", self.header)) - {"TOKTAB_H"}
+        self.assertEqual(set(re.findall(r"\bTOKTAB_[A-Z_]+\b", self.page)), declared)
+        reasons = re.findall(r"\bTOKTAB_REASON_([A-Z]+)\b", self.header)
+        self.assertEqual(re.findall(r"^\.It Dv TOKTAB_REASON_([A-Z]+) ", self.page, re.M), reasons)
+        self.assertEqual(re.findall(r"^\.It ([A-Z]{4,})$", self.page, re.M), reasons[1:])
+
+    @staticmethod
+    def structs(text):
+        """{struct: [(name of a field, its whole declaration without spaces)]}"""
+        found = {}
+        for struct, body in re.findall(r"^struct (toktab_\w+) \{\n(.*?)^\};", text, re.S | re.M):
+            found[struct] = [
+                (re.search(r"\(\*(\w+)\)|(\w+)(\[\w+\])?$", field).group(1, 2), re.sub(r"\s+", "", field))
+                for field in body.strip().split(";") if field
+            ]
+        return found
+
+    def test_structs(self):
+        declared = self.structs(self.header)
+        self.assertEqual(self.structs(self.page), declared)
+        self.assertEqual(len(declared), 3)
+        described = {name for line in re.findall(r"^\.It Va (.*)", self.page, re.M) for name in line.split(" , ")}
+        fields = {name[0] or name[1] for struct in declared.values() for name, _ in struct}
+        self.assertEqual(described, fields)
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -8,7 +8,7 @@ import socket
 import threading
 import unittest
 
-from harness import SiteTest, wait_until
+from harness import TOP, SiteTest, wait_until
 from hook_host import Httpd, Installation, sanitizers
 from nginx_host import Connection
 from oracle import Writer
@@ -260,6 +260,21 @@ class Edges(Installed):
                 idle = [open_ones.enter_context(Connection(daemon.port)) for _ in range(2 * THREADS)]
                 self.assertEqual(idle[0].ask(token=token).status, 200)
             self.assertEqual(idle[0].socket.recv(1), b"")
+
+
+class Package(Installed):
+    """What pkg-config says of it."""
+
+    def test_version(self):
+        with open(os.path.join(TOP, "Makefile"), encoding="utf-8") as file:
+            version = re.search(r"^VERSION = (.*)$", file.read(), re.M)[1]
+        self.assertEqual(self.installed.pkg_config("--modversion"), [version])
+
+    def test_dynamic_link_wants_nothing_else(self):
+        libdir = self.installed.libdir
+        self.assertEqual(self.installed.pkg_config("--libs"), ["-L" + libdir, "-ltoktab"])
+        self.assertIn("-lsodium", self.installed.pkg_config("--static", "--libs"))
+        self.assertIn("Shared library: [libtoktab.so.0]", self.installed.run("readelf", "-d", self.program))
 
 
 class Static(Installed):
