@@ -95,6 +95,10 @@ struct toktab_options {
      * NULL: syslog(LOG_AUTHPRIV | priority). No message holds a token or a part of one. */
     void (*log)(void *log_context, int priority, const char *message);
     void *log_context;
+
+    /* The one domain whose store is opened, for a host that asks for no other: it need not read, and need not
+     * be able to read, the others' stores. NULL: all domains. */
+    const char *domain;
 };
 
 /* What a token is asked for. Fill size, zero the rest, then set what you know. */
@@ -126,7 +130,7 @@ struct toktab_result {
 };
 
 /*
- * Open the table of a configuration, and read the stores of its domains.
+ * Open the table of a configuration, and read the stores of its domains, or of the one that is wanted.
  *
  * options     NULL for the defaults; nothing of it is kept but log and log_context
  * error       receives one line that says what is wrong and where; NULL if nobody wants to know
@@ -134,7 +138,7 @@ struct toktab_result {
  *
  * Returns a table, which the caller passes to toktab_close(); or NULL, with errno set:
  *   EINVAL  the configuration is bad, or a struct has the wrong size
- *   ENOENT  the named configuration does not exist
+ *   ENOENT  the named configuration does not exist, or has no such domain
  *   EPERM   the configuration can be written by others, or is not a regular file
  *   other   it cannot be read (open(2), read(2)), or there is no memory (ENOMEM)
  *

@@ -135,6 +135,31 @@ struct toktab *table_make(struct config *config, const struct notice *notice, st
     return NULL;
 }
 
+static bool no_such_domain(struct fault *fault, const char *name)
+{
+    errno = ENOENT;
+    return fault_set(fault, "there is no domain \"%s\" in the configuration",
+                     name ? name : CONFIG_DEFAULT_DOMAIN);
+}
+
+/* Leave nothing but this domain in a configuration. False with errno and fault, and nothing is left. */
+static bool keep_one(struct config *config, const char *name, struct fault *fault)
+{
+    struct config all = *config;
+    const struct domain *domain = config_domain(&all, name);
+    bool kept;
+    int number;
+
+    if (!domain)
+        kept = no_such_domain(fault, name);
+    else if (!(kept = config_copy_one(config, &all, domain)))
+        fault_set(fault, "the table cannot be made: %s", strerror(errno));
+    number = errno;
+    config_unload(&all);
+    errno = number;
+    return kept;
+}
+
 static struct toktab *open_table(const struct toktab_options *options, struct fault *fault)
 {
     struct notice notice = {options ? options->log : NULL, options ? options->log_context : NULL};
@@ -151,6 +176,8 @@ static struct toktab *open_table(const struct toktab_options *options, struct fa
         return NULL;
     }
     if (config_load(&config, options ? options->config : NULL, fault) < 0)
+        return NULL;
+    if (options && options->domain && !keep_one(&config, options->domain, fault))
         return NULL;
     return table_make(&config, &notice, fault);
 }
@@ -198,9 +225,7 @@ static const struct domain *requested_domain(const struct toktab *table, const s
     }
     domain = config_domain(&table->config, request->domain);
     if (!domain) {
-        errno = ENOENT;
-        fault_set(fault, "there is no domain \"%s\" in the configuration",
-                  request->domain ? request->domain : CONFIG_DEFAULT_DOMAIN);
+        no_such_domain(fault, request->domain);
         return NULL;
     }
     if (request->scopes && !domain_has_scopes(domain, span_of(request->scopes), &foreign)) {

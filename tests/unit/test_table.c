@@ -69,6 +69,34 @@ START_TEST(opening)
 }
 END_TEST
 
+/* One domain of two: the other is not known to the table. */
+START_TEST(opening_one_domain)
+{
+    static const char config[] = "domains = ( { name = \"a\"; }, { name = \"b\"; } );";
+    struct toktab_options options = {.size = sizeof(options), .domain = "b"};
+    struct toktab_request a = {.size = sizeof(a), .domain = "a"}, b = {.size = sizeof(b), .domain = "b"};
+    char directory[SCRATCH_PATH], path[SCRATCH_PATH], error[512];
+    struct toktab *table;
+
+    scratch_directory(directory);
+    path_join(path, directory, "toktab.conf");
+    file_write(path, config, strlen(config));
+    options.config = path;
+    table = toktab_open(&options, error, sizeof(error));
+    ck_assert_ptr_nonnull(table);
+    ck_assert_int_eq(toktab_check_request(table, &b, NULL, 0), 0);
+    ck_assert_int_eq(toktab_check_request(table, NULL, NULL, 0), 0);
+    ck_assert_int_eq(toktab_check_request(table, &a, NULL, 0), -1);
+    toktab_close(table);
+
+    options.domain = "c";
+    errno = 4711;
+    ck_assert_ptr_null(toktab_open(&options, error, sizeof(error)));
+    ck_assert_int_eq(errno, ENOENT);
+    ck_assert_str_eq(error, "there is no domain \"c\" in the configuration");
+}
+END_TEST
+
 START_TEST(error_is_cut_to_its_size)
 {
     char error[8];
@@ -330,6 +358,7 @@ Suite *table_suite(void)
     TCase *opens = tcase_create("open"), *tokens = tcase_create("tokens"), *rest = tcase_create("rest");
 
     tcase_add_loop_test(opens, opening, 0, LENGTH(open_cases));
+    tcase_add_test(opens, opening_one_domain);
     tcase_add_test(opens, error_is_cut_to_its_size);
     tcase_add_test(opens, closing_nothing);
     suite_add_tcase(suite, opens);
