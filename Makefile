@@ -1,6 +1,6 @@
 # toktab: a table of API tokens. GNU make.
 #
-#   make             the library, the tool and the nginx module, in build/
+#   make             the library, the tool, the nginx module and the PAM module, in build/
 #   make demo        installs what is missing, then shows the main job on a real nginx
 #   make check       installs what is missing, then runs the tests that take minutes
 #   make check-all   installs what is missing, then runs the tests that make check leaves out
@@ -30,6 +30,7 @@ DATADIR = $(PREFIX)/share
 MANDIR = $(DATADIR)/man
 DOCDIR = $(DATADIR)/doc/toktab
 NGINX_MODULEDIR = $(LIBDIR)/nginx/modules
+PAM_MODULEDIR = $(LIBDIR)/security
 # /usr keeps its settings in /etc and its data in /var, everybody else below the prefix.
 ROOTDIR = $(patsubst /usr,,$(PREFIX:%/=%))
 SYSCONFDIR = $(ROOTDIR)/etc
@@ -98,18 +99,23 @@ MODULE = $(BUILD)/nginx/ngx_http_auth_toktab_module.so
 MODULE_OBJECTS = $(patsubst module/nginx/%.c,$(BUILD)/nginx/%.o,$(wildcard module/nginx/*.c)) \
     $(BUILD)/nginx/ngx_http_auth_toktab_module_modules.o
 
-MANPAGES = $(wildcard $(foreach n,1 3 5 8,conf/*.$n module/*.$n module/*/*.$n tool/*.$n))
-EXAMPLES = $(wildcard conf/*.conf conf/sudoers conf/examples/* module/example/*)
+PAM_MODULE = $(BUILD)/pam/pam_toktab.so
+PAM_OBJECTS = $(patsubst module/pam/%.c,$(BUILD)/pam/%.o,$(wildcard module/pam/*.c))
 
-.PHONY: all lib tool module fuzzers demo check check-all bench lint install clean FORCE
+MANPAGES = $(wildcard $(foreach n,1 3 5 8,conf/*.$n module/*.$n module/*/*.$n tool/*.$n))
+EXAMPLES = $(wildcard conf/*.conf conf/sudoers conf/examples/*.* module/example/*)
+PAM_EXAMPLES = $(wildcard conf/examples/pam/*)
+
+.PHONY: all lib tool module pam fuzzers demo check check-all bench lint install clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
 # The module first: nginx's configure takes longest, and cannot be split into jobs.
-all: $(if $(NGINX_SRC),module) lib tool
+all: $(if $(NGINX_SRC),module) lib tool pam
 lib: $(LIBRARIES)
 tool: $(BUILD)/toktab
 module: $(MODULE)
+pam: $(PAM_MODULE)
 fuzzers: $(FUZZERS)
 
 # Changed whenever the compiler or a flag is, so that everything is built anew then.
@@ -212,6 +218,15 @@ $(MODULE): $(MODULE_OBJECTS) $(BUILD)/libtoktab.so
 	$(call say,LD)
 	$Q$(CC) $(ALL_CFLAGS) -shared $(ALL_LDFLAGS) -o $@ $(MODULE_OBJECTS) -L$(BUILD) -ltoktab $(LDLIBS)
 
+$(BUILD)/pam/%.o: module/pam/%.c $(BUILD)/flags
+	$(call say,CC)
+	$Q$(COMPILE) -fPIC -fvisibility=hidden $<
+
+$(PAM_MODULE): $(PAM_OBJECTS) $(BUILD)/libtoktab.so
+	$(call say,LD)
+	$Q$(CC) $(ALL_CFLAGS) -shared $(if $(SANITIZE),,-Wl,--no-undefined) $(ALL_LDFLAGS) -o $@ $(PAM_OBJECTS) \
+	    -L$(BUILD) -ltoktab -lpam $(LDLIBS)
+
 -include $(wildcard $(BUILD)/*/*.d)
 
 # ---- what is run ----
@@ -253,6 +268,9 @@ install: all
 	for example in $(EXAMPLES); do \
 	    $(INSTALL) -m 644 $$example $(DESTDIR)$(DOCDIR)/examples || exit; done
 	$(if $(NGINX_SRC),$(INSTALL) -D -m 644 $(MODULE) $(DESTDIR)$(NGINX_MODULEDIR)/$(notdir $(MODULE)))
+	$(INSTALL) -D -m 644 $(PAM_MODULE) $(DESTDIR)$(PAM_MODULEDIR)/$(notdir $(PAM_MODULE))
+	for example in $(PAM_EXAMPLES); do \
+	    $(INSTALL) -D -m 644 $$example $(DESTDIR)$(DOCDIR)/examples/pam/$${example##*/} || exit; done
 	$(if $(DESTDIR),,if [ -w /etc/ld.so.cache ]; then ldconfig; fi)
 
 clean:

@@ -1,0 +1,257 @@
+/*
+ * pam_toktab.c - what PAM calls: from a password to a verdict.
+ *
+ * MUST NOT keep, log or show the token: it lies in PAM_AUTHTOK, which libpam wipes.
+ *
+ * libpam unloads a module at pam_end(), so nothing can be kept from one handle to the next: a table lives as
+ * long as the handle. Password changes and sessions are not offered: a stack that names the module there is
+ * refused by libpam.
+ */
+#include "pam_toktab.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+
+#define EXPORTED __attribute__((visibility("default")))
+
+/* ---- the table ---- */
+
+static void log_message(void *log_context, int priority, const char *message)
+{
+    pam_syslog(log_context, LOG_PRI(priority), "%s", message);
+}
+
+static void close_table(pam_handle_t *pamh, void *table, int status)
+{
+    (void)pamh;
+    (void)status;
+    toktab_close(table);
+}
+
+static int open_table(pam_handle_t *pamh, const struct arguments *arguments, const char *name,
+                      struct toktab **table)
+{
+    struct toktab_options options = {
+        .size = sizeof(options),
+        .config = arguments->config,
+        .log = log_message,
+        .log_context = pamh,
+        .domain = arguments->domain,
+    };
+    char error[512];
+
+    *table = toktab_open(&options, error, sizeof(error));
+    if (!*table) {
+        int code = errno == ENOMEM ? PAM_BUF_ERR : PAM_SERVICE_ERR;
+
+        pam_syslog(pamh, LOG_ERR, "%s", error);
+        return code;
+    }
+    if (pam_set_data(pamh, name, *table, close_table) == PAM_SUCCESS)
+        return PAM_SUCCESS;
+    toktab_close(*table);
+    return PAM_BUF_ERR;
+}
+
+/* The handle's table for these arguments, which the handle closes. */
+static int get_table(pam_handle_t *pamh, const struct arguments *arguments, struct toktab **table)
+{
+    const void *kept;
+    char *name;
+    int code;
+
+    if (asprintf(&name, "toktab_table %s %s", arguments->domain ? arguments->domain : "",
+                 arguments->config ? arguments->config : "") < 0)
+        return PAM_BUF_ERR;
+    if (pam_get_data(pamh, name, &kept) == PAM_SUCCESS && kept) {
+        *table = (struct toktab *)(uintptr_t)kept; /* nobody else has it */
+        code = PAM_SUCCESS;
+    } else {
+        code = open_table(pamh, arguments, name, table);
+    }
+    free(name);
+    return code;
+}
+
+/* ---- whom a token has admitted ---- */
+
+static const char admitted[] = "toktab_admitted"; /* the name of a user, while the handle lasts */
+
+static void free_user(pam_handle_t *pamh, void *user, int status)
+{
+    (void)pamh;
+    (void)status;
+    free(user);
+}
+
+/* user NULL: nobody */
+static int note_admitted(pam_handle_t *pamh, const char *user)
+{
+    char *copy = user ? strdup(user) : NULL;
+
+    if ((!user || copy) && pam_set_data(pamh, admitted, copy, free_user) == PAM_SUCCESS)
+        return PAM_SUCCESS;
+    free(copy);
+    return PAM_BUF_ERR;
+}
+
+static bool is_admitted(pam_handle_t *pamh, const char *user)
+{
+    const void *noted;
+
+    return pam_get_data(pamh, admitted, &noted) == PAM_SUCCESS && noted && strcmp(noted, user) == 0;
+}
+
+/* ---- the question ---- */
+
+/* Who asks; false: nobody. */
+static bool get_client(pam_handle_t *pamh, struct client *client)
+{
+    const void *rhost = NULL;
+
+    if (pam_get_user(pamh, &client->user, NULL) != PAM_SUCCESS || !client->user || client->user[0] == '\0') {
+        pam_syslog(pamh, LOG_NOTICE, "the host names no user");
+        return false;
+    }
+    if (pam_get_item(pamh, PAM_RHOST, &rhost) != PAM_SUCCESS || (rhost && *(const char *)rhost == '\0'))
+        rhost = NULL;
+    client->rhost = rhost;
+    client->has_address = rhost && rhost_is_address(&client->address, rhost);
+    return true;
+}
+
+/* The password that an earlier module of the stack has asked for; NULL: there is none. */
+static const char *first_pass(pam_handle_t *pamh)
+{
+    const void *token;
+
+    return pam_get_item(pamh, PAM_AUTHTOK, &token) == PAM_SUCCESS ? token : NULL;
+}
+
+/* Ask the client; NULL: it gives none. */
+static const char *prompted(pam_handle_t *pamh)
+{
+    const char *token = NULL;
+
+    /* pam_get_authtok() does not ask where there is a password already */
+    if (pam_set_item(pamh, PAM_AUTHTOK, NULL) != PAM_SUCCESS ||
+        pam_get_authtok(pamh, PAM_AUTHTOK, &token, "API token: ") != PAM_SUCCESS || !token) {
+        pam_syslog(pamh, LOG_NOTICE, "the client was asked for a token, and gives none");
+        return NULL;
+    }
+    return token;
+}
+
+static void verify(struct toktab *table, const struct toktab_request *request, const char *token,
+                   struct toktab_result *result)
+{
+    result->verdict = toktab_verify(table, token, strlen(token), request, result);
+    /* The library lets a token that names no user be anybody's. Here that would be root's. */
+    if (result->verdict == TOKTAB_ALLOW && request->user && strcmp(result->user, request->user) != 0) {
+        result->verdict = TOKTAB_DENY;
+        result->reason = TOKTAB_REASON_USER;
+    }
+}
+
+/* Find a token, and ask the table about it. PAM_SUCCESS: it has answered. */
+static int ask(pam_handle_t *pamh, const struct arguments *arguments, struct toktab *table,
+               const struct toktab_request *request, struct toktab_result *result)
+{
+    bool first = arguments->use_first_pass || arguments->try_first_pass;
+    const char *token = first ? first_pass(pamh) : NULL;
+
+    if (token) {
+        verify(table, request, token, result);
+        if (arguments->use_first_pass || result->verdict != TOKTAB_DENY)
+            return PAM_SUCCESS;
+        if (arguments->debug)
+            pam_syslog(pamh, LOG_DEBUG, "the first password is refused: %s; asking for another",
+                       toktab_reason_name(result->reason));
+    } else if (arguments->use_first_pass) {
+        pam_syslog(pamh, LOG_NOTICE, "no earlier module has asked for a password");
+        return PAM_AUTH_ERR;
+    }
+    token = prompted(pamh);
+    if (!token)
+        return PAM_AUTHTOK_ERR;
+    verify(table, request, token, result);
+    return PAM_SUCCESS;
+}
+
+static int authenticate(pam_handle_t *pamh, const struct arguments *arguments, const struct client *client)
+{
+    struct toktab_request request = {
+        .size = sizeof(request),
+        .domain = arguments->domain,
+        .scopes = arguments->scopes,
+        .client = client->has_address ? (const struct sockaddr *)&client->address : NULL,
+        .user = arguments->any_user ? NULL : client->user,
+    };
+    struct toktab_result result = {.size = sizeof(result)};
+    struct toktab *table;
+    char error[512];
+    int code = get_table(pamh, arguments, &table);
+
+    if (code != PAM_SUCCESS)
+        return code;
+    if (toktab_check_request(table, &request, error, sizeof(error)) < 0) {
+        pam_syslog(pamh, LOG_ERR, "%s", error);
+        return PAM_SERVICE_ERR;
+    }
+    code = ask(pamh, arguments, table, &request, &result);
+    if (code != PAM_SUCCESS)
+        return code;
+    answer_log(pamh, arguments, client, &result);
+    code = answer_code(&result);
+    return code == PAM_SUCCESS ? note_admitted(pamh, client->user) : code;
+}
+
+/* ---- what PAM calls ---- */
+
+EXPORTED int pam_sm_authenticate(pam_handle_t *pamh, int flags, int argc, const char **argv)
+{
+    struct arguments arguments;
+    struct client client;
+    int code = note_admitted(pamh, NULL);
+
+    (void)flags; /* PAM_SILENT: nothing is said in any case; PAM_DISALLOW_NULL_AUTHTOK: no token is empty */
+    if (code != PAM_SUCCESS)
+        return code;
+    if (!arguments_take(&arguments, pamh, argc, argv))
+        return PAM_SERVICE_ERR;
+    if (!get_client(pamh, &client))
+        return PAM_USER_UNKNOWN;
+    return authenticate(pamh, &arguments, &client);
+}
+
+/* A token brings no credentials with it. */
+EXPORTED int pam_sm_setcred(pam_handle_t *pamh, int flags, int argc, const char **argv)
+{
+    (void)pamh;
+    (void)flags;
+    (void)argc;
+    (void)argv;
+    return PAM_SUCCESS;
+}
+
+/* Admits whom this module has authenticated, and nobody else: nobody has an account with it. */
+EXPORTED int pam_sm_acct_mgmt(pam_handle_t *pamh, int flags, int argc, const char **argv)
+{
+    struct arguments arguments;
+    struct client client;
+    struct shown user;
+
+    (void)flags;
+    if (!arguments_take(&arguments, pamh, argc, argv))
+        return PAM_SERVICE_ERR;
+    if (!get_client(pamh, &client))
+        return PAM_USER_UNKNOWN;
+    if (is_admitted(pamh, client.user))
+        return PAM_SUCCESS;
+    pam_syslog(pamh, LOG_NOTICE, "user \"%s\" was not authenticated by a token",
+               show_foreign(&user, client.user));
+    return PAM_PERM_DENIED;
+}

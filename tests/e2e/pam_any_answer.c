@@ -1,0 +1,63 @@
+/*
+ * A libtoktab that gives the answer $ANSWER, "VERDICT REASON": also answers that the real one does not know.
+ * The token belongs to alice.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../module/toktab.h"
+
+struct toktab {
+    char unused;
+};
+
+struct toktab *toktab_open(const struct toktab_options *options, char *error, size_t error_size)
+{
+    static struct toktab table;
+
+    (void)options;
+    (void)error;
+    (void)error_size;
+    return &table;
+}
+
+void toktab_close(struct toktab *table)
+{
+    (void)table;
+}
+
+int toktab_check_request(const struct toktab *table, const struct toktab_request *request, char *error,
+                         size_t error_size)
+{
+    (void)table;
+    (void)request;
+    (void)error;
+    (void)error_size;
+    return 0;
+}
+
+const char *toktab_reason_name(enum toktab_reason reason)
+{
+    (void)reason;
+    return "whatever";
+}
+
+enum toktab_verdict toktab_verify(struct toktab *table, const char *token, size_t length,
+                                  const struct toktab_request *request, struct toktab_result *result)
+{
+    int verdict, reason;
+
+    (void)table;
+    (void)token;
+    (void)length;
+    (void)request;
+    if (sscanf(getenv("ANSWER"), "%d %d", &verdict, &reason) != 2)
+        abort();
+    memset((char *)result + sizeof(result->size), 0, sizeof(*result) - sizeof(result->size));
+    result->verdict = (enum toktab_verdict)verdict;
+    result->reason = (enum toktab_reason)reason;
+    strcpy(result->id, "0123456789ab");
+    strcpy(result->user, "alice");
+    return result->verdict;
+}

@@ -1,0 +1,135 @@
+"""The PAM module over time: revocation, handles that live long, many of them, and what it is as a file."""
+
+import os
+import subprocess
+import unittest
+
+import pam_host as pam
+from oracle_format import make_token
+from pam_host import PamTest
+
+TIMES = 1000
+
+
+class Life(PamTest):
+    def test_revocation_counts_at_once(self):
+        token = self.create()
+        handle = self.host.start("any", "alice")
+        self.assertEqual(handle.authenticate(token), pam.SUCCESS)
+        self.revoke(token)
+        self.assertEqual(handle.authenticate(token), pam.AUTH_ERR)
+        self.expect_code(pam.AUTH_ERR, "any", "alice", token)
+        self.assertEqual(handle.authenticate(self.create("made meanwhile")), pam.SUCCESS)
+        self.assertEqual(handle.end(), pam.SUCCESS)
+
+    def test_one_handle_for_many(self):
+        """squid's helper keeps a handle, and changes its user."""
+        hers, his = self.create("hers", "-u", "alice"), self.create("his", "-u", "bob")
+        handle = self.host.start("user", "alice")
+        for user, token, code in (
+            (b"alice", hers, pam.SUCCESS), (b"bob", his, pam.SUCCESS), (b"alice", his, pam.USER_UNKNOWN), (b"bob", hers, pam.USER_UNKNOWN),
+            (b"bob", his, pam.SUCCESS),
+        ):  # fmt: skip
+            handle.set("user", user)
+            self.assertEqual(handle.authenticate(token), code)
+        handle.set("rhost", b"192.0.2.1")
+        bound = self.create("bound", "-u", "bob", "--from", "192.0.2.1")
+        self.assertEqual(handle.authenticate(bound), pam.SUCCESS)
+        handle.set("rhost", None)
+        self.assertEqual(handle.authenticate(bound), pam.PERM_DENIED)
+
+    def test_another_configuration_counts_from_the_next_handle(self):
+        token = self.create("half", "-s", "read")
+        self.module("scope", "config={conf} domain=example.com anyuser scope=extra")
+        self.expect_code(pam.SERVICE_ERR, "scope", "alice", token)
+        handle = self.host.start("any", "alice")
+        self.assertEqual(handle.authenticate(token), pam.SUCCESS)
+        self.site.configure('store_dir = "%s"; domains = ( { name = "example.com"; } );' % self.site.store_dir)
+        self.expect_code(pam.PERM_DENIED, "scope", "alice", token)
+        self.site.configure("nonsense")
+        self.assertEqual(handle.authenticate(token), pam.SUCCESS)
+        self.expect_code(pam.SERVICE_ERR, "any", "alice", token)
+
+    def test_store_that_comes_later(self):
+        handle = self.host.start("any", "alice")
+        self.assertEqual(handle.authenticate(make_token()), pam.AUTHINFO_UNAVAIL)
+        self.assertEqual(handle.authenticate(self.create()), pam.SUCCESS)
+
+    def test_two_domains_in_one_stack(self):
+        self.host.service("both", *("auth sufficient {module} config={conf} anyuser try_first_pass domain=" + domain
+            for domain in ("example.com", "other")), "auth requisite pam_deny.so")  # fmt: skip
+        here, there = self.create(), self.create(domain="other")
+        handle = self.host.start("both", "alice")
+        for token, code in ((here, 0), (there, 0), (make_token(), 7), (there, 0), (here, 0)):
+            self.assertEqual(handle.authenticate(token), code)
+
+    def test_account(self):
+        self.host.service("account", "auth required {module} config={conf} domain=example.com anyuser",
+            "account required {module}")  # fmt: skip
+        token, handle = self.create(), self.host.start("account", "alice")
+        self.assertEqual(handle.account(), pam.PERM_DENIED)
+        self.assertIn(b'account): user "alice" was not authenticated by a token', self.host.log()[-1][1])
+        self.assertEqual(handle.authenticate(token), pam.SUCCESS)
+        self.assertEqual(handle.account(), pam.SUCCESS)
+        self.assertEqual(handle.call("pam_setcred", flags=pam.ESTABLISH_CRED), pam.SUCCESS)
+        handle.set("user", b"root")
+        self.assertEqual(handle.account(), pam.PERM_DENIED)
+        handle.set("user", b"alice")
+        self.assertEqual(handle.account(), pam.SUCCESS)
+        self.assertEqual(handle.authenticate("wrong"), pam.AUTH_ERR)
+        self.assertEqual(handle.account(), pam.PERM_DENIED)
+
+    def test_what_is_not_offered_is_refused(self):
+        self.host.service("all", "auth required {module} config={conf} domain=example.com anyuser",
+            "password required {module}", "session required {module}")  # fmt: skip
+        handle = self.host.start("all", "alice")
+        self.assertEqual(handle.authenticate(self.create()), pam.SUCCESS)
+        for function in ("pam_open_session", "pam_close_session", "pam_chauthtok"):
+            self.assertEqual(handle.call(function), pam.MODULE_UNKNOWN)
+
+    def test_a_child_ends_its_copy(self):
+        token, handle = self.create(), self.host.start("any", "alice")
+        self.assertEqual(handle.authenticate(token), pam.SUCCESS)
+        self.assertEqual(self.host.ask("fork_and_end", handle.number), pam.SUCCESS)
+        self.assertEqual(handle.authenticate(token), pam.SUCCESS)
+
+
+class Leaks(PamTest):
+    def repeat(self, times, service, token, code):
+        self.assertEqual(self.host.ask("repeat", times, service, "alice", token), {str(code): times})
+
+    def test_nothing_is_left_of_a_thousand_handles(self):
+        token = self.create()
+        self.module("bad", "nonsense")
+        for service, times, code in (("any", TIMES, pam.SUCCESS), ("user", TIMES // 5, pam.USER_UNKNOWN), ("bad", TIMES // 5, pam.SERVICE_ERR)):
+            with self.subTest(service=service):
+                self.repeat(TIMES // 10, service, token, code)
+                files, maps, heap = self.host.ask("holds")
+                self.repeat(times, service, token, code)
+                now_files, now_maps, now_heap = self.host.ask("holds")
+                self.assertEqual(now_files, files)
+                if "asan" not in os.environ.get("LD_PRELOAD", ""):  # which keeps what was freed for a while
+                    self.assertLess(now_maps, maps + 10)
+                    self.assertLess(now_heap - heap, 32 * times)
+
+    def test_nothing_is_left_of_a_thousand_questions(self):
+        token, handle = self.create(), self.host.start("any", "alice")
+        handle.authenticate(token)
+        before = self.host.ask("holds")
+        for _ in range(TIMES):
+            self.assertEqual(handle.authenticate(token), pam.SUCCESS)
+        self.assertEqual(self.host.ask("holds")[0], before[0])
+
+
+class File(PamTest):
+    def test_loads_with_all_that_it_asks_for(self):
+        self.assertEqual(self.host.ask("load", pam.MODULE), "")
+
+    def test_exports_what_pam_calls(self):
+        symbols = subprocess.run(["nm", "-D", "--defined-only", pam.MODULE], capture_output=True, text=True, check=True)
+        names = sorted(line.split()[-1] for line in symbols.stdout.splitlines())
+        self.assertEqual(names, ["pam_sm_acct_mgmt", "pam_sm_authenticate", "pam_sm_setcred"])
+
+
+if __name__ == "__main__":
+    unittest.main()
