@@ -87,5 +87,21 @@ class Hook(unittest.TestCase):
         self.assertEqual(described, fields)
 
 
+class Pam(unittest.TestCase):
+    """pam_toktab(8) has a paragraph for each argument that the module takes, and a row for each reason."""
+
+    def test_arguments(self):
+        made = re.findall(r', "(\w+)=?", argument', read("module/pam/arguments.c"))
+        shown = re.findall(r"^\.It Cm (\w+)", read("module/pam/pam_toktab.8"), re.M)
+        self.assertEqual(sorted(made), sorted(shown))
+        self.assertIn("domain", made)
+
+    def test_reasons(self):
+        made = re.findall(r"^    TOKTAB_REASON_(\w+)", read("module/toktab.h"), re.M)
+        rows = re.findall(r"^\.It (?:deny|error) Ta ([a-z, ]+) Ta Dv PAM_", read("module/pam/pam_toktab.8"), re.M)
+        shown = [reason for row in rows for reason in row.split(", ") if reason != "any other"]
+        self.assertEqual(sorted(shown), sorted(reason.lower() for reason in made if reason != "NONE"))
+
+
 if __name__ == "__main__":
     unittest.main()

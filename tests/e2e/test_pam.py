@@ -198,6 +198,24 @@ class Arguments(PamTest):
         self.assertEqual(handle.authenticate(self.create()), pam.SUCCESS)
         self.assertEqual(handle.account(), pam.SERVICE_ERR)
 
+    def test_examples(self):
+        """Each one admits a token that fits, by the lines of it that are the module's."""
+        folder = os.path.join(pam.HERE, "../../conf/examples/pam")
+        self.assertIn("sshd", os.listdir(folder))
+        for name in os.listdir(folder):
+            with self.subTest(name=name), open(os.path.join(folder, name)) as file:
+                lines = [line.rstrip() for line in file if re.match(r"\w+ +required +pam_toktab\.so", line)]
+                scope = re.search(r"scope=(\w+)", lines[0]).group(1)
+                text = 'store_dir = "%s"; domains = ( { name = "default"; } );'
+                self.site.configure(text % self.site.store_dir)
+                bare = [line.replace("pam_toktab.so", "{module} config={conf}") for line in lines]
+                self.host.service(name, *bare, *(["account required pam_permit.so"] if len(lines) == 1 else []))
+                token = self.create("it", "-u", "alice", "-s", scope, domain="default")
+                handle = self.host.start(name, "alice")
+                self.assertEqual([handle.authenticate(token), handle.account()], [pam.SUCCESS] * 2, self.host.log())
+                other = self.create("it", "-u", "alice", "-s", "other", domain="default")
+                self.assertEqual(handle.authenticate(other), pam.PERM_DENIED)
+
     def test_debug(self):
         self.module("debug", "config={conf} domain=example.com debug")
         token = self.create("the label", "-u", "alice")
