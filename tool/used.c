@@ -23,7 +23,7 @@ void used_open(struct used *used, const struct session *session, const char *sto
     usage_place(&place, session->config.store_dir, session->domain->name);
     used->fd = usage_open(&place, storeid, O_RDONLY, &status, &fault);
     if (used->fd < 0 && errno != ENOENT && errno != ESTALE)
-        say("%s/%s: %s; until then no last use is shown", place.directory, place.name, fault.text);
+        say("%s/%s: %s; no last use is shown", place.directory, place.name, fault.text);
 }
 
 void used_close(struct used *used)
@@ -119,6 +119,6 @@ void used_provide(struct log *log, const char *storeid, uint64_t last)
     if (slots > (uint64_t)INT64_MAX / USAGE_SLOT)
         slots = (uint64_t)INT64_MAX / USAGE_SLOT;
     if (!provide(log, &place, storeid, (off_t)(slots * USAGE_SLOT), &fault))
-        fault_set(&log->aside, "%s/%s: %s; until then no last use of token %" PRIu64 " is noted",
-                  place.directory, place.name, fault.text, last);
+        fault_set(&log->aside, "%s/%s: %s; the last use of token %" PRIu64 " is not noted", place.directory,
+                  place.name, fault.text, last);
 }

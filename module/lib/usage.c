@@ -58,7 +58,7 @@ void usage_stop(struct usage *usage)
 static void complain(struct usage *usage, int reason, const struct fault *fault)
 {
     if (atomic_exchange_explicit(&usage->complaint, reason, memory_order_relaxed) != reason)
-        notice_say(usage->notice, LOG_WARNING, "%s/%s: %s; until then no last use of a token is noted",
+        notice_say(usage->notice, LOG_WARNING, "%s/%s: %s; the last use of tokens is not noted",
                    usage->place.directory, usage->place.name, fault->text);
 }
 
