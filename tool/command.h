@@ -38,6 +38,7 @@ enum {
     OPTION_NO_HEADINGS,
     OPTION_EXPECT,
     OPTION_GRACE,
+    OPTION_REVOKE,
 };
 
 #endif

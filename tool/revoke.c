@@ -1,4 +1,3 @@
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,9 +6,9 @@
 #include <unistd.h>
 
 #include "attributes.h"
-#include "change.h"
 #include "command.h"
 #include "describe.h"
+#include "ending.h"
 #include "options.h"
 #include "output.h"
 #include "refs.h"
@@ -86,60 +85,6 @@ static enum status confirm(const struct record *records, size_t count)
     return fail(STATUS_NO, "revoke: declined: nothing was revoked");
 }
 
-/* Somebody else has revoked it: that is only true when the disk has it. */
-static enum status confirm_revoked(struct log *log, struct fault *fault)
-{
-    struct tip tip;
-    enum status status = log_tip(log, &tip, fault);
-
-    if (status == STATUS_DONE && !log_sync(log, &tip)) {
-        fault_set(fault, "%s/%s: cannot write it to the disk: %s", log->place.directory, log->place.name,
-                  strerror(errno));
-        status = STATUS_IO;
-    }
-    return status;
-}
-
-static enum status change(struct log *log, const struct session *session, const struct request *request,
-                          struct refs *refs, size_t i, struct record *record, bool *was_revoked,
-                          struct fault *fault)
-{
-    enum status status = change_read(log, refs, i, record, fault);
-
-    if (status != STATUS_DONE)
-        return status;
-    *was_revoked = record->revoked != TIME_NEVER;
-    if (*was_revoked)
-        return confirm_revoked(log, fault);
-    record->op = OPERATION_REVOKE;
-    record->revoked = record->time = (int64_t)time(NULL);
-    record->reason = (struct span){"", 0};
-    attributes_apply(&request->attributes, record);
-    return change_append(log, session, record, true, fault);
-}
-
-static enum status append(const struct session *session, const struct request *request, struct refs *refs,
-                          size_t i, struct record *record, bool *was_revoked, struct fault *fault)
-{
-    struct log log;
-    enum status status = log_begin(&log, session->config.store_dir, session->domain->name, false, fault);
-
-    if (status == STATUS_DONE) {
-        status = change(&log, session, request, refs, i, record, was_revoked, fault);
-        log_end(&log);
-    }
-    return status;
-}
-
-static void acknowledge(const struct record *record, bool was_revoked)
-{
-    char *label = unescaped(record->label);
-
-    say("%s token %" PRIu64 " (id %s): \"%s\"", was_revoked ? "already revoked:" : "revoked", record->serial,
-        record->id, label);
-    free(label);
-}
-
 /* One after the other, each acknowledged when the disk has it. One that fails does not keep the others from
  * being tried, unless nothing can be done to the store. */
 static enum status revoke_all(const struct session *session, const struct request *request, struct refs *refs,
@@ -147,20 +92,15 @@ static enum status revoke_all(const struct session *session, const struct reques
 {
     enum status worst = STATUS_DONE;
     struct record record;
-    struct fault fault;
-    bool was_revoked;
     size_t i;
 
     for (i = 0; i < refs->count && worst != STATUS_LOCKED && worst != STATUS_NOT_PERMITTED; i++) {
-        enum status status = append(session, request, refs, i, &record, &was_revoked, &fault);
+        enum status status = ending_revoke(session, &request->attributes, refs, i, &record);
 
-        if (status == STATUS_DONE) {
-            acknowledge(&record, was_revoked);
+        if (status == STATUS_DONE)
             json_array_append_new(array, describe_json(&record, session->domain->name, (int64_t)time(NULL)));
-        } else {
-            say("token %.15s: not revoked: %s", refs->list[i].text, fault.text);
+        else
             worst = status;
-        }
     }
     for (; i < refs->count; i++)
         say("token %.15s: not revoked", refs->list[i].text);

@@ -8,6 +8,7 @@
 
 #include "command.h"
 #include "describe.h"
+#include "ending.h"
 #include "leaks.h"
 #include "options.h"
 #include "output.h"
@@ -19,13 +20,16 @@ static const char help[] =
     "and whether it still works; never the token. Exits with 1 if one was found that\n"
     "worked. Looks for the tokens of all domains, or of the one that -d names.\n"
     "\n"
-    "      --json   print what was found as a JSON array\n"
+    "      --revoke   end those that work, now and for good; nobody is asked\n"
+    "      --json     print what was found as a JSON array\n"
     "\n"
     "Examples: git log -p | toktab scan\n"
     "          git ls-files -z | xargs -0 toktab scan --\n";
 
-static const struct option longs[] = {
-    {"json", no_argument, NULL, OPTION_JSON}, {"help", no_argument, NULL, OPTION_HELP}, {0}};
+static const struct option longs[] = {{"revoke", no_argument, NULL, OPTION_REVOKE},
+                                      {"json", no_argument, NULL, OPTION_JSON},
+                                      {"help", no_argument, NULL, OPTION_HELP},
+                                      {0}};
 
 enum { PIECE = 256 * 1024 };
 
@@ -33,7 +37,7 @@ struct request {
     char **names; /* of the files; none: stdin */
     int *files;   /* their descriptors; -1: it cannot be opened */
     int count;
-    bool json;
+    bool revoke, json;
 };
 
 static int open_file(const char *name)
@@ -128,11 +132,59 @@ static enum status scan_files(struct leaks *leaks, const struct request *request
     return worst;
 }
 
-/* What was found and works is worse than what could not be looked at. */
-static enum status conclude(struct leaks *leaks, enum status status)
+/* The reason says where it was found, as far as a reason may be long. */
+static enum status give_reason(struct attributes *attributes, const char *place)
+{
+    char *reason = NULL;
+    enum status status;
+
+    must_have(asprintf(&reason, "found in %s", place) < 0 ? NULL : reason);
+    status =
+        attributes_set_reason(attributes, reason_valid(span_of(reason)) ? reason : "found by toktab scan");
+    free(reason);
+    return status;
+}
+
+static enum status end_leak(struct session *session, const struct leak *leak)
+{
+    struct attributes attributes = {0};
+    struct refs refs = {0};
+    struct record record;
+    char id[ID_LENGTH + 1], *text = strcpy(id, leak->id);
+    enum status status = give_reason(&attributes, leak->place);
+
+    session->domain = leak->domain;
+    if (status == STATUS_DONE)
+        status = refs_make(&refs, leak->domain->name, &text, 1);
+    if (status == STATUS_DONE)
+        status = refs_resolve(&refs, session, false);
+    if (status == STATUS_DONE)
+        status = ending_revoke(session, &attributes, &refs, 0, &record);
+    refs_free(&refs);
+    attributes_free(&attributes);
+    return status;
+}
+
+/* One that cannot be ended does not keep the others. */
+static enum status end_leaks(struct session *session, const struct leaks *leaks)
+{
+    enum status worst = STATUS_DONE;
+
+    for (size_t i = 0; i < leaks->active_count; i++) {
+        enum status status = end_leak(session, &leaks->active[i]);
+
+        worst = status == STATUS_DONE ? worst : status;
+    }
+    return worst;
+}
+
+/* What still works is worse than what was found, and that than what could not be looked at. */
+static enum status conclude(struct leaks *leaks, enum status status, enum status ended)
 {
     enum status printed = leaks->array ? print_json(json_incref(leaks->array)) : STATUS_DONE;
 
+    if (ended != STATUS_DONE)
+        return ended;
     if (leaks->active_count > 0)
         return STATUS_NO;
     if (status == STATUS_DONE)
@@ -142,14 +194,18 @@ static enum status conclude(struct leaks *leaks, enum status status)
 
 static enum status scan(struct session *session, const struct request *request, enum status opened)
 {
-    enum status status = session->domain_name ? session_open(session) : session_open_all(session);
+    enum status status, ended = STATUS_DONE;
     struct leaks leaks;
 
+    session->changes = request->revoke;
+    status = session->domain_name ? session_open(session) : session_open_all(session);
     if (status != STATUS_DONE)
         return status;
     leaks_make(&leaks, session, request->json);
     status = scan_files(&leaks, request);
-    status = conclude(&leaks, opened == STATUS_DONE ? status : opened);
+    if (request->revoke)
+        ended = end_leaks(session, &leaks);
+    status = conclude(&leaks, opened == STATUS_DONE ? status : opened, ended);
     leaks_free(&leaks);
     return status;
 }
@@ -162,6 +218,9 @@ static enum status run(struct session *session, int argc, char **argv)
 
     while ((option = next_option(argc, argv, "", longs)) != -1)
         switch (option) {
+        case OPTION_REVOKE:
+            request.revoke = true;
+            break;
         case OPTION_JSON:
             request.json = true;
             break;

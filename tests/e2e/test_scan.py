@@ -1,5 +1,6 @@
 """toktab scan: finds tokens in any text, says whether they work, and never shows one."""
 
+import fcntl
 import os
 import subprocess
 import unittest
@@ -127,6 +128,27 @@ class Scan(SiteTest):
         self.site.put(bytes(data))
         self.refused(65, "scan", stdin="nothing", says="check")
         self.assertEqual(len(self.found(self.token + "\n" + self.other)), 2)
+
+    def test_revoke(self):
+        path = self.write("leak", "\n%s %s\n%s" % (self.token, self.token, self.other))
+        result = self.expect(1, "scan", "--revoke", path)
+        self.assertEqual(result.out.count("active token"), 3)
+        self.assertEqual(result.err.count("revoked token 1 "), 2)
+        record = self.json("-d", "example.com", "show", "1")
+        self.assertEqual((record["state"], record["reason"]), ("revoked", "found in %s, line 2" % path))
+        self.assertEqual(self.expect(0, "scan", path).out.count("revoked token"), 3)
+        self.assertEqual(len(self.json("-d", "example.com", "history")), 2)
+
+    def test_revoke_says_what_could_not_be_ended(self):
+        with open(self.site.lock_path("example.com"), "rb+") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            result = self.refused(75, "scan", "--revoke", stdin=self.token + "\n" + self.other, says="not revoked")
+        self.assertIn("revoked token 1 (id %s)" % token_id(self.other), result.err)
+
+    def test_a_reason_that_would_be_too_long(self):
+        path = self.write("x" * 225, self.token)
+        self.expect(1, "scan", "--revoke", path)
+        self.assertEqual(self.json("-d", "example.com", "show", "1")["reason"], "found by toktab scan")
 
     def test_many_tokens(self):
         writer = Writer(domain="example.com")
