@@ -37,8 +37,8 @@ class Conversation(ctypes.Structure):
 
 
 class MallInfo(ctypes.Structure):
-    _fields_ = [(name, ctypes.c_size_t) for name in "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks".split()]
-    _fields_ += [("fordblks", ctypes.c_size_t), ("keepcost", ctypes.c_size_t)]
+    names = "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost"
+    _fields_ = [(name, ctypes.c_size_t) for name in names.split()]
 
 
 class Server:
@@ -85,7 +85,8 @@ class Server:
         return code, self.prompts
 
     def set(self, number, item, text):
-        return self.pam.pam_set_item(self.handles[number], ITEMS[item], None if text is None else text.encode("latin-1"))
+        text = None if text is None else text.encode("latin-1")
+        return self.pam.pam_set_item(self.handles[number], ITEMS[item], text)
 
     def end(self, number):
         return self.pam.pam_end(self.handles[number], 0)

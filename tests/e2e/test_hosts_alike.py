@@ -14,8 +14,8 @@ from harness import SiteTest
 from nginx_host import NginxCase
 
 NETWORKS = (
-    "", "192.0.2.0/24", "192.0.2.7", "2001:db8::/32", "2001:db8::7/128", "192.0.2.0/25,2001:db8:1::/48", "0.0.0.0/0", "::/0",
-    "::ffff:192.0.2.0/120", "0.0.0.0/0,::/0",
+    "", "192.0.2.0/24", "192.0.2.7", "2001:db8::/32", "2001:db8::7/128", "192.0.2.0/25,2001:db8:1::/48", "0.0.0.0/0",
+    "::/0", "::ffff:192.0.2.0/120", "0.0.0.0/0,::/0",
 )  # fmt: skip
 ADDRESSES = (
     "192.0.2.7", "192.0.2.200", "198.51.100.1", "2001:db8::7", "2001:db8:1::1", "2001:db9::1", "::ffff:192.0.2.7",
@@ -83,7 +83,8 @@ class Alike(NginxCase):
     def test_users(self):
         for owner in TOKEN_USERS:
             for networks in ("", "192.0.2.0/24"):
-                token = self.create("user", *(["-u", owner] if owner else []), *(["--from", networks] if networks else []))
+                bound = [*(["-u", owner] if owner else []), *(["--from", networks] if networks else [])]
+                token = self.create("user", *bound)
                 for user in ASKING:
                     for address in ("192.0.2.7", "198.51.100.1"):
                         with self.subTest(owner=owner, networks=networks, user=user, address=address):

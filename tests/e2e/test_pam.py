@@ -28,7 +28,8 @@ class Verdicts(PamTest):
         good = make_token()
         for text in ("", "hello", good[:-1], good + "0", good + " ", " " + good, good[4:], "\x01\xff", "x" * 511):
             with self.subTest(text=text):
-                self.assert_denied("malformed", self.expect_code(pam.AUTH_ERR, "any", "alice", text.encode("latin-1")))
+                log = self.expect_code(pam.AUTH_ERR, "any", "alice", text.encode("latin-1"))
+                self.assert_denied("malformed", log)
 
     def test_overlong(self):
         """Some versions of libpam refuse what is longer than PAM_MAX_RESP_SIZE themselves."""
@@ -65,15 +66,19 @@ class Verdicts(PamTest):
 
     def test_networks(self):
         token = self.create("bound", "--from", "192.0.2.0/24,2001:db8::/32,fe80::/64")
-        for rhost in ("192.0.2.7", "::ffff:192.0.2.7", "::ffff:c000:207", "2001:db8::1", "2001:DB8:0::9", "fe80::1%eth0"):
+        for rhost in (
+            "192.0.2.7", "::ffff:192.0.2.7", "::ffff:c000:207", "2001:db8::1", "2001:DB8:0::9", "fe80::1%eth0",
+        ):  # fmt: skip
             with self.subTest(rhost=rhost):
                 self.expect_code(pam.SUCCESS, "any", "alice", token, rhost=rhost)
         for rhost in ("192.0.3.7", "::ffff:192.0.3.7", "2001:db9::1", "127.0.0.1", "::1"):
             with self.subTest(rhost=rhost):
-                self.assert_denied("network", self.expect_code(pam.PERM_DENIED, "any", "alice", token, rhost=rhost), token)
+                log = self.expect_code(pam.PERM_DENIED, "any", "alice", token, rhost=rhost)
+                self.assert_denied("network", log, token)
         for rhost in (
-            "client.example.com", "localhost", "192.0.2", "192.0.2.7 ", "192.0.2.007", "192.0.2.7%eth0", "192.0.2.7:22", "fe80::1%",
-            "%eth0", "[2001:db8::1]", "3221225991", "2001:db8::1/32", "[local]", "x" * 300, "192.0.2.7\n", b"\xff",
+            "client.example.com", "localhost", "192.0.2", "192.0.2.7 ", "192.0.2.007", "192.0.2.7%eth0", "192.0.2.7:22",
+            "fe80::1%", "%eth0", "[2001:db8::1]", "3221225991", "2001:db8::1/32", "[local]", "x" * 300,
+            "192.0.2.7\n", b"\xff",
         ):
             with self.subTest(rhost=rhost):
                 log = self.expect_code(pam.PERM_DENIED, "any", "alice", token, rhost=rhost)
@@ -152,12 +157,13 @@ class Arguments(PamTest):
         token = self.create()
         good = "config={conf} domain=example.com anyuser "
         for bad, says in (
-            ("nonsense", "unknown"), ("Debug", "unknown"), ("anyuser=yes", "unknown"), ("scopes=read", "unknown"), ("domain", "unknown"),
-            ("nullok", "unknown"), ("debug=1", "unknown"), ("scope=", "empty"), ("scope=read scope=write", "twice"),
+            ("nonsense", "unknown"), ("Debug", "unknown"), ("anyuser=yes", "unknown"), ("scopes=read", "unknown"),
+            ("domain", "unknown"), ("nullok", "unknown"), ("debug=1", "unknown"), ("scope=", "empty"),
+            ("scope=read scope=write", "twice"),
             ("domain=other", "twice"), ("config={conf}", "twice"), ("anyuser", "twice"), ("debug debug", "twice"),
             ("use_first_pass try_first_pass", "contradicts"), ("use_first_pass use_first_pass", "twice"),
-            ("scope=nonsense", 'no scope "nonsense"'), ("scope=read,", "scope"), ("scope=,", "scope"), ("scope=read,,write", "scope"),
-            ("[scope=read write]", "scope"),
+            ("scope=nonsense", 'no scope "nonsense"'), ("scope=read,", "scope"), ("scope=,", "scope"),
+            ("scope=read,,write", "scope"), ("[scope=read write]", "scope"),
         ):  # fmt: skip
             with self.subTest(bad=bad):
                 self.module("bad", good + bad)
@@ -232,8 +238,8 @@ class Passwords(PamTest):
 
     def stack(self, second):
         """Two modules: the first one asks for a password, and what it says does not count."""
-        lines = ["auth optional {module} config={conf} domain=other anyuser", "auth required {module} config={conf} " + second]
-        self.host.service("stack", *lines)
+        self.host.service("stack", "auth optional {module} config={conf} domain=other anyuser",
+            "auth required {module} config={conf} " + second)  # fmt: skip
         return self.host.start("stack", "alice")
 
     def asked(self, handle):
@@ -297,7 +303,9 @@ class Log(PamTest):
             self.assertNotRegex(text, rb"[\x00-\x1f\x7f-\xff]")
 
     def test_labels(self):
-        for label, shown in (('say "hi"', rb'say \"hi\"'), ("Büro", "Büro".encode()), ("€" * 128, "€".encode() * 128)):
+        for label, shown in (
+            ('say "hi"', rb'say \"hi\"'), ("Büro", "Büro".encode()), ("€" * 128, "€".encode() * 128),
+        ):  # fmt: skip
             token = self.create(label)
             self.revoke(token)
             log = self.expect_code(pam.AUTH_ERR, "any", "alice", token)

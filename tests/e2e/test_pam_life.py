@@ -28,8 +28,8 @@ class Life(PamTest):
         hers, his = self.create("hers", "-u", "alice"), self.create("his", "-u", "bob")
         handle = self.host.start("user", "alice")
         for user, token, code in (
-            (b"alice", hers, pam.SUCCESS), (b"bob", his, pam.SUCCESS), (b"alice", his, pam.USER_UNKNOWN), (b"bob", hers, pam.USER_UNKNOWN),
-            (b"bob", his, pam.SUCCESS),
+            (b"alice", hers, pam.SUCCESS), (b"bob", his, pam.SUCCESS), (b"alice", his, pam.USER_UNKNOWN),
+            (b"bob", hers, pam.USER_UNKNOWN), (b"bob", his, pam.SUCCESS),
         ):  # fmt: skip
             handle.set("user", user)
             self.assertEqual(handle.authenticate(token), code)
@@ -55,6 +55,14 @@ class Life(PamTest):
         handle = self.host.start("any", "alice")
         self.assertEqual(handle.authenticate(make_token()), pam.AUTHINFO_UNAVAIL)
         self.assertEqual(handle.authenticate(self.create()), pam.SUCCESS)
+
+    def test_last_use(self):
+        self.site.configure('store_dir = "%s"; domains = ( { name = "example.com"; track_usage = true; } );'
+            % self.site.store_dir)  # fmt: skip
+        token = self.create()
+        self.assertIsNone(self.json("show", "1")["last_used"])
+        self.expect_code(pam.SUCCESS, "any", "alice", token)
+        self.assertIsNotNone(self.json("show", "1")["last_used"])
 
     def test_two_domains_in_one_stack(self):
         self.host.service("both", *("auth sufficient {module} config={conf} anyuser try_first_pass domain=" + domain
@@ -102,7 +110,9 @@ class Leaks(PamTest):
     def test_nothing_is_left_of_a_thousand_handles(self):
         token = self.create()
         self.module("bad", "nonsense")
-        for service, times, code in (("any", TIMES, pam.SUCCESS), ("user", TIMES // 5, pam.USER_UNKNOWN), ("bad", TIMES // 5, pam.SERVICE_ERR)):
+        for service, times, code in (
+            ("any", TIMES, pam.SUCCESS), ("user", TIMES // 5, pam.USER_UNKNOWN), ("bad", TIMES // 5, pam.SERVICE_ERR),
+        ):  # fmt: skip
             with self.subTest(service=service):
                 self.repeat(TIMES // 10, service, token, code)
                 files, maps, heap = self.host.ask("holds")
