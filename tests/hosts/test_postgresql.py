@@ -1,0 +1,75 @@
+"""PostgreSQL, which asks PAM as the user postgres."""
+
+import glob
+import os
+import subprocess
+import unittest
+
+from harness import environment
+from host import Host, HostCase, Logins, run
+from world import GROUP
+
+PROGRAMS = (sorted(glob.glob("/usr/lib/postgresql/*/bin")) or ["/usr/lib/postgresql/bin"])[-1]
+
+
+class PostgreSQL(Host):
+    name, port, user = "PostgreSQL", 5432, "postgres"
+
+    def make(self):
+        command = [PROGRAMS + "/initdb", "-D", self.path("data"), "-U", "postgres", "-A", "peer", "--no-sync"]
+        done = subprocess.run(command, env=environment(), cwd=self.folder, capture_output=True, text=True, **self.identity())
+        if done.returncode:
+            raise AssertionError(done.stderr)
+        line = self.example.settings("pg_hba.conf").replace("hostssl", "host")  # without a certificate
+        self.write("data/pg_hba.conf", "host any all 127.0.0.1/32 pam pamservice=postgresql-any\n%s"
+            "local all postgres peer\n" % line)  # fmt: skip
+        self.query("CREATE ROLE alice LOGIN; CREATE ROLE bob LOGIN;")
+        self.query("CREATE DATABASE \"any\";")
+
+    def query(self, sql):
+        command = [PROGRAMS + "/postgres", "--single", "-D", self.path("data"), "-j", "postgres"]
+        subprocess.run(command, input=sql.encode(), env=environment(), cwd=self.folder, capture_output=True, check=True,
+            **self.identity())  # fmt: skip
+
+    def command(self):
+        settings = {
+            "listen_addresses": "127.0.0.1", "port": self.port, "unix_socket_directories": self.folder, "fsync": "off",
+            "log_connections": "on", "log_statement": "all", "log_min_messages": "debug5", "logging_collector": "off",
+        }  # fmt: skip
+        options = [word for name, value in settings.items() for word in ("-c", "%s=%s" % (name, value))]
+        return [PROGRAMS + "/postgres", "-D", self.path("data"), *options]
+
+    def login(self, user, token, database="postgres"):
+        line = "host=127.0.0.1 port=%d dbname=%s user=%s" % (self.port, database, user)
+        command = [PROGRAMS + "/psql", "-X", "-w", "-A", "-t", "-c", "SELECT session_user", line]
+        done = run(command, env={"PGPASSWORD": token})
+        return done, done.returncode == 0 and done.stdout == user + "\n"
+
+
+class PostgreSQLTest(Logins, HostCase):
+    host_class, example_name, scope = PostgreSQL, "postgresql", "sql"
+    needs = (PROGRAMS + "/postgres", PROGRAMS + "/initdb", PROGRAMS + "/psql")
+
+    @classmethod
+    def prepare(cls):
+        cls.example.install(cls.site.conf, "postgresql-any", ("scope=sql", "scope=sql anyuser"))
+        cls.host.make()
+
+    def test_any_user(self):
+        for token in (self.create("alice"), self.create(None)):
+            self.assert_admitted("bob", token, database="any")
+            self.assert_refused("bob", token, "token denied: user")
+
+    def test_only_through_the_group(self):
+        """It is not root: it reads a store through its group, and without says that it cannot."""
+        self.assertIn(GROUP, subprocess.check_output(["id", "-nG", "postgres"], text=True).split())
+        token = self.create()
+        self.assertEqual(os.stat(self.site.path()).st_mode & 0o777, 0o640)
+        self.assert_admitted("alice", token)
+        with self.belongs_to(0):
+            self.assert_refused("alice", token, "cannot check tokens: store")
+        self.assert_admitted("alice", token)
+
+
+if __name__ == "__main__":
+    unittest.main()
