@@ -6,6 +6,7 @@ example are read as an admin reads them.
 
 import contextlib
 import grp
+import json
 import os
 import pwd
 import re
@@ -142,7 +143,7 @@ class HostCase(unittest.TestCase):
 
     host_class = example_name = scope = service = None
     needs = ()  # programs
-    domains = [{"name": "default", "stale_limit": "0s"}]
+    domains = [{"name": "default", "stale_limit": "0s", "track_usage": True}]
 
     @classmethod
     def setUpClass(cls):
@@ -182,6 +183,9 @@ class HostCase(unittest.TestCase):
     def revoke(self, token):
         result = self.site.run("revoke", "-y", token_id(token))
         self.assertEqual(result.code, 0, result)
+
+    def last_used(self, token):
+        return json.loads(self.site.run("show", "--json", token_id(token)).out)["last_used"]
 
     def logged_since(self, length):
         with open(LOG, "rb") as log:
@@ -269,3 +273,15 @@ class Logins:
         with self.without_store():
             self.assert_refused("alice", token, "cannot check tokens: store")
         self.assert_admitted("alice", token)
+
+    def test_last_use(self):
+        """It is noted; that it cannot be noted is no reason to refuse."""
+        token = self.create()
+        self.assertIsNone(self.last_used(token))
+        self.assert_admitted("alice", token)
+        self.assertIsNotNone(self.last_used(token))
+        path = self.site.path()[: -len("tokens")] + "used"
+        self.addCleanup(os.rmdir, path)
+        for trouble in (lambda file: os.truncate(file, 0), os.unlink, os.mkdir):
+            trouble(path)
+            self.assert_admitted("alice", token)

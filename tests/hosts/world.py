@@ -21,8 +21,8 @@ E2E = os.path.join(HERE, "..", "e2e")
 BUILD = os.path.dirname(os.path.abspath(os.environ.get("TOKTAB", os.path.join(HERE, "../../build/toktab"))))
 PRIVATE = "/run/private"
 LOG = os.path.join(PRIVATE, "syslog")
-USERS = {"alice": 60101, "bob": 60102}
-GROUP, GROUP_ID, MEMBERS = "toktab", 60100, "postgres,proxy"
+USERS = {"alice": 61001, "bob": 61002}
+GROUP, GROUP_ID, MEMBERS = "toktab", 61000, "postgres,proxy"
 
 
 def mount(*arguments):
@@ -60,19 +60,22 @@ def make_dev():
     mount("--rbind", new, "/dev")
 
 
-def append(path, line):
-    with open(path, "a") as file:
-        file.write(line + "\n")
+def enter(path, name, *fields):
+    """Into passwd and its like, instead of who may have that name already."""
+    with open(path) as file:
+        lines = [line for line in file if not line.startswith(name + ":")]
+    with open(path, "w") as file:
+        file.writelines([*lines, ":".join((name, *map(str, fields))) + "\n"])
 
 
 def make_users():
-    append("/etc/group", "%s:x:%d:%s" % (GROUP, GROUP_ID, MEMBERS))
+    enter("/etc/group", GROUP, "x", GROUP_ID, MEMBERS)
     for name, number in USERS.items():
         home = private("home/" + name)
         os.chown(home, number, number)
-        append("/etc/group", "%s:x:%d:" % (name, number))
-        append("/etc/passwd", "%s:x:%d:%d::%s:/bin/sh" % (name, number, number, home))
-        append("/etc/shadow", name + ":*:19000:0:99999:7:::")
+        enter("/etc/group", name, "x", number, "")
+        enter("/etc/passwd", name, "x", number, number, "", home, "/bin/sh")
+        enter("/etc/shadow", name, "*", 19000, 0, 99999, 7, "", "", "")
 
 
 def make_module():
@@ -81,7 +84,8 @@ def make_module():
     shutil.copy(os.path.join(BUILD, "pam", "pam_toktab.so"), folder)
     libraries = private("lib")
     shutil.copy(os.path.join(BUILD, "libtoktab.so.0"), libraries)
-    append("/etc/ld.so.conf.d/toktab.conf", libraries)
+    with open("/etc/ld.so.conf.d/toktab.conf", "w") as file:
+        file.write(libraries + "\n")
     mount("-t", "tmpfs", "tmpfs", "/var/cache/ldconfig")
     subprocess.run(["/sbin/ldconfig", "-X"], check=True)
 
