@@ -4,10 +4,6 @@
 #include <errno.h>
 #include <string.h>
 
-/* Bytes that a token's line leaves free, so that a line of the same token still holds when, by whom and why
- * it was revoked. */
-enum { ROOM_FOR_REVOCATION = 512 };
-
 /* What became of a line, in words. */
 static enum status explain(const struct log *log, enum appended appended, struct fault *fault)
 {
@@ -26,8 +22,8 @@ static enum status explain(const struct log *log, enum appended appended, struct
     case APPEND_UNKNOWN:
     default:
         fault_set(fault,
-                  "%s/%s: the disk failed (%s): toktab cannot vouch for this change; copy the store to a "
-                  "sound disk",
+                  "%s/%s: the disk failed (%s): toktab cannot vouch for this change: run `toktab compact`, "
+                  "which writes and syncs a new file",
                   directory, name, strerror(errno));
         return STATUS_IO;
     }
@@ -37,6 +33,20 @@ static enum status explain(const struct log *log, enum appended appended, struct
 static void shorten_for_revocation(struct record *record)
 {
     record->scopes = record->nets = record->ext = (struct span){"", 0};
+}
+
+size_t change_format(char text[LINE_SIZE_MAX], struct record *record, unsigned char chain[CHAIN_SIZE])
+{
+    unsigned char before[CHAIN_SIZE];
+    size_t length;
+
+    memcpy(before, chain, sizeof(before));
+    length = record_format(text, record, chain);
+    if (length > 0 || record->op != OPERATION_REVOKE)
+        return length;
+    shorten_for_revocation(record);
+    memcpy(chain, before, sizeof(before));
+    return record_format(text, record, chain);
 }
 
 enum status change_read(struct log *log, struct refs *refs, size_t i, struct record *record,
@@ -71,13 +81,8 @@ enum status change_append(struct log *log, const struct session *session, struct
         record->created = record->time;
     }
     memcpy(chain, tip.chain, sizeof(chain));
-    length = record_format(text, record, chain);
-    if (length == 0 && record->op == OPERATION_REVOKE) { /* a revocation must not fail for want of room */
-        shorten_for_revocation(record);
-        memcpy(chain, tip.chain, sizeof(chain));
-        length = record_format(text, record, chain);
-    }
-    if (length == 0 || (!ends && length > LINE_SIZE_MAX - ROOM_FOR_REVOCATION)) {
+    length = change_format(text, record, chain);
+    if (length == 0 || (!ends && length > LINE_SIZE_MAX - REVOCATION_SIZE)) {
         fault_set(
             fault,
             "that is too much for one line of a store: shorten the texts, or name fewer scopes or networks");

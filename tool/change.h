@@ -6,6 +6,14 @@
 #include "refs.h"
 #include "session.h"
 
+/* Bytes that a token's line leaves free, so that a line of the same token still holds when, by whom and why
+ * it was revoked. */
+enum { REVOCATION_SIZE = 512 };
+
+/* As record_format(), but that a revocation does not fail for want of room: it leaves rights out of the
+ * record, which a dead token needs no more. */
+size_t change_format(char text[LINE_SIZE_MAX], struct record *record, unsigned char chain[CHAIN_SIZE]);
+
 /* None of these prints: fault is for after log_end(). */
 
 /* What refs->list[i] is now: under the lock its line is read again, since somebody may have changed it.

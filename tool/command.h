@@ -14,6 +14,7 @@ struct command {
 };
 
 extern const struct command command_check;
+extern const struct command command_compact;
 extern const struct command command_create;
 extern const struct command command_domains;
 extern const struct command command_history;
@@ -39,6 +40,9 @@ enum {
     OPTION_EXPECT,
     OPTION_GRACE,
     OPTION_REVOKE,
+    OPTION_MEND,
+    OPTION_REVOKE_ALL,
+    OPTION_DROP_DEAD,
 };
 
 #endif

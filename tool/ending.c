@@ -16,8 +16,10 @@ static enum status confirm_revoked(struct log *log, struct fault *fault)
     enum status status = log_tip(log, &tip, fault);
 
     if (status == STATUS_DONE && !log_sync(log, &tip)) {
-        fault_set(fault, "%s/%s: cannot write it to the disk: %s", log->place.directory, log->place.name,
-                  strerror(errno));
+        fault_set(
+            fault,
+            "%s/%s: cannot write it to the disk: %s: run `toktab compact`, which writes and syncs a new file",
+            log->place.directory, log->place.name, strerror(errno));
         status = STATUS_IO;
     }
     return status;

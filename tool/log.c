@@ -8,12 +8,10 @@
 
 #include "lock.h"
 #include "record.h"
+#include "replace.h"
 #include "tip.h"
 
-enum {
-    RESERVE = 64 * 1024,     /* bytes that are kept allocated behind the end */
-    RESERVE_LOW = 32 * 1024, /* below which they are renewed */
-};
+enum { RESERVE_LOW = 32 * 1024 }; /* what is left of the reserve, below which it is renewed */
 
 /* Stopped while it holds the lock, a command would hold up all others; so ^Z waits from before it takes it.
  */
@@ -77,56 +75,21 @@ static bool dress(int fd, mode_t mode, const struct stat *directory)
     return fchmod(fd, mode) == 0;
 }
 
-static bool write_all(int fd, const char *bytes, size_t length, uint64_t offset)
-{
-    while (length > 0) {
-        ssize_t wrote = pwrite(fd, bytes, length, (off_t)offset);
-
-        if (wrote < 0 && errno == EINTR)
-            continue;
-        if (wrote < 0)
-            return false;
-        bytes += wrote;
-        length -= (size_t)wrote;
-        offset += (uint64_t)wrote;
-    }
-    return true;
-}
-
-/* A new store appears complete: under another name first. The directory can be written by its owner alone, so
- * the name needs not be a secret. */
+/* A new store appears complete: under another name first. */
 static bool make_store(struct log *log, const struct stat *directory)
 {
-    char text[LINE_SIZE_MAX], name[sizeof(log->place.name) + 8];
+    char text[LINE_SIZE_MAX];
     size_t length = format_new_header(text, log->domain);
-    bool made;
-    int fd, error;
+    struct replacement file;
 
-    snprintf(name, sizeof(name), ".%s.new", log->place.name);
-    unlinkat(log->directory, name, 0); /* what a crash may have left */
-    fd = openat(log->directory, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (fd < 0)
+    if (!replacement_begin(&file, log->directory, log->place.name))
         return false;
-    made = dress(fd, 0640, directory) && write_all(fd, text, length, 0) && fsync(fd) == 0 &&
-           renameat(log->directory, name, log->directory, log->place.name) == 0;
-    error = errno;
-    close(fd);
-    if (!made)
-        unlinkat(log->directory, name, 0);
-    errno = error;
-    return made;
-}
-
-/* O_PATH descriptors cannot be synced. */
-static bool sync_directory(const struct log *log)
-{
-    int fd = openat(log->directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool synced = fd >= 0 && fsync(fd) == 0;
-    int error = errno;
-
-    close_if_open(fd);
-    errno = error;
-    return synced;
+    if (!dress(file.fd, 0640, directory) || !replacement_add(&file, text, length) ||
+        !replacement_finish(&file)) {
+        replacement_abandon(&file);
+        return false;
+    }
+    return replacement_install(&file) == INSTALLED;
 }
 
 /* Under the lock. */
@@ -136,7 +99,7 @@ static enum status open_store(struct log *log, const struct stat *directory, boo
 
     log->file = place_open(&log->place, O_RDWR, &status, fault);
     if (log->file < 0 && errno == ENOENT && make) {
-        if (!make_store(log, directory) || !sync_directory(log)) {
+        if (!make_store(log, directory)) {
             fault_set(fault, "cannot create it: %s", strerror(errno));
             return STATUS_CANNOT_CREATE;
         }
@@ -179,24 +142,6 @@ enum status log_begin(struct log *log, const char *directory, const char *domain
     return status;
 }
 
-static bool read_all(int fd, char *bytes, size_t size, uint64_t offset)
-{
-    while (size > 0) {
-        ssize_t got = pread(fd, bytes, size, (off_t)offset);
-
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0) {
-            errno = got == 0 ? EIO : errno;
-            return false;
-        }
-        bytes += got;
-        size -= (size_t)got;
-        offset += (uint64_t)got;
-    }
-    return true;
-}
-
 enum status log_tip(struct log *log, struct tip *tip, struct fault *fault)
 {
     char head[LINE_SIZE_MAX], tail[TIP_TAIL];
@@ -225,15 +170,14 @@ enum status log_tip(struct log *log, struct tip *tip, struct fault *fault)
     return STATUS_DAMAGED;
 }
 
-/* Space behind the end for revocations on a full disk. A file system that cannot keep any (EOPNOTSUPP) is
- * used without. */
+/* Space behind the end for revocations on a full disk. */
 static bool keep_reserve_behind(int fd, uint64_t end)
 {
     struct stat status;
 
     if (fstat(fd, &status) == 0 && (uint64_t)status.st_blocks * 512 >= end + RESERVE_LOW)
         return true;
-    return fallocate(fd, FALLOC_FL_KEEP_SIZE, (off_t)end, RESERVE) == 0 || errno == EOPNOTSUPP;
+    return keep_room(fd, end, RESERVE);
 }
 
 static bool cut_behind(int fd, uint64_t end)
@@ -275,7 +219,7 @@ enum appended log_append(struct log *log, const struct tip *expected, const char
     if (!write_all(log->file, line, length, now.end) || !cut_behind(log->file, now.end + length))
         return take_back(log->file, now.end);
     /* after a failed sync nothing is known: what the page cache shows may never reach the disk */
-    if (fdatasync(log->file) < 0 || (now.n == 0 && !sync_directory(log)))
+    if (fdatasync(log->file) < 0 || (now.n == 0 && !sync_directory(log->directory)))
         return APPEND_UNKNOWN;
     return APPENDED;
 }
@@ -288,5 +232,5 @@ bool log_sync(struct log *log, const struct tip *tip)
     /* what a failed sync has dropped is written again: a sync alone would find nothing to do */
     return read_all(log->file, bytes, length, tip->end - length) &&
            write_all(log->file, bytes, length, tip->end - length) && fdatasync(log->file) == 0 &&
-           sync_directory(log);
+           sync_directory(log->directory);
 }

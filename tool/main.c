@@ -15,7 +15,7 @@
 
 static const struct command *const commands[] = {
     &command_create, &command_list,    &command_show, &command_revoke, &command_rotate,  &command_update,
-    &command_verify, &command_history, &command_scan, &command_check,  &command_domains,
+    &command_verify, &command_history, &command_scan, &command_check,  &command_compact, &command_domains,
 };
 
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };

@@ -40,14 +40,14 @@ static const char *against_history(const struct proof *proof, const struct recor
     return NULL;
 }
 
-/* A copy of the line from its id on. */
-static const char *keep(struct proof *proof, const char *id, size_t length)
+/* A copy of the line, behind an LF: a snapshot wants it from its number on. */
+static const char *keep(struct proof *proof, const char *text, size_t length)
 {
     size_t size;
     char *room = must_have(index_room(&proof->index, length + 1, length + 1, &size));
 
-    room[0] = '|';
-    memcpy(room + 1, id, length);
+    room[0] = '\n';
+    memcpy(room + 1, text, length);
     index_keep(&proof->index, length + 1);
     return room + 1;
 }
@@ -73,9 +73,9 @@ static bool prove_line(struct proof *proof, const char *text, size_t length, str
     wrong = record_check(&record, &line);
     if (wrong)
         return wrong_column(proof, fault, wrong);
-    length -= (size_t)(line.column[COLUMN_ID].at - text);
     event.n = proof->walk.n;
-    event.id = keep(proof, line.column[COLUMN_ID].at, length);
+    event.id = keep(proof, text, length) + (line.column[COLUMN_ID].at - text);
+    length -= (size_t)(line.column[COLUMN_ID].at - text);
     if (record.op != OPERATION_POINT) {
         wrong = against_history(proof, &record, event.in_snapshot);
         if (wrong)
@@ -109,7 +109,7 @@ static bool prove_header(struct proof *proof, struct lines *lines, const char *d
 static bool prove_lines(struct proof *proof, struct lines *lines, struct expect *expect,
                         const struct witness *witness, struct fault *fault)
 {
-    const char *text, *wrong;
+    const char *text;
     enum lines_got got;
     size_t length;
 
@@ -120,8 +120,7 @@ static bool prove_lines(struct proof *proof, struct lines *lines, struct expect 
         return wrong_line(proof, fault, "it is too long");
     if (got == LINES_ERROR)
         return fault_set_passing(fault, "it cannot be read: %s", strerror(errno));
-    wrong = walk_end(&proof->walk);
-    return !wrong || wrong_line(proof, fault, wrong);
+    return true;
 }
 
 /* index_each() calls it; context: where the next serial goes. */
@@ -156,8 +155,7 @@ static bool serials_unique(const struct proof *proof, struct fault *fault)
     return good;
 }
 
-bool prove(struct proof *proof, int fd, const char *domain, struct expect *expect,
-           const struct witness *witness, struct fault *fault)
+bool prove_begin(struct proof *proof, int fd, const char *domain, struct expect *expect, struct fault *fault)
 {
     struct lines lines;
     bool good;
@@ -165,12 +163,43 @@ bool prove(struct proof *proof, int fd, const char *domain, struct expect *expec
     memset(proof, 0, sizeof(*proof));
     must_have(index_make(&proof->index, 0) ? proof->index.slots : NULL);
     lines_make(&lines, fd, 0);
-    good = prove_header(proof, &lines, domain, expect, fault) &&
-           prove_lines(proof, &lines, expect, witness, fault) && serials_unique(proof, fault);
+    good = prove_header(proof, &lines, domain, expect, fault);
+    proof->offset = lines.offset;
     lines_free(&lines);
-    if (good && expect)
-        expect_end(expect);
     return good;
+}
+
+bool prove_on(struct proof *proof, int fd, struct expect *expect, const struct witness *witness,
+              struct fault *fault)
+{
+    struct lines lines;
+    bool good;
+
+    lines_make(&lines, fd, proof->offset);
+    good = prove_lines(proof, &lines, expect, witness, fault);
+    proof->offset = lines.offset;
+    lines_free(&lines);
+    return good;
+}
+
+bool prove_end(const struct proof *proof, struct expect *expect, struct fault *fault)
+{
+    const char *wrong = walk_end(&proof->walk);
+
+    if (wrong)
+        return wrong_line(proof, fault, wrong);
+    if (!serials_unique(proof, fault))
+        return false;
+    if (expect)
+        expect_end(expect);
+    return true;
+}
+
+bool prove(struct proof *proof, int fd, const char *domain, struct expect *expect,
+           const struct witness *witness, struct fault *fault)
+{
+    return prove_begin(proof, fd, domain, expect, fault) && prove_on(proof, fd, expect, witness, fault) &&
+           prove_end(proof, expect, fault);
 }
 
 void event_record(struct record *record, const char *id)

@@ -26,8 +26,9 @@ struct witness {
 
 struct proof {
     struct walk walk;
-    struct index index; /* the tokens, each with its last line */
+    struct index index; /* the tokens, each with its last line: whole, behind an LF */
     uint64_t lines;     /* behind the header */
+    uint64_t offset;    /* behind the last line that was proved */
 };
 
 /*
@@ -37,6 +38,13 @@ struct proof {
  */
 bool prove(struct proof *proof, int fd, const char *domain, struct expect *expect,
            const struct witness *witness, struct fault *fault);
+
+/* The same in three steps. prove_on() may be called again when the file has grown. */
+bool prove_begin(struct proof *proof, int fd, const char *domain, struct expect *expect, struct fault *fault);
+bool prove_on(struct proof *proof, int fd, struct expect *expect, const struct witness *witness,
+              struct fault *fault);
+bool prove_end(const struct proof *proof, struct expect *expect, struct fault *fault);
+
 void proof_free(struct proof *proof);
 
 #endif

@@ -1,0 +1,215 @@
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "command.h"
+#include "describe.h"
+#include "duration.h"
+#include "options.h"
+#include "output.h"
+#include "prove.h"
+#include "renew.h"
+
+static const char help[] =
+    "Usage: toktab [-c CONF] [-d DOMAIN] compact [OPTIONS]\n"
+    "\n"
+    "Writes a store anew with the last line of each token alone, syncs it, and puts\n"
+    "it in place of the old file. Programs that verify go on without a pause. Prints\n"
+    "HEAD, as `toktab check` does. The history of changes before is gone.\n"
+    "\n"
+    "      --drop-dead AGE   leave out tokens that were revoked or have expired longer\n"
+    "                        ago than this: 90d, 12h, 0s. They are unknown then\n"
+    "      --json            as JSON: head, bytes_before, bytes_after\n"
+    "\n"
+    "Example: toktab compact --drop-dead 365d\n";
+
+static const struct option longs[] = {{"drop-dead", required_argument, NULL, OPTION_DROP_DEAD},
+                                      {"json", no_argument, NULL, OPTION_JSON},
+                                      {"help", no_argument, NULL, OPTION_HELP},
+                                      {0}};
+
+struct request {
+    int64_t age; /* TIME_NEVER: nothing is dropped */
+    bool json, help;
+};
+
+/* A store that is being proved. Its descriptor stays open: else another file could get its inode number. */
+struct proving {
+    struct proof proof;
+    int fd;
+    bool begun;
+};
+
+/* Before the lock is taken, as far as the store reaches: others wait the less. That it fails does not matter
+ * here: somebody may just be writing. */
+static void prove_ahead(struct proving *proving, const struct session *session)
+{
+    struct stat status;
+    struct place place;
+    struct fault fault;
+
+    place_of_store(&place, session->config.store_dir, session->domain->name);
+    proving->fd = place_open(&place, O_RDONLY, &status, &fault);
+    if (proving->fd < 0)
+        return;
+    proving->begun = prove_begin(&proving->proof, proving->fd, session->domain->name, NULL, &fault) &&
+                     prove_on(&proving->proof, proving->fd, NULL, NULL, &fault);
+    if (!proving->begun)
+        proof_free(&proving->proof);
+}
+
+static bool is_same_file(int a, int b)
+{
+    struct stat first, second;
+
+    return fstat(a, &first) == 0 && fstat(b, &second) == 0 && first.st_dev == second.st_dev &&
+           first.st_ino == second.st_ino;
+}
+
+/* Under the lock: the rest, or all if another file has come meanwhile. */
+static bool prove_rest(struct proving *proving, const struct log *log, struct fault *fault)
+{
+    if (proving->begun && !is_same_file(proving->fd, log->file)) {
+        proof_free(&proving->proof);
+        proving->begun = false;
+    }
+    if (!proving->begun) {
+        proving->begun = true;
+        if (!prove_begin(&proving->proof, log->file, log->domain, NULL, fault))
+            return false;
+    }
+    return prove_on(&proving->proof, log->file, NULL, NULL, fault) && prove_end(&proving->proof, NULL, fault);
+}
+
+static void prepare(struct renewal *renewal, const struct walk *walk, const struct request *request)
+{
+    int64_t cutoff = request->age < renewal->now ? renewal->now - request->age : TIME_NEVER;
+
+    renewal->header = walk->header;
+    renewal->header.base = walk->n;
+    memcpy(renewal->header.basechain, walk->chain, CHAIN_SIZE);
+    renewal->header.cutoff = later_cutoff(renewal->header.cutoff, cutoff);
+    renewal->ext = "";
+}
+
+static enum status damaged(const struct log *log, struct fault *fault)
+{
+    struct fault what = *fault;
+
+    fault_set(fault, "%s/%s: %s: nothing was done: run `toktab check`", log->place.directory, log->place.name,
+              what.text);
+    return what.passing ? STATUS_IO : STATUS_DAMAGED;
+}
+
+/* Under the lock. */
+static enum status renew(struct renewal *renewal, struct proving *proving, struct log *log,
+                         const struct request *request, struct fault *fault)
+{
+    struct replacement file;
+    enum status status;
+
+    if (!prove_rest(proving, log, fault))
+        return damaged(log, fault);
+    prepare(renewal, &proving->proof.walk, request);
+    snapshot_of_index(&renewal->snapshot, &proving->proof.index);
+    snapshot_drop_dead(&renewal->snapshot, renewal->header.cutoff);
+    status = renewal_write(renewal, log, &file, fault);
+    if (status == STATUS_DONE)
+        status = renewal_install(log, &file, fault);
+    snapshot_free(&renewal->snapshot);
+    return status;
+}
+
+static uint64_t size_of(int fd)
+{
+    struct stat status;
+
+    return fstat(fd, &status) == 0 ? (uint64_t)status.st_size : 0;
+}
+
+static enum status print(const struct session *session, const struct request *request,
+                         const struct renewal *renewal, uint64_t bytes_before)
+{
+    char head[HEAD_SIZE];
+
+    head_format(head, renewal->header.epoch, renewal->n, renewal->chain);
+    if (request->json)
+        return print_json(
+            must_have(json_pack("{s:s, s:I, s:I}", "head", head, "bytes_before", (json_int_t)bytes_before,
+                                "bytes_after", (json_int_t)renewal->bytes)));
+    say("%s/%s.tokens: compacted from %" PRIu64 " bytes to %" PRIu64 "; its HEAD is",
+        session->config.store_dir, session->domain->name, bytes_before, renewal->bytes);
+    return output_text(head) && output_text("\n") ? STATUS_DONE : output_failed();
+}
+
+static enum status compact(const struct session *session, const struct request *request,
+                           struct proving *proving)
+{
+    struct renewal renewal = {.by = session->caller.by, .now = (int64_t)time(NULL)};
+    uint64_t bytes_before = 0;
+    struct fault fault;
+    struct log log;
+    enum status status = log_begin(&log, session->config.store_dir, session->domain->name, false, &fault);
+
+    if (status == STATUS_DONE) {
+        bytes_before = size_of(log.file);
+        status = renew(&renewal, proving, &log, request, &fault);
+        log_end(&log);
+    }
+    if (status != STATUS_DONE)
+        return fail(status, "%s", fault.text);
+    return print(session, request, &renewal, bytes_before);
+}
+
+static enum status prove_and_compact(struct session *session, const struct request *request)
+{
+    struct proving proving = {.fd = -1};
+    enum status status = session_open(session);
+
+    if (status != STATUS_DONE)
+        return status;
+    prove_ahead(&proving, session);
+    status = compact(session, request, &proving);
+    if (proving.begun)
+        proof_free(&proving.proof);
+    if (proving.fd >= 0)
+        close(proving.fd);
+    return status;
+}
+
+static enum status take_options(struct request *request, int argc, char **argv)
+{
+    int option;
+
+    while (!request->help && (option = next_option(argc, argv, "", longs)) != -1)
+        switch (option) {
+        case OPTION_DROP_DEAD:
+            if (!duration_parse(span_of(optarg), &request->age))
+                return fail(STATUS_USAGE, "age \"%.15s%s\": give a whole number with s, m, h, d or w (90d)",
+                            optarg, cut_mark(optarg));
+            break;
+        case OPTION_JSON:
+            request->json = true;
+            break;
+        case OPTION_HELP:
+            request->help = true;
+            break;
+        default:
+            return STATUS_USAGE;
+        }
+    return request->help || arguments_fit(argc, argv, 0, 0, "") ? STATUS_DONE : STATUS_USAGE;
+}
+
+static enum status run(struct session *session, int argc, char **argv)
+{
+    struct request request = {.age = TIME_NEVER};
+    enum status status = take_options(&request, argc, argv);
+
+    if (status != STATUS_DONE)
+        return status;
+    return request.help ? output_help(help) : prove_and_compact(session, &request);
+}
+
+const struct command command_compact = {"compact", "write a store anew, without its history", help, run};

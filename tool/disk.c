@@ -1,0 +1,57 @@
+#include "disk.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+bool read_all(int fd, char *bytes, size_t size, uint64_t offset)
+{
+    while (size > 0) {
+        ssize_t got = pread(fd, bytes, size, (off_t)offset);
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0) {
+            errno = got == 0 ? EIO : errno;
+            return false;
+        }
+        bytes += got;
+        size -= (size_t)got;
+        offset += (uint64_t)got;
+    }
+    return true;
+}
+
+bool write_all(int fd, const char *bytes, size_t length, uint64_t offset)
+{
+    while (length > 0) {
+        ssize_t wrote = pwrite(fd, bytes, length, (off_t)offset);
+
+        if (wrote < 0 && errno == EINTR)
+            continue;
+        if (wrote < 0)
+            return false;
+        bytes += wrote;
+        length -= (size_t)wrote;
+        offset += (uint64_t)wrote;
+    }
+    return true;
+}
+
+bool keep_room(int fd, uint64_t offset, uint64_t length)
+{
+    return fallocate(fd, FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)length) == 0 || errno == EOPNOTSUPP;
+}
+
+/* O_PATH descriptors cannot be synced. */
+bool sync_directory(int directory)
+{
+    int fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool synced = fd >= 0 && fsync(fd) == 0;
+    int error = errno;
+
+    if (fd >= 0)
+        close(fd);
+    errno = error;
+    return synced;
+}

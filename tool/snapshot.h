@@ -1,0 +1,43 @@
+/* The snapshot of a store: of each token the line that holds its state, toktab-store(5). Pure. */
+#ifndef SNAPSHOT_H
+#define SNAPSHOT_H
+
+#include "header.h"
+#include "index.h"
+#include "record.h"
+
+/* A line with its LF, of somebody else's bytes. */
+struct last_line {
+    uint64_t n;
+    const char *text, *id;
+    size_t length;
+};
+
+struct snapshot {
+    struct last_line *lines;
+    size_t count;
+};
+
+/* Of a whole line that line_split() accepts. False: its number is none. */
+bool last_line_split(struct last_line *line, const char *text, size_t length);
+
+/* The states of an index in order of n. Each line stands in the index whole, behind an LF. */
+void snapshot_of_index(struct snapshot *snapshot, const struct index *index);
+void snapshot_free(struct snapshot *snapshot);
+
+void snapshot_sort(struct snapshot *snapshot);
+
+/* The later of two cutoffs, of which TIME_NEVER is earlier than any. */
+int64_t later_cutoff(int64_t a, int64_t b);
+
+/* Leave out the tokens that were dead, the lesser of revoked and expires, before cutoff; TIME_NEVER: none. */
+void snapshot_drop_dead(struct snapshot *snapshot, int64_t cutoff);
+
+/* Set what a header says of its snapshot: lines, bytes, digest. */
+void snapshot_describe(const struct snapshot *snapshot, struct header *header);
+
+/* The P line of a file with this header. by and ext are kept. */
+void point_of(struct record *point, const struct header *header, int64_t now, const char *by,
+              const char *ext);
+
+#endif
