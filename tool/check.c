@@ -9,6 +9,7 @@
 
 #include "command.h"
 #include "describe.h"
+#include "mend.h"
 #include "options.h"
 #include "output.h"
 #include "place.h"
@@ -23,11 +24,19 @@ static const char help[] =
     "\n"
     "      --expect HEAD   is what stood at HEAD still there? Exits with 0 for yes, 1\n"
     "                      for no, 69 if that cannot be told any more\n"
+    "      --mend          put a damaged store in order, in a new epoch: what is sound\n"
+    "                      stays, tokens in doubt are revoked. Asks before\n"
+    "      --revoke-all    with --mend: revoke all tokens, which is the price where lines\n"
+    "                      are lost\n"
+    "  -y, --yes           with --mend: do not ask\n"
     "      --json          as JSON: head, lines, tokens, faults\n"
     "\n"
     "Example: toktab check --expect 1:17:0123456789abcdef0123456789abcdef\n";
 
 static const struct option longs[] = {{"expect", required_argument, NULL, OPTION_EXPECT},
+                                      {"mend", no_argument, NULL, OPTION_MEND},
+                                      {"revoke-all", no_argument, NULL, OPTION_REVOKE_ALL},
+                                      {"yes", no_argument, NULL, 'y'},
                                       {"json", no_argument, NULL, OPTION_JSON},
                                       {"help", no_argument, NULL, OPTION_HELP},
                                       {0}};
@@ -35,7 +44,8 @@ static const struct option longs[] = {{"expect", required_argument, NULL, OPTION
 struct check {
     struct place place;
     struct expect *expect; /* NULL: nothing is expected */
-    bool json;
+    bool json, mend, help;
+    struct mending mending;
     json_t *faults;
 };
 
@@ -148,56 +158,89 @@ static enum status check_content(struct check *check, int fd, const char *domain
         return status;
     if (!proved && fault.passing)
         return STATUS_IO;
+    if (!proved)
+        say("%s/%s: put a backup there, or see what `toktab check --mend` makes of it",
+            check->place.directory, check->place.name);
     if (json_array_size(check->faults) > 0)
         return STATUS_NO;
     return check->expect ? answer(check->expect) : STATUS_DONE;
 }
 
-static enum status run_check(struct session *session, struct check *check)
+static enum status check_store(struct check *check, const struct session *session)
 {
-    enum status status = session_open(session);
-    const char *domain;
+    enum status status;
     int fd;
 
-    if (status != STATUS_DONE)
-        return status;
-    domain = session->domain->name;
-    place_of_store(&check->place, session->config.store_dir, domain);
+    place_of_store(&check->place, session->config.store_dir, session->domain->name);
     check->faults = must_have(json_array());
     fd = open_store(check, &status);
     if (fd >= 0) {
-        check_lock(check, domain);
-        status = check_content(check, fd, domain);
+        check_lock(check, session->domain->name);
+        status = check_content(check, fd, session->domain->name);
         close(fd);
     }
     json_decref(check->faults);
     return status;
 }
 
+static enum status take_option(struct check *check, struct expect *expect, int option)
+{
+    switch (option) {
+    case OPTION_EXPECT:
+        check->expect = expect;
+        if (expect_parse(expect, optarg))
+            return STATUS_DONE;
+        return fail(STATUS_USAGE, "HEAD \"%.15s%s\": give what `toktab check` has printed, epoch:n:chain",
+                    optarg, cut_mark(optarg));
+    case OPTION_MEND:
+        check->mend = true;
+        return STATUS_DONE;
+    case OPTION_REVOKE_ALL:
+        check->mending.revoke_all = true;
+        return STATUS_DONE;
+    case 'y':
+        check->mending.yes = true;
+        return STATUS_DONE;
+    case OPTION_JSON:
+        check->json = check->mending.json = true;
+        return STATUS_DONE;
+    case OPTION_HELP:
+        check->help = true;
+        return STATUS_DONE;
+    default:
+        return STATUS_USAGE;
+    }
+}
+
+static enum status take_options(struct check *check, struct expect *expect, int argc, char **argv)
+{
+    enum status status = STATUS_DONE;
+    int option;
+
+    while (status == STATUS_DONE && !check->help && (option = next_option(argc, argv, "y", longs)) != -1)
+        status = take_option(check, expect, option);
+    if (status != STATUS_DONE || check->help)
+        return status;
+    if (check->mend && check->expect)
+        return fail(STATUS_USAGE, "--mend: it excludes --expect");
+    if (!check->mend && (check->mending.revoke_all || check->mending.yes))
+        return fail(STATUS_USAGE, "--revoke-all and -y: they go with --mend");
+    return arguments_fit(argc, argv, 0, 0, "") ? STATUS_DONE : STATUS_USAGE;
+}
+
 static enum status run(struct session *session, int argc, char **argv)
 {
     struct check check = {0};
     struct expect expect;
-    int option;
+    enum status status = take_options(&check, &expect, argc, argv);
 
-    while ((option = next_option(argc, argv, "", longs)) != -1)
-        switch (option) {
-        case OPTION_EXPECT:
-            if (!expect_parse(&expect, optarg))
-                return fail(STATUS_USAGE,
-                            "HEAD \"%.15s%s\": give what `toktab check` has printed, epoch:n:chain", optarg,
-                            cut_mark(optarg));
-            check.expect = &expect;
-            break;
-        case OPTION_JSON:
-            check.json = true;
-            break;
-        case OPTION_HELP:
-            return output_help(help);
-        default:
-            return STATUS_USAGE;
-        }
-    return arguments_fit(argc, argv, 0, 0, "") ? run_check(session, &check) : STATUS_USAGE;
+    if (status == STATUS_DONE && check.help)
+        return output_help(help);
+    if (status == STATUS_DONE)
+        status = session_open(session);
+    if (status != STATUS_DONE)
+        return status;
+    return check.mend ? mend(session, &check.mending) : check_store(&check, session);
 }
 
 const struct command command_check = {"check", "prove a store, and print its HEAD", help, run};

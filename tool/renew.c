@@ -28,8 +28,9 @@ static bool allocate(const struct renewal *renewal, const struct replacement *fi
 {
     uint64_t size = 2 * (uint64_t)LINE_SIZE_MAX + renewal->header.bytes;
 
-    for (size_t i = 0; i < renewal->revoked_count; i++)
-        size += renewal->revoked[i]->length + REVOCATION_SIZE;
+    for (size_t i = 0; i < renewal->snapshot.count; i++)
+        if (renewal->snapshot.lines[i].ends)
+            size += renewal->snapshot.lines[i].length + REVOCATION_SIZE;
     return keep_room(file->fd, 0, size + RESERVE);
 }
 
@@ -75,8 +76,8 @@ static bool add_lines(struct renewal *renewal, struct replacement *file)
     memcpy(renewal->chain, renewal->header.basechain, CHAIN_SIZE);
     if (!add_record(renewal, file, &point))
         return false;
-    for (size_t i = 0; i < renewal->revoked_count; i++)
-        if (!add_revocation(renewal, file, renewal->revoked[i]))
+    for (size_t i = 0; i < renewal->snapshot.count; i++)
+        if (renewal->snapshot.lines[i].ends && !add_revocation(renewal, file, &renewal->snapshot.lines[i]))
             return false;
     return true;
 }

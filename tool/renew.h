@@ -1,5 +1,5 @@
 /*
- * A new file for a store that is locked: header, snapshot, P line, and what is revoked with it.
+ * A new file for a store that is locked: header, snapshot, P line, and an R line for each token that ends.
  *
  * It MUST NOT take the store's place before it is whole and on the disk. It MUST have the owner, the group
  * and the mode of the file that it replaces, so that who reads the store still does, and nobody else. None of
@@ -16,11 +16,8 @@ struct renewal {
     struct header header; /* domain, storeid, epoch, base, basechain, cutoff; the rest is set */
     struct snapshot snapshot;
     const char *by, *ext; /* of the P line */
+    const char *reason;   /* of the tokens that end */
     int64_t now;
-
-    const struct last_line **revoked; /* tokens of the snapshot that end with it; their R lines follow */
-    size_t revoked_count;
-    const char *reason;
 
     uint64_t n, bytes; /* set: of the file's last line, of the file */
     unsigned char chain[CHAIN_SIZE];

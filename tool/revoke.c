@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
+#include "ask.h"
 #include "attributes.h"
 #include "command.h"
 #include "describe.h"
@@ -50,15 +50,6 @@ static bool read_records(const struct refs *refs, struct record *records)
     return true;
 }
 
-static void say_candidate(const struct record *record)
-{
-    char *label = unescaped_shown(record->label);
-
-    fprintf(stderr, "  %" PRIu64 "  %s  %s%s\n", record->serial, record->id, label,
-            record->revoked != TIME_NEVER ? "  (revoked already)" : "");
-    free(label);
-}
-
 static bool any_to_end(const struct record *records, size_t count)
 {
     for (size_t i = 0; i < count; i++)
@@ -70,19 +61,17 @@ static bool any_to_end(const struct record *records, size_t count)
 /* Show what is about to end, and ask. */
 static enum status confirm(const struct record *records, size_t count)
 {
-    char answer[16] = "";
+    enum status status;
 
     if (!any_to_end(records, count))
         return STATUS_DONE;
-    if (!isatty(STDIN_FILENO))
-        return fail(STATUS_USAGE, "revoke: without a terminal nobody can be asked: say -y");
+    status = ask_possible("revoke");
+    if (status != STATUS_DONE)
+        return status;
     for (size_t i = 0; i < count; i++)
-        say_candidate(&records[i]);
-    fprintf(stderr, "Revoke %s for good? [y/N] ", count == 1 ? "this token" : "these tokens");
-    if (fgets(answer, sizeof(answer), stdin) &&
-        (strcasecmp(answer, "y\n") == 0 || strcasecmp(answer, "yes\n") == 0))
-        return STATUS_DONE;
-    return fail(STATUS_NO, "revoke: declined: nothing was revoked");
+        ask_show(&records[i]);
+    return ask(count == 1 ? "Revoke this token for good?" : "Revoke these tokens for good?",
+               "revoke: declined: nothing was revoked");
 }
 
 /* One after the other, each acknowledged when the disk has it. One that fails does not keep the others from

@@ -11,6 +11,7 @@ struct last_line {
     uint64_t n;
     const char *text, *id;
     size_t length;
+    bool ends; /* the token is to be revoked with the new file */
 };
 
 struct snapshot {

@@ -43,6 +43,7 @@ Suite *usage_trouble_suite(void);
 Suite *expect_suite(void);
 Suite *finder_suite(void);
 Suite *lines_suite(void);
+Suite *salvage_suite(void);
 Suite *say_suite(void);
 Suite *tip_suite(void);
 Suite *when_suite(void);

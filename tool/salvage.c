@@ -1,0 +1,377 @@
+#include "salvage.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "chain.h"
+#include "link.h"
+#include "restore.h"
+#include "say.h"
+
+/* How far behind its place a number may be, so that it is believed that lines are missing. */
+enum { GAP_MOST = 1 << 20 };
+
+struct text {
+    const char *at, *end;
+};
+
+char *salvage_room(struct salvage *salvage, size_t size)
+{
+    size_t room;
+
+    memset(salvage, 0, sizeof(*salvage));
+    return index_make(&salvage->index, size / 200) ? index_room(&salvage->index, size + 1, size + 1, &room)
+                                                   : NULL;
+}
+
+void salvage_free(struct salvage *salvage)
+{
+    index_free(&salvage->index);
+    snapshot_free(&salvage->snapshot);
+    free(salvage->suspects);
+}
+
+static void doubt_any(struct salvage *salvage, const char *why, uint64_t n)
+{
+    if (salvage->any.text[0] == '\0')
+        fault_set(&salvage->any, why, n);
+}
+
+/* The next whole line, taken off the front. */
+static bool take_line(struct text *rest, struct text *line)
+{
+    const char *lf = rest->at < rest->end ? memchr(rest->at, '\n', (size_t)(rest->end - rest->at)) : NULL;
+
+    if (!lf)
+        return false;
+    *line = (struct text){rest->at, lf + 1};
+    rest->at = lf + 1;
+    return true;
+}
+
+static bool split(struct line *line, const struct text *text, uint64_t *n)
+{
+    return line_split(line, text->at, (size_t)(text->end - text->at)) &&
+           decimal_parse(line->column[COLUMN_N], n);
+}
+
+static struct suspect *suspect(struct salvage *salvage, const struct text *text, uint64_t n, bool takes_place)
+{
+    struct suspect *added;
+
+    if (salvage->suspect_count == salvage->suspect_room) {
+        salvage->suspect_room = salvage->suspect_room * 2 + 16;
+        salvage->suspects =
+            must_have(reallocarray(salvage->suspects, salvage->suspect_room, sizeof(*salvage->suspects)));
+    }
+    added = &salvage->suspects[salvage->suspect_count++];
+    *added = (struct suspect){text->at, (size_t)(text->end - text->at), n, takes_place, false};
+    return added;
+}
+
+static void keep(struct salvage *salvage, const struct line *line, const struct text *text)
+{
+    const char *id = line->column[COLUMN_ID].at;
+
+    if (!index_holds(&salvage->index, 1) && !index_grow(&salvage->index))
+        must_have(NULL);
+    index_put(&salvage->index, id, (size_t)(text->end - id));
+}
+
+/* Does it fit what is known of its token? */
+static bool fits(const struct salvage *salvage, const struct record *record)
+{
+    const char *known = index_find(&salvage->index, record->id);
+    struct record before;
+    struct line line;
+
+    if (record->op == OPERATION_CREATE && (known || record->serial != record->n))
+        return false;
+    if (!known)
+        return true;
+    line_split_accepted(&line, known);
+    return record_parse(&before, &line) && before.serial == record->serial &&
+           before.created == record->created && memcmp(before.hash, record->hash, HASH_SIZE) == 0;
+}
+
+/* A line of the log whose chain holds. One that makes no sense all the same is as good as damaged. */
+static void take_proved(struct salvage *salvage, const struct line *line, const struct text *text)
+{
+    struct record record;
+
+    if (record_check(&record, line) || !(record.op == OPERATION_POINT || fits(salvage, &record)))
+        suspect(salvage, text, salvage->n, true);
+    else if (record.op != OPERATION_POINT)
+        keep(salvage, line, text);
+}
+
+/* A damaged line may be all that there is of a token. It is kept for the history, and revoked. */
+static void keep_if_whole(struct salvage *salvage, const struct suspect *suspect)
+{
+    struct text text = {suspect->text, suspect->text + suspect->length};
+    struct record record;
+    struct line line;
+    uint64_t n;
+
+    if (split(&line, &text, &n) && n == suspect->n && !record_check(&record, &line) &&
+        record.op != OPERATION_POINT && !index_find(&salvage->index, record.id) && fits(salvage, &record))
+        keep(salvage, &line, &text);
+}
+
+/* The suspects behind the last proved line stand where so many lines of the log have been. */
+static void end_run(struct salvage *salvage, uint64_t places)
+{
+    size_t count = salvage->suspect_count - salvage->run;
+
+    if (count < places)
+        doubt_any(salvage, "lines of the log are missing behind n=%" PRIu64, salvage->n);
+    for (size_t i = 0; i < count; i++) {
+        struct suspect *suspect = &salvage->suspects[salvage->run + i];
+
+        suspect->takes_place = places > 0;
+        if (count == places) {
+            suspect->n = salvage->n + 1 + i;
+            keep_if_whole(salvage, suspect);
+        }
+    }
+    salvage->run = salvage->suspect_count;
+}
+
+/* Can the chain be picked up at this line? */
+static bool picks_up(const struct salvage *salvage, const struct line *line, const struct text *text,
+                     uint64_t n, unsigned char chain[CHAIN_SIZE])
+{
+    const struct suspect *last;
+    unsigned char before[CHAIN_SIZE];
+
+    if (salvage->suspect_count == salvage->run || n <= salvage->n + 1 || n == UINT64_MAX)
+        return false;
+    last = &salvage->suspects[salvage->suspect_count - 1];
+    if (link_shown(last->text, last->length, before) && link_follows(before, line, text->at, chain))
+        return true;
+    memcpy(before, salvage->chain, CHAIN_SIZE);
+    return salvage->suspect_count - salvage->run == 1 && n == salvage->n + 2 &&
+           link_computed(last->text, last->length, before) && link_follows(before, line, text->at, chain);
+}
+
+/* The first line behind a snapshot must vouch for it. */
+static void check_point(struct salvage *salvage, const struct line *line)
+{
+    unsigned char digest[HASH_SIZE];
+    int64_t cutoff;
+
+    if (line->column[COLUMN_OP].at[0] != OPERATION_POINT ||
+        !hex_decode(digest, line->column[COLUMN_HASH].at, HASH_SIZE) ||
+        memcmp(digest, salvage->header.digest, HASH_SIZE) != 0 ||
+        !time_parse(line->column[COLUMN_EXPIRES], &cutoff) || cutoff != salvage->header.cutoff)
+        doubt_any(salvage, "no line vouches for the snapshot of the lines up to n=%" PRIu64,
+                  salvage->header.base);
+}
+
+static void take_log_line(struct salvage *salvage, const struct text *text)
+{
+    unsigned char chain[CHAIN_SIZE];
+    struct line line;
+    uint64_t n;
+    bool next;
+
+    if (!split(&line, text, &n)) {
+        suspect(salvage, text, 0, true);
+        return;
+    }
+    next = n == salvage->n + 1 && link_follows(salvage->chain, &line, text->at, chain);
+    if (!next && !picks_up(salvage, &line, text, n, chain)) {
+        suspect(salvage, text, 0, true);
+        return;
+    }
+    end_run(salvage, n - 1 - salvage->n);
+    salvage->n = n;
+    memcpy(salvage->chain, chain, CHAIN_SIZE);
+    if (salvage->header.base > 0 && n == salvage->header.base + 1)
+        check_point(salvage, &line);
+    take_proved(salvage, &line, text);
+    salvage->run = salvage->suspect_count;
+}
+
+/* What follows the last proved line takes a place each; one that says that it belongs further on shows that
+ * lines before it are missing. */
+static void end_log(struct salvage *salvage)
+{
+    uint64_t places = salvage->suspect_count - salvage->run, n;
+    struct line line;
+
+    salvage->base = salvage->n + places;
+    if (salvage->header.base > 0 && salvage->base == salvage->header.base)
+        doubt_any(salvage, "lines of the log are missing behind n=%" PRIu64, salvage->n);
+    for (size_t i = 0; i < places; i++) {
+        const struct suspect *suspect = &salvage->suspects[salvage->run + i];
+        struct text text = {suspect->text, suspect->text + suspect->length};
+
+        if (!split(&line, &text, &n) || n <= salvage->n + 1 + i)
+            continue;
+        doubt_any(salvage, "lines of the log are missing behind n=%" PRIu64, salvage->n);
+        if (n > salvage->base && n - salvage->base < GAP_MOST)
+            salvage->base = n;
+    }
+    end_run(salvage, places);
+}
+
+static void take_log(struct salvage *salvage, struct text rest)
+{
+    struct text line;
+
+    salvage->n = salvage->header.base;
+    memcpy(salvage->chain, salvage->header.basechain, CHAIN_SIZE);
+    salvage->run = salvage->suspect_count;
+    while (take_line(&rest, &line))
+        take_log_line(salvage, &line);
+    head_format(salvage->old_head, salvage->header.epoch, salvage->n, salvage->chain);
+    end_log(salvage);
+}
+
+/* Chains that the next line of a damaged snapshot may follow on: what the line before shows, and what it must
+ * have had. */
+struct links {
+    unsigned char shown[CHAIN_SIZE], computed[CHAIN_SIZE];
+    bool has_shown, has_computed;
+};
+
+static bool linked(const struct links *links, const struct line *line, const struct text *text)
+{
+    unsigned char chain[CHAIN_SIZE];
+
+    return (links->has_shown && link_follows(links->shown, line, text->at, chain)) ||
+           (links->has_computed && link_follows(links->computed, line, text->at, chain));
+}
+
+static void move_links(struct links *links, const struct text *text)
+{
+    size_t length = (size_t)(text->end - text->at);
+
+    memcpy(links->computed, links->shown, CHAIN_SIZE);
+    links->has_computed = links->has_shown && link_computed(text->at, length, links->computed);
+    links->has_shown = link_shown(text->at, length, links->shown);
+}
+
+/* proved: by the snapshot's digest, or by the line before. Else its token is in doubt; no other: the line
+ * held the state of one token. */
+static void take_snapshot_line(struct salvage *salvage, const struct text *text, uint64_t *last, bool proved)
+{
+    struct record record;
+    struct line line;
+    uint64_t n;
+    bool whole = split(&line, text, &n) && n > *last && n <= salvage->header.base &&
+                 !record_check(&record, &line) && record.op != OPERATION_POINT &&
+                 !index_find(&salvage->index, record.id) && fits(salvage, &record);
+
+    if (whole)
+        keep(salvage, &line, text);
+    if (whole && proved)
+        *last = n;
+    else
+        suspect(salvage, text, 0, false)->whole = whole;
+}
+
+static bool snapshot_sound(const struct header *header, const struct text *rest)
+{
+    struct digest digest;
+    unsigned char sum[HASH_SIZE];
+
+    if (header->bytes > (uint64_t)(rest->end - rest->at))
+        return false;
+    crypto_digest_start(&digest, HASH_SIZE);
+    crypto_digest_add(&digest, rest->at, (size_t)header->bytes);
+    crypto_digest_end(&digest, sum, HASH_SIZE);
+    return memcmp(sum, header->digest, HASH_SIZE) == 0 &&
+           (header->bytes == 0 || rest->at[header->bytes - 1] == '\n');
+}
+
+/* Where a damaged snapshot ends: at the P line, or else at the first line of a higher number. */
+static const char *damaged_end(const struct salvage *salvage, struct text rest)
+{
+    const char *higher = rest.end;
+    struct text text;
+    struct line line;
+    uint64_t n;
+
+    while (take_line(&rest, &text))
+        if (split(&line, &text, &n) && n > salvage->header.base) {
+            if (n == salvage->header.base + 1 && line.column[COLUMN_OP].at[0] == OPERATION_POINT)
+                return text.at;
+            if (higher == rest.end)
+                higher = text.at;
+        }
+    return higher;
+}
+
+/* Takes the snapshot off the front. */
+static void take_snapshot(struct salvage *salvage, struct text *rest)
+{
+    bool sound = snapshot_sound(&salvage->header, rest);
+    const char *end = sound ? rest->at + salvage->header.bytes : damaged_end(salvage, *rest);
+    struct text left = {rest->at, end}, text;
+    struct links links = {.has_shown = true};
+    struct line line;
+    uint64_t last = 0, n;
+
+    chain_start(links.shown, salvage->header.storeid, salvage->header.epoch);
+    while (take_line(&left, &text)) {
+        take_snapshot_line(salvage, &text, &last,
+                           sound || (split(&line, &text, &n) && linked(&links, &line, &text)));
+        if (!sound)
+            move_links(&links, &text);
+    }
+    rest->at = end;
+}
+
+static bool find_header(struct salvage *salvage, char *bytes, size_t size, const char *domain,
+                        size_t *header_length, struct fault *fault)
+{
+    const char *lf = memchr(bytes, '\n', size);
+
+    *header_length = lf ? (size_t)(lf - bytes) + 1 : 0;
+    if (lf && !header_parse(&salvage->header, bytes, *header_length))
+        return strcmp(salvage->header.domain, domain) == 0 ||
+               fault_set(fault, "it is the store of another domain");
+    if (!header_restore(&salvage->header, header_length, bytes, size, domain))
+        return fault_set(fault,
+                         "its header is damaged, and nothing in it proves what it was: put a backup there");
+    bytes[*header_length - 1] = '\n';
+    return true;
+}
+
+static void find_doubtful(struct salvage *salvage)
+{
+    const struct suspect *anybodys;
+
+    snapshot_of_index(&salvage->snapshot, &salvage->index);
+    anybodys = doubt_mark(&salvage->snapshot, salvage->suspects, salvage->suspect_count, &salvage->index);
+    if (anybodys)
+        doubt_any(salvage, "a line behind n=%" PRIu64 " is so damaged that it could be any token's",
+                  anybodys->n > 0 ? anybodys->n - 1 : salvage->header.base);
+    snapshot_drop_dead(&salvage->snapshot, salvage->header.cutoff);
+}
+
+bool salvage_find(struct salvage *salvage, size_t size, const char *domain, struct fault *fault)
+{
+    char *bytes = salvage->index.chunks[0].bytes;
+    struct text rest;
+    size_t header_length;
+
+    if (!find_header(salvage, bytes, size, domain, &header_length, fault))
+        return false;
+    rest = (struct text){bytes + header_length, bytes + size};
+    take_snapshot(salvage, &rest);
+    take_log(salvage, rest);
+    find_doubtful(salvage);
+    /* the lines that a new file gets, one for each token at most and the P line, want numbers too */
+    return (salvage->header.epoch < UINT64_MAX && salvage->base < UINT64_MAX - salvage->snapshot.count - 1) ||
+           fault_set(fault, "there are no numbers left for a new epoch and its lines");
+}
+
+void salvage_end_all(struct salvage *salvage)
+{
+    for (size_t i = 0; i < salvage->snapshot.count; i++)
+        salvage->snapshot.lines[i].ends = !line_revoked(salvage->snapshot.lines[i].id);
+}
