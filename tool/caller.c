@@ -157,6 +157,14 @@ bool caller_may(const struct caller *caller, const struct domain *domain)
     return !caller->delegated || caller->uid == 0 || caller_is_admin(caller, domain);
 }
 
+/* The groups that the owner has elsewhere too: a store may have been given to one of them. */
+static bool take_groups(uid_t owner, gid_t gid)
+{
+    const struct passwd *entry = getpwuid(owner);
+
+    return (entry ? initgroups(entry->pw_name, gid) : setgroups(1, &gid)) == 0;
+}
+
 enum status caller_become_owner(const char *directory)
 {
     struct stat status;
@@ -167,7 +175,8 @@ enum status caller_become_owner(const char *directory)
         return fail(status_of(errno), "%s: %s: create it, or set store_dir", directory, strerror(errno));
     if (status.st_uid == 0)
         return STATUS_DONE;
-    if (setgroups(1, &status.st_gid) < 0 || setresgid(status.st_gid, status.st_gid, status.st_gid) < 0 ||
+    if (!take_groups(status.st_uid, status.st_gid) ||
+        setresgid(status.st_gid, status.st_gid, status.st_gid) < 0 ||
         setresuid(status.st_uid, status.st_uid, status.st_uid) < 0)
         return fail(STATUS_NOT_PERMITTED, "%s: cannot become its owner, uid %u: %s", directory,
                     (unsigned)status.st_uid, strerror(errno));

@@ -50,7 +50,7 @@ static void count_ends(struct look *look)
 static bool find_fault(int fd, const char *domain, struct fault *fault)
 {
     struct proof proof;
-    bool sound = prove(&proof, fd, domain, NULL, fault);
+    bool sound = prove(&proof, fd, domain, NULL, NULL, fault);
 
     proof_free(&proof);
     return sound || fault->passing;
@@ -192,7 +192,7 @@ static enum status prove_and_install(struct mended *mended, struct log *log, str
 {
     struct fault what;
 
-    if (prove(&mended->proof, file->fd, log->domain, NULL, &what))
+    if (prove(&mended->proof, file->fd, log->domain, NULL, NULL, &what))
         return install(mended, log, file, fault);
     replacement_abandon(file);
     fault_set(fault, "%s/%s: nothing was done: what is sound of it makes no store: %s", log->place.directory,
