@@ -82,11 +82,13 @@ static bool take_point(struct header *header, size_t *header_length, const struc
     char text[LINE_SIZE_MAX];
     unsigned char digest[HASH_SIZE];
     const char *snapshot;
+    uint64_t n;
 
-    if (!decimal_parse(line->column[COLUMN_N], &header->base) || header->base-- == 0 ||
+    if (!decimal_parse(line->column[COLUMN_N], &n) || n == 0 ||
         !time_parse(line->column[COLUMN_EXPIRES], &header->cutoff) ||
         !hex_decode(header->digest, line->column[COLUMN_HASH].at, HASH_SIZE))
         return false;
+    header->base = n - 1;
     *header_length = header_format(text, header);
     snapshot = found->bytes + *header_length;
     if (snapshot > point)

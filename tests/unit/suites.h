@@ -44,6 +44,7 @@ Suite *expect_suite(void);
 Suite *finder_suite(void);
 Suite *lines_suite(void);
 Suite *salvage_suite(void);
+Suite *snapshot_suite(void);
 Suite *say_suite(void);
 Suite *tip_suite(void);
 Suite *when_suite(void);
