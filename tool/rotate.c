@@ -186,6 +186,8 @@ static enum status append(const struct session *session, struct request *request
     if (status == STATUS_DONE)
         *ended = end_old(&log, session, request, fault);
     log_end(&log);
+    if (log.aside.text[0] != '\0')
+        say("%s", log.aside.text);
     return status;
 }
 

@@ -30,6 +30,7 @@ SUDOERS = """Defaults env_reset
 Defaults secure_path="/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 Defaults use_pty
 Defaults !syslog, !mail_no_user
+Defaults env_keep += "ASAN_OPTIONS UBSAN_OPTIONS"
 root ALL=(ALL:ALL) ALL
 @includedir /etc/sudoers.d
 """
