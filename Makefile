@@ -6,6 +6,8 @@
 #   make check-all   installs what is missing, then runs the tests that make check leaves out
 #   make bench       measures
 #   make lint        format, clang-tidy, shellcheck
+#   make deb         Debian packages, in build/deb/
+#   make check-deb   tries the packages in fresh roots of a release: SUITE=trixie or SUITE=bookworm
 #   make install     PREFIX, SYSCONFDIR, STATEDIR, LIBDIR …, DESTDIR: see below
 #   make module NGINX_SRC=DIR    the nginx module alone, for another nginx than Debian's
 #   make clean
@@ -29,6 +31,9 @@ INCLUDEDIR = $(PREFIX)/include
 DATADIR = $(PREFIX)/share
 MANDIR = $(DATADIR)/man
 DOCDIR = $(DATADIR)/doc/toktab
+BASH_COMPLETIONS = $(DATADIR)/bash-completion/completions
+ZSH_COMPLETIONS = $(DATADIR)/zsh/site-functions
+FISH_COMPLETIONS = $(DATADIR)/fish/vendor_completions.d
 NGINX_MODULEDIR = $(LIBDIR)/nginx/modules
 PAM_MODULEDIR = $(LIBDIR)/security
 # /usr keeps its settings in /etc and its data in /var, everybody else below the prefix.
@@ -50,7 +55,7 @@ TEST_PACKAGES = check
 
 # ---- flags ----
 
-CFLAGS = -O2 -g
+CFLAGS ?= -O2 -g
 WARNINGS = -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla \
     -Werror=implicit-function-declaration -Werror=incompatible-pointer-types \
     $(if $(WERROR),-Werror)
@@ -106,7 +111,7 @@ MANPAGES = $(wildcard $(foreach n,1 3 5 8,conf/*.$n module/*.$n module/*/*.$n to
 EXAMPLES = $(wildcard conf/*.conf conf/sudoers conf/examples/*.* module/example/*)
 PAM_EXAMPLES = $(wildcard conf/examples/pam/*)
 
-.PHONY: all lib tool module pam fuzzers demo check check-all bench lint install clean FORCE
+.PHONY: all lib tool module pam fuzzers demo check check-all bench lint deb check-deb install clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -255,6 +260,18 @@ lint: $(BUILD)/nginx/ngx_auto_config.h
 	@printf '%s\n' -std=gnu11 $(ALL_CPPFLAGS) -Imodule/lib -Itool $(NGINX_INCLUDES) > $(BUILD)/lint-flags
 	@tests/lint
 
+# From a copy of the tree: what was built here, for other paths, is left alone.
+deb:
+	@tests/install-needed deb
+	rm -rf $(BUILD)/deb
+	mkdir -p $(BUILD)/deb/toktab-$(VERSION)
+	tar -c --exclude=./$(BUILD) --exclude=./.git . | tar -x -C $(BUILD)/deb/toktab-$(VERSION)
+	cd $(BUILD)/deb/toktab-$(VERSION) && env -u MAKEFLAGS -u MAKELEVEL DEB_BUILD_OPTIONS="$${DEB_BUILD_OPTIONS-nocheck}" \
+	    dpkg-buildpackage -b -us -uc
+
+check-deb:
+	@tests/check-deb $(SUITE)
+
 install: all
 	$(INSTALL) -d $(addprefix $(DESTDIR),$(BINDIR) $(LIBDIR)/pkgconfig $(INCLUDEDIR) $(DOCDIR)/examples)
 	$(INSTALL) $(BUILD)/toktab $(DESTDIR)$(BINDIR)
@@ -267,6 +284,9 @@ install: all
 	    $(INSTALL) -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/} || exit; done
 	for example in $(EXAMPLES); do \
 	    $(INSTALL) -m 644 $$example $(DESTDIR)$(DOCDIR)/examples || exit; done
+	$(INSTALL) -D -m 644 conf/completions/toktab.bash $(DESTDIR)$(BASH_COMPLETIONS)/toktab
+	$(INSTALL) -D -m 644 conf/completions/_toktab $(DESTDIR)$(ZSH_COMPLETIONS)/_toktab
+	$(INSTALL) -D -m 644 conf/completions/toktab.fish $(DESTDIR)$(FISH_COMPLETIONS)/toktab.fish
 	$(if $(NGINX_SRC),$(INSTALL) -D -m 644 $(MODULE) $(DESTDIR)$(NGINX_MODULEDIR)/$(notdir $(MODULE)))
 	$(INSTALL) -D -m 644 $(PAM_MODULE) $(DESTDIR)$(PAM_MODULEDIR)/$(notdir $(PAM_MODULE))
 	for example in $(PAM_EXAMPLES); do \
