@@ -2,7 +2,10 @@
 
 import os
 import re
+import subprocess
 import unittest
+
+from harness import TOKTAB
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -24,6 +27,63 @@ class Vectors(unittest.TestCase):
         for name in ("vector.tokens", "vector-compacted.tokens"):
             with self.subTest(name=name), open(os.path.join(TOP, "tests/unit", name), "rb") as file:
                 self.assertEqual(self.shown(name), file.read())
+
+
+class Tool(unittest.TestCase):
+    """The options of each command are the same in its table, in its --help and in toktab(1)."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.page = read("tool/toktab.1").replace("\\-", "-")
+        cls.commands = re.findall(r"&command_(\w+)", read("tool/main.c"))
+
+    @staticmethod
+    def made(source):
+        """name: (letter, has a value)"""
+        rows = re.findall(r'\{"([a-z-]+)", (no|required)_argument, NULL, (?:\'(\w)\'|OPTION_\w+)\}', source)
+        return {name: (letter, value == "required") for name, value, letter in rows if name not in ("help", "version")}
+
+    def explained(self, *command):
+        output = subprocess.run([TOKTAB, *command, "--help"], stdout=subprocess.PIPE, timeout=60, check=True).stdout.decode()
+        rows = re.findall(r"^  (?:-(.), |    )--([a-z-]+)(?: ([A-Z]\S*))?(?:  +.*)?$", output, re.M)
+        return {name: (letter, value != "") for letter, name, value in rows if name != "version"}
+
+    def documented(self, text):
+        options = {}
+        for line in re.findall(r"^\.It (Fl .*)$", text, re.M):
+            names, _, value = line.partition(" Ar ")
+            letter = ""
+            for name in re.findall(r"Fl (\S+)", names):
+                if len(name) == 1:
+                    letter = name
+                else:
+                    options[name[1:]] = (letter, value != "")
+                    letter = ""
+        return options
+
+    def test_commands(self):
+        listed = subprocess.run([TOKTAB, "--help"], stdout=subprocess.PIPE, timeout=60, check=True).stdout.decode()
+        self.assertIn("create", self.commands)
+        self.assertEqual(re.findall(r"^  ([a-z]+)  ", listed, re.M), self.commands)
+        self.assertEqual(sorted(re.findall(r"^\.Ss toktab (\w+)", self.page, re.M)), sorted(self.commands))
+        synopsis = self.page[self.page.index(".Sh SYNOPSIS"):self.page.index(".Sh DESCRIPTION")]
+        self.assertEqual(set(re.findall(r"^\.Ic (\w+)", synopsis, re.M)), set(self.commands))
+
+    def test_options(self):
+        for command in self.commands:
+            section = re.search(r"^\.Ss toktab %s\n(.*?)^\.S[sh] " % command, self.page, re.S | re.M).group(1)
+            with self.subTest(command=command):
+                made = self.made(read("tool/%s.c" % command))
+                self.assertIn("json", made)
+                self.assertEqual(self.explained(command), made)
+                self.assertEqual(self.documented(section), made)
+
+    def test_options_before_the_command(self):
+        made = self.made(read("tool/main.c"))
+        before = self.page[self.page.index(".Sh DESCRIPTION"):self.page.index(".Ss ")]
+        self.assertEqual(made, {"config": ("c", True), "domain": ("d", True)})
+        self.assertEqual(self.explained(), made)
+        self.assertEqual(self.documented(before), made)
 
 
 class Nginx(unittest.TestCase):
