@@ -1,0 +1,34 @@
+# Sourced by the tests: set -eu alone would not say what went wrong.
+# shellcheck shell=sh
+
+fail() {
+    echo "FAILED: $*" >&2
+    exit 1
+}
+
+# is WANTED COMMAND…: what the command prints
+is() {
+    wanted=$1
+    shift
+    got=$("$@") || fail "$*: exit status $?"
+    [ "$got" = "$wanted" ] || fail "$*: \"$got\" in place of \"$wanted\""
+}
+
+# becomes WANTED COMMAND…: what the command prints within ten seconds
+becomes() {
+    wanted=$1
+    shift
+    tries=0
+    until [ "$("$@")" = "$wanted" ]; do
+        tries=$((tries + 1))
+        [ $tries -lt 100 ] || fail "$*: \"$("$@")\" in place of \"$wanted\""
+        sleep 0.1
+    done
+}
+
+# refused COMMAND…
+refused() {
+    if "$@"; then
+        fail "$*: it was not refused"
+    fi
+}
