@@ -14,6 +14,8 @@ enum {
     AT_SERIAL = AT_HASH + HASH_HEX + 1,
 };
 
+enum { BARS_MOST = COLUMNS + COLUMNS / 2 }; /* in one line, be it damaged */
+
 /* What a suspect shows. */
 struct shown {
     const char *ids[2]; /* of tokens that are known; NULL: none */
@@ -113,8 +115,8 @@ static struct entry *make_entries(const struct snapshot *snapshot)
     return entries;
 }
 
-/* Have the tokens of that serial end. False: there is none. */
-static bool end_serial(const struct entry *entries, size_t count, uint64_t serial)
+/* Have the tokens of that serial end. Returns the id of one; NULL: there is none. */
+static const char *end_serial(const struct entry *entries, size_t count, uint64_t serial)
 {
     size_t low = 0, high = count;
 
@@ -127,10 +129,10 @@ static bool end_serial(const struct entry *entries, size_t count, uint64_t seria
             high = middle;
     }
     if (low == count || entries[low].serial != serial)
-        return false;
-    for (; low < count && entries[low].serial == serial; low++)
-        entries[low].line->ends = true;
-    return true;
+        return NULL;
+    for (size_t i = low; i < count && entries[i].serial == serial; i++)
+        entries[i].line->ends = true;
+    return entries[low].line->id;
 }
 
 /* Is it the line that holds its token's state? */
@@ -141,17 +143,30 @@ static bool holds_state(const struct suspect *suspect, const struct index *known
     return index_find(known, id) == id;
 }
 
-/* Have the tokens end that a suspect shows. False: it could be any token's. */
+/* Where a line feed is damaged, two lines look like one, of which only the first is seen. */
+static bool may_be_several(const struct suspect *suspect)
+{
+    int bars = 0;
+
+    for (size_t i = 0; i < suspect->length; i++)
+        bars += suspect->text[i] == '|';
+    return bars > BARS_MOST;
+}
+
+/* Have the tokens end that a suspect shows. False: it could be any token's. A serial alone does not say whose
+ * it was, if the hash is another's. */
 static bool end_shown(const struct snapshot *snapshot, const struct entry *entries,
                       const struct suspect *suspect, const struct index *known)
 {
     struct shown shown = look_at(suspect, known);
-    bool found = shown.serial > 0 && end_serial(entries, snapshot->count, shown.serial);
+    const char *id = shown.serial > 0 ? end_serial(entries, snapshot->count, shown.serial) : NULL;
+    bool found =
+        id && memcmp(id + AT_HASH, suspect->text + behind_first_bar(suspect) + AT_HASH, HASH_HEX) == 0;
 
     for (int i = 0; i < 2; i++)
         if (shown.ids[i])
             found = end_serial(entries, snapshot->count, serial_of(index_find(known, shown.ids[i]))) || found;
-    return found || shown.harmless;
+    return (found || shown.harmless) && !may_be_several(suspect);
 }
 
 static bool judge(const struct snapshot *snapshot, const struct entry *entries, const struct suspect *suspect,

@@ -186,6 +186,13 @@ class Damage(MendTest):
                         self.assert_refused(data, says="--revoke-all")
                         self.assert_mended(data, [], True, "--revoke-all")
 
+    def test_a_lost_line_feed(self):
+        """Two lines look like one, the second of which is hidden."""
+        lines = lines_of(self.store())
+        data = b"".join(lines[:8]) + lines[8][:-1] + b"x" + b"".join(lines[9:])
+        self.assert_refused(data, says="--revoke-all")
+        self.assert_refused(b"".join(lines[:9]) + lines[9][:-1] + b"x" + lines[10], says="--revoke-all")
+
     def test_destroyed_lines(self):
         lines = lines_of(self.store())
         for text in (b"\0" * 200 + b"\n", b"\n", b"x" * 5000 + b"\n", b"|" * 100 + b"\n"):
