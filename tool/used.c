@@ -21,7 +21,7 @@ void used_open(struct used *used, const struct session *session, const char *sto
     if (!session->domain->track_usage)
         return;
     usage_place(&place, session->config.store_dir, session->domain->name);
-    used->fd = usage_open(&place, storeid, O_RDONLY, &status, &fault);
+    used->fd = usage_open(&place, storeid, USAGE_ANY_SIZE, O_RDONLY, &status, &fault);
     if (used->fd < 0 && errno != ENOENT && errno != ESTALE)
         say("%s/%s: %s; no last use is shown", place.directory, place.name, fault.text);
 }
@@ -96,7 +96,7 @@ static bool provide(const struct log *log, const struct place *place, const char
                     struct fault *fault)
 {
     struct stat status;
-    int fd = usage_open(place, storeid, O_RDWR, &status, fault);
+    int fd = usage_open(place, storeid, USAGE_ANY_SIZE, O_RDWR, &status, fault);
     bool good;
 
     if (fd < 0 && errno != ENOENT && errno != ESTALE)

@@ -32,6 +32,7 @@ static void commit(struct reader *reader, const struct progress *progress)
 {
     atomic_store_explicit(&reader->valid, progress == &reader->progress[1], memory_order_release);
     atomic_store_explicit(&reader->newest_line, progress->newest, memory_order_relaxed);
+    atomic_store_explicit(&reader->last_line, progress->walk.n, memory_order_relaxed);
 }
 
 static bool has_table(const struct reader *reader)

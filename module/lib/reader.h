@@ -45,8 +45,9 @@ struct reader {
     _Atomic int standing;
     _Atomic int fd; /* of the file that the index is from; -1: none */
     struct seen seen;
-    _Atomic int64_t looked; /* when the path was last looked at, in milliseconds of the monotonic clock */
-    _Atomic int64_t good;   /* when the store was last known to be good, likewise */
+    _Atomic int64_t looked;     /* when the path was last looked at, in milliseconds of the monotonic clock */
+    _Atomic int64_t good;       /* when the store was last known to be good, likewise */
+    _Atomic uint64_t last_line; /* the place in the log of the last one that was read */
     _Atomic int64_t newest_line;  /* the greatest time in the store, in seconds since the epoch */
     _Atomic int64_t newest_clock; /* that this reader's own clock has shown, likewise */
     char

@@ -320,10 +320,12 @@ static void ask_store(struct reader *reader, const char *token, size_t length, c
 /* For people who want to know which tokens are still needed. */
 static void note_use(struct toktab *table, size_t domain, uint64_t serial)
 {
+    struct reader *reader = &table->readers[domain];
     struct timespec now;
 
     clock_gettime(CLOCK_REALTIME_COARSE, &now);
-    usage_note(&table->usages[domain], table->readers[domain].storeid, serial, now.tv_sec);
+    usage_note(&table->usages[domain], reader->storeid,
+               atomic_load_explicit(&reader->last_line, memory_order_relaxed), serial, now.tv_sec);
 }
 
 static void verify(struct toktab *table, const char *token, size_t length,

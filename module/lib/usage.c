@@ -91,11 +91,11 @@ static bool write_slot(int fd, uint64_t serial, int64_t now, struct fault *fault
 }
 
 /* False with fault and errno. */
-static bool write_down(const struct usage *usage, const char *storeid, uint64_t serial, int64_t now,
-                       struct fault *fault)
+static bool write_down(const struct usage *usage, const char *storeid, uint64_t last_line, uint64_t serial,
+                       int64_t now, struct fault *fault)
 {
     struct stat status;
-    int fd = usage_open(&usage->place, storeid, O_RDWR, &status, fault), error;
+    int fd = usage_open(&usage->place, storeid, usage_size_max(last_line), O_RDWR, &status, fault), error;
     bool done;
 
     if (fd < 0)
@@ -108,7 +108,7 @@ static bool write_down(const struct usage *usage, const char *storeid, uint64_t 
     return done;
 }
 
-void usage_note(struct usage *usage, const char *storeid, uint64_t serial, int64_t now)
+void usage_note(struct usage *usage, const char *storeid, uint64_t last_line, uint64_t serial, int64_t now)
 {
     uint64_t stamp = stamp_of(serial, now), before;
     struct fault fault;
@@ -123,7 +123,7 @@ void usage_note(struct usage *usage, const char *storeid, uint64_t serial, int64
                                                  memory_order_relaxed, memory_order_relaxed))
         return;
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
-    if (!write_down(usage, storeid, serial, now, &fault)) {
+    if (!write_down(usage, storeid, last_line, serial, now, &fault)) {
         atomic_store_explicit(&usage->failed, now, memory_order_relaxed);
         complain(usage, errno, &fault);
     }

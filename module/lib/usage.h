@@ -32,7 +32,7 @@ void usage_start(struct usage *usage, const char *directory, const char *domain,
 /* All zeros are fine too. */
 void usage_stop(struct usage *usage);
 
-/* The token of that serial, of the store with that storeid, was used now. Thread-safe. */
-void usage_note(struct usage *usage, const char *storeid, uint64_t serial, int64_t now);
+/* The token of that serial, of the store with that storeid and that last line, was used now. Thread-safe. */
+void usage_note(struct usage *usage, const char *storeid, uint64_t last_line, uint64_t serial, int64_t now);
 
 #endif

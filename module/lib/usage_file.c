@@ -8,7 +8,10 @@
 
 #include "text.h"
 
-enum { AHEAD_MAX = 60 }; /* seconds that a clock may be set back without a time being thrown away */
+enum {
+    AHEAD_MAX = 60,      /* seconds that a clock may be set back without a time being thrown away */
+    SIZE_MORE = 1 << 16, /* bytes that a file may be longer than need be, or take on its file system */
+};
 
 void usage_place(struct place *place, const char *directory, const char *domain)
 {
@@ -43,6 +46,19 @@ int64_t usage_believed(uint64_t time, int64_t created, int64_t now)
     return time < (uint64_t)now ? (int64_t)time : now;
 }
 
+off_t usage_size_max(uint64_t last_line)
+{
+    uint64_t most = (uint64_t)INT64_MAX - SIZE_MORE;
+
+    return (off_t)(last_line < most / (2 * USAGE_SLOT) ? last_line * 2 * USAGE_SLOT : most) + SIZE_MORE;
+}
+
+/* Who has a file grow at once, by fallocate(2) or without the page cache, shows it by its blocks first. */
+static bool small_enough(const struct stat *status, off_t size_max)
+{
+    return size_max == USAGE_ANY_SIZE || (status->st_size <= size_max && status->st_blocks <= size_max / 512);
+}
+
 static bool trusted(struct fault *fault, const struct stat *file, const struct stat *directory)
 {
     unsigned mode = file->st_mode & 07777;
@@ -68,12 +84,17 @@ static bool belongs_to(int fd, const char *storeid)
 }
 
 /* errno says what was found. */
-static bool suits(int fd, const char *storeid, const struct stat *status, const struct stat *directory,
-                  struct fault *fault)
+static bool suits(int fd, const char *storeid, off_t size_max, const struct stat *status,
+                  const struct stat *directory, struct fault *fault)
 {
     if (!trusted(fault, status, directory)) {
         errno = EPERM;
         return false;
+    }
+    if (!small_enough(status, size_max)) { /* before it is read: some file systems let nobody read either */
+        errno = EFBIG;
+        return fault_set(fault,
+                         "it is far longer than its store needs: find out who writes there, remove it");
     }
     if (belongs_to(fd, storeid))
         return true;
@@ -106,7 +127,7 @@ static int open_below(int at, const struct place *place, int flags, struct stat 
     return -1;
 }
 
-int usage_open(const struct place *place, const char *storeid, int flags, struct stat *status,
+int usage_open(const struct place *place, const char *storeid, off_t size_max, int flags, struct stat *status,
                struct fault *fault)
 {
     struct stat directory;
@@ -117,7 +138,7 @@ int usage_open(const struct place *place, const char *storeid, int flags, struct
     fd = open_below(at, place, flags, status, fault);
     error = errno;
     close(at);
-    if (fd >= 0 && !suits(fd, storeid, status, &directory, fault)) {
+    if (fd >= 0 && !suits(fd, storeid, size_max, status, &directory, fault)) {
         error = errno;
         close(fd);
         fd = -1;

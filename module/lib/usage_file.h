@@ -19,12 +19,21 @@ enum { USAGE_SLOT = 8 }; /* bytes */
 void usage_place(struct place *place, const char *directory, const char *domain);
 
 /*
- * Open the file, if it may be trusted and is that of the store with this storeid; flags O_RDONLY or O_RDWR.
- * Neither a symlink is followed nor is a FIFO waited for. Returns a descriptor, or -1 with fault and errno:
- * ENOENT (there is none), ESTALE (it is another store's, or none at all), EPERM (it is not to be trusted), or
- * that of open(2), fstat(2).
+ * How many bytes may the file of a store have, whose last line is that one, for a host to write there? The
+ * kernel lets nobody write while somebody else does, and that takes as long as somebody else's data are long.
+ * It is what the store needs, twice, and some more.
  */
-int usage_open(const struct place *place, const char *storeid, int flags, struct stat *status,
+off_t usage_size_max(uint64_t last_line);
+
+enum { USAGE_ANY_SIZE = -1 };
+
+/*
+ * Open the file, if it may be trusted and is that of the store with this storeid; flags O_RDONLY or O_RDWR.
+ * size_max: see above, or USAGE_ANY_SIZE. Neither a symlink is followed nor is a FIFO waited for. Returns a
+ * descriptor, or -1 with fault and errno: ENOENT (there is none), ESTALE (it is another store's, or none at
+ * all), EPERM (it is not to be trusted), EFBIG (it takes more than size_max), or that of open(2), fstat(2).
+ */
+int usage_open(const struct place *place, const char *storeid, off_t size_max, int flags, struct stat *status,
                struct fault *fault);
 
 /* What stands in slot 0 of the file of the store with this storeid. */

@@ -61,9 +61,9 @@ START_TEST(two_hosts)
     noting_start(&n, 8);
     usage_start(&second, n.file.directory, HOST_DOMAIN, &n.notice);
     NOTE(n, 3, NOW);
-    usage_note(&second, STOREID, 3, NOW + 30);
+    usage_note(&second, STOREID, LAST_LINE, 3, NOW + 30);
     EXPECT_SLOT(n, 3, NOW);
-    usage_note(&second, STOREID, 3, NOW + 90);
+    usage_note(&second, STOREID, LAST_LINE, 3, NOW + 90);
     EXPECT_SLOT(n, 3, NOW + 90);
     usage_stop(&second);
     usage_stop(&n.usage);
@@ -192,7 +192,7 @@ static void *note_all(void *context)
     struct noting *n = context;
 
     for (uint64_t serial = 1; serial <= SERIALS; serial++)
-        usage_note(&n->usage, STOREID, serial, NOW);
+        usage_note(&n->usage, STOREID, LAST_LINE, serial, NOW);
     return NULL;
 }
 

@@ -55,6 +55,15 @@ START_TEST(slots_are_little_endian)
 }
 END_TEST
 
+START_TEST(sizes)
+{
+    ck_assert_int_eq(usage_size_max(0), 65536);
+    ck_assert_int_eq(usage_size_max(1000), 65536 + 16000);
+    ck_assert_int_gt(usage_size_max(UINT64_MAX), INT64_MAX / 2);
+    ck_assert_int_gt(usage_size_max(UINT64_MAX / 16), INT64_MAX / 2);
+}
+END_TEST
+
 /* ---- trust ---- */
 
 static int open_it(const struct used_file *file, int flags, struct fault *fault)
@@ -63,7 +72,7 @@ static int open_it(const struct used_file *file, int flags, struct fault *fault)
     struct stat status;
 
     usage_place(&place, file->directory, HOST_DOMAIN);
-    return usage_open(&place, STOREID, flags, &status, fault);
+    return usage_open(&place, STOREID, USAGE_ANY_SIZE, flags, &status, fault);
 }
 
 static const struct {
@@ -182,6 +191,7 @@ Suite *usage_file_suite(void)
 
     tcase_add_loop_test(test, only_what_can_be_is_believed, 0, LENGTH(times));
     tcase_add_test(test, slots_are_little_endian);
+    tcase_add_test(test, sizes);
     tcase_add_loop_test(test, file_is_not_opened, 0, LENGTH(bad_files));
     tcase_add_loop_test(test, good_file_is_opened, 0, 2);
     tcase_add_test(test, somebody_elses_file_is_not_opened);

@@ -2,6 +2,7 @@
 #include "suites.h"
 #include "usage_fixture.h"
 
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -128,6 +129,37 @@ START_TEST(size_limit)
 }
 END_TEST
 
+/* As long as somebody writes at length, nobody else can write at all, and the host would wait. */
+START_TEST(longer_than_the_store_needs)
+{
+    static const struct {
+        off_t size, allocated;
+        bool noted;
+    } files[] = {{65536, 0, true},
+                 {65536 + 2 * 100 * 8, 0, true},
+                 {65536 + 2 * 100 * 8 + 1, 0, false},
+                 {INT64_C(1) << 40, 0, false},
+                 {4096, 1 << 20, false}};
+
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        struct noting n;
+        int fd;
+
+        noting_start(&n, 512);
+        ck_assert_int_eq(truncate(n.file.path, files[i].size), 0);
+        ck_assert_int_ge(fd = open(n.file.path, O_RDWR), 0);
+        if (files[i].allocated > 0 && fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, files[i].allocated) != 0)
+            ck_assert_int_eq(ftruncate(fd, INT64_C(1) << 40), 0); /* not on this file system */
+        usage_note(&n.usage, STOREID, 100, 3, NOW);
+        EXPECT_SLOT(n, 3, files[i].noted ? NOW : 0);
+        ck_assert_uint_eq(n.messages, files[i].noted ? 0 : 1);
+        ck_assert(files[i].noted || strstr(n.last, "far longer than its store needs"));
+        close(fd);
+        usage_stop(&n.usage);
+    }
+}
+END_TEST
+
 static bool make_read_only(const char *directory)
 {
     return unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
@@ -211,6 +243,7 @@ Suite *usage_trouble_suite(void)
     tcase_add_test(test, file_is_replaced);
     tcase_add_test(test, other_stores_file_is_left_alone);
     tcase_add_test(test, size_limit);
+    tcase_add_test(test, longer_than_the_store_needs);
     tcase_add_test(test, file_system_is_read_only);
     tcase_add_test(test, no_right_to_write);
     tcase_add_test(test, no_descriptor_is_left);

@@ -34,7 +34,9 @@ struct noting {
 
 void noting_start(struct noting *noting, uint64_t slots);
 
-#define NOTE(noting, serial, time) usage_note(&(noting).usage, STOREID, serial, time)
+#define LAST_LINE (UINT64_C(1) << 40) /* of a store that needs a larger file than any here */
+
+#define NOTE(noting, serial, time) usage_note(&(noting).usage, STOREID, LAST_LINE, serial, time)
 #define EXPECT_SLOT(noting, serial, time) \
     ck_assert_uint_eq(used_file_slot((noting).file.path, serial), (uint64_t)(time))
 
