@@ -49,8 +49,11 @@ int answer_code(const struct toktab_result *result)
 
 /* ---- the log ---- */
 
-/* No token is shorter. */
-enum { FOREIGN_MAX = 64 };
+enum {
+    FOREIGN_MAX = 64, /* no token is shorter */
+    RUN_MAX = 32,     /* letters and digits in a row: what is left of a token where a host cuts a name off,
+                         as PostgreSQL does at 63 bytes, has more of them */
+};
 
 /* What is beyond ASCII stays where it is known to be UTF-8. What does not fit is left out. */
 static const char *show(struct shown *shown, const char *text, bool utf8)
@@ -72,9 +75,26 @@ static const char *show(struct shown *shown, const char *text, bool utf8)
     return shown->text;
 }
 
+/* Is it, or does it hold, enough of a token to tell the rest, or to be one? */
+static bool may_be_token(const char *text)
+{
+    static const char run[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+    if (strlen(text) >= FOREIGN_MAX)
+        return true;
+    for (; *text != '\0'; text += strcspn(text, run)) {
+        size_t length = strspn(text, run);
+
+        if (length >= RUN_MAX)
+            return true;
+        text += length;
+    }
+    return false;
+}
+
 const char *show_foreign(struct shown *shown, const char *text)
 {
-    if (strlen(text) < FOREIGN_MAX)
+    if (!may_be_token(text))
         return show(shown, text, false);
     snprintf(shown->text, sizeof(shown->text), "(%zu bytes)", strlen(text));
     return shown->text;

@@ -56,8 +56,8 @@ struct shown {
     char text[1024];
 };
 
-/* What came from outside. A text as long as a token may be one in the wrong place: only its length is shown.
- */
+/* What came from outside. A text that is as long as a token, or has as many letters and digits in a row, may
+ * be one in the wrong place, or most of one: only its length is shown. */
 const char *show_foreign(struct shown *shown, const char *text);
 
 #endif

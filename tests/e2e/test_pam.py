@@ -322,6 +322,17 @@ class Log(PamTest):
         os.unlink(os.path.join(self.host.services, "bad"))
         self.assertFalse(any(self.site.leaks(text) for _, text in log))
 
+    def test_most_of_a_token_in_the_wrong_place(self):
+        """PostgreSQL cuts a name off at 63 bytes; people copy too little."""
+        token = self.create("hers", "-u", "alice")
+        for part in (token[:63], token[2:], token[len("tok_") :], token[-63:], token[:48], token[-32:]):
+            with self.subTest(length=len(part)):
+                log = self.expect_code(pam.AUTH_ERR, "user", part, "", rhost=part)
+                self.assertIn(b'user: "(%d bytes)", rhost: "(%d bytes)"' % (len(part), len(part)), log[0][1])
+        for name in ("x" * 31, "x" * 31 + "." + "y" * 31, "2001:db8:1111:2222:3333:4444:5555:6666%enp0s31f6"):
+            log = self.expect_code(pam.AUTH_ERR, "user", name, "", rhost=name)
+            self.assertIn(b'user: "%s", rhost: "%s"' % (name.encode(), name.encode()), log[0][1])
+
     def test_no_token_in_any_line(self):
         token = self.create("hers", "-u", "alice", "-s", "read", "--from", "192.0.2.1")
         self.module("debug", "config={conf} domain=example.com scope=write debug")
