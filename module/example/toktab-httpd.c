@@ -242,11 +242,20 @@ static void *serve_clients(void *unused)
     return unused;
 }
 
+static uint16_t port_of(const char *text)
+{
+    char *end;
+    long port = strtol(text, &end, 10);
+
+    if (end == text || *end != '\0' || port < 0 || port > 65535)
+        errx(2, "%s: it is no port", text);
+    return (uint16_t)port;
+}
+
 static void start_listening(const char *port)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-                                  .sin_port = htons((uint16_t)atoi(port))};
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(port_of(port))};
     socklen_t size = sizeof(address);
 
     listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

@@ -156,17 +156,36 @@ static void verify(struct toktab *table, const struct toktab_request *request, c
     }
 }
 
+/* The table is not read before there is a token: who is asked for one may be a crowd that never answers. */
+static int ask_table(pam_handle_t *pamh, const struct arguments *arguments,
+                     const struct toktab_request *request, const char *token, struct toktab_result *result)
+{
+    struct toktab *table;
+    char error[512];
+    int code = get_table(pamh, arguments, &table);
+
+    if (code != PAM_SUCCESS)
+        return code;
+    if (toktab_check_request(table, request, error, sizeof(error)) < 0) {
+        pam_syslog(pamh, LOG_ERR, "%s", error);
+        return PAM_SERVICE_ERR;
+    }
+    verify(table, request, token, result);
+    return PAM_SUCCESS;
+}
+
 /* Find a token, and ask the table about it. PAM_SUCCESS: it has answered. */
-static int ask(pam_handle_t *pamh, const struct arguments *arguments, struct toktab *table,
-               const struct toktab_request *request, struct toktab_result *result)
+static int ask(pam_handle_t *pamh, const struct arguments *arguments, const struct toktab_request *request,
+               struct toktab_result *result)
 {
     bool first = arguments->use_first_pass || arguments->try_first_pass;
     const char *token = first ? first_pass(pamh) : NULL;
 
     if (token) {
-        verify(table, request, token, result);
-        if (arguments->use_first_pass || result->verdict != TOKTAB_DENY)
-            return PAM_SUCCESS;
+        int code = ask_table(pamh, arguments, request, token, result);
+
+        if (code != PAM_SUCCESS || arguments->use_first_pass || result->verdict != TOKTAB_DENY)
+            return code;
         if (arguments->debug)
             pam_syslog(pamh, LOG_DEBUG, "the first password is refused: %s; asking for another",
                        toktab_reason_name(result->reason));
@@ -175,10 +194,7 @@ static int ask(pam_handle_t *pamh, const struct arguments *arguments, struct tok
         return PAM_AUTH_ERR;
     }
     token = prompted(pamh);
-    if (!token)
-        return PAM_AUTHTOK_ERR;
-    verify(table, request, token, result);
-    return PAM_SUCCESS;
+    return token ? ask_table(pamh, arguments, request, token, result) : PAM_AUTHTOK_ERR;
 }
 
 static int authenticate(pam_handle_t *pamh, const struct arguments *arguments, const struct client *client)
@@ -191,17 +207,8 @@ static int authenticate(pam_handle_t *pamh, const struct arguments *arguments, c
         .user = arguments->any_user ? NULL : client->user,
     };
     struct toktab_result result = {.size = sizeof(result)};
-    struct toktab *table;
-    char error[512];
-    int code = get_table(pamh, arguments, &table);
+    int code = ask(pamh, arguments, &request, &result);
 
-    if (code != PAM_SUCCESS)
-        return code;
-    if (toktab_check_request(table, &request, error, sizeof(error)) < 0) {
-        pam_syslog(pamh, LOG_ERR, "%s", error);
-        return PAM_SERVICE_ERR;
-    }
-    code = ask(pamh, arguments, table, &request, &result);
     if (code != PAM_SUCCESS)
         return code;
     answer_log(pamh, arguments, client, &result);
