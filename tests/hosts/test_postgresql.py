@@ -39,6 +39,11 @@ class PostgreSQL(Host):
         options = [word for name, value in settings.items() for word in ("-c", "%s=%s" % (name, value))]
         return [PROGRAMS + "/postgres", "-D", self.path("data"), *options]
 
+    def is_up(self):
+        """It listens before it takes anybody."""
+        ready = [PROGRAMS + "/pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)]
+        return super().is_up() and run(ready).returncode == 0
+
     def login(self, user, token, database="postgres"):
         line = "host=127.0.0.1 port=%d dbname=%s user=%s" % (self.port, database, user)
         command = [PROGRAMS + "/psql", "-X", "-w", "-A", "-t", "-c", "SELECT session_user", line]
@@ -48,7 +53,7 @@ class PostgreSQL(Host):
 
 class PostgreSQLTest(Logins, HostCase):
     host_class, example_name, scope = PostgreSQL, "postgresql", "sql"
-    needs = (PROGRAMS + "/postgres", PROGRAMS + "/initdb", PROGRAMS + "/psql")
+    needs = (PROGRAMS + "/postgres", PROGRAMS + "/initdb", PROGRAMS + "/psql", PROGRAMS + "/pg_isready")
 
     @classmethod
     def prepare(cls):
