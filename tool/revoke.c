@@ -26,8 +26,8 @@ static const char help[] = "Usage: toktab [-c CONF] [-d DOMAIN] revoke [OPTIONS]
                            "      --json            print what was revoked as JSON: an object, or for\n"
                            "                        several tokens an array\n"
                            "\n"
-                           "Example: toktab revoke -y -r \"left the company\" \\\n"
-                           "             $(toktab list --active -u bob -o id --no-headings)\n";
+                           "Example: toktab list --active -u bob -o id --no-headings |\n"
+                           "             xargs -r toktab revoke -y -r \"left the company\"\n";
 
 static const struct option longs[] = {{"reason", required_argument, NULL, 'r'},
                                       {"yes", no_argument, NULL, 'y'},
