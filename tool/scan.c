@@ -13,18 +13,18 @@
 #include "options.h"
 #include "output.h"
 
-static const char help[] =
-    "Usage: toktab [-c CONF] [-d DOMAIN] scan [OPTIONS] [FILE…]\n"
-    "\n"
-    "Finds tokens in any text: in files, or in stdin. Says where each stands, whose it is\n"
-    "and whether it still works; never the token. Exits with 1 if one was found that\n"
-    "worked. Looks for the tokens of all domains, or of the one that -d names.\n"
-    "\n"
-    "      --revoke   end those that work, now and for good; nobody is asked\n"
-    "      --json     print what was found as a JSON array\n"
-    "\n"
-    "Examples: git log -p | toktab scan\n"
-    "          git ls-files -z | xargs -0 toktab scan --\n";
+static const char help[] = "Usage: toktab [-c CONF] [-d DOMAIN] scan [OPTIONS] [FILE…]\n"
+                           "\n"
+                           "Finds tokens in any text: in files, or in stdin. Says where each stands, whose\n"
+                           "it is and whether it still works; never the token. Exits with 1 if one was\n"
+                           "found that worked. Looks for the tokens of all domains, or of the one that -d\n"
+                           "names.\n"
+                           "\n"
+                           "      --revoke   end those that work, now and for good; nobody is asked\n"
+                           "      --json     print what was found as a JSON array\n"
+                           "\n"
+                           "Examples: git log -p | toktab scan\n"
+                           "          git ls-files -z | xargs -0 toktab scan --\n";
 
 static const struct option longs[] = {{"revoke", no_argument, NULL, OPTION_REVOKE},
                                       {"json", no_argument, NULL, OPTION_JSON},
