@@ -138,8 +138,11 @@ struct toktab *table_make(struct config *config, const struct notice *notice, st
 static bool no_such_domain(struct fault *fault, const char *name)
 {
     errno = ENOENT;
-    return fault_set(fault, "there is no domain \"%s\" in the configuration",
-                     name ? name : CONFIG_DEFAULT_DOMAIN);
+    if (!name)
+        return fault_set(fault,
+                         "there is no domain \"%s\" in the configuration, and none of the others was named",
+                         CONFIG_DEFAULT_DOMAIN);
+    return fault_set(fault, "there is no domain \"%s\" in the configuration", name);
 }
 
 /* Leave nothing but this domain in a configuration. False with errno and fault, and nothing is left. */
