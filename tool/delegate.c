@@ -110,8 +110,9 @@ enum status delegate(const struct session *session, const char *directory, const
     struct command_line line = {0};
 
     if (session->domain && !caller_is_admin(&session->caller, session->domain))
-        return fail(STATUS_NOT_PERMITTED, "domain \"%s\": %s is not one of its admins", session->domain->name,
-                    name);
+        return fail(STATUS_NOT_PERMITTED,
+                    "domain \"%s\": %s is not one of its admins: ask one of them, or root",
+                    session->domain->name, name);
     /* who was sent through sudo once is not sent again */
     if (getenv("SUDO_UID") || !find_owner(line.user, directory) || !find_program(line.program))
         return fail(STATUS_NOT_PERMITTED, "%s: %s is not let in: run this as root", what, name);

@@ -56,7 +56,7 @@ static const struct command *find_command(const char *name)
         if (strcmp(name, names[i]) == 0)
             return commands[i];
     }
-    say_unknown("command ", name, names, COMMANDS);
+    say_unknown("command", "", name, names, COMMANDS);
     return NULL;
 }
 

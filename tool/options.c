@@ -7,14 +7,15 @@
 
 enum { NAMES_MAX = 32 };
 
-enum status say_unknown(const char *kind, const char *what, const char *const names[], size_t count)
+enum status say_unknown(const char *kind, const char *mark, const char *what, const char *const names[],
+                        size_t count)
 {
     const char *meant = nearest_name(what, names, count);
 
     if (meant)
-        return fail(STATUS_USAGE, "%s%.15s%s: there is none: did you mean %s?", kind, what, cut_mark(what),
-                    meant);
-    return fail(STATUS_USAGE, "%s%.15s%s: there is none: see --help", kind, what, cut_mark(what));
+        return fail(STATUS_USAGE, "%s %s%.15s%s: there is none: did you mean %s%s?", kind, mark, what,
+                    cut_mark(what), mark, meant);
+    return fail(STATUS_USAGE, "%s %s%.15s%s: there is none: see --help", kind, mark, what, cut_mark(what));
 }
 
 /* argument: "--word" or "--word=value" */
@@ -36,7 +37,7 @@ static void say_unknown_long(const char *argument, const struct option *longs)
     if (meant > 1)
         say("option --%s: it may mean more than one: see --help", word);
     else
-        say_unknown("option --", word, names, count);
+        say_unknown("option", "--", word, names, count);
 }
 
 static void say_wrong(const char *argument, int option, const struct option *longs)

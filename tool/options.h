@@ -21,8 +21,9 @@ void restart_options(void);
  * argument, which might be a token. what: as the usage calls them. */
 bool arguments_fit(int argc, char **argv, int least, int most, const char *what);
 
-/* There is nothing of that name: say so, and what was perhaps meant. kind: "command ", "option --". Returns
- * STATUS_USAGE. */
-enum status say_unknown(const char *kind, const char *what, const char *const names[], size_t count);
+/* There is nothing of that name: say so, and what was perhaps meant. kind: "command", "option"; mark: what
+ * names of this kind are typed with, such as "--". Returns STATUS_USAGE. */
+enum status say_unknown(const char *kind, const char *mark, const char *what, const char *const names[],
+                        size_t count);
 
 #endif

@@ -31,6 +31,10 @@ static enum status ref_parse(struct ref *ref, const char *text)
         (length == ID_LENGTH || (length >= ID_PREFIX_MIN && length < ID_LENGTH && has_letter(text))))
         return STATUS_DONE;
     /* never all of it: it might be a token, whose secret begins behind the id */
+    if (strchr(text, '_'))
+        return fail(STATUS_USAGE,
+                    "token \"%.12s%s\": of a whole token give the id alone: the 12 characters behind the _",
+                    text, length > 12 ? "…" : "");
     return fail(STATUS_USAGE,
                 "token \"%.12s%s\": give a serial, an id, or the first 4 or more characters of an id", text,
                 length > 12 ? "…" : "");

@@ -212,7 +212,7 @@ static enum status replace(const struct session *session, struct request *reques
 
     status = append(session, request, refs, &ended, &fault);
     if (status != STATUS_DONE)
-        return fail(status, "token %.12s: not rotated: %s", ref->id, fault.text);
+        return fail(status, "token \"%.12s\": not rotated: %s", ref->text, fault.text);
     status = issue_print(&request->issue, session);
     if (ended == STATUS_DONE)
         say_ended(&request->old);

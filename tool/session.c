@@ -92,8 +92,9 @@ static enum status choose(struct session *session)
     enum status status = choose_domain(session);
 
     if (status == STATUS_DONE && !caller_may(&session->caller, session->domain))
-        status = fail(STATUS_NOT_PERMITTED, "domain \"%s\": %s is not one of its admins",
-                      session->domain->name, session->caller.name);
+        status =
+            fail(STATUS_NOT_PERMITTED, "domain \"%s\": %s is not one of its admins: ask one of them, or root",
+                 session->domain->name, session->caller.name);
     return status;
 }
 

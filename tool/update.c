@@ -151,7 +151,7 @@ static enum status apply(const struct session *session, const struct request *re
         log_end(&log);
     }
     if (status != STATUS_DONE)
-        return fail(status, "token %s: not changed: %s", refs->list[0].id, fault.text);
+        return fail(status, "token \"%.12s\": not changed: %s", refs->list[0].text, fault.text);
     acknowledge(&before, &after);
     return request->json ? print_json(describe_json(&after, session->domain->name, after.time)) : STATUS_DONE;
 }

@@ -63,7 +63,8 @@ static enum status take_client(struct request *request, const char *text)
     request->client.ipv6.sin6_family = AF_INET6;
     if (inet_pton(AF_INET6, text, &request->client.ipv6.sin6_addr) == 1)
         return STATUS_DONE;
-    return fail(STATUS_USAGE, "address \"%.15s%s\": it is none", text, cut_mark(text));
+    return fail(STATUS_USAGE, "address \"%.15s%s\": it is none: give one such as 192.0.2.7 or 2001:db8::7",
+                text, cut_mark(text));
 }
 
 static enum status take_options(struct request *request, int argc, char **argv)
