@@ -70,6 +70,38 @@ static struct suspect *suspect(struct salvage *salvage, const struct text *text,
     return added;
 }
 
+/* Does the same line stand elsewhere too? No two lines of a log are the same, so that at most one of them is
+ * where it belongs, and the other shows nothing of the line that has been there. */
+static bool is_copy(const struct salvage *salvage, const struct suspect *suspect)
+{
+    const char *end = salvage->bytes + salvage->size, *at = salvage->bytes;
+    struct line line;
+
+    if (!line_split(&line, suspect->text, suspect->length))
+        return false; /* what is no line any more is nobody's copy */
+    while ((at = memmem(at, (size_t)(end - at), suspect->text - 1, suspect->length + 1)) != NULL)
+        if (++at != suspect->text)
+            return true;
+    return false;
+}
+
+/* Those behind the last proved line that may be lines of the log move to the front. Returns how many. */
+static size_t part_copies(struct salvage *salvage)
+{
+    size_t count = 0;
+
+    for (size_t i = salvage->run; i < salvage->suspect_count; i++) {
+        struct suspect suspect = salvage->suspects[i];
+
+        if (is_copy(salvage, &suspect))
+            continue;
+        memmove(&salvage->suspects[salvage->run + count + 1], &salvage->suspects[salvage->run + count],
+                (i - salvage->run - count) * sizeof(suspect));
+        salvage->suspects[salvage->run + count++] = suspect;
+    }
+    return count;
+}
+
 static void keep(struct salvage *salvage, const struct line *line, const struct text *text)
 {
     const char *id = line->column[COLUMN_ID].at;
@@ -122,14 +154,16 @@ static void keep_if_whole(struct salvage *salvage, const struct suspect *suspect
 /* The suspects behind the last proved line stand where so many lines of the log have been. */
 static void end_run(struct salvage *salvage, uint64_t places)
 {
-    size_t count = salvage->suspect_count - salvage->run;
+    size_t count = places > 0 ? part_copies(salvage) : 0;
 
     if (count < places)
         doubt_any(salvage, "lines of the log are missing behind n=%" PRIu64, salvage->n);
+    for (size_t i = salvage->run; i < salvage->suspect_count; i++)
+        salvage->suspects[i].takes_place = false;
     for (size_t i = 0; i < count; i++) {
         struct suspect *suspect = &salvage->suspects[salvage->run + i];
 
-        suspect->takes_place = places > 0;
+        suspect->takes_place = true;
         if (count == places) {
             suspect->n = salvage->n + 1 + i;
             keep_if_whole(salvage, suspect);
@@ -359,6 +393,8 @@ bool salvage_find(struct salvage *salvage, size_t size, const char *domain, stru
     struct text rest;
     size_t header_length;
 
+    salvage->bytes = bytes;
+    salvage->size = size;
     if (!find_header(salvage, bytes, size, domain, &header_length, fault))
         return false;
     rest = (struct text){bytes + header_length, bytes + size};

@@ -24,6 +24,8 @@ struct salvage {
     struct fault any;         /* why every token is in doubt; "": it is not so */
 
     struct index index; /* holds the file's bytes */
+    const char *bytes;
+    size_t size;
     struct suspect *suspects;
     size_t suspect_count, suspect_room;
     uint64_t n; /* of the last line that was proved, with its chain */

@@ -200,6 +200,15 @@ class Damage(MendTest):
             self.assert_refused(data, says="--revoke-all")
             self.assert_mended(data, [], True, "--revoke-all")
 
+    def test_a_line_overwritten_by_a_copy_of_another(self):
+        """What the copy shows is no trace of what has been there."""
+        lines = lines_of(self.store())
+        for place in range(1, len(lines)):
+            for other in set(range(1, len(lines))) - {place}:
+                with self.subTest(place=place, other=other):
+                    data = b"".join(lines[:place] + [lines[other]] + lines[place + 1 :])
+                    self.assert_refused(data, says="--revoke-all")
+
     def test_foreign_lines(self):
         lines = lines_of(self.store())
         for text in (b"hello\n", b"\n", b"\0" * 5000 + b"\n"):
