@@ -290,6 +290,7 @@ static enum status mend_locked(struct mended *mended, const struct look *before,
     enum status status = log_begin(&log, session->config.store_dir, session->domain->name, false, &fault);
 
     if (status == STATUS_DONE) {
+        mended->renewal.now = (int64_t)time(NULL); /* not when it began to ask */
         status = renew(mended, before, &log, mending, &fault);
         log_end(&log);
     }
@@ -298,9 +299,8 @@ static enum status mend_locked(struct mended *mended, const struct look *before,
 
 enum status mend(const struct session *session, const struct mending *mending)
 {
-    struct mended mended = {.renewal = {.by = session->caller.by,
-                                        .now = (int64_t)time(NULL),
-                                        .reason = mending->revoke_all ? reason_all : reason}};
+    struct mended mended = {
+        .renewal = {.by = session->caller.by, .reason = mending->revoke_all ? reason_all : reason}};
     struct look before;
     struct place place;
     enum status status;
