@@ -236,7 +236,7 @@ static enum status run(struct session *session, int argc, char **argv)
     if (status == STATUS_DONE && check.help)
         return output_help(help);
     if (status == STATUS_DONE)
-        status = session_open(session);
+        status = check.mend ? session_open_to_change(session) : session_open(session);
     if (status != STATUS_DONE)
         return status;
     return check.mend ? mend(session, &check.mending) : check_store(&check, session);

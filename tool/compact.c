@@ -166,7 +166,7 @@ static enum status compact(const struct session *session, const struct request *
 static enum status prove_and_compact(struct session *session, const struct request *request)
 {
     struct proving proving = {.fd = -1};
-    enum status status = session_open(session);
+    enum status status = session_open_to_change(session);
 
     if (status != STATUS_DONE)
         return status;
