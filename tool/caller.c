@@ -47,17 +47,19 @@ static bool is_system_user(uid_t uid)
     return entry && strcmp(entry->pw_name, SYSTEM_USER) == 0;
 }
 
-/* Is this the owner of the system's stores? Whom domain admins become by sudo. */
+/* Is this the owner of the system's stores? Whom domain admins become by sudo. Where a configuration that is
+ * there cannot be read, nobody knows whose they are: then it may be. */
 static bool owns_system_stores(uid_t uid)
 {
     struct config config;
     struct fault fault;
     struct stat status;
-    bool loaded = config_load(&config, NULL, &fault) == 0;
-    bool found = stat(loaded ? config.store_dir : CONFIG_DEFAULT_STORE_DIR, &status) == 0;
+    bool found;
 
-    if (loaded)
-        config_unload(&config);
+    if (config_load(&config, NULL, &fault) < 0)
+        return true;
+    found = stat(config.store_dir, &status) == 0;
+    config_unload(&config);
     return found ? status.st_uid == uid : is_system_user(uid);
 }
 

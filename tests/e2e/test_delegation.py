@@ -216,6 +216,20 @@ class Hostile(MachineTest):
         self.refused(77, "--conf=" + conf, "create", "-l", "x", user="mallory", command=self.site.sudo(), says="-c")
         self.unchanged()
 
+    def test_a_configuration_of_the_attackers_while_the_systems_is_broken(self):
+        """Whoever owns the stores, by whatever name: nothing says then that this is not their owner."""
+        with open(self.site.conf, encoding="utf-8") as file:
+            text = file.read()
+        conf = os.path.join(self.site.home, "evil.conf")
+        with open(conf, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.chown(self.site.store_dir, USERS["reader"][0], -1)
+        env = {"SUDO_UID": str(USERS["mallory"][0])}
+        self.site.configure(text + "nonsense")
+        self.refused(77, "-d", "shop", "create", "-l", "x", user="reader", env=env, conf=conf, says="-c")
+        self.unchanged()
+        self.create("x", user="reader", conf=conf, command=[self.site.program, "-d", "shop"])  # nobody came by sudo
+
     def test_odd_paths(self):
         folder = os.path.join(self.site.home, "bin")
         os.mkdir(folder)
