@@ -205,6 +205,19 @@ static void spare_revoked(struct snapshot *snapshot)
         snapshot->lines[i].ends = snapshot->lines[i].ends && !line_revoked(snapshot->lines[i].id);
 }
 
+bool suspect_is_copy(const struct suspect *suspect, const char *bytes, size_t size)
+{
+    const char *end = bytes + size, *at = bytes;
+    struct line line;
+
+    if (!line_split(&line, suspect->text, suspect->length))
+        return false; /* what is no line any more is nobody's copy */
+    while ((at = memmem(at, (size_t)(end - at), suspect->text - 1, suspect->length + 1)) != NULL)
+        if (++at != suspect->text)
+            return true;
+    return false;
+}
+
 const struct suspect *doubt_mark(struct snapshot *snapshot, const struct suspect *suspects, size_t count,
                                  const struct index *known)
 {

@@ -19,6 +19,11 @@ struct suspect {
     bool whole; /* it may be sound, and is only not proved: in doubt as long as no later line is known */
 };
 
+/* Does the same line stand elsewhere too in the file that holds the suspect, behind an LF? No two lines of a
+ * log are the same: at most one of them is where it belongs, and the other shows nothing of the line that has
+ * been there. */
+bool suspect_is_copy(const struct suspect *suspect, const char *bytes, size_t size);
+
 /*
  * Have those tokens of the snapshot end, but for those that are revoked, which the suspects show by id or by
  * serial; known: all tokens. Two tokens of one serial are parted: the later is left out, the other ends.

@@ -70,21 +70,6 @@ static struct suspect *suspect(struct salvage *salvage, const struct text *text,
     return added;
 }
 
-/* Does the same line stand elsewhere too? No two lines of a log are the same, so that at most one of them is
- * where it belongs, and the other shows nothing of the line that has been there. */
-static bool is_copy(const struct salvage *salvage, const struct suspect *suspect)
-{
-    const char *end = salvage->bytes + salvage->size, *at = salvage->bytes;
-    struct line line;
-
-    if (!line_split(&line, suspect->text, suspect->length))
-        return false; /* what is no line any more is nobody's copy */
-    while ((at = memmem(at, (size_t)(end - at), suspect->text - 1, suspect->length + 1)) != NULL)
-        if (++at != suspect->text)
-            return true;
-    return false;
-}
-
 /* Those behind the last proved line that may be lines of the log move to the front. Returns how many. */
 static size_t part_copies(struct salvage *salvage)
 {
@@ -93,7 +78,7 @@ static size_t part_copies(struct salvage *salvage)
     for (size_t i = salvage->run; i < salvage->suspect_count; i++) {
         struct suspect suspect = salvage->suspects[i];
 
-        if (is_copy(salvage, &suspect))
+        if (suspect_is_copy(&suspect, salvage->bytes, salvage->size))
             continue;
         memmove(&salvage->suspects[salvage->run + count + 1], &salvage->suspects[salvage->run + count],
                 (i - salvage->run - count) * sizeof(suspect));
@@ -151,6 +136,23 @@ static void keep_if_whole(struct salvage *salvage, const struct suspect *suspect
         keep(salvage, &line, &text);
 }
 
+/* Is this suspect, which stands at that place behind the last proved line, the line of that place? A whole
+ * line of another number is it only if it fits the chain but for that number. */
+static bool belongs(const struct salvage *salvage, size_t i, uint64_t place)
+{
+    const struct suspect *suspect = &salvage->suspects[i], *last = suspect - 1;
+    struct text text = {suspect->text, suspect->text + suspect->length};
+    unsigned char before[CHAIN_SIZE];
+    struct line line;
+    uint64_t n;
+
+    if (!split(&line, &text, &n) || n == place)
+        return true; /* what it shows is judged */
+    memcpy(before, salvage->chain, CHAIN_SIZE);
+    return (i == salvage->run || link_shown(last->text, last->length, before)) &&
+           link_follows_as(before, place, suspect->text, suspect->length);
+}
+
 /* The suspects behind the last proved line stand where so many lines of the log have been. */
 static void end_run(struct salvage *salvage, uint64_t places)
 {
@@ -166,6 +168,8 @@ static void end_run(struct salvage *salvage, uint64_t places)
         suspect->takes_place = true;
         if (count == places) {
             suspect->n = salvage->n + 1 + i;
+            if (!belongs(salvage, salvage->run + i, suspect->n))
+                doubt_any(salvage, "a line of another place is where n=%" PRIu64 " has been", suspect->n);
             keep_if_whole(salvage, suspect);
         }
     }
@@ -264,30 +268,6 @@ static void take_log(struct salvage *salvage, struct text rest)
     end_log(salvage);
 }
 
-/* Chains that the next line of a damaged snapshot may follow on: what the line before shows, and what it must
- * have had. */
-struct links {
-    unsigned char shown[CHAIN_SIZE], computed[CHAIN_SIZE];
-    bool has_shown, has_computed;
-};
-
-static bool linked(const struct links *links, const struct line *line, const struct text *text)
-{
-    unsigned char chain[CHAIN_SIZE];
-
-    return (links->has_shown && link_follows(links->shown, line, text->at, chain)) ||
-           (links->has_computed && link_follows(links->computed, line, text->at, chain));
-}
-
-static void move_links(struct links *links, const struct text *text)
-{
-    size_t length = (size_t)(text->end - text->at);
-
-    memcpy(links->computed, links->shown, CHAIN_SIZE);
-    links->has_computed = links->has_shown && link_computed(text->at, length, links->computed);
-    links->has_shown = link_shown(text->at, length, links->shown);
-}
-
 /* proved: by the snapshot's digest, or by the line before. Else its token is in doubt; no other: the line
  * held the state of one token. */
 static void take_snapshot_line(struct salvage *salvage, const struct text *text, uint64_t *last, bool proved)
@@ -352,9 +332,9 @@ static void take_snapshot(struct salvage *salvage, struct text *rest)
     chain_start(links.shown, salvage->header.storeid, salvage->header.epoch);
     while (take_line(&left, &text)) {
         take_snapshot_line(salvage, &text, &last,
-                           sound || (split(&line, &text, &n) && linked(&links, &line, &text)));
+                           sound || (split(&line, &text, &n) && links_lead_to(&links, &line, text.at)));
         if (!sound)
-            move_links(&links, &text);
+            links_move(&links, text.at, (size_t)(text.end - text.at));
     }
     rest->at = end;
 }

@@ -209,6 +209,27 @@ class Damage(MendTest):
                     data = b"".join(lines[:place] + [lines[other]] + lines[place + 1 :])
                     self.assert_refused(data, says="--revoke-all")
 
+    def test_a_line_overwritten_by_one_of_before(self):
+        """One that a compaction has left out, say: it fits nothing that is there."""
+        writer = Writer("example.com")
+        tokens = self.tokens(3)
+        for token in tokens:
+            writer.create(token)
+        old = lines_of(writer.data())[2]
+        writer.update(tokens[1], label="changed")
+        writer.compact()
+        writer.revoke(tokens[0])
+        writer.update(tokens[2], label="changed too")
+        lines = lines_of(writer.data())
+        self.assertNotIn(old, lines)
+        self.assert_refused(b"".join(lines[:-2] + [old] + lines[-1:]), says="--revoke-all")
+
+    def test_another_number(self):
+        """A damaged number leaves a line that is known by its chain."""
+        data = self.store()
+        for n in range(1, 8):
+            self.assert_mended(flip(data, self.place(data, n, 0), 8), [number for number in (1, 3, 4, 5) if number != n])
+
     def test_foreign_lines(self):
         lines = lines_of(self.store())
         for text in (b"hello\n", b"\n", b"\0" * 5000 + b"\n"):
