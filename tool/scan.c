@@ -40,6 +40,34 @@ struct request {
     bool revoke, json;
 };
 
+/* A finder_visit(); context: the text that was looked through. The id stays. */
+static void hide_secret(void *context, const char *token, size_t length, uint64_t line)
+{
+    char *text = context, *secret = text + (token - text) + length - TOKEN_BODY + ID_LENGTH;
+
+    (void)line;
+    memset(secret, '*', TOKEN_BODY - ID_LENGTH);
+}
+
+/* The name of a file as it may be shown, and kept as a reason: it may have a token in it. */
+static char *name_shown(const char *name)
+{
+    char *shown = showable(span_of(name));
+    struct finder finder = {0};
+
+    finder_look(&finder, shown, strlen(shown), hide_secret, shown);
+    return shown;
+}
+
+static void say_unreadable(const char *name)
+{
+    const char *why = strerror(errno);
+    char *shown = name_shown(name);
+
+    say("%s: cannot read it: %s", shown, why);
+    free(shown);
+}
+
 static int open_file(const char *name)
 {
     struct stat status;
@@ -50,8 +78,6 @@ static int open_file(const char *name)
         errno = EISDIR;
         fd = -1;
     }
-    if (fd < 0)
-        say("%s: cannot read it: %s", name, strerror(errno));
     return fd;
 }
 
@@ -68,8 +94,10 @@ static enum status open_files(struct request *request)
     request->files = must_have(calloc((size_t)request->count + 1, sizeof(*request->files)));
     for (int i = 0; i < request->count; i++) {
         request->files[i] = open_file(request->names[i]);
-        if (request->files[i] < 0 && status == STATUS_DONE)
-            status = status_of(errno);
+        if (request->files[i] >= 0)
+            continue;
+        status = status == STATUS_DONE ? status_of(errno) : status;
+        say_unreadable(request->names[i]);
     }
     return status;
 }
@@ -104,12 +132,14 @@ static bool look_through(int fd, char *buffer, struct leaks *leaks)
 
 static enum status scan_file(struct leaks *leaks, int fd, const char *name, char *buffer)
 {
-    char *shown = showable(span_of(name));
+    char *shown = name_shown(name);
     enum status status = STATUS_DONE;
 
     leaks->file = shown;
-    if (!look_through(fd, buffer, leaks))
-        status = fail(STATUS_IO, "%s: cannot read it: %s", name, strerror(errno));
+    if (!look_through(fd, buffer, leaks)) {
+        say_unreadable(name);
+        status = STATUS_IO;
+    }
     free(shown);
     return status;
 }

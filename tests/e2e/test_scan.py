@@ -39,6 +39,16 @@ class Scan(SiteTest):
             'stdin:2: active token 1 (id %s) of example.com: "CI | deploy"' % token_id(self.token),
             'stdin:4: active token 1 (id %s) of other.example: "other"' % token_id(self.other)])
 
+    def test_a_token_in_the_name_of_a_file(self):
+        """Neither printed nor written down."""
+        hidden = self.token[:-49] + "*" * 49
+        for text, args, code in (("", [], 0), (self.token, [], 1), (self.token, ["--revoke"], 1)):
+            with self.subTest(args=args):
+                result = self.expect(code, "scan", *args, self.write("%d?key=%s&x" % (len(args) + len(text), self.token), text))
+                self.assertEqual("?key=%s&x:1: active" % hidden in result.out, code == 1)
+        self.refused(66, "scan", self.token, says=hidden)
+        self.assertIn(hidden, self.json("-d", "example.com", "show", "1")["reason"])
+
     def test_nothing_there(self):
         for text in ("", "\n", "nothing\n", self.token[:-1], self.token[:-1] + "_", self.token[1:].upper()):
             with self.subTest(text=text):
