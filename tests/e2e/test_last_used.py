@@ -77,6 +77,13 @@ class Making(LastUsedCase):
         self.assertEqual(len(self.json("list")), 2)
         os.truncate(self.path(), 0)
 
+    def test_that_it_cannot_be_had_is_said_of_each_new_token(self):
+        for args in (["create", "-l", "x"], ["rotate", "1"]):
+            if os.path.exists(self.path()):
+                os.rmdir(self.path())
+            os.mkdir(self.path())
+            self.assertIn("not noted", self.ok(*args, may_show_token=True).err)
+
     def test_turned_on_later(self):
         """Any change makes room for all tokens."""
         self.site.configure('store_dir = "%s"; domains = ( { name = "example.com"; } );' % self.site.store_dir)
