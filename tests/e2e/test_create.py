@@ -28,7 +28,10 @@ def login_uid():
 
 
 def user_name(uid):
-    return pwd.getpwuid(uid).pw_name
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:  # nobody has it
+        return str(uid)
 
 
 class Create(SiteTest):
