@@ -13,6 +13,7 @@
 #include "options.h"
 #include "output.h"
 #include "place.h"
+#include "progress.h"
 #include "prove.h"
 
 static const char help[] =
@@ -146,9 +147,10 @@ static enum status check_content(struct check *check, int fd, const char *domain
 {
     struct proof proof;
     struct fault fault;
-    bool proved = prove(&proof, fd, domain, check->expect, NULL, &fault);
+    bool proved = prove(&proof, fd, domain, check->expect, &progress_witness, &fault);
     enum status status;
 
+    progress_clear();
     if (!proved)
         add_fault(check, fault.text);
     status = print(check, &proof, proved);

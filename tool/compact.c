@@ -9,6 +9,7 @@
 #include "duration.h"
 #include "options.h"
 #include "output.h"
+#include "progress.h"
 #include "prove.h"
 #include "renew.h"
 
@@ -55,7 +56,8 @@ static void prove_ahead(struct proving *proving, const struct session *session)
     if (proving->fd < 0)
         return;
     proving->begun = prove_begin(&proving->proof, proving->fd, session->domain->name, NULL, &fault) &&
-                     prove_on(&proving->proof, proving->fd, NULL, NULL, &fault);
+                     prove_on(&proving->proof, proving->fd, NULL, &progress_witness, &fault);
+    progress_clear();
     if (!proving->begun)
         proof_free(&proving->proof);
 }

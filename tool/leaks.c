@@ -8,6 +8,7 @@
 
 #include "describe.h"
 #include "output.h"
+#include "progress.h"
 #include "tokens.h"
 
 struct store {
@@ -139,6 +140,7 @@ static void report(struct leaks *leaks, const char *state, const char *id, const
                       ? NULL
                       : text);
     }
+    progress_clear();
     if (!output_text(text))
         remember(leaks, output_failed());
     free(text);

@@ -12,6 +12,7 @@
 #include "leaks.h"
 #include "options.h"
 #include "output.h"
+#include "progress.h"
 
 static const char help[] = "Usage: toktab [-c CONF] [-d DOMAIN] scan [OPTIONS] [FILE…]\n"
                            "\n"
@@ -114,6 +115,7 @@ static void close_files(struct request *request)
 static bool look_through(int fd, char *buffer, struct leaks *leaks)
 {
     struct finder finder = {0};
+    uint64_t done = 0;
     size_t kept = 0;
     ssize_t got;
 
@@ -125,6 +127,8 @@ static bool look_through(int fd, char *buffer, struct leaks *leaks)
         if (got < 0)
             return false;
         kept = finder_look(&finder, buffer, size, leaks_note, leaks);
+        done += (uint64_t)got;
+        progress_show(done >> 20, "MB");
         memmove(buffer, buffer + size - kept, kept);
     }
     return true;
@@ -134,9 +138,12 @@ static enum status scan_file(struct leaks *leaks, int fd, const char *name, char
 {
     char *shown = name_shown(name);
     enum status status = STATUS_DONE;
+    bool good;
 
     leaks->file = shown;
-    if (!look_through(fd, buffer, leaks)) {
+    good = look_through(fd, buffer, leaks);
+    progress_clear();
+    if (!good) {
         say_unreadable(name);
         status = STATUS_IO;
     }

@@ -3,9 +3,10 @@
 import fcntl
 import os
 import subprocess
+import threading
 import unittest
 
-from harness import IS_ROOT, SiteTest, killed_at_end, wait_until
+from harness import IS_ROOT, SiteTest, killed_at_end, needs_terminal, wait_until
 from oracle import Writer
 from oracle_format import make_token, token_id
 
@@ -96,6 +97,28 @@ class Scan(SiteTest):
                 with open("/proc/%d/status" % process.pid, encoding="ascii") as status:
                     used.append(next(int(line.split()[1]) for line in status if line.startswith("VmHWM")))
             self.assertLess(used[1], used[0] + 1024)
+
+    @needs_terminal
+    def test_progress_on_a_terminal(self):
+        """It is shown while the text still comes, and gone when it ends."""
+        path, seen = os.path.join(self.site.dir, "pipe"), threading.Event()
+        os.mkfifo(path)
+
+        def write():
+            with open(path, "wb") as pipe:
+                pipe.write(b"%s\n" % self.token.encode())
+                while not seen.wait(0.02):
+                    pipe.write(b"some words of text \n" * 10000)
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        try:
+            result = self.site.terminal("scan", path, answers=[(r"[1-9][0-9]* MB", lambda: seen.set() or "")])
+        finally:
+            seen.set()
+            writer.join()
+        self.assertEqual(result.code, 1)
+        self.assertRegex(result.out, r"\A\S+:1: active token .*\n(\r[0-9]+ MB)+\r\x1b\[K\Z")
 
     def test_files(self):
         a, b = self.write("a", self.token), self.write("b", "\n\n" + self.token)

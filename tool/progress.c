@@ -1,0 +1,48 @@
+#include "progress.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { FIRST = 1000, NEXT = 100 }; /* milliseconds */
+
+static int64_t due; /* when it is to be shown; 0: nothing has begun */
+static bool shown;
+
+static int64_t monotonic(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+void progress_show(uint64_t done, const char *what)
+{
+    int64_t now = monotonic();
+
+    if (due == 0)
+        due = now + FIRST;
+    if (now < due || !isatty(STDERR_FILENO))
+        return;
+    due = now + NEXT;
+    shown = true;
+    fprintf(stderr, "\r%" PRIu64 " %s", done, what);
+}
+
+static void see(void *context, const struct event *event)
+{
+    (void)context;
+    if (event->n % 1024 == 0)
+        progress_show(event->n, "lines");
+}
+
+const struct witness progress_witness = {see, NULL};
+
+void progress_clear(void)
+{
+    if (shown)
+        fputs("\r\033[K", stderr);
+    shown = false;
+}
