@@ -218,8 +218,9 @@ enum appended log_append(struct log *log, const struct tip *expected, const char
     /* over what is left of an unterminated line; cutting that off first would give up the reserve */
     if (!write_all(log->file, line, length, now.end) || !cut_behind(log->file, now.end + length))
         return take_back(log->file, now.end);
-    /* after a failed sync nothing is known: what the page cache shows may never reach the disk */
-    if (fdatasync(log->file) < 0 || (now.n == 0 && !sync_directory(log->directory)))
+    /* after a failed sync nothing is known: what the page cache shows may never reach the disk. Who made the
+     * file may not have lived to sync its name. */
+    if (fdatasync(log->file) < 0 || (now.fresh && !sync_directory(log->directory)))
         return APPEND_UNKNOWN;
     return APPENDED;
 }

@@ -72,8 +72,12 @@ const char *tip_find(struct tip *tip, const char *head, size_t head_size, const 
         return no_whole_line;
     if (tip->end == log_start && header.base == 0) {
         tip->n = 0;
+        tip->fresh = true;
         memcpy(tip->chain, header.basechain, CHAIN_SIZE);
         return NULL;
     }
-    return find_last(tip, &header, tail, end) ? NULL : "its last line does not follow on the one before";
+    if (!find_last(tip, &header, tail, end))
+        return "its last line does not follow on the one before";
+    tip->fresh = tip->n == header.base + 1 && header.base > 0;
+    return NULL;
 }

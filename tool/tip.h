@@ -9,6 +9,7 @@ struct tip {
     unsigned char chain[CHAIN_SIZE]; /* chain(n) */
     char domain[DOMAIN_NAME_MAX + 1], storeid[STOREID_HEX + 1];
     uint64_t end; /* the offset behind the last whole line */
+    bool fresh;   /* nothing was appended to the file since it was made */
 };
 
 /* Bytes that hold the last two whole lines, and an unterminated one. */

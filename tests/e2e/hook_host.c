@@ -247,6 +247,7 @@ static void daemonized(void)
     child = fork();
     if (child != 0) {
         MUST(waitpid(child, &status, 0) == child && status == 0);
+        library.close(table);
         return;
     }
     setsid();
