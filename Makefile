@@ -291,7 +291,8 @@ install: all
 	$(INSTALL) -D -m 644 $(PAM_MODULE) $(DESTDIR)$(PAM_MODULEDIR)/$(notdir $(PAM_MODULE))
 	for example in $(PAM_EXAMPLES); do \
 	    $(INSTALL) -D -m 644 $$example $(DESTDIR)$(DOCDIR)/examples/pam/$${example##*/} || exit; done
-	$(if $(DESTDIR),,if [ -w /etc/ld.so.cache ]; then ldconfig; fi)
+# Elsewhere the system does not look for libraries.
+	$(if $(DESTDIR),,$(if $(filter /usr /usr/local,$(PREFIX)),if [ -w /etc/ld.so.cache ]; then ldconfig; fi))
 
 clean:
 	rm -rf $(BUILD)
