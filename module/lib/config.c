@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <libconfig.h>
 #include <locale.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -139,7 +140,7 @@ static bool take_name(struct source *source, const config_setting_t *setting, st
     if (!domain_name_valid(span_of(text)))
         return wrong(source, setting, text,
                      "is no name of a domain: [a-z0-9][a-z0-9.-]*, at most 63 characters");
-    strcpy(domain->name, text);
+    snprintf(domain->name, sizeof(domain->name), "%s", text);
     return true;
 }
 
@@ -151,7 +152,7 @@ static bool take_prefix(struct source *source, const config_setting_t *setting, 
         return false;
     if (!token_prefix_valid(text, strlen(text)))
         return wrong(source, setting, text, "is no prefix: [a-z][a-z0-9]*, 2 to 16 characters");
-    strcpy(domain->prefix, text);
+    snprintf(domain->prefix, sizeof(domain->prefix), "%s", text);
     return true;
 }
 
@@ -302,7 +303,7 @@ static bool fill_in(struct source *source, struct config *config)
     config->count = 1;
     if (!domain_start(&config->domains[0]))
         return no_memory(source);
-    strcpy(config->domains[0].name, CONFIG_DEFAULT_DOMAIN);
+    snprintf(config->domains[0].name, sizeof(config->domains[0].name), "%s", CONFIG_DEFAULT_DOMAIN);
     return true;
 }
 

@@ -285,7 +285,7 @@ class Damage(MendTest):
                 place = rng.randrange(len(data))
                 removed = rng.choice((0, 1, 5, 300))
                 data[place : place + removed] = rng.randbytes(rng.choice((0, 1, 5))) if removed < 9 else b""
-            data += last  # nothing can know what a file has lost at its end
+            data += (b"" if data.endswith(b"\n") else b"\n") + last  # nothing can know what a file has lost at its end
             self.site.put(bytes(data))
             result = self.run_tool("check", "--mend", "-y")
             self.assertIn(result.code, outcomes, result)
