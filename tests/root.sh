@@ -13,8 +13,10 @@ begin_roots() {
     trap 'exit 130' INT TERM HUP
 }
 
+# As its installer leaves a machine, it knows its own name.
 make_root() {
-    mmdebstrap --quiet --variant=minbase --include=make,git "$suite" "$root" && cp /etc/resolv.conf "$root/etc"
+    mmdebstrap --quiet --variant=minbase --include=make,git "$suite" "$root" && cp /etc/resolv.conf "$root/etc" &&
+        echo "127.0.0.1 localhost $(uname -n)" > "$root/etc/hosts"
 }
 
 # A repository that holds this tree as it is, committed or not, to be cloned.

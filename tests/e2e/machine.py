@@ -80,6 +80,8 @@ def why_not():
         return "root may not mount here: %s" % probe.stderr.decode().strip()
     if nearest_directory(os.path.dirname(system_config())) in ("/", "/etc"):
         return "there is no %s to put another one over" % os.path.dirname(system_config())
+    if not os.path.exists("/etc/hosts"):
+        return "there is no /etc/hosts to put another one over, without which sudo complains"
     taken = {entry.pw_uid for entry in pwd.getpwall()} | {entry.gr_gid for entry in grp.getgrall()}
     if taken & ({uid for uid, _ in USERS.values()} | set(GROUPS.values())):
         return "uids or gids from 61000 on are in use"
