@@ -43,7 +43,7 @@ static const struct option longs[] = {{"expect", required_argument, NULL, OPTION
 
 struct check {
     struct place place;
-    struct expect *expect; /* NULL: nothing is expected */
+    struct expect expected, *expect; /* expect: NULL: nothing is expected */
     bool json, mend, help;
     struct mending mending;
     json_t *faults;
@@ -184,12 +184,14 @@ static enum status check_store(struct check *check, const struct session *sessio
     return status;
 }
 
-static enum status take_option(struct check *check, struct expect *expect, int option)
+static enum status take_option(void *context, int option)
 {
+    struct check *check = context;
+
     switch (option) {
     case OPTION_EXPECT:
-        check->expect = expect;
-        if (expect_parse(expect, optarg))
+        check->expect = &check->expected;
+        if (expect_parse(check->expect, optarg))
             return STATUS_DONE;
         return fail(STATUS_USAGE, "HEAD \"%.15s%s\": give what `toktab check` has printed, epoch:n:chain",
                     optarg, cut_mark(optarg));
@@ -205,21 +207,15 @@ static enum status take_option(struct check *check, struct expect *expect, int o
     case OPTION_JSON:
         check->json = check->mending.json = true;
         return STATUS_DONE;
-    case OPTION_HELP:
-        check->help = true;
-        return STATUS_DONE;
     default:
         return STATUS_USAGE;
     }
 }
 
-static enum status take_options(struct check *check, struct expect *expect, int argc, char **argv)
+static enum status take_options(struct check *check, int argc, char **argv)
 {
-    enum status status = STATUS_DONE;
-    int option;
+    enum status status = each_option(argc, argv, "y", longs, take_option, check, &check->help);
 
-    while (status == STATUS_DONE && !check->help && (option = next_option(argc, argv, "y", longs)) != -1)
-        status = take_option(check, expect, option);
     if (status != STATUS_DONE || check->help)
         return status;
     if (check->mend && check->expect)
@@ -232,8 +228,7 @@ static enum status take_options(struct check *check, struct expect *expect, int 
 static enum status run(struct session *session, int argc, char **argv)
 {
     struct check check = {0};
-    struct expect expect;
-    enum status status = take_options(&check, &expect, argc, argv);
+    enum status status = take_options(&check, argc, argv);
 
     if (status == STATUS_DONE && check.help)
         return output_help(help);

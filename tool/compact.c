@@ -199,27 +199,31 @@ static enum status prove_and_compact(struct session *session, const struct reque
     return status;
 }
 
+static enum status take_option(void *context, int option)
+{
+    struct request *request = context;
+
+    switch (option) {
+    case OPTION_DROP_DEAD:
+        if (duration_parse(span_of(optarg), &request->age))
+            return STATUS_DONE;
+        return fail(STATUS_USAGE, "age \"%.15s%s\": give a whole number with s, m, h, d or w (90d)", optarg,
+                    cut_mark(optarg));
+    case OPTION_JSON:
+        request->json = true;
+        return STATUS_DONE;
+    default:
+        return STATUS_USAGE;
+    }
+}
+
 static enum status take_options(struct request *request, int argc, char **argv)
 {
-    int option;
+    enum status status = each_option(argc, argv, "", longs, take_option, request, &request->help);
 
-    while (!request->help && (option = next_option(argc, argv, "", longs)) != -1)
-        switch (option) {
-        case OPTION_DROP_DEAD:
-            if (!duration_parse(span_of(optarg), &request->age))
-                return fail(STATUS_USAGE, "age \"%.15s%s\": give a whole number with s, m, h, d or w (90d)",
-                            optarg, cut_mark(optarg));
-            break;
-        case OPTION_JSON:
-            request->json = true;
-            break;
-        case OPTION_HELP:
-            request->help = true;
-            break;
-        default:
-            return STATUS_USAGE;
-        }
-    return request->help || arguments_fit(argc, argv, 0, 0, "") ? STATUS_DONE : STATUS_USAGE;
+    if (status != STATUS_DONE || request->help)
+        return status;
+    return arguments_fit(argc, argv, 0, 0, "") ? STATUS_DONE : STATUS_USAGE;
 }
 
 static enum status run(struct session *session, int argc, char **argv)

@@ -41,8 +41,10 @@ struct request {
     bool help;
 };
 
-static enum status take_option(struct request *request, int option)
+static enum status take_option(void *context, int option)
 {
+    struct request *request = context;
+
     switch (option) {
     case 'l':
         return attributes_set_label(&request->attributes, optarg);
@@ -61,9 +63,6 @@ static enum status take_option(struct request *request, int option)
     case OPTION_JSON:
         request->issue.json = true;
         return STATUS_DONE;
-    case OPTION_HELP:
-        request->help = true;
-        return STATUS_DONE;
     default:
         return STATUS_USAGE;
     }
@@ -71,16 +70,10 @@ static enum status take_option(struct request *request, int option)
 
 static enum status take_options(struct request *request, int argc, char **argv)
 {
-    int option;
+    enum status status = each_option(argc, argv, "l:e:s:u:", longs, take_option, request, &request->help);
 
-    while (!request->help && (option = next_option(argc, argv, "l:e:s:u:", longs)) != -1) {
-        enum status status = take_option(request, option);
-
-        if (status != STATUS_DONE)
-            return status;
-    }
-    if (request->help)
-        return STATUS_DONE;
+    if (status != STATUS_DONE || request->help)
+        return status;
     if (!arguments_fit(argc, argv, 0, 0, ""))
         return STATUS_USAGE;
     if (!request->attributes.label)

@@ -216,16 +216,13 @@ static enum status domains(struct session *session, bool json)
 
 static enum status run(struct session *session, int argc, char **argv)
 {
-    bool json = false;
-    int option;
+    bool json = false, wants_help = false;
+    enum status status = json_option(argc, argv, longs, &json, &wants_help);
 
-    while ((option = next_option(argc, argv, "", longs)) != -1) {
-        if (option == OPTION_HELP)
-            return output_help(help);
-        if (option != OPTION_JSON)
-            return STATUS_USAGE;
-        json = true;
-    }
+    if (status != STATUS_DONE)
+        return status;
+    if (wants_help)
+        return output_help(help);
     return arguments_fit(argc, argv, 0, 0, "") ? domains(session, json) : STATUS_USAGE;
 }
 

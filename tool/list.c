@@ -93,8 +93,10 @@ static enum status take_expiring(struct request *request, const char *text)
     return fail(STATUS_USAGE, "time \"%.15s%s\": %s", text, cut_mark(text), wrong);
 }
 
-static enum status take_option(struct request *request, int option)
+static enum status take_option(void *context, int option)
 {
+    struct request *request = context;
+
     switch (option) {
     case OPTION_ACTIVE:
         request->state[STATE_ACTIVE] = true;
@@ -120,9 +122,6 @@ static enum status take_option(struct request *request, int option)
         return STATUS_DONE;
     case OPTION_JSON:
         request->json = true;
-        return STATUS_DONE;
-    case OPTION_HELP:
-        request->help = true;
         return STATUS_DONE;
     default:
         return STATUS_USAGE;
@@ -291,14 +290,11 @@ static enum status list(struct session *session, const struct request *request)
 static enum status run(struct session *session, int argc, char **argv)
 {
     struct request request = {.expiring = -1};
-    enum status status = STATUS_DONE;
-    int option;
+    enum status status;
 
     memcpy(request.columns, default_columns, sizeof(default_columns));
     request.column_count = sizeof(default_columns) / sizeof(default_columns[0]);
-    while (status == STATUS_DONE && !request.help &&
-           (option = next_option(argc, argv, "l:u:o:", longs)) != -1)
-        status = take_option(&request, option);
+    status = each_option(argc, argv, "l:u:o:", longs, take_option, &request, &request.help);
     if (status != STATUS_DONE)
         return status;
     if (request.help)

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "command.h"
 #include "nearest.h"
 #include "say.h"
 
@@ -71,6 +72,35 @@ int next_option(int argc, char **argv, const char *shorts, const struct option *
     if (option == '?')
         say_wrong(argv[optind - 1], optopt, longs);
     return option;
+}
+
+enum status each_option(int argc, char **argv, const char *shorts, const struct option *longs,
+                        enum status (*take)(void *context, int option), void *context, bool *help)
+{
+    enum status status = STATUS_DONE;
+    int option;
+
+    while (status == STATUS_DONE && !*help && (option = next_option(argc, argv, shorts, longs)) != -1) {
+        if (option == OPTION_HELP)
+            *help = true;
+        else
+            status = option == '?' ? STATUS_USAGE : take(context, option);
+    }
+    return status;
+}
+
+/* context: json */
+static enum status take_json(void *context, int option)
+{
+    bool *json = context;
+
+    *json = option == OPTION_JSON;
+    return STATUS_DONE;
+}
+
+enum status json_option(int argc, char **argv, const struct option *longs, bool *json, bool *help)
+{
+    return each_option(argc, argv, "", longs, take_json, json, help);
 }
 
 void restart_options(void)

@@ -14,6 +14,16 @@
  */
 int next_option(int argc, char **argv, const char *shorts, const struct option *longs);
 
+/*
+ * Hand each option to take, with the context; --help sets *help, and ends it. Returns STATUS_DONE; what take
+ * returned else; or STATUS_USAGE for what is no option, which was printed.
+ */
+enum status each_option(int argc, char **argv, const char *shorts, const struct option *longs,
+                        enum status (*take)(void *context, int option), void *context, bool *help);
+
+/* The same for a command that has no options but --json, which sets *json, and --help. */
+enum status json_option(int argc, char **argv, const struct option *longs, bool *json, bool *help);
+
 /* Start with another argv. */
 void restart_options(void);
 

@@ -121,36 +121,29 @@ static enum status ask_and_revoke(struct session *session, const struct request 
     return status == STATUS_DONE ? revoke_and_print(session, request, refs) : status;
 }
 
-static enum status take_options(struct request *request, int argc, char **argv)
+static enum status take_option(void *context, int option)
 {
-    enum status status = STATUS_DONE;
-    int option;
+    struct request *request = context;
 
-    while (status == STATUS_DONE && !request->help && (option = next_option(argc, argv, "r:y", longs)) != -1)
-        switch (option) {
-        case 'r':
-            status = attributes_set_reason(&request->attributes, optarg);
-            break;
-        case 'y':
-            request->yes = true;
-            break;
-        case OPTION_JSON:
-            request->json = true;
-            break;
-        case OPTION_HELP:
-            request->help = true;
-            break;
-        default:
-            status = STATUS_USAGE;
-        }
-    return status;
+    switch (option) {
+    case 'r':
+        return attributes_set_reason(&request->attributes, optarg);
+    case 'y':
+        request->yes = true;
+        return STATUS_DONE;
+    case OPTION_JSON:
+        request->json = true;
+        return STATUS_DONE;
+    default:
+        return STATUS_USAGE;
+    }
 }
 
 static enum status run(struct session *session, int argc, char **argv)
 {
     struct request request = {0};
     struct refs refs = {0};
-    enum status status = take_options(&request, argc, argv);
+    enum status status = each_option(argc, argv, "r:y", longs, take_option, &request, &request.help);
 
     if (status == STATUS_DONE && request.help)
         return output_help(help);

@@ -48,8 +48,10 @@ struct request {
     char reason[sizeof("succeeded by ") + ID_LENGTH];
 };
 
-static enum status take_option(struct request *request, int option)
+static enum status take_option(void *context, int option)
 {
+    struct request *request = context;
+
     switch (option) {
     case OPTION_GRACE:
         request->grace = optarg;
@@ -63,9 +65,6 @@ static enum status take_option(struct request *request, int option)
     case OPTION_JSON:
         request->issue.json = true;
         return STATUS_DONE;
-    case OPTION_HELP:
-        request->help = true;
-        return STATUS_DONE;
     default:
         return STATUS_USAGE;
     }
@@ -73,16 +72,10 @@ static enum status take_option(struct request *request, int option)
 
 static enum status take_options(struct request *request, int argc, char **argv)
 {
-    int option;
+    enum status status = each_option(argc, argv, "e:", longs, take_option, request, &request->help);
 
-    while (!request->help && (option = next_option(argc, argv, "e:", longs)) != -1) {
-        enum status status = take_option(request, option);
-
-        if (status != STATUS_DONE)
-            return status;
-    }
-    if (request->help)
-        return STATUS_DONE;
+    if (status != STATUS_DONE || request->help)
+        return status;
     if (!arguments_fit(argc, argv, 1, 1, "TOKEN-REF"))
         return STATUS_USAGE;
     return issue_options_fit(&request->issue);

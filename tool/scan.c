@@ -38,7 +38,7 @@ struct request {
     char **names; /* of the files; none: stdin */
     int *files;   /* their descriptors; -1: it cannot be opened */
     int count;
-    bool revoke, json;
+    bool revoke, json, help;
 };
 
 /* A finder_visit(); context: the text that was looked through. The id stays. */
@@ -247,25 +247,31 @@ static enum status scan(struct session *session, const struct request *request, 
     return status;
 }
 
+static enum status take_option(void *context, int option)
+{
+    struct request *request = context;
+
+    switch (option) {
+    case OPTION_REVOKE:
+        request->revoke = true;
+        return STATUS_DONE;
+    case OPTION_JSON:
+        request->json = true;
+        return STATUS_DONE;
+    default:
+        return STATUS_USAGE;
+    }
+}
+
 static enum status run(struct session *session, int argc, char **argv)
 {
     struct request request = {0};
-    enum status status;
-    int option;
+    enum status status = each_option(argc, argv, "", longs, take_option, &request, &request.help);
 
-    while ((option = next_option(argc, argv, "", longs)) != -1)
-        switch (option) {
-        case OPTION_REVOKE:
-            request.revoke = true;
-            break;
-        case OPTION_JSON:
-            request.json = true;
-            break;
-        case OPTION_HELP:
-            return output_help(help);
-        default:
-            return STATUS_USAGE;
-        }
+    if (status != STATUS_DONE)
+        return status;
+    if (request.help)
+        return output_help(help);
     request.names = argv + optind;
     request.count = argc - optind;
     status = open_files(&request);

@@ -53,8 +53,9 @@ static enum status take_attribute(struct request *request, char **attribute,
     return STATUS_DONE;
 }
 
-static enum status take_option(struct request *request, int option)
+static enum status take_option(void *context, int option)
 {
+    struct request *request = context;
     struct attributes *attributes = &request->attributes;
 
     switch (option) {
@@ -72,9 +73,6 @@ static enum status take_option(struct request *request, int option)
     case OPTION_JSON:
         request->json = true;
         return STATUS_DONE;
-    case OPTION_HELP:
-        request->help = true;
-        return STATUS_DONE;
     default:
         return STATUS_USAGE;
     }
@@ -90,16 +88,10 @@ static bool changes_anything(const struct request *request)
 
 static enum status take_options(struct request *request, int argc, char **argv)
 {
-    int option;
+    enum status status = each_option(argc, argv, "l:e:s:u:", longs, take_option, request, &request->help);
 
-    while (!request->help && (option = next_option(argc, argv, "l:e:s:u:", longs)) != -1) {
-        enum status status = take_option(request, option);
-
-        if (status != STATUS_DONE)
-            return status;
-    }
-    if (request->help)
-        return STATUS_DONE;
+    if (status != STATUS_DONE || request->help)
+        return status;
     if (!arguments_fit(argc, argv, 1, 1, "TOKEN-REF"))
         return STATUS_USAGE;
     if (!changes_anything(request))

@@ -67,31 +67,30 @@ static enum status take_client(struct request *request, const char *text)
                 text, cut_mark(text));
 }
 
+static enum status take_option(void *context, int option)
+{
+    struct request *request = context;
+
+    switch (option) {
+    case 's':
+        return attributes_add_scopes(&request->attributes, optarg);
+    case 'u':
+        request->ask.user = optarg;
+        return STATUS_DONE;
+    case OPTION_FROM:
+        return take_client(request, optarg);
+    case OPTION_JSON:
+        request->json = true;
+        return STATUS_DONE;
+    default:
+        return STATUS_USAGE;
+    }
+}
+
 static enum status take_options(struct request *request, int argc, char **argv)
 {
-    enum status status = STATUS_DONE;
-    int option;
+    enum status status = each_option(argc, argv, "s:u:", longs, take_option, request, &request->help);
 
-    while (status == STATUS_DONE && !request->help && (option = next_option(argc, argv, "s:u:", longs)) != -1)
-        switch (option) {
-        case 's':
-            status = attributes_add_scopes(&request->attributes, optarg);
-            break;
-        case 'u':
-            request->ask.user = optarg;
-            break;
-        case OPTION_FROM:
-            status = take_client(request, optarg);
-            break;
-        case OPTION_JSON:
-            request->json = true;
-            break;
-        case OPTION_HELP:
-            request->help = true;
-            break;
-        default:
-            status = STATUS_USAGE;
-        }
     if (status == STATUS_DONE && !request->help && !arguments_fit(argc, argv, 0, 0, ""))
         return STATUS_USAGE; /* a token on the command line could be seen by everybody */
     return status;
