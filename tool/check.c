@@ -121,7 +121,7 @@ static enum status print(const struct check *check, const struct proof *proof, b
         return STATUS_DONE;
     say("%s/%s: %s%" PRIu64 " lines, %zu tokens; its HEAD is", check->place.directory, check->place.name,
         json_array_size(check->faults) == 0 ? "sound: " : "", proof->lines, proof->index.count);
-    return output_text(head) && output_text("\n") ? STATUS_DONE : output_failed();
+    return output_line(head);
 }
 
 static enum status answer(const struct expect *expect)

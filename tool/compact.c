@@ -161,7 +161,7 @@ static enum status print(const struct session *session, const struct request *re
                                 "bytes_after", (json_int_t)renewal->bytes)));
     say("%s/%s.tokens: compacted from %" PRIu64 " bytes to %" PRIu64 "; its HEAD is",
         session->config.store_dir, session->domain->name, bytes_before, renewal->bytes);
-    return output_text(head) && output_text("\n") ? STATUS_DONE : output_failed();
+    return output_line(head);
 }
 
 static enum status compact(const struct session *session, const struct request *request,

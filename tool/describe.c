@@ -75,14 +75,6 @@ static char *describe_text(struct span escaped)
     return escaped.length > 0 ? unescaped_shown(escaped) : must_have(strdup("-"));
 }
 
-static char *describe_serial(uint64_t serial)
-{
-    char text[24];
-
-    snprintf(text, sizeof(text), "%" PRIu64, serial);
-    return must_have(strdup(text));
-}
-
 char *describe(const struct record *record, const char *domain, enum attribute attribute, int64_t now,
                enum form form)
 {
@@ -92,7 +84,7 @@ char *describe(const struct record *record, const char *domain, enum attribute a
     case ATTRIBUTE_ID:
         return must_have(strdup(record->id));
     case ATTRIBUTE_SERIAL:
-        return describe_serial(record->serial);
+        return composed("%" PRIu64, record->serial);
     case ATTRIBUTE_LABEL:
         return describe_text(record->label);
     case ATTRIBUTE_STATE:

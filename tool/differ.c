@@ -1,6 +1,5 @@
 #include "differ.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,12 +12,10 @@ static const enum attribute compared[] = {ATTRIBUTE_LABEL, ATTRIBUTE_EXPIRES, AT
 
 static char *add(char *text, const char *name, const char *before, const char *after)
 {
-    char *longer;
-    int length = before
-                     ? asprintf(&longer, "%s%s%s: %s -> %s", text, text[0] ? "; " : "", name, before, after)
-                     : asprintf(&longer, "%s%s%s: %s", text, text[0] ? "; " : "", name, after);
+    const char *between = text[0] ? "; " : "";
+    char *longer = before ? composed("%s%s%s: %s -> %s", text, between, name, before, after)
+                          : composed("%s%s%s: %s", text, between, name, after);
 
-    must_have(length < 0 ? NULL : longer);
     free(text);
     return longer;
 }

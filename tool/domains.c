@@ -1,7 +1,5 @@
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <libsmartcols.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +9,7 @@
 
 #include "command.h"
 #include "describe.h"
+#include "grid.h"
 #include "options.h"
 #include "output.h"
 #include "place.h"
@@ -76,7 +75,6 @@ static enum status look(struct found *found, const struct session *session)
 {
     enum status status = STATUS_DONE;
     struct tokens tokens;
-    struct stat store;
 
     *found = (struct found){.domain = session->domain};
     if (snprintf(found->store, sizeof(found->store), "%s/%s.tokens", session->config.store_dir,
@@ -84,7 +82,7 @@ static enum status look(struct found *found, const struct session *session)
         return fail(STATUS_NOT_FOUND, "domain \"%s\": the name of its store is too long",
                     session->domain->name);
     found->may = rights(session->config.store_dir, found->store);
-    if (lstat(found->store, &store) < 0 && errno == ENOENT) {
+    if (!tokens_exist(session)) {
         found->counted = true; /* the first token makes it */
         return STATUS_DONE;
     }
@@ -133,11 +131,7 @@ static enum status print_array(const struct found *found, size_t number)
 
 static char *count_text(const struct found *found, size_t value)
 {
-    char *text;
-
-    if (!found->counted)
-        return must_have(strdup("-"));
-    return must_have(asprintf(&text, "%zu", value) < 0 ? NULL : text);
+    return found->counted ? composed("%zu", value) : must_have(strdup("-"));
 }
 
 static void add_row(struct libscols_table *table, const struct found *found)
@@ -157,28 +151,17 @@ static void add_row(struct libscols_table *table, const struct found *found)
 
 static enum status print_table(const struct found *found, size_t number)
 {
-    struct libscols_table *table = must_have(scols_new_table());
+    struct libscols_table *table = grid_make();
     enum status status;
-    char *text = NULL;
 
-    scols_table_enable_noencoding(table, 1);
     for (int i = 0; i < HEADINGS; i++)
         must_have(scols_table_new_column(table, headings[i], 0,
                                          i == HEADING_TOKENS || i == HEADING_ACTIVE ? SCOLS_FL_RIGHT : 0));
     for (size_t i = 0; i < number; i++)
         add_row(table, &found[i]);
-    must_have(scols_print_table_to_string(table, &text) == 0 ? text : NULL);
-    status = output_text(text) && output_text("\n") ? STATUS_DONE : output_failed();
-    free(text);
+    status = grid_print(table);
     scols_unref_table(table);
     return status;
-}
-
-/* All, or that of -d, but nothing that is none of the caller's business. */
-static bool wanted(const struct session *session)
-{
-    return (!session->domain_name || strcmp(session->domain_name, session->domain->name) == 0) &&
-           caller_may(&session->caller, session->domain);
 }
 
 static enum status look_and_print(struct session *session, bool json)
@@ -190,7 +173,7 @@ static enum status look_and_print(struct session *session, bool json)
 
     for (size_t i = 0; i < config->count; i++) {
         session->domain = &config->domains[i];
-        if (!wanted(session))
+        if (!session_wants(session, session->domain))
             continue;
         status = look(&found[number++], session);
         worst = status == STATUS_DONE ? worst : status;

@@ -25,18 +25,11 @@ static uint64_t count_lines(const char *text, size_t size)
     return lines;
 }
 
-static bool is_prefix_character(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-}
-
 /* The token whose "_" this is, with room characters before it. Where something is glued to it in front, as in
  * "keytok_", the checksum tells where it begins. */
 static size_t token_around(const char *underscore, size_t room, const char **token)
 {
     for (size_t prefix = 1; prefix <= PREFIX_MAX && prefix <= room; prefix++) {
-        if (!is_prefix_character(underscore[-(ptrdiff_t)prefix]))
-            return 0;
         *token = underscore - prefix;
         if (token_prefix_valid(*token, prefix) && token_checksum_valid(*token, prefix + 1 + TOKEN_BODY))
             return prefix + 1 + TOKEN_BODY;

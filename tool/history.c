@@ -1,6 +1,4 @@
 #include <inttypes.h>
-#include <libsmartcols.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -10,6 +8,7 @@
 #include "descent.h"
 #include "describe.h"
 #include "differ.h"
+#include "grid.h"
 #include "options.h"
 #include "output.h"
 #include "past.h"
@@ -86,10 +85,8 @@ static const char *change_name(const struct record *record)
 
 static char *joined(char *first, const char *between, char *second)
 {
-    char *both;
+    char *both = composed("%s%s%s", first, first[0] && second[0] ? between : "", second);
 
-    must_have(asprintf(&both, "%s%s%s", first, first[0] && second[0] ? between : "", second) < 0 ? NULL
-                                                                                                 : both);
     free(first);
     free(second);
     return both;
@@ -109,9 +106,7 @@ static char *describe_event(const struct event *event, const struct record *reco
 
 static char *number(uint64_t value)
 {
-    char *text;
-
-    return must_have(asprintf(&text, "%" PRIu64, value) < 0 ? NULL : text);
+    return composed("%" PRIu64, value);
 }
 
 static char *when(const struct printing *printing, int64_t then)
@@ -145,10 +140,8 @@ static void add_row(const struct printing *printing, const struct event *event)
 static enum status print_table(const struct past *past, const bool *wanted, struct printing *printing)
 {
     enum status status;
-    char *text = NULL;
 
-    printing->table = must_have(scols_new_table());
-    scols_table_enable_noencoding(printing->table, 1); /* what must be is escaped already */
+    printing->table = grid_make();
     for (int i = 0; i < HEADINGS; i++)
         must_have(scols_table_new_column(printing->table, headings[i], 0,
                                          i == HEADING_N || i == HEADING_SERIAL ? SCOLS_FL_RIGHT
@@ -157,9 +150,7 @@ static enum status print_table(const struct past *past, const bool *wanted, stru
     for (size_t i = 0; i < past->count; i++)
         if (wanted[i])
             add_row(printing, &past->list[i]);
-    must_have(scols_print_table_to_string(printing->table, &text) == 0 ? text : NULL);
-    status = output_text(text) && (text[0] == '\0' || output_text("\n")) ? STATUS_DONE : output_failed();
-    free(text);
+    status = grid_print(printing->table);
     scols_unref_table(printing->table);
     return status;
 }

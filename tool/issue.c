@@ -85,7 +85,7 @@ enum status issue_print(const struct issue *issue, const struct session *session
     else if (issue->json)
         status = print_as_json(issue, session);
     else
-        status = output_text(issue->token) && output_text("\n") ? STATUS_DONE : output_failed();
+        status = output_line(issue->token);
     if (status != STATUS_DONE)
         return not_shown(&issue->record, status);
     say_created(issue, session);

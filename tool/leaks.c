@@ -1,7 +1,6 @@
 #include "leaks.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -20,12 +19,6 @@ static void remember(struct leaks *leaks, enum status status)
 {
     if (leaks->status == STATUS_DONE)
         leaks->status = status;
-}
-
-/* Is this domain looked for? */
-static bool is_wanted(const struct leaks *leaks, const struct domain *domain)
-{
-    return (!leaks->only || domain == leaks->only) && caller_may(&leaks->session->caller, domain);
 }
 
 /* A domain whose store was never made has no tokens. */
@@ -51,11 +44,11 @@ void leaks_make(struct leaks *leaks, struct session *session, bool json)
 {
     const struct config *config = &session->config;
 
-    *leaks = (struct leaks){.session = session, .only = session->domain, .now = (int64_t)time(NULL)};
+    *leaks = (struct leaks){.session = session, .now = (int64_t)time(NULL)};
     leaks->array = json ? must_have(json_array()) : NULL;
     leaks->stores = must_have(calloc(config->count, sizeof(*leaks->stores)));
     for (size_t i = 0; i < config->count; i++)
-        if (is_wanted(leaks, &config->domains[i]))
+        if (session_wants(session, &config->domains[i]))
             add_store(leaks, &config->domains[i]);
 }
 
@@ -94,7 +87,7 @@ static bool has_known_prefix(const struct leaks *leaks, const char *token, size_
     size_t prefix = length - TOKEN_BODY - 1;
 
     for (size_t i = 0; i < config->count; i++)
-        if (is_wanted(leaks, &config->domains[i]) &&
+        if (session_wants(leaks->session, &config->domains[i]) &&
             span_equals((struct span){token, prefix}, config->domains[i].prefix))
             return true;
     return false;
@@ -111,14 +104,14 @@ static void add_active(struct leaks *leaks, const struct domain *domain, const c
     leak = &leaks->active[leaks->active_count++];
     leak->domain = domain;
     memcpy(leak->id, id, ID_LENGTH + 1);
-    must_have(asprintf(&leak->place, "%s, line %" PRIu64, leaks->file, line) < 0 ? NULL : leak->place);
+    leak->place = composed("%s, line %" PRIu64, leaks->file, line);
 }
 
 /* record: NULL: no store knows it */
 static void report(struct leaks *leaks, const char *state, const char *id, const struct domain *domain,
                    const struct record *record, uint64_t line)
 {
-    char *text = NULL, *label;
+    char *text, *label;
 
     if (leaks->array) {
         json_array_append_new(
@@ -130,15 +123,11 @@ static void report(struct leaks *leaks, const char *state, const char *id, const
     }
     if (record) {
         label = unescaped_shown(record->label);
-        must_have(asprintf(&text, "%s:%" PRIu64 ": %s token %" PRIu64 " (id %s) of %s: \"%s\"\n", leaks->file,
-                           line, state, record->serial, id, domain->name, label) < 0
-                      ? NULL
-                      : text);
+        text = composed("%s:%" PRIu64 ": %s token %" PRIu64 " (id %s) of %s: \"%s\"\n", leaks->file, line,
+                        state, record->serial, id, domain->name, label);
         free(label);
     } else {
-        must_have(asprintf(&text, "%s:%" PRIu64 ": %s token (id %s)\n", leaks->file, line, state, id) < 0
-                      ? NULL
-                      : text);
+        text = composed("%s:%" PRIu64 ": %s token (id %s)\n", leaks->file, line, state, id);
     }
     progress_clear();
     if (!output_text(text))

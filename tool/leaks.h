@@ -15,8 +15,7 @@ struct leak {
 
 struct leaks {
     struct session *session;
-    const struct domain *only; /* the one that was named; NULL: all that the caller may administer */
-    struct store *stores;      /* their proved tokens */
+    struct store *stores; /* the proved tokens of the domains that the session is about */
     size_t store_count;
     int64_t now;
     const char *file;    /* what is being looked through, as it may be shown */

@@ -1,5 +1,4 @@
 #include <fnmatch.h>
-#include <libsmartcols.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +7,7 @@
 
 #include "command.h"
 #include "describe.h"
+#include "grid.h"
 #include "options.h"
 #include "output.h"
 #include "tokens.h"
@@ -249,19 +249,14 @@ static void add_columns(const struct printing *printing)
 static enum status print_table(const struct tokens *tokens, struct printing *printing, size_t *found)
 {
     enum status status;
-    char *text = NULL;
 
-    printing->table = must_have(scols_new_table());
-    scols_table_enable_noencoding(printing->table, 1); /* describe() has escaped what must be */
+    printing->table = grid_make();
     scols_table_enable_colors(printing->table, printing->colours);
     scols_table_enable_noheadings(printing->table, printing->request->no_headings);
     add_columns(printing);
     status = each_wanted(tokens, printing->request, printing->now, found, add_row, printing);
-    if (status == STATUS_DONE && *found > 0) {
-        must_have(scols_print_table_to_string(printing->table, &text) == 0 ? text : NULL);
-        status = output_text(text) && output_text("\n") ? STATUS_DONE : output_failed();
-    }
-    free(text);
+    if (status == STATUS_DONE && *found > 0)
+        status = grid_print(printing->table);
     scols_unref_table(printing->table);
     return status;
 }

@@ -1,7 +1,6 @@
 #include "mend.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +14,7 @@
 #include "prove.h"
 #include "renew.h"
 #include "salvage.h"
+#include "store.h"
 
 enum { SHOWN_MOST = 20, KEPT_NAME_SIZE = 128, KEPT_NAMES_MOST = 100 };
 
@@ -128,18 +128,18 @@ static enum status confirm(const struct look *look)
 }
 
 /* What would be done, before the lock is taken: nobody is asked under it. */
-static enum status look_and_ask(struct look *before, const struct place *place, const char *domain,
+static enum status look_and_ask(struct look *before, struct place *place, const struct session *session,
                                 const struct mending *mending)
 {
     struct fault fault;
     struct stat store;
     enum status status;
-    int fd = place_open(place, O_RDONLY, &store, &fault);
+    int fd = store_open(place, session, &store, &status);
 
     memset(before, 0, sizeof(*before));
     if (fd < 0)
-        return fail(status_of(errno), "%s/%s: %s", place->directory, place->name, fault.text);
-    status = look(before, fd, domain, mending->revoke_all, &fault);
+        return status;
+    status = look(before, fd, session->domain->name, mending->revoke_all, &fault);
     close(fd);
     if (before->fault.text[0] != '\0')
         say("%s/%s: %s", place->directory, place->name, before->fault.text);
@@ -260,7 +260,7 @@ static enum status print(const struct mended *mended, const struct place *place,
                       revoked_ids(&mended->look), "kept", mended->kept[0] != '\0' ? mended->kept : NULL)));
     say("%s/%s: mended: %" PRIu64 " lines, %zu tokens, %zu revoked now; its HEAD is", place->directory,
         place->name, mended->proof.lines, mended->proof.index.count, mended->look.ends);
-    return output_text(head) && output_text("\n") ? STATUS_DONE : output_failed();
+    return output_line(head);
 }
 
 static void say_done(const struct mended *mended, const struct place *place)
@@ -303,10 +303,8 @@ enum status mend(const struct session *session, const struct mending *mending)
         .renewal = {.by = session->caller.by, .reason = mending->revoke_all ? reason_all : reason}};
     struct look before;
     struct place place;
-    enum status status;
+    enum status status = look_and_ask(&before, &place, session, mending);
 
-    place_of_store(&place, session->config.store_dir, session->domain->name);
-    status = look_and_ask(&before, &place, session->domain->name, mending);
     if (status == STATUS_DONE)
         status = mend_locked(&mended, &before, session, mending);
     look_free(&before);

@@ -56,6 +56,11 @@ bool output_text(const char *text)
     return output_write(text, strlen(text));
 }
 
+enum status output_line(const char *text)
+{
+    return output_text(text) && output_text("\n") ? STATUS_DONE : output_failed();
+}
+
 enum status output_help(const char *help)
 {
     return output_text(help) ? STATUS_DONE : output_failed();

@@ -18,6 +18,9 @@ void output_catch_interruptions(void);
 /* Can there be output at all? Else STATUS_IO, printed. */
 enum status output_possible(void);
 
+/* A text and a newline. STATUS_IO, printed. */
+enum status output_line(const char *text);
+
 /* A command's --help. */
 enum status output_help(const char *help);
 

@@ -1,12 +1,10 @@
 #include "past.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "place.h"
+#include "store.h"
 
 static void add(void *context, const struct event *event)
 {
@@ -22,20 +20,18 @@ static void add(void *context, const struct event *event)
 enum status past_read(struct past *past, const struct session *session)
 {
     const struct witness witness = {add, past};
-    enum status status = STATUS_DONE;
+    enum status status;
     struct place place;
     struct fault fault = {0};
     struct stat store;
     int fd;
 
     memset(past, 0, sizeof(*past));
-    place_of_store(&place, session->config.store_dir, session->domain->name);
-    fd = place_open(&place, O_RDONLY, &store, &fault);
+    fd = store_open(&place, session, &store, &status);
     if (fd < 0)
-        return fail(status_of(errno), "%s/%s: %s", place.directory, place.name, fault.text);
+        return status;
     if (!prove(&past->proof, fd, session->domain->name, NULL, &witness, &fault))
-        status = fail(fault.passing ? STATUS_IO : STATUS_DAMAGED, "%s/%s: %s: run `toktab check`",
-                      place.directory, place.name, fault.text);
+        status = store_unproved(&place, &fault);
     close(fd);
     return status;
 }

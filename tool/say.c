@@ -63,13 +63,28 @@ char *showable(struct span text)
     return shown;
 }
 
+static char *compose(const char *format, va_list arguments)
+{
+    char *text;
+
+    return must_have(vasprintf(&text, format, arguments) < 0 ? NULL : text);
+}
+
+char *composed(const char *format, ...)
+{
+    va_list arguments;
+    char *text;
+
+    va_start(arguments, format);
+    text = compose(format, arguments);
+    va_end(arguments);
+    return text;
+}
+
 static void say_line(const char *format, va_list arguments)
 {
-    char *line = NULL, *shown;
-    int length = vasprintf(&line, format, arguments);
+    char *line = compose(format, arguments), *shown = showable(span_of(line));
 
-    must_have(length < 0 ? NULL : line);
-    shown = showable((struct span){line, (size_t)length});
     fprintf(stderr, "toktab: %s\n", shown);
     free(shown);
     free(line);

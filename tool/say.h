@@ -33,6 +33,9 @@ enum status fail(enum status status, const char *format, ...) __attribute__((for
  */
 char *showable(struct span text);
 
+/* A text as printf(3) makes it. The caller frees it. Never NULL. */
+char *composed(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 /* "…" for a text that "%.15s" cuts: an argument is never shown in full, it might be a token, whose secret
  * begins behind 15 characters. */
 const char *cut_mark(const char *text);

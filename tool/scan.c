@@ -172,12 +172,10 @@ static enum status scan_files(struct leaks *leaks, const struct request *request
 /* The reason says where it was found, as far as a reason may be long. */
 static enum status give_reason(struct attributes *attributes, const char *place)
 {
-    char *reason = NULL;
-    enum status status;
-
-    must_have(asprintf(&reason, "found in %s", place) < 0 ? NULL : reason);
-    status =
+    char *reason = composed("found in %s", place);
+    enum status status =
         attributes_set_reason(attributes, reason_valid(span_of(reason)) ? reason : "found by toktab scan");
+
     free(reason);
     return status;
 }

@@ -127,6 +127,12 @@ enum status session_open_all(struct session *session)
     return status == STATUS_DONE ? enter(session) : status;
 }
 
+bool session_wants(const struct session *session, const struct domain *domain)
+{
+    return (!session->domain_name || strcmp(session->domain_name, domain->name) == 0) &&
+           caller_may(&session->caller, domain);
+}
+
 void session_close(struct session *session)
 {
     config_unload(&session->config);

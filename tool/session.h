@@ -33,6 +33,10 @@ enum status session_open_to_change(struct session *session);
  * says so. */
 enum status session_open_all(struct session *session);
 
+/* Is a command on all domains about this one? It may be that of -d alone, and nothing that is none of the
+ * caller's business. */
+bool session_wants(const struct session *session, const struct domain *domain);
+
 void session_close(struct session *session);
 
 #endif

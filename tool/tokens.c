@@ -1,7 +1,6 @@
 #include "tokens.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +8,7 @@
 #include <unistd.h>
 
 #include "load.h"
-#include "place.h"
+#include "store.h"
 #include "used.h"
 
 static int by_serial(const void *a, const void *b)
@@ -74,7 +73,7 @@ static void look_when_used(struct tokens *tokens, const struct session *session,
 
 enum status tokens_read(struct tokens *tokens, const struct session *session)
 {
-    enum status status = STATUS_DONE;
+    enum status status;
     struct place place;
     struct fault fault;
     struct stat store;
@@ -82,18 +81,16 @@ enum status tokens_read(struct tokens *tokens, const struct session *session)
     int fd;
 
     memset(tokens, 0, sizeof(*tokens));
-    place_of_store(&place, session->config.store_dir, session->domain->name);
-    fd = place_open(&place, O_RDONLY, &store, &fault);
+    fd = store_open(&place, session, &store, &status);
     if (fd < 0)
-        return fail(status_of(errno), "%s/%s: %s", place.directory, place.name, fault.text);
+        return status;
     if (read_proved(tokens, fd, &store, session, storeid, &fault)) {
         tokens->list = must_have(calloc(tokens->index.count + 1, sizeof(*tokens->list)));
         index_each(&tokens->index, add, tokens);
         qsort(tokens->list, tokens->count, sizeof(*tokens->list), by_serial);
         look_when_used(tokens, session, storeid);
     } else {
-        status = fail(fault.passing ? STATUS_IO : STATUS_DAMAGED, "%s/%s: %s: run `toktab check`",
-                      place.directory, place.name, fault.text);
+        status = store_unproved(&place, &fault);
     }
     close(fd);
     return status;
