@@ -57,14 +57,8 @@ static enum status take_option(void *context, int option)
         return attributes_set_user(&request->attributes, optarg);
     case OPTION_FROM:
         return attributes_add_nets(&request->attributes, optarg);
-    case OPTION_COPY:
-        request->issue.copy = true;
-        return STATUS_DONE;
-    case OPTION_JSON:
-        request->issue.json = true;
-        return STATUS_DONE;
     default:
-        return STATUS_USAGE;
+        return issue_take_option(&request->issue, option);
     }
 }
 

@@ -5,10 +5,25 @@
 #include <string.h>
 #include <time.h>
 
+#include "command.h"
 #include "describe.h"
 #include "output.h"
 #include "secret.h"
 #include "when.h"
+
+enum status issue_take_option(struct issue *issue, int option)
+{
+    switch (option) {
+    case OPTION_COPY:
+        issue->copy = true;
+        return STATUS_DONE;
+    case OPTION_JSON:
+        issue->json = true;
+        return STATUS_DONE;
+    default:
+        return STATUS_USAGE;
+    }
+}
 
 enum status issue_options_fit(const struct issue *issue)
 {

@@ -12,6 +12,9 @@ struct issue {
     const char *rule; /* by which it expires when it does */
 };
 
+/* --copy and --json; STATUS_USAGE for any other. */
+enum status issue_take_option(struct issue *issue, int option);
+
 /* Do --copy and --json fit together? STATUS_USAGE, printed. */
 enum status issue_options_fit(const struct issue *issue);
 

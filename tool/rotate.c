@@ -59,14 +59,8 @@ static enum status take_option(void *context, int option)
     case 'e':
         request->expires = optarg;
         return STATUS_DONE;
-    case OPTION_COPY:
-        request->issue.copy = true;
-        return STATUS_DONE;
-    case OPTION_JSON:
-        request->issue.json = true;
-        return STATUS_DONE;
     default:
-        return STATUS_USAGE;
+        return issue_take_option(&request->issue, option);
     }
 }
 
