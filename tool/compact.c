@@ -105,18 +105,13 @@ static enum status damaged(const struct log *log, struct fault *fault)
     return what.passing ? STATUS_IO : STATUS_DAMAGED;
 }
 
-static bool is_ahead(int64_t cutoff, int64_t now)
-{
-    return cutoff != TIME_NEVER && cutoff > now;
-}
-
 /* A clock was wrong once: what the cutoff of then would drop now may still work. */
 static enum status too_early(const struct log *log, struct fault *fault)
 {
     fault_set(
         fault,
         "%s/%s: nothing was done: an earlier compaction dropped what had ended before a time that is still "
-        "to come: either its clock was wrong, or this one is",
+        "to come: set the clock, or if that of then was wrong, run `toktab check --mend`",
         log->place.directory, log->place.name);
     return STATUS_DAMAGED;
 }
@@ -130,7 +125,7 @@ static enum status renew(struct renewal *renewal, struct proving *proving, struc
 
     if (!prove_rest(proving, log, fault))
         return damaged(log, fault);
-    if (is_ahead(proving->proof.walk.header.cutoff, renewal->now))
+    if (cutoff_ahead(proving->proof.walk.header.cutoff, renewal->now))
         return too_early(log, fault);
     prepare(renewal, &proving->proof.walk, request);
     snapshot_of_index(&renewal->snapshot, &proving->proof.index);

@@ -14,6 +14,7 @@
 #include "prove.h"
 #include "renew.h"
 #include "salvage.h"
+#include "seen.h"
 #include "store.h"
 
 enum { SHOWN_MOST = 20, KEPT_NAME_SIZE = 128, KEPT_NAMES_MOST = 100 };
@@ -23,6 +24,7 @@ static const char reason[] = "in doubt: the store was damaged",
 
 /* A store that is looked at: what is wrong with it first, and what is sound. */
 struct look {
+    struct identity identity; /* of the file, before it was read */
     struct salvage salvage;
     struct fault fault; /* "": nothing is wrong */
     size_t ends;        /* tokens that are to be revoked */
@@ -42,7 +44,6 @@ static void look_free(struct look *look)
 
 static void count_ends(struct look *look)
 {
-    look->ends = 0;
     for (size_t i = 0; i < look->salvage.snapshot.count; i++)
         look->ends += look->salvage.snapshot.lines[i].ends;
 }
@@ -56,6 +57,12 @@ static bool find_fault(int fd, const char *domain, struct fault *fault)
     return sound || fault->passing;
 }
 
+static enum status unreadable(struct fault *fault)
+{
+    fault_set(fault, "it cannot be read: %s", strerror(errno));
+    return STATUS_IO;
+}
+
 /* Read the store that fd is open on. fault is for the caller to print. Ends with look_free() whatever it
  * returned. */
 static enum status look(struct look *look, int fd, const char *domain, bool all, struct fault *fault)
@@ -64,16 +71,17 @@ static enum status look(struct look *look, int fd, const char *domain, bool all,
     char *bytes;
 
     memset(look, 0, sizeof(*look));
+    if (fstat(fd, &store) < 0)
+        return unreadable(fault);
+    look->identity = identity_of(&store);
     if (find_fault(fd, domain, &look->fault) && look->fault.passing) {
         *fault = look->fault;
         return STATUS_IO;
     }
-    if (fstat(fd, &store) < 0)
-        return fault_set(fault, "it cannot be read: %s", strerror(errno)), STATUS_IO;
     bytes = must_have(salvage_room(&look->salvage, (size_t)store.st_size));
     if (!read_all(fd, bytes, (size_t)store.st_size, 0))
-        return fault_set(fault, "it cannot be read: %s", strerror(errno)), STATUS_IO;
-    if (!salvage_find(&look->salvage, (size_t)store.st_size, domain, fault))
+        return unreadable(fault);
+    if (!salvage_find(&look->salvage, (size_t)store.st_size, domain, (int64_t)time(NULL), fault))
         return STATUS_DAMAGED;
     if (all)
         salvage_end_all(&look->salvage);
@@ -211,19 +219,37 @@ static void prepare(struct renewal *renewal, const struct salvage *salvage)
     renewal->snapshot = salvage->snapshot;
 }
 
-/* Under the lock, where the store is looked at again: somebody may have changed it since. */
-static enum status renew(struct mended *mended, const struct look *before, struct log *log,
+/* Under the lock. Others wait for it: what was found before is good if nobody has changed the file since. */
+static enum status look_again(struct mended *mended, struct look *before, const struct log *log,
+                              const struct mending *mending, struct fault *fault)
+{
+    struct identity identity;
+    struct stat store;
+    enum status status;
+
+    if (fstat(log->file, &store) < 0)
+        return unreadable(fault);
+    identity = identity_of(&store);
+    if (identity_equal(&identity, &before->identity)) {
+        mended->look = *before;
+        memset(before, 0, sizeof(*before));
+        return STATUS_DONE;
+    }
+    status = look(&mended->look, log->file, log->domain, mending->revoke_all, fault);
+    if (status != STATUS_DONE || mended->look.ends <= before->ends || mending->yes)
+        return status;
+    fault_set(fault, "more tokens are in doubt now: nothing was done: look again");
+    return STATUS_DAMAGED;
+}
+
+static enum status renew(struct mended *mended, struct look *before, struct log *log,
                          const struct mending *mending, struct fault *fault)
 {
     char ext[HEAD_SIZE + sizeof("mended=")];
     struct replacement file;
     struct fault what;
-    enum status status = look(&mended->look, log->file, log->domain, mending->revoke_all, &what);
+    enum status status = look_again(mended, before, log, mending, &what);
 
-    if (status == STATUS_DONE && mended->look.ends > before->ends && !mending->yes) {
-        status = STATUS_DAMAGED;
-        fault_set(&what, "more tokens are in doubt now: nothing was done: look again");
-    }
     if (status != STATUS_DONE) {
         fault_set(fault, "%s/%s: %s", log->place.directory, log->place.name, what.text);
         return status;
@@ -282,8 +308,8 @@ static void say_done(const struct mended *mended, const struct place *place)
             place->directory, mended->kept);
 }
 
-static enum status mend_locked(struct mended *mended, const struct look *before,
-                               const struct session *session, const struct mending *mending)
+static enum status mend_locked(struct mended *mended, struct look *before, const struct session *session,
+                               const struct mending *mending)
 {
     struct fault fault;
     struct log log;

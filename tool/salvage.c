@@ -5,16 +5,13 @@
 #include <string.h>
 
 #include "chain.h"
+#include "gather.h"
 #include "link.h"
 #include "restore.h"
 #include "say.h"
 
 /* How far behind its place a number may be, so that it is believed that lines are missing. */
 enum { GAP_MOST = 1 << 20 };
-
-struct text {
-    const char *at, *end;
-};
 
 char *salvage_room(struct salvage *salvage, size_t size)
 {
@@ -30,44 +27,6 @@ void salvage_free(struct salvage *salvage)
     index_free(&salvage->index);
     snapshot_free(&salvage->snapshot);
     free(salvage->suspects);
-}
-
-static void doubt_any(struct salvage *salvage, const char *why, uint64_t n)
-{
-    if (salvage->any.text[0] == '\0')
-        fault_set(&salvage->any, why, n);
-}
-
-/* The next whole line, taken off the front. */
-static bool take_line(struct text *rest, struct text *line)
-{
-    const char *lf = rest->at < rest->end ? memchr(rest->at, '\n', (size_t)(rest->end - rest->at)) : NULL;
-
-    if (!lf)
-        return false;
-    *line = (struct text){rest->at, lf + 1};
-    rest->at = lf + 1;
-    return true;
-}
-
-static bool split(struct line *line, const struct text *text, uint64_t *n)
-{
-    return line_split(line, text->at, (size_t)(text->end - text->at)) &&
-           decimal_parse(line->column[COLUMN_N], n);
-}
-
-static struct suspect *suspect(struct salvage *salvage, const struct text *text, uint64_t n, bool takes_place)
-{
-    struct suspect *added;
-
-    if (salvage->suspect_count == salvage->suspect_room) {
-        salvage->suspect_room = salvage->suspect_room * 2 + 16;
-        salvage->suspects =
-            must_have(reallocarray(salvage->suspects, salvage->suspect_room, sizeof(*salvage->suspects)));
-    }
-    added = &salvage->suspects[salvage->suspect_count++];
-    *added = (struct suspect){text->at, (size_t)(text->end - text->at), n, takes_place, false};
-    return added;
 }
 
 /* Those behind the last proved line that may be lines of the log move to the front. Returns how many. */
@@ -87,40 +46,15 @@ static size_t part_copies(struct salvage *salvage)
     return count;
 }
 
-static void keep(struct salvage *salvage, const struct line *line, const struct text *text)
-{
-    const char *id = line->column[COLUMN_ID].at;
-
-    if (!index_holds(&salvage->index, 1) && !index_grow(&salvage->index))
-        must_have(NULL);
-    index_put(&salvage->index, id, (size_t)(text->end - id));
-}
-
-/* Does it fit what is known of its token? */
-static bool fits(const struct salvage *salvage, const struct record *record)
-{
-    const char *known = index_find(&salvage->index, record->id);
-    struct record before;
-    struct line line;
-
-    if (record->op == OPERATION_CREATE && (known || record->serial != record->n))
-        return false;
-    if (!known)
-        return true;
-    line_split_accepted(&line, known);
-    return record_parse(&before, &line) && before.serial == record->serial &&
-           before.created == record->created && memcmp(before.hash, record->hash, HASH_SIZE) == 0;
-}
-
 /* A line of the log whose chain holds. One that makes no sense all the same is as good as damaged. */
 static void take_proved(struct salvage *salvage, const struct line *line, const struct text *text)
 {
     struct record record;
 
-    if (record_check(&record, line) || !(record.op == OPERATION_POINT || fits(salvage, &record)))
-        suspect(salvage, text, salvage->n, true);
+    if (record_check(&record, line) || !(record.op == OPERATION_POINT || gather_fits(salvage, &record)))
+        gather_suspect(salvage, text, salvage->n, true);
     else if (record.op != OPERATION_POINT)
-        keep(salvage, line, text);
+        gather_keep(salvage, line, text);
 }
 
 /* A damaged line may be all that there is of a token. It is kept for the history, and revoked. */
@@ -131,9 +65,10 @@ static void keep_if_whole(struct salvage *salvage, const struct suspect *suspect
     struct line line;
     uint64_t n;
 
-    if (split(&line, &text, &n) && n == suspect->n && !record_check(&record, &line) &&
-        record.op != OPERATION_POINT && !index_find(&salvage->index, record.id) && fits(salvage, &record))
-        keep(salvage, &line, &text);
+    if (gather_split(&line, &text, &n) && n == suspect->n && !record_check(&record, &line) &&
+        record.op != OPERATION_POINT && !index_find(&salvage->index, record.id) &&
+        gather_fits(salvage, &record))
+        gather_keep(salvage, &line, &text);
 }
 
 /* Is this suspect, which stands at that place behind the last proved line, the line of that place? A whole
@@ -146,7 +81,7 @@ static bool belongs(const struct salvage *salvage, size_t i, uint64_t place)
     struct line line;
     uint64_t n;
 
-    if (!split(&line, &text, &n) || n == place)
+    if (!gather_split(&line, &text, &n) || n == place)
         return true; /* what it shows is judged */
     memcpy(before, salvage->chain, CHAIN_SIZE);
     return (i == salvage->run || link_shown(last->text, last->length, before)) &&
@@ -159,7 +94,7 @@ static void end_run(struct salvage *salvage, uint64_t places)
     size_t count = places > 0 ? part_copies(salvage) : 0;
 
     if (count < places)
-        doubt_any(salvage, "lines of the log are missing behind n=%" PRIu64, salvage->n);
+        gather_doubt(salvage, "lines of the log are missing behind n=%" PRIu64, salvage->n);
     for (size_t i = salvage->run; i < salvage->suspect_count; i++)
         salvage->suspects[i].takes_place = false;
     for (size_t i = 0; i < count; i++) {
@@ -169,7 +104,7 @@ static void end_run(struct salvage *salvage, uint64_t places)
         if (count == places) {
             suspect->n = salvage->n + 1 + i;
             if (!belongs(salvage, salvage->run + i, suspect->n))
-                doubt_any(salvage, "a line of another place is where n=%" PRIu64 " has been", suspect->n);
+                gather_doubt(salvage, "a line of another place is where n=%" PRIu64 " has been", suspect->n);
             keep_if_whole(salvage, suspect);
         }
     }
@@ -203,8 +138,8 @@ static void check_point(struct salvage *salvage, const struct line *line)
         !hex_decode(digest, line->column[COLUMN_HASH].at, HASH_SIZE) ||
         memcmp(digest, salvage->header.digest, HASH_SIZE) != 0 ||
         !time_parse(line->column[COLUMN_EXPIRES], &cutoff) || cutoff != salvage->header.cutoff)
-        doubt_any(salvage, "no line vouches for the snapshot of the lines up to n=%" PRIu64,
-                  salvage->header.base);
+        gather_doubt(salvage, "no line vouches for the snapshot of the lines up to n=%" PRIu64,
+                     salvage->header.base);
 }
 
 static void take_log_line(struct salvage *salvage, const struct text *text)
@@ -214,13 +149,13 @@ static void take_log_line(struct salvage *salvage, const struct text *text)
     uint64_t n;
     bool next;
 
-    if (!split(&line, text, &n)) {
-        suspect(salvage, text, 0, true);
+    if (!gather_split(&line, text, &n)) {
+        gather_suspect(salvage, text, 0, true);
         return;
     }
     next = n == salvage->n + 1 && link_follows(salvage->chain, &line, text->at, chain);
     if (!next && !picks_up(salvage, &line, text, n, chain)) {
-        suspect(salvage, text, 0, true);
+        gather_suspect(salvage, text, 0, true);
         return;
     }
     end_run(salvage, n - 1 - salvage->n);
@@ -241,14 +176,14 @@ static void end_log(struct salvage *salvage)
 
     salvage->base = salvage->n + places;
     if (salvage->header.base > 0 && salvage->base == salvage->header.base)
-        doubt_any(salvage, "lines of the log are missing behind n=%" PRIu64, salvage->n);
+        gather_doubt(salvage, "lines of the log are missing behind n=%" PRIu64, salvage->n);
     for (size_t i = 0; i < places; i++) {
         const struct suspect *suspect = &salvage->suspects[salvage->run + i];
         struct text text = {suspect->text, suspect->text + suspect->length};
 
-        if (!split(&line, &text, &n) || n <= salvage->n + 1 + i)
+        if (!gather_split(&line, &text, &n) || n <= salvage->n + 1 + i)
             continue;
-        doubt_any(salvage, "lines of the log are missing behind n=%" PRIu64, salvage->n);
+        gather_doubt(salvage, "lines of the log are missing behind n=%" PRIu64, salvage->n);
         if (n > salvage->base && n - salvage->base < GAP_MOST)
             salvage->base = n;
     }
@@ -262,7 +197,7 @@ static void take_log(struct salvage *salvage, struct text rest)
     salvage->n = salvage->header.base;
     memcpy(salvage->chain, salvage->header.basechain, CHAIN_SIZE);
     salvage->run = salvage->suspect_count;
-    while (take_line(&rest, &line))
+    while (gather_next(&rest, &line))
         take_log_line(salvage, &line);
     head_format(salvage->old_head, salvage->header.epoch, salvage->n, salvage->chain);
     end_log(salvage);
@@ -275,16 +210,16 @@ static void take_snapshot_line(struct salvage *salvage, const struct text *text,
     struct record record;
     struct line line;
     uint64_t n;
-    bool whole = split(&line, text, &n) && n > *last && n <= salvage->header.base &&
+    bool whole = gather_split(&line, text, &n) && n > *last && n <= salvage->header.base &&
                  !record_check(&record, &line) && record.op != OPERATION_POINT &&
-                 !index_find(&salvage->index, record.id) && fits(salvage, &record);
+                 !index_find(&salvage->index, record.id) && gather_fits(salvage, &record);
 
     if (whole)
-        keep(salvage, &line, text);
+        gather_keep(salvage, &line, text);
     if (whole && proved)
         *last = n;
     else
-        suspect(salvage, text, 0, false)->whole = whole;
+        gather_suspect(salvage, text, 0, false)->whole = whole;
 }
 
 static bool snapshot_sound(const struct header *header, const struct text *rest)
@@ -309,8 +244,8 @@ static const char *damaged_end(const struct salvage *salvage, struct text rest)
     struct line line;
     uint64_t n;
 
-    while (take_line(&rest, &text))
-        if (split(&line, &text, &n) && n > salvage->header.base) {
+    while (gather_next(&rest, &text))
+        if (gather_split(&line, &text, &n) && n > salvage->header.base) {
             if (n == salvage->header.base + 1 && line.column[COLUMN_OP].at[0] == OPERATION_POINT)
                 return text.at;
             if (higher == rest.end)
@@ -319,24 +254,53 @@ static const char *damaged_end(const struct salvage *salvage, struct text rest)
     return higher;
 }
 
-/* Takes the snapshot off the front. */
-static void take_snapshot(struct salvage *salvage, struct text *rest)
+/* Is a damaged snapshot as long as it was? The chain says that a line belongs to the log, not that it is its
+ * token's last: an older one, put where that was, would hide a revocation, but hardly have its length. */
+static bool has_its_length(struct salvage *salvage, struct text snapshot)
 {
-    bool sound = snapshot_sound(&salvage->header, rest);
-    const char *end = sound ? rest->at + salvage->header.bytes : damaged_end(salvage, *rest);
-    struct text left = {rest->at, end}, text;
+    const struct header *header = &salvage->header;
+    uint64_t bytes = (uint64_t)(snapshot.end - snapshot.at), lines = 0;
+    struct text text;
+
+    while (gather_next(&snapshot, &text))
+        lines++;
+    if (lines < header->lines)
+        gather_doubt(salvage, "lines of the snapshot up to n=%" PRIu64 " are missing", header->base);
+    return lines == header->lines && bytes == header->bytes;
+}
+
+/* A line is proved if it follows on the one before it. */
+static void take_damaged_snapshot(struct salvage *salvage, struct text left)
+{
+    bool has_length = has_its_length(salvage, left);
     struct links links = {.has_shown = true};
+    struct text text;
     struct line line;
     uint64_t last = 0, n;
 
     chain_start(links.shown, salvage->header.storeid, salvage->header.epoch);
-    while (take_line(&left, &text)) {
+    while (gather_next(&left, &text)) {
         take_snapshot_line(salvage, &text, &last,
-                           sound || (split(&line, &text, &n) && links_lead_to(&links, &line, text.at)));
-        if (!sound)
-            links_move(&links, text.at, (size_t)(text.end - text.at));
+                           has_length && gather_split(&line, &text, &n) &&
+                               links_lead_to(&links, &line, text.at));
+        links_move(&links, text.at, (size_t)(text.end - text.at));
     }
-    rest->at = end;
+}
+
+/* Takes the snapshot off the front. */
+static void take_snapshot(struct salvage *salvage, struct text *rest)
+{
+    bool sound = snapshot_sound(&salvage->header, rest);
+    struct text left = {rest->at, sound ? rest->at + salvage->header.bytes : damaged_end(salvage, *rest)},
+                text;
+    uint64_t last = 0;
+
+    rest->at = left.end;
+    if (!sound)
+        take_damaged_snapshot(salvage, left);
+    else
+        while (gather_next(&left, &text))
+            take_snapshot_line(salvage, &text, &last, true);
 }
 
 static bool find_header(struct salvage *salvage, char *bytes, size_t size, const char *domain,
@@ -355,19 +319,22 @@ static bool find_header(struct salvage *salvage, char *bytes, size_t size, const
     return true;
 }
 
-static void find_doubtful(struct salvage *salvage)
+/* A cutoff that is still to come was set by a wrong clock: what it would drop may still work. */
+static void find_doubtful(struct salvage *salvage, int64_t now)
 {
     const struct suspect *anybodys;
 
     snapshot_of_index(&salvage->snapshot, &salvage->index);
     anybodys = doubt_mark(&salvage->snapshot, salvage->suspects, salvage->suspect_count, &salvage->index);
     if (anybodys)
-        doubt_any(salvage, "a line behind n=%" PRIu64 " is so damaged that it could be any token's",
-                  anybodys->n > 0 ? anybodys->n - 1 : salvage->header.base);
+        gather_doubt(salvage, "a line behind n=%" PRIu64 " is so damaged that it could be any token's",
+                     anybodys->n > 0 ? anybodys->n - 1 : salvage->header.base);
+    if (cutoff_ahead(salvage->header.cutoff, now))
+        salvage->header.cutoff = now;
     snapshot_drop_dead(&salvage->snapshot, salvage->header.cutoff);
 }
 
-bool salvage_find(struct salvage *salvage, size_t size, const char *domain, struct fault *fault)
+bool salvage_find(struct salvage *salvage, size_t size, const char *domain, int64_t now, struct fault *fault)
 {
     char *bytes = salvage->index.chunks[0].bytes;
     struct text rest;
@@ -380,7 +347,7 @@ bool salvage_find(struct salvage *salvage, size_t size, const char *domain, stru
     rest = (struct text){bytes + header_length, bytes + size};
     take_snapshot(salvage, &rest);
     take_log(salvage, rest);
-    find_doubtful(salvage);
+    find_doubtful(salvage, now);
     /* the lines that a new file gets, one for each token at most and the P line, want numbers too */
     return (salvage->header.epoch < UINT64_MAX && salvage->base < UINT64_MAX - salvage->snapshot.count - 1) ||
            fault_set(fault, "there are no numbers left for a new epoch and its lines");

@@ -37,8 +37,9 @@ struct salvage {
 char *salvage_room(struct salvage *salvage, size_t size);
 void salvage_free(struct salvage *salvage);
 
-/* domain: whose store it should be. False with fault: nothing can be made of it. */
-bool salvage_find(struct salvage *salvage, size_t size, const char *domain, struct fault *fault);
+/* domain: whose store it should be. now: epoch seconds, which the header's cutoff is brought back to if it is
+ * ahead of them. False with fault: nothing can be made of it. */
+bool salvage_find(struct salvage *salvage, size_t size, const char *domain, int64_t now, struct fault *fault);
 
 /* Have all tokens of the snapshot end that are not revoked. */
 void salvage_end_all(struct salvage *salvage);

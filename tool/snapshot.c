@@ -56,6 +56,11 @@ int64_t later_cutoff(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
+bool cutoff_ahead(int64_t cutoff, int64_t now)
+{
+    return cutoff != TIME_NEVER && cutoff > now;
+}
+
 static bool dead_before(const struct last_line *last, int64_t cutoff)
 {
     int64_t expires, revoked;

@@ -31,6 +31,9 @@ void snapshot_sort(struct snapshot *snapshot);
 /* The later of two cutoffs, of which TIME_NEVER is earlier than any. */
 int64_t later_cutoff(int64_t a, int64_t b);
 
+/* Is it still to come? Then the clock that it was taken from was wrong, or now is. */
+bool cutoff_ahead(int64_t cutoff, int64_t now);
+
 /* Leave out the tokens that were dead, the lesser of revoked and expires, before cutoff; TIME_NEVER: none. */
 void snapshot_drop_dead(struct snapshot *snapshot, int64_t cutoff);
 

@@ -46,7 +46,7 @@ static bool salvage_bytes(struct salvage *salvage, const char *bytes, size_t siz
     if (!room)
         abort();
     memcpy(room, bytes, size);
-    found = salvage_find(salvage, size, "example.com", &fault);
+    found = salvage_find(salvage, size, "example.com", 1700000000, &fault);
     assert(found == (fault.text[0] == '\0'));
     return found;
 }

@@ -54,7 +54,7 @@ static bool salvage_bytes(struct salvage *salvage, const char *bytes, size_t siz
     if (size > 0)
         memcpy(room, bytes, size);
     fault->text[0] = '\0';
-    return salvage_find(salvage, size, "example.com", fault);
+    return salvage_find(salvage, size, "example.com", NOW, fault);
 }
 
 static bool is_active(const struct salvage *salvage, const struct sample *sample)
@@ -224,6 +224,77 @@ START_TEST(lost_lines)
 }
 END_TEST
 
+/* So could one that a snapshot has lost. */
+START_TEST(lost_of_the_snapshot)
+{
+    struct plot plot;
+    size_t ends;
+
+    begin(&plot, true);
+    for (size_t line = 1; line <= TOKENS; line++) {
+        struct bytes copy = {0};
+
+        bytes_add(&copy, plot.file.at, plot.file.length);
+        remove_bytes(&copy, start_of_line(&copy, line), start_of_line(&copy, line + 1));
+        ck_assert_int_eq(outcome_of(&plot, copy.at, copy.length, &ends), ANY);
+        bytes_free(&copy);
+    }
+    end(&plot);
+}
+END_TEST
+
+/* The lines that the tokens began with, which all follow on each other, in the place of their last. */
+START_TEST(stale_lines_in_the_snapshot)
+{
+    struct bytes before, file = {0};
+    struct salvage salvage;
+    struct fault fault;
+    struct plot plot;
+
+    begin(&plot, false);
+    before = plot.file;
+    forge_compact(&plot.forge, TIME_NEVER);
+    plot.file = file_read(plot.forge.path);
+    bytes_add(&file, plot.file.at, start_of_line(&plot.file, 1));
+    bytes_add(&file, before.at + start_of_line(&before, 1),
+              start_of_line(&before, 1 + TOKENS) - start_of_line(&before, 1));
+    bytes_add(&file, plot.file.at + start_of_line(&plot.file, 1 + TOKENS),
+              plot.file.length - start_of_line(&plot.file, 1 + TOKENS));
+    ck_assert(salvage_bytes(&salvage, file.at, file.length, &fault));
+    ck_assert_str_eq(salvage.any.text, "");
+    ck_assert_uint_eq(count_ends(&salvage), TOKENS);
+    expect_no_gift(&salvage, &plot);
+    salvage_free(&salvage);
+    bytes_free(&before);
+    bytes_free(&file);
+    end(&plot);
+}
+END_TEST
+
+/* A clock was wrong when the store was compacted: what it would drop may still work. */
+START_TEST(cutoff_still_to_come)
+{
+    struct salvage salvage;
+    struct fault fault;
+    struct plot plot;
+
+    begin(&plot, false);
+    plot.sample[0].record.expires = NOW + 1000;
+    append_change(&plot, 0, OPERATION_UPDATE);
+    forge_compact(&plot.forge, NOW + 500);
+    plot.sample[0].record.expires = NOW + 200;
+    append_change(&plot, 0, OPERATION_UPDATE);
+    bytes_free(&plot.file);
+    plot.file = file_read(plot.forge.path);
+    ck_assert(salvage_bytes(&salvage, plot.file.at, plot.file.length, &fault));
+    ck_assert_str_eq(salvage.any.text, "");
+    ck_assert_int_eq(salvage.header.cutoff, NOW);
+    ck_assert(is_active(&salvage, &plot.sample[0]));
+    salvage_free(&salvage);
+    end(&plot);
+}
+END_TEST
+
 /* A line too many hides nothing where the chain goes on behind it. */
 START_TEST(foreign_lines)
 {
@@ -318,6 +389,9 @@ Suite *salvage_suite(void)
     tcase_add_loop_test(test, flipped_bits, 0, 2);
     tcase_add_loop_test(test, random_damage, 0, 2);
     tcase_add_test(test, lost_lines);
+    tcase_add_test(test, lost_of_the_snapshot);
+    tcase_add_test(test, stale_lines_in_the_snapshot);
+    tcase_add_test(test, cutoff_still_to_come);
     tcase_add_loop_test(test, foreign_lines, 0, 3);
     tcase_add_test(test, doubled_line);
     tcase_add_test(test, another_domain);
