@@ -58,7 +58,7 @@ static void write_file(const char *text, size_t length)
 
 static bool load(struct config *config, const char *text, size_t length)
 {
-    struct fault fault;
+    struct fault fault = {0};
     bool good;
 
     write_file(text, length);
