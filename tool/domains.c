@@ -181,9 +181,6 @@ static enum status look_and_print(struct session *session, bool json)
     if (number == 0 && session->domain_name)
         status = fail(STATUS_NOT_FOUND, "domain \"%.15s%s\": there is none of that name for you",
                       session->domain_name, cut_mark(session->domain_name));
-    else if (number == 0)
-        status = fail(STATUS_NOT_PERMITTED, "domains: there is none that names %s as an admin",
-                      session->caller.name);
     else
         status = json ? print_array(found, number) : print_table(found, number);
     free(found);

@@ -13,6 +13,7 @@
 struct store {
     const struct domain *domain;
     struct tokens tokens;
+    bool *noted; /* of each of them: is it among the active? */
 };
 
 static void remember(struct leaks *leaks, enum status status)
@@ -37,6 +38,7 @@ static void add_store(struct leaks *leaks, const struct domain *domain)
         return;
     }
     store->domain = domain;
+    store->noted = must_have(calloc(store->tokens.count + 1, sizeof(*store->noted)));
     leaks->store_count++;
 }
 
@@ -44,8 +46,7 @@ void leaks_make(struct leaks *leaks, struct session *session, bool json)
 {
     const struct config *config = &session->config;
 
-    *leaks = (struct leaks){.session = session, .now = (int64_t)time(NULL)};
-    leaks->array = json ? must_have(json_array()) : NULL;
+    *leaks = (struct leaks){.session = session, .now = (int64_t)time(NULL), .json = json};
     leaks->stores = must_have(calloc(config->count, sizeof(*leaks->stores)));
     for (size_t i = 0; i < config->count; i++)
         if (session_wants(session, &config->domains[i]))
@@ -54,29 +55,30 @@ void leaks_make(struct leaks *leaks, struct session *session, bool json)
 
 void leaks_free(struct leaks *leaks)
 {
-    for (size_t i = 0; i < leaks->store_count; i++)
+    for (size_t i = 0; i < leaks->store_count; i++) {
         tokens_free(&leaks->stores[i].tokens);
+        free(leaks->stores[i].noted);
+    }
     for (size_t i = 0; i < leaks->active_count; i++)
         free(leaks->active[i].place);
     free(leaks->stores);
     free(leaks->active);
-    json_decref(leaks->array);
 }
 
 /* Any store may know it, whatever its prefix: a domain may have had another one. */
-static const struct store *store_of(const struct leaks *leaks, const char *token, size_t length,
-                                    struct record *record)
+static const struct token *find_token(const struct leaks *leaks, const char *token, size_t length,
+                                      const struct store **store, struct record *record)
 {
     const char *id = token + length - TOKEN_BODY;
     unsigned char hash[HASH_SIZE];
 
     crypto_hash_token(hash, token, length, id);
     for (size_t i = 0; i < leaks->store_count; i++) {
-        struct token found;
+        const struct token *found = tokens_find(&leaks->stores[i].tokens, id);
 
-        if (tokens_find(&leaks->stores[i].tokens, id, &found) && token_record(&found, record) &&
-            crypto_equal(record->hash, hash, HASH_SIZE))
-            return &leaks->stores[i];
+        *store = &leaks->stores[i];
+        if (found && token_record(found, record) && crypto_equal(record->hash, hash, HASH_SIZE))
+            return found;
     }
     return NULL;
 }
@@ -93,64 +95,103 @@ static bool has_known_prefix(const struct leaks *leaks, const char *token, size_
     return false;
 }
 
-static void add_active(struct leaks *leaks, const struct domain *domain, const char *id, uint64_t line)
+static void add_active(struct leaks *leaks, const struct store *store, const struct token *token,
+                       uint64_t line)
 {
+    bool *noted = &store->noted[token - store->tokens.list];
     struct leak *leak;
 
-    for (size_t i = 0; i < leaks->active_count; i++)
-        if (leaks->active[i].domain == domain && memcmp(leaks->active[i].id, id, ID_LENGTH) == 0)
-            return;
+    if (*noted)
+        return;
+    *noted = true;
     leaks->active = must_have(realloc(leaks->active, (leaks->active_count + 1) * sizeof(*leaks->active)));
     leak = &leaks->active[leaks->active_count++];
-    leak->domain = domain;
-    memcpy(leak->id, id, ID_LENGTH + 1);
+    leak->domain = store->domain;
+    memcpy(leak->id, token->id, ID_LENGTH);
+    leak->id[ID_LENGTH] = '\0';
     leak->place = composed("%s, line %" PRIu64, leaks->file, line);
 }
 
-/* record: NULL: no store knows it */
-static void report(struct leaks *leaks, const char *state, const char *id, const struct domain *domain,
-                   const struct record *record, uint64_t line)
+/* A token that was found. record: NULL: no store knows it, nor is there a domain */
+struct find {
+    const char *state;
+    char id[ID_LENGTH + 1];
+    const struct domain *domain;
+    const struct record *record;
+    uint64_t line;
+};
+
+static bool print_object(struct leaks *leaks, const struct find *find)
+{
+    json_t *record = find->record ? describe_json(find->record, find->domain->name, leaks->now) : json_null();
+
+    return output_text(leaks->printed == 0 ? "[\n" : ",\n") &&
+           write_json(must_have(json_pack("{s:s, s:I, s:s, s:s, s:o}", "file", leaks->file, "line",
+                                          (json_int_t)find->line, "id", find->id, "state", find->state,
+                                          "record", record)));
+}
+
+static bool print_line(const struct leaks *leaks, const struct find *find)
 {
     char *text, *label;
+    bool good;
 
-    if (leaks->array) {
-        json_array_append_new(
-            leaks->array,
-            must_have(json_pack("{s:s, s:I, s:s, s:s, s:o}", "file", leaks->file, "line", (json_int_t)line,
-                                "id", id, "state", state, "record",
-                                record ? describe_json(record, domain->name, leaks->now) : json_null())));
-        return;
-    }
-    if (record) {
-        label = unescaped_shown(record->label);
-        text = composed("%s:%" PRIu64 ": %s token %" PRIu64 " (id %s) of %s: \"%s\"\n", leaks->file, line,
-                        state, record->serial, id, domain->name, label);
+    if (find->record) {
+        label = unescaped_shown(find->record->label);
+        text = composed("%s:%" PRIu64 ": %s token %" PRIu64 " (id %s) of %s: \"%s\"\n", leaks->file,
+                        find->line, find->state, find->record->serial, find->id, find->domain->name, label);
         free(label);
     } else {
-        text = composed("%s:%" PRIu64 ": %s token (id %s)\n", leaks->file, line, state, id);
+        text = composed("%s:%" PRIu64 ": %s token (id %s)\n", leaks->file, find->line, find->state, find->id);
     }
-    progress_clear();
-    if (!output_text(text))
-        remember(leaks, output_failed());
+    good = output_text(text);
     free(text);
+    return good;
+}
+
+static void remember_printed(struct leaks *leaks, bool good)
+{
+    if (good)
+        return;
+    leaks->unprintable = true;
+    remember(leaks, output_failed());
+}
+
+/* Where nothing can be printed any more, what works is looked for all the same. */
+static void report(struct leaks *leaks, const struct find *find)
+{
+    if (leaks->unprintable)
+        return;
+    progress_clear();
+    remember_printed(leaks, leaks->json ? print_object(leaks, find) : print_line(leaks, find));
+    leaks->printed++;
+}
+
+void leaks_end(struct leaks *leaks)
+{
+    if (leaks->json && !leaks->unprintable)
+        remember_printed(leaks, output_text(leaks->printed == 0 ? "[]\n" : "\n]\n"));
 }
 
 void leaks_note(void *context, const char *token, size_t length, uint64_t line)
 {
     struct leaks *leaks = context;
+    struct find find = {.state = "unknown", .line = line};
     struct record record;
-    const struct store *store = store_of(leaks, token, length, &record);
-    char id[ID_LENGTH + 1];
+    const struct store *store;
+    const struct token *found = find_token(leaks, token, length, &store, &record);
 
-    memcpy(id, token + length - TOKEN_BODY, ID_LENGTH);
-    id[ID_LENGTH] = '\0';
-    if (store) {
+    memcpy(find.id, token + length - TOKEN_BODY, ID_LENGTH);
+    if (found) {
         enum state state = state_of(&record, leaks->now);
 
         if (state == STATE_ACTIVE)
-            add_active(leaks, store->domain, id, line);
-        report(leaks, state_name(state), id, store->domain, &record, line);
+            add_active(leaks, store, found, line);
+        find.state = state_name(state);
+        find.domain = store->domain;
+        find.record = &record;
+        report(leaks, &find);
     } else if (has_known_prefix(leaks, token, length)) {
-        report(leaks, "unknown", id, NULL, NULL, line);
+        report(leaks, &find);
     }
 }

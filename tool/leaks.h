@@ -2,8 +2,6 @@
 #ifndef LEAKS_H
 #define LEAKS_H
 
-#include <jansson.h>
-
 #include "finder.h"
 #include "session.h"
 
@@ -19,9 +17,11 @@ struct leaks {
     size_t store_count;
     int64_t now;
     const char *file;    /* what is being looked through, as it may be shown */
-    json_t *array;       /* receives what is found; NULL: it is printed */
+    bool json;           /* print it as objects of an array, which leaks_end() ends */
+    uint64_t printed;    /* how many */
     struct leak *active; /* each token that still works once */
     size_t active_count;
+    bool unprintable;   /* stdout has failed, which was said */
     enum status status; /* the first trouble */
 };
 
@@ -29,6 +29,9 @@ struct leaks {
  * leaks_free(). */
 void leaks_make(struct leaks *leaks, struct session *session, bool json);
 void leaks_free(struct leaks *leaks);
+
+/* All was looked through. */
+void leaks_end(struct leaks *leaks);
 
 /* A finder_visit(); context: leaks. */
 finder_visit leaks_note;

@@ -11,6 +11,7 @@
 #include "chain.h"
 #include "describe.h"
 #include "output.h"
+#include "progress.h"
 #include "prove.h"
 #include "renew.h"
 #include "salvage.h"
@@ -48,10 +49,10 @@ static void count_ends(struct look *look)
         look->ends += look->salvage.snapshot.lines[i].ends;
 }
 
-static bool find_fault(int fd, const char *domain, struct fault *fault)
+static bool find_fault(int fd, const char *domain, const struct witness *witness, struct fault *fault)
 {
     struct proof proof;
-    bool sound = prove(&proof, fd, domain, NULL, NULL, fault);
+    bool sound = prove(&proof, fd, domain, NULL, witness, fault);
 
     proof_free(&proof);
     return sound || fault->passing;
@@ -65,7 +66,8 @@ static enum status unreadable(struct fault *fault)
 
 /* Read the store that fd is open on. fault is for the caller to print. Ends with look_free() whatever it
  * returned. */
-static enum status look(struct look *look, int fd, const char *domain, bool all, struct fault *fault)
+static enum status look(struct look *look, int fd, const char *domain, bool all,
+                        const struct witness *witness, struct fault *fault)
 {
     struct stat store;
     char *bytes;
@@ -74,7 +76,7 @@ static enum status look(struct look *look, int fd, const char *domain, bool all,
     if (fstat(fd, &store) < 0)
         return unreadable(fault);
     look->identity = identity_of(&store);
-    if (find_fault(fd, domain, &look->fault) && look->fault.passing) {
+    if (find_fault(fd, domain, witness, &look->fault) && look->fault.passing) {
         *fault = look->fault;
         return STATUS_IO;
     }
@@ -147,7 +149,8 @@ static enum status look_and_ask(struct look *before, struct place *place, const 
     memset(before, 0, sizeof(*before));
     if (fd < 0)
         return status;
-    status = look(before, fd, session->domain->name, mending->revoke_all, &fault);
+    status = look(before, fd, session->domain->name, mending->revoke_all, &progress_witness, &fault);
+    progress_clear();
     close(fd);
     if (before->fault.text[0] != '\0')
         say("%s/%s: %s", place->directory, place->name, before->fault.text);
@@ -235,7 +238,7 @@ static enum status look_again(struct mended *mended, struct look *before, const 
         memset(before, 0, sizeof(*before));
         return STATUS_DONE;
     }
-    status = look(&mended->look, log->file, log->domain, mending->revoke_all, fault);
+    status = look(&mended->look, log->file, log->domain, mending->revoke_all, NULL, fault);
     if (status != STATUS_DONE || mended->look.ends <= before->ends || mending->yes)
         return status;
     fault_set(fault, "more tokens are in doubt now: nothing was done: look again");

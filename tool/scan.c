@@ -180,33 +180,53 @@ static enum status give_reason(struct attributes *attributes, const char *place)
     return status;
 }
 
-static enum status end_leak(struct session *session, const struct leak *leak)
+static enum status end_leak(const struct session *session, struct refs *refs, size_t i, const char *place)
 {
     struct attributes attributes = {0};
-    struct refs refs = {0};
     struct record record;
-    char id[ID_LENGTH + 1], *text = strcpy(id, leak->id);
-    enum status status = give_reason(&attributes, leak->place);
+    enum status status = give_reason(&attributes, place);
 
-    session->domain = leak->domain;
     if (status == STATUS_DONE)
-        status = refs_make(&refs, leak->domain->name, &text, 1);
-    if (status == STATUS_DONE)
-        status = refs_resolve(&refs, session, false);
-    if (status == STATUS_DONE)
-        status = ending_revoke(session, &attributes, &refs, 0, &record);
-    refs_free(&refs);
+        status = ending_revoke(session, &attributes, refs, i, &record);
     attributes_free(&attributes);
     return status;
 }
 
-/* One that cannot be ended does not keep the others. */
+/* Those of one domain, whose store is read once for all. One that cannot be ended does not keep the others.
+ */
+static enum status end_leaks_of(struct session *session, const struct domain *domain,
+                                const struct leaks *leaks)
+{
+    char **ids = must_have(calloc(leaks->active_count + 1, sizeof(*ids))),
+         **places = must_have(calloc(leaks->active_count + 1, sizeof(*places)));
+    struct refs refs;
+    enum status worst;
+    int count = 0;
+
+    for (size_t i = 0; i < leaks->active_count; i++)
+        if (leaks->active[i].domain == domain) {
+            ids[count] = leaks->active[i].id;
+            places[count++] = leaks->active[i].place;
+        }
+    session->domain = domain;
+    worst = refs_make(&refs, domain->name, ids, count);
+    for (size_t i = 0; i < refs.count; i++) {
+        enum status status = end_leak(session, &refs, i, places[i]);
+
+        worst = status == STATUS_DONE ? worst : status;
+    }
+    refs_free(&refs);
+    free(places);
+    free(ids);
+    return worst;
+}
+
 static enum status end_leaks(struct session *session, const struct leaks *leaks)
 {
     enum status worst = STATUS_DONE;
 
-    for (size_t i = 0; i < leaks->active_count; i++) {
-        enum status status = end_leak(session, &leaks->active[i]);
+    for (size_t i = 0; i < session->config.count; i++) {
+        enum status status = end_leaks_of(session, &session->config.domains[i], leaks);
 
         worst = status == STATUS_DONE ? worst : status;
     }
@@ -214,17 +234,13 @@ static enum status end_leaks(struct session *session, const struct leaks *leaks)
 }
 
 /* What still works is worse than what was found, and that than what could not be looked at. */
-static enum status conclude(struct leaks *leaks, enum status status, enum status ended)
+static enum status conclude(const struct leaks *leaks, enum status status, enum status ended)
 {
-    enum status printed = leaks->array ? print_json(json_incref(leaks->array)) : STATUS_DONE;
-
     if (ended != STATUS_DONE)
         return ended;
     if (leaks->active_count > 0)
         return STATUS_NO;
-    if (status == STATUS_DONE)
-        status = leaks->status;
-    return status == STATUS_DONE ? printed : status;
+    return status == STATUS_DONE ? leaks->status : status;
 }
 
 static enum status scan(struct session *session, const struct request *request, enum status opened)
@@ -238,6 +254,7 @@ static enum status scan(struct session *session, const struct request *request, 
         return status;
     leaks_make(&leaks, session, request->json);
     status = scan_files(&leaks, request);
+    leaks_end(&leaks);
     if (request->revoke)
         ended = end_leaks(session, &leaks);
     status = conclude(&leaks, opened == STATUS_DONE ? status : opened, ended);

@@ -120,10 +120,22 @@ enum status session_open_to_change(struct session *session)
     return session_open(session);
 }
 
+/* Who administers no domain is not to believe that there was nothing to be found. */
+static enum status administers_any(const struct session *session)
+{
+    for (size_t i = 0; i < session->config.count; i++)
+        if (caller_may(&session->caller, &session->config.domains[i]))
+            return STATUS_DONE;
+    return fail(STATUS_NOT_PERMITTED, "domains: there is none that names %s as an admin: ask root",
+                session->caller.name);
+}
+
 enum status session_open_all(struct session *session)
 {
     enum status status = begin(session);
 
+    if (status == STATUS_DONE)
+        status = administers_any(session);
     return status == STATUS_DONE ? enter(session) : status;
 }
 

@@ -30,7 +30,7 @@ enum status session_open(struct session *session);
 enum status session_open_to_change(struct session *session);
 
 /* The same without a domain: it stays NULL, whatever -d says. The caller may those for which caller_may()
- * says so. */
+ * says so, of which there is one at least. */
 enum status session_open_all(struct session *session);
 
 /* Is a command on all domains about this one? It may be that of -d alone, and nothing that is none of the

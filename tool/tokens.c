@@ -102,17 +102,14 @@ void tokens_free(struct tokens *tokens)
     free(tokens->list);
 }
 
-bool tokens_find(const struct tokens *tokens, const char *id, struct token *found)
+const struct token *tokens_find(const struct tokens *tokens, const char *id)
 {
-    const struct token *listed;
+    struct token wanted = {.id = index_find(&tokens->index, id)};
 
-    *found = (struct token){.id = index_find(&tokens->index, id)};
-    if (!found->id)
-        return false;
-    found->serial = serial_of(found->id);
-    listed = bsearch(found, tokens->list, tokens->count, sizeof(*found), by_serial);
-    found->used = listed ? listed->used : 0;
-    return true;
+    if (!wanted.id)
+        return NULL;
+    wanted.serial = serial_of(wanted.id);
+    return bsearch(&wanted, tokens->list, tokens->count, sizeof(wanted), by_serial);
 }
 
 bool token_record(const struct token *token, struct record *record)

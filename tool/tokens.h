@@ -26,8 +26,8 @@ bool tokens_exist(const struct session *session);
 enum status tokens_read(struct tokens *tokens, const struct session *session);
 void tokens_free(struct tokens *tokens);
 
-/* The token of that id. False: there is none. */
-bool tokens_find(const struct tokens *tokens, const char *id, struct token *found);
+/* The token of that id, in the list. NULL: there is none. */
+const struct token *tokens_find(const struct tokens *tokens, const char *id);
 
 /* What is known of a token. False: its line makes no sense. */
 bool token_record(const struct token *token, struct record *record);

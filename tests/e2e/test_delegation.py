@@ -93,6 +93,11 @@ class Admins(MachineTest):
         self.refused(77, "domains", user="mallory", says="mallory")
         self.refused(77, "domains", user="eve", says="eve")
 
+    def test_scan_of_who_has_no_domain(self):
+        """That nothing was found would be believed."""
+        for command in (None, self.site.sudo()):
+            self.refused(77, "scan", user="mallory", command=command, says="mallory")
+
     def test_names_of_other_domains_are_not_told(self):
         for args in (["list"], ["domains"], ["-d", "nope", "list"]):
             self.assertNotIn("wiki", self.run_tool(*args).err)
