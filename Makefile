@@ -4,6 +4,7 @@
 #   make demo        installs what is missing, then shows the main job on a real nginx
 #   make check       installs what is missing, then runs the tests that take minutes
 #   make check-all   installs what is missing, then runs the tests that make check leaves out
+#   make torture     fuzzing, kills, damage and races for an hour: MINUTES=60
 #   make bench       measures
 #   make lint        format, clang-tidy, shellcheck
 #   make deb         Debian packages, in build/deb/
@@ -111,7 +112,7 @@ MANPAGES = $(wildcard $(foreach n,1 3 5 8,conf/*.$n module/*.$n module/*/*.$n to
 EXAMPLES = $(wildcard conf/*.conf conf/sudoers conf/examples/*.* module/example/*)
 PAM_EXAMPLES = $(wildcard conf/examples/pam/*)
 
-.PHONY: all lib tool module pam fuzzers demo check check-all bench lint deb check-deb install clean FORCE
+.PHONY: all lib tool module pam fuzzers demo check check-all torture bench lint deb check-deb install clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -250,6 +251,11 @@ check-all:
 	@tests/install-needed check-all
 	@$(MAKE) --no-print-directory all $(BUILD)/unit-tests
 	@tests/check-all
+
+torture:
+	@tests/install-needed check-all tests/fuzz
+	@$(MAKE) --no-print-directory all $(BUILD)/unit-tests
+	@tests/torture
 
 bench:
 	@tests/install-needed bench
