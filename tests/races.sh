@@ -1,6 +1,5 @@
 # Sourced by the scripts that run what was built with ThreadSanitizer, in build/tsan.
 # shellcheck shell=bash
-export TSAN_OPTIONS=halt_on_error=1
 
 # It wants the addresses of gcc 12's time: not so random, where the kernel lets us say so.
 if setarch -R true 2> /dev/null; then
@@ -9,7 +8,12 @@ else
     plainly_placed=()
 fi
 
+# tsan COMMAND…
+tsan() {
+    TSAN_OPTIONS=halt_on_error=1 "${plainly_placed[@]}" "$@"
+}
+
 # tsan_unit_tests SUITE
 tsan_unit_tests() {
-    CK_RUN_SUITE=$1 "${plainly_placed[@]}" build/tsan/unit-tests
+    CK_RUN_SUITE=$1 tsan build/tsan/unit-tests
 }
