@@ -7,7 +7,7 @@ skipped=()
 # part NAME COMMAND…: run a part that counts by itself, and add its closing line (that of libcheck
 # is understood too). Without such a line its exit status counts as one test; 77 means skipped.
 part() {
-    local name=$1 log line status ok bad left_out
+    local name=$1 log line status ok bad left_out began=$SECONDS
     shift
     log=$(mktemp) || exit
     printf '\n=== %s: %s\n' "$name" "$*"
@@ -16,6 +16,7 @@ part() {
     line=$(sed -nE 's/^[0-9]+%: Checks: ([0-9]+), Failures: ([0-9]+), Errors: ([0-9]+)$/\1-\2-\3 \2+\3 0/p
         s/^([0-9]+) passed, ([0-9]+) failed(, ([0-9]+) skipped)?$/\1 \2 0\4/p' "$log" | tail -n 1)
     rm -f "$log"
+    echo "--- $name: $((SECONDS - began)) s"
     if [ "$status" = 77 ]; then
         skipped+=("$name")
         return
