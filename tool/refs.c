@@ -27,6 +27,8 @@ static enum status ref_parse(struct ref *ref, const char *text)
     if (length <= SERIAL_DIGITS_MAX && decimal_parse(span_of(text), &ref->serial) && ref->serial > 0)
         return STATUS_DONE;
     ref->serial = 0;
+    ref->name = text;
+    ref->name_length = length;
     if (base62_valid(text, length) &&
         (length == ID_LENGTH || (length >= ID_PREFIX_MIN && length < ID_LENGTH && has_letter(text))))
         return STATUS_DONE;
@@ -40,15 +42,43 @@ static enum status ref_parse(struct ref *ref, const char *text)
                 length > 12 ? "…" : "");
 }
 
+/* Serials by number, then names by length. */
+static int compare(const struct ref *a, const struct ref *b)
+{
+    if (a->name_length != b->name_length)
+        return (a->name_length > b->name_length) - (a->name_length < b->name_length);
+    if (a->name_length == 0)
+        return (a->serial > b->serial) - (a->serial < b->serial);
+    return memcmp(a->name, b->name, a->name_length);
+}
+
+static int compare_sorted(const void *a, const void *b)
+{
+    return compare(*(struct ref *const *)a, *(struct ref *const *)b);
+}
+
+static void sort(struct refs *refs)
+{
+    memset(refs->named, 0, sizeof(refs->named));
+    for (size_t i = 0; i < refs->count; i++)
+        refs->named[refs->list[i].name_length] = true;
+    qsort(refs->sorted, refs->count, sizeof(struct ref *), compare_sorted);
+}
+
 enum status refs_make(struct refs *refs, const char *domain, char **texts, int count)
 {
     enum status status = STATUS_DONE;
 
     *refs = (struct refs){.domain = domain,
                           .list = must_have(calloc((size_t)count + 1, sizeof(*refs->list))),
+                          .sorted = must_have(calloc((size_t)count + 1, sizeof(struct ref *))),
                           .count = (size_t)count};
-    for (int i = 0; i < count && status == STATUS_DONE; i++)
+    for (int i = 0; i < count && status == STATUS_DONE; i++) {
+        refs->sorted[i] = &refs->list[i];
         status = ref_parse(&refs->list[i], texts[i]);
+    }
+    if (status == STATUS_DONE)
+        sort(refs);
     return status;
 }
 
@@ -64,17 +94,7 @@ void refs_free(struct refs *refs)
     for (size_t i = 0; i < refs->count; i++)
         forget(&refs->list[i]);
     free(refs->list);
-}
-
-static bool means(const struct ref *ref, const struct line *line)
-{
-    uint64_t serial;
-
-    if (ref->id[0] != '\0')
-        return memcmp(line->column[COLUMN_ID].at, ref->id, ID_LENGTH) == 0;
-    if (ref->serial > 0)
-        return decimal_parse(line->column[COLUMN_SERIAL], &serial) && serial == ref->serial;
-    return memcmp(line->column[COLUMN_ID].at, ref->text, strlen(ref->text)) == 0;
+    free(refs->sorted);
 }
 
 static void keep_line(struct ref *ref, const char *text, size_t length)
@@ -115,6 +135,43 @@ static void take_line(struct ref *ref, const struct line *line, const char *text
     keep_line(ref, text, length);
 }
 
+/* The first of the sorted ones that is not below what is wanted. */
+static size_t find(const struct refs *refs, const struct ref *wanted)
+{
+    size_t low = 0, high = refs->count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (compare(refs->sorted[middle], wanted) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* Hand a line to those that mean its token by what is wanted. */
+static void hand_to(struct refs *refs, const struct ref *wanted, const struct line *line, const char *text,
+                    size_t length)
+{
+    for (size_t i = find(refs, wanted); i < refs->count && compare(refs->sorted[i], wanted) == 0; i++)
+        take_line(refs->sorted[i], line, text, length);
+}
+
+static void hand_out(struct refs *refs, const struct line *line, const char *text, size_t length)
+{
+    struct ref wanted = {.name = line->column[COLUMN_ID].at};
+
+    if (memcmp(wanted.name, record_no_id, ID_LENGTH) == 0)
+        return;
+    if (!decimal_parse(line->column[COLUMN_SERIAL], &wanted.serial))
+        wanted.serial = 0; /* no ref has that */
+    for (; wanted.name_length <= ID_LENGTH; wanted.name_length++)
+        if (refs->named[wanted.name_length])
+            hand_to(refs, &wanted, line, text, length);
+}
+
 static enum status damaged(struct fault *fault, uint64_t offset, const char *what)
 {
     fault_set(fault, "the line at byte %" PRIu64 ": %s: run `toktab check`", offset, what);
@@ -135,10 +192,7 @@ static enum status read_lines(struct refs *refs, struct lines *lines, struct wal
                                                   : "it has not the shape of one";
         if (wrong)
             return damaged(fault, refs->offset, wrong);
-        for (size_t i = 0; i < refs->count; i++)
-            if (memcmp(line.column[COLUMN_ID].at, record_no_id, ID_LENGTH) != 0 &&
-                means(&refs->list[i], &line))
-                take_line(&refs->list[i], &line, text, length);
+        hand_out(refs, &line, text, length);
         refs->offset = lines->offset;
         memcpy(refs->last, text, length);
         refs->last_length = length;
@@ -248,7 +302,10 @@ static enum status check_and_pin(struct refs *refs)
         if (ref->candidate_count > 1)
             return say_ambiguous(ref);
         strcpy(ref->id, ref->candidates[0]);
+        ref->name = ref->id;
+        ref->name_length = ID_LENGTH;
     }
+    sort(refs);
     return STATUS_DONE;
 }
 

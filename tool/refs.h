@@ -10,6 +10,8 @@ enum { CANDIDATES_MAX = 8 };
 struct ref {
     const char *text;       /* a serial, an id, or the first characters of one */
     uint64_t serial;        /* 0: it is no serial */
+    const char *name;       /* what the token's id begins with; NULL: its serial is known alone */
+    size_t name_length;     /* 0: the same */
     char id[ID_LENGTH + 1]; /* the token that it was found to mean; "": not yet */
     char *line;             /* the token's last line; NULL: none was found */
     size_t length;
@@ -21,7 +23,9 @@ struct ref {
 struct refs {
     const char *domain;
     struct ref *list;
+    struct ref **sorted; /* those that mean the same side by side */
     size_t count;
+    bool named[ID_LENGTH + 1];      /* is there one with a name of that length? 0: with a serial alone */
     uint64_t inode, device, offset; /* how far the store was read */
     char storeid[STOREID_HEX + 1];
     char last[LINE_SIZE_MAX]; /* the last line that was */

@@ -64,6 +64,29 @@ class Revoke(SiteTest):
         self.ok("revoke", "-y", "1", token_id(token), "1")
         self.assertEqual(self.state(1), "revoked")
 
+    def test_references_of_all_kinds_and_lengths(self):
+        ids = ["abcd00000000", "abce11111111", "abce12222222", "123412341234", "12x412341234", "zzzzzzzzzzz0"]
+        ids += ["%s%08d" % (letters, i) for i, letters in enumerate(("AAAA", "AAAB", "aaab", "Zaaa"))]
+        writer = Writer("example.com")
+        for id in ids:
+            writer.create(make_token(id=id), label=id)
+        self.site.put(writer)
+        references = ["1", "abce11111", "abce12222222", "abce122", "123412341234", "12x4", "6", "zzzz", "AAAA0", "8"]
+        said = [1, 2, 3, 3, 4, 5, 6, 6, 7, 8]
+        result = self.ok("revoke", "-y", *references)
+        lines = [
+            'toktab: %s token %d (id %s): "%s"'
+            % ("already revoked:" if serial in said[:i] else "revoked", serial, ids[serial - 1], ids[serial - 1])
+            for i, serial in enumerate(said)
+        ]
+        self.assertEqual(result.err.splitlines(), lines)
+        self.assertEqual([self.state(serial) for serial in (9, 10)], ["active"] * 2)
+        before = self.site.bytes()
+        self.refused(2, "revoke", "-y", "9", "abce", "10", says=["abce", *ids[1:3], "2 tokens"])
+        self.refused(66, "revoke", "-y", "9", "1234x", says="1234x")
+        self.refused(66, "revoke", "-y", "1234", "9", says="1234")
+        self.assertEqual(self.site.bytes(), before)
+
     def test_a_known_and_an_already_revoked_one(self):
         for _ in range(2):
             self.create()
