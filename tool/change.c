@@ -94,3 +94,29 @@ enum status change_append(struct log *log, const struct session *session, struct
         used_provide(log, tip.storeid, record->n);
     return status;
 }
+
+enum status change_confirm(struct log *log, struct fault *fault)
+{
+    struct tip tip;
+    enum status status = log_tip(log, &tip, fault);
+
+    if (status == STATUS_DONE && !log_sync(log, &tip)) {
+        fault_set(
+            fault,
+            "%s/%s: cannot write it to the disk: %s: run `toktab compact`, which writes and syncs a new file",
+            log->place.directory, log->place.name, strerror(errno));
+        status = STATUS_IO;
+    }
+    return status;
+}
+
+void change_end(struct log *log)
+{
+    static struct fault said;
+
+    log_end(log);
+    if (log->aside.text[0] == '\0' || strcmp(log->aside.text, said.text) == 0)
+        return;
+    said = log->aside;
+    say("%s", said.text);
+}

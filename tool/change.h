@@ -14,7 +14,7 @@ enum { REVOCATION_SIZE = 512 };
  * record, which a dead token needs no more. */
 size_t change_format(char text[LINE_SIZE_MAX], struct record *record, unsigned char chain[CHAIN_SIZE]);
 
-/* None of these prints: fault is for after log_end(). */
+/* None of these but change_end() prints: fault is for after it. */
 
 /* What refs->list[i] is now: under the lock its line is read again, since somebody may have changed it.
  * record points into refs. STATUS_NOT_FOUND, STATUS_DAMAGED, STATUS_IO. */
@@ -31,5 +31,12 @@ enum status change_read(struct log *log, struct refs *refs, size_t i, struct rec
  */
 enum status change_append(struct log *log, const struct session *session, struct record *record, bool ends,
                           struct fault *fault);
+
+/* It is so already, since somebody else has changed it: that is only true when the disk has it. STATUS_IO,
+ * STATUS_DAMAGED. */
+enum status change_confirm(struct log *log, struct fault *fault);
+
+/* As log_end(), and then say what went wrong aside: once, however many changes suffer from it. */
+void change_end(struct log *log);
 
 #endif

@@ -105,9 +105,7 @@ static enum status append(const struct session *session, struct record *record)
         output_catch_interruptions(); /* when the lock is free again, whoever waited to end us would leave a
                                          token unseen */
         status = change_append(&log, session, record, false, &fault);
-        log_end(&log);
-        if (log.aside.text[0] != '\0')
-            say("%s", log.aside.text);
+        change_end(&log);
     }
     return status == STATUS_DONE ? STATUS_DONE : fail(status, "%s", fault.text);
 }

@@ -1,29 +1,11 @@
 #include "ending.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 #include "change.h"
 #include "describe.h"
-
-/* Somebody else has revoked it: that is only true when the disk has it. */
-static enum status confirm_revoked(struct log *log, struct fault *fault)
-{
-    struct tip tip;
-    enum status status = log_tip(log, &tip, fault);
-
-    if (status == STATUS_DONE && !log_sync(log, &tip)) {
-        fault_set(
-            fault,
-            "%s/%s: cannot write it to the disk: %s: run `toktab compact`, which writes and syncs a new file",
-            log->place.directory, log->place.name, strerror(errno));
-        status = STATUS_IO;
-    }
-    return status;
-}
 
 static enum status change(struct log *log, const struct session *session, const struct attributes *attributes,
                           struct refs *refs, size_t i, struct record *record, bool *was_revoked,
@@ -35,7 +17,7 @@ static enum status change(struct log *log, const struct session *session, const 
         return status;
     *was_revoked = record->revoked != TIME_NEVER;
     if (*was_revoked)
-        return confirm_revoked(log, fault);
+        return change_confirm(log, fault);
     record->op = OPERATION_REVOKE;
     record->revoked = record->time = (int64_t)time(NULL);
     record->reason = (struct span){"", 0};
@@ -52,7 +34,7 @@ static enum status append(const struct session *session, const struct attributes
 
     if (status == STATUS_DONE) {
         status = change(&log, session, attributes, refs, i, record, was_revoked, fault);
-        log_end(&log);
+        change_end(&log);
     }
     return status;
 }

@@ -172,9 +172,7 @@ static enum status append(const struct session *session, struct request *request
         status = change_append(&log, session, &request->issue.record, false, fault);
     if (status == STATUS_DONE)
         *ended = end_old(&log, session, request, fault);
-    log_end(&log);
-    if (log.aside.text[0] != '\0')
-        say("%s", log.aside.text);
+    change_end(&log);
     return status;
 }
 

@@ -15,7 +15,7 @@
 static const char help[] = "Usage: toktab [-c CONF] [-d DOMAIN] update [OPTIONS] TOKEN-REF\n"
                            "\n"
                            "Changes what is said of a token, from the next request on; never its secret.\n"
-                           "What is not named stays as it is.\n"
+                           "What is not named stays as it is; where all is so already, nothing is written.\n"
                            "\n"
                            "TOKEN-REF is a serial (17), an id, or the first characters of one: at least 4,\n"
                            "with a letter among them.\n"
@@ -99,6 +99,17 @@ static enum status take_options(struct request *request, int argc, char **argv)
     return STATUS_DONE;
 }
 
+static bool span_same(struct span a, struct span b)
+{
+    return a.length == b.length && memcmp(a.at, b.at, a.length) == 0;
+}
+
+static bool is_same(const struct record *a, const struct record *b)
+{
+    return a->expires == b->expires && span_same(a->label, b->label) && span_same(a->scopes, b->scopes) &&
+           span_same(a->nets, b->nets) && span_same(a->user, b->user);
+}
+
 /* before points into refs; after: into the request too. */
 static enum status change(struct log *log, const struct session *session, const struct request *request,
                           struct refs *refs, struct record *before, struct record *after, struct fault *fault)
@@ -112,21 +123,28 @@ static enum status change(struct log *log, const struct session *session, const 
         return STATUS_NO;
     }
     *after = *before;
-    after->op = OPERATION_UPDATE;
-    after->time = (int64_t)time(NULL);
-    after->reason = (struct span){"", 0};
     attributes_apply(&request->attributes, after);
     if (request->expires)
         after->expires = request->end;
+    if (is_same(before, after))
+        return change_confirm(log, fault);
+    after->op = OPERATION_UPDATE;
+    after->time = (int64_t)time(NULL);
+    after->reason = (struct span){"", 0};
     return change_append(log, session, after, false, fault);
 }
 
 static void acknowledge(const struct record *before, const struct record *after)
 {
-    char *label = unescaped(after->label), *changes = differences(before, after);
+    char *label, *changes;
 
-    say("updated token %" PRIu64 " (id %s): \"%s\": %s", after->serial, after->id, label,
-        changes[0] != '\0' ? changes : "it was so before");
+    if (after->n == before->n) {
+        say("token %" PRIu64 " (id %s): it is so already", after->serial, after->id);
+        return;
+    }
+    label = unescaped(after->label);
+    changes = differences(before, after);
+    say("updated token %" PRIu64 " (id %s): \"%s\": %s", after->serial, after->id, label, changes);
     free(changes);
     free(label);
 }
@@ -140,12 +158,13 @@ static enum status apply(const struct session *session, const struct request *re
 
     if (status == STATUS_DONE) {
         status = change(&log, session, request, refs, &before, &after, &fault);
-        log_end(&log);
+        change_end(&log);
     }
     if (status != STATUS_DONE)
         return fail(status, "token \"%.12s\": not changed: %s", refs->list[0].text, fault.text);
     acknowledge(&before, &after);
-    return request->json ? print_json(describe_json(&after, session->domain->name, after.time)) : STATUS_DONE;
+    return request->json ? print_json(describe_json(&after, session->domain->name, (int64_t)time(NULL)))
+                         : STATUS_DONE;
 }
 
 /* What create refuses is refused here too, before anything is locked. */

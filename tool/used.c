@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -119,6 +118,6 @@ void used_provide(struct log *log, const char *storeid, uint64_t last)
     if (slots > (uint64_t)INT64_MAX / USAGE_SLOT)
         slots = (uint64_t)INT64_MAX / USAGE_SLOT;
     if (!provide(log, &place, storeid, (off_t)(slots * USAGE_SLOT), &fault))
-        fault_set(&log->aside, "%s/%s: %s; the last use of token %" PRIu64 " is not noted", place.directory,
-                  place.name, fault.text, last);
+        fault_set(&log->aside, "%s/%s: %s; the last use of tokens is not noted", place.directory, place.name,
+                  fault.text);
 }

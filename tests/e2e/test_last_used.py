@@ -77,12 +77,16 @@ class Making(LastUsedCase):
         self.assertEqual(len(self.json("list")), 2)
         os.truncate(self.path(), 0)
 
-    def test_that_it_cannot_be_had_is_said_of_each_new_token(self):
-        for args in (["create", "-l", "x"], ["rotate", "1"]):
+    def test_that_it_cannot_be_had_is_said_once_by_each_command_that_writes(self):
+        for args in (
+            ["create", "-l", "x"], ["rotate", "1"], ["create", "-l", "y"], ["update", "2", "-l", "z"],
+            ["revoke", "-y", "1", "2", "4"],
+        ):
             if os.path.exists(self.path()):
                 os.rmdir(self.path())
             os.mkdir(self.path())
-            self.assertIn("not noted", self.ok(*args, may_show_token=True).err)
+            said = self.ok(*args, may_show_token=True).err
+            self.assertEqual(said.count("not noted"), 1, said)
 
     def test_turned_on_later(self):
         """Any change makes room for all tokens."""

@@ -58,8 +58,22 @@ class Update(SiteTest):
         self.assertEqual((result.out, result.err), ("",
             'toktab: updated token 1 (id %s): "nightly": label: CI -> nightly; scopes: read -> -; '
             "user: bob -> eve\\u{202E}\n" % token_id(self.token)))
-        result = self.ok("update", "1", "-l", "nightly")
-        self.assertIn("it was so before", result.err)
+
+    def test_what_is_so_already(self):
+        self.ok("update", "1", "-e", "never")
+        before = self.site.bytes()
+        for args in (
+            ["-l", "CI"], ["-s", "read", "-s", "read"], ["--from", "10.0.0.0/8"], ["-u", "bob"], ["-e", "never"],
+            ["-l", "CI", "-e", "never", "-u", "bob"],
+        ):
+            with self.subTest(args=args):
+                result = self.ok("update", "1", *args)
+                self.assertEqual((result.out, result.err),
+                    ("", "toktab: token 1 (id %s): it is so already\n" % token_id(self.token)))
+        self.assertEqual(self.json("update", "1", "-l", "CI"), self.json("show", "1"))
+        self.assertEqual(self.site.bytes(), before)
+        self.ok("update", "1", "-l", "CI", "-u", "")
+        self.assertEqual(self.record(self.token).user, "")
 
     def test_json(self):
         answer = self.json("update", "1", "-l", "nightly")
