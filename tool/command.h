@@ -17,6 +17,7 @@ extern const struct command command_check;
 extern const struct command command_compact;
 extern const struct command command_create;
 extern const struct command command_domains;
+extern const struct command command_help;
 extern const struct command command_history;
 extern const struct command command_list;
 extern const struct command command_revoke;
@@ -26,11 +27,20 @@ extern const struct command command_show;
 extern const struct command command_update;
 extern const struct command command_verify;
 
+/* The command of that name; NULL, printed, if there is none. */
+const struct command *command_find(const char *name);
+
+/* How toktab is called, and which commands there are. The first is the first line of the other. */
+extern const char help_usage[];
+enum status help_print(void);
+
 /* Values of long options that have no letter. */
 enum {
     OPTION_HELP = 256,
+    OPTION_VERSION,
     OPTION_JSON,
     OPTION_FROM,
+    OPTION_CLIENT,
     OPTION_COPY,
     OPTION_ACTIVE,
     OPTION_REVOKED,

@@ -13,53 +13,6 @@
 #include "output.h"
 #include "secret.h"
 
-static const struct command *const commands[] = {
-    &command_create, &command_list,    &command_show, &command_revoke, &command_rotate,  &command_update,
-    &command_verify, &command_history, &command_scan, &command_check,  &command_compact, &command_domains,
-};
-
-enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
-
-static const struct option longs[] = {{"config", required_argument, NULL, 'c'},
-                                      {"domain", required_argument, NULL, 'd'},
-                                      {"help", no_argument, NULL, OPTION_HELP},
-                                      {"version", no_argument, NULL, 'V'},
-                                      {0}};
-
-static enum status help(void)
-{
-    char line[96];
-    bool good = output_text("Usage: toktab [-c CONF] [-d DOMAIN] COMMAND [ARGS]\n"
-                            "\n"
-                            "API tokens in one flat file a domain, checked by nginx, PAM and any daemon.\n"
-                            "\n");
-
-    for (int i = 0; i < COMMANDS && good; i++) {
-        snprintf(line, sizeof(line), "  %-8s  %s\n", commands[i]->name, commands[i]->summary);
-        good = output_text(line);
-    }
-    good = good && output_text("\n"
-                               "  -c, --config CONF    instead of " CONFIG_DEFAULT_PATH "\n"
-                               "  -d, --domain DOMAIN  whose tokens\n"
-                               "      --version\n"
-                               "\n"
-                               "`toktab COMMAND --help` says more, toktab(1) says all.\n");
-    return good ? STATUS_DONE : output_failed();
-}
-
-static const struct command *find_command(const char *name)
-{
-    const char *names[COMMANDS];
-
-    for (int i = 0; i < COMMANDS; i++) {
-        names[i] = commands[i]->name;
-        if (strcmp(name, names[i]) == 0)
-            return commands[i];
-    }
-    say_unknown("command", "", name, names, COMMANDS);
-    return NULL;
-}
-
 static enum status run_command(struct session *session, int argc, char **argv)
 {
     const struct command *command;
@@ -67,9 +20,10 @@ static enum status run_command(struct session *session, int argc, char **argv)
 
     if (argc < 1) {
         say("command: it is missing: see --help");
+        fputs(help_usage, stderr);
         return STATUS_USAGE;
     }
-    command = find_command(argv[0]);
+    command = command_find(argv[0]);
     if (!command)
         return STATUS_USAGE;
     restart_options();
@@ -78,27 +32,48 @@ static enum status run_command(struct session *session, int argc, char **argv)
     return status;
 }
 
+static const struct option longs[] = {{"config", required_argument, NULL, 'c'},
+                                      {"domain", required_argument, NULL, 'd'},
+                                      {"help", no_argument, NULL, OPTION_HELP},
+                                      {"version", no_argument, NULL, OPTION_VERSION},
+                                      {0}};
+
+struct request {
+    struct session session;
+    bool version, help;
+};
+
+static enum status take_option(void *context, int option)
+{
+    struct request *request = context;
+
+    switch (option) {
+    case 'c':
+        request->session.config_path = optarg;
+        return STATUS_DONE;
+    case 'd':
+        request->session.domain_name = optarg;
+        return STATUS_DONE;
+    case OPTION_VERSION:
+        request->version = true;
+        return STATUS_DONE;
+    default:
+        return STATUS_USAGE;
+    }
+}
+
 static enum status run(int argc, char **argv)
 {
-    struct session session = {.argv = argv};
-    int option;
+    struct request request = {.session = {.argv = argv}};
+    enum status status = each_option(argc, argv, "+c:d:", longs, take_option, &request, &request.help);
 
-    while ((option = next_option(argc, argv, "+c:d:", longs)) != -1)
-        switch (option) {
-        case 'c':
-            session.config_path = optarg;
-            break;
-        case 'd':
-            session.domain_name = optarg;
-            break;
-        case 'V':
-            return output_text("toktab " TOKTAB_VERSION "\n") ? STATUS_DONE : output_failed();
-        case OPTION_HELP:
-            return help();
-        default:
-            return STATUS_USAGE;
-        }
-    return run_command(&session, argc - optind, argv + optind);
+    if (status != STATUS_DONE)
+        return status;
+    if (request.help)
+        return help_print();
+    if (request.version)
+        return output_text("toktab " TOKTAB_VERSION "\n") ? STATUS_DONE : output_failed();
+    return run_command(&request.session, argc - optind, argv + optind);
 }
 
 /* A store must not be opened as descriptor 0, 1 or 2: a message would go into it. */

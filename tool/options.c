@@ -55,14 +55,16 @@ static void say_wrong(const char *argument, int option, const struct option *lon
         say_unknown_long(argument, longs);
 }
 
-int next_option(int argc, char **argv, const char *shorts, const struct option *longs)
+/* The next option's character; -1 behind the last; '?' for an error, which was printed. */
+static int next_option(int argc, char **argv, const char *shorts, const struct option *longs)
 {
     char silent[64] = "";
     int option;
 
     /* a ":" in front tells a missing value from an unknown option */
     strcat(silent, shorts[0] == '+' ? "+:" : ":");
-    strncat(silent, shorts + (shorts[0] == '+'), sizeof(silent) - 3);
+    strncat(silent, shorts + (shorts[0] == '+'), sizeof(silent) - 4);
+    strcat(silent, "h");
     opterr = 0;
     option = getopt_long(argc, argv, silent, longs, NULL);
     if (option == ':') {
@@ -71,20 +73,42 @@ int next_option(int argc, char **argv, const char *shorts, const struct option *
     }
     if (option == '?')
         say_wrong(argv[optind - 1], optopt, longs);
-    return option;
+    return option == 'h' ? OPTION_HELP : option;
+}
+
+/* Do its values add up? */
+static bool is_list(int option)
+{
+    return option == 's' || option == OPTION_FROM;
+}
+
+/* Of two values one would be lost. */
+static enum status see(bool seen[NAMES_MAX], const struct option *longs, int option)
+{
+    size_t i = 0;
+
+    while (longs[i].val != option)
+        i++;
+    if (seen[i] && longs[i].has_arg == required_argument && !is_list(option))
+        return fail(STATUS_USAGE, "option --%s: it is said twice", longs[i].name);
+    seen[i] = true;
+    return STATUS_DONE;
 }
 
 enum status each_option(int argc, char **argv, const char *shorts, const struct option *longs,
                         enum status (*take)(void *context, int option), void *context, bool *help)
 {
     enum status status = STATUS_DONE;
+    bool seen[NAMES_MAX] = {false};
     int option;
 
     while (status == STATUS_DONE && !*help && (option = next_option(argc, argv, shorts, longs)) != -1) {
         if (option == OPTION_HELP)
             *help = true;
         else
-            status = option == '?' ? STATUS_USAGE : take(context, option);
+            status = option == '?' ? STATUS_USAGE : see(seen, longs, option);
+        if (status == STATUS_DONE && !*help)
+            status = take(context, option);
     }
     return status;
 }

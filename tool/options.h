@@ -9,14 +9,10 @@
 #include "say.h"
 
 /*
- * The next option's character; -1 behind the last; '?' for an error, which was printed. longs ends with an
- * empty one. "+" at the start of shorts: options end at the first argument.
- */
-int next_option(int argc, char **argv, const char *shorts, const struct option *longs);
-
-/*
- * Hand each option to take, with the context; --help sets *help, and ends it. Returns STATUS_DONE; what take
- * returned else; or STATUS_USAGE for what is no option, which was printed.
+ * Hand each option to take, with the context; --help and -h set *help, and end it. longs ends with an empty
+ * one, and holds all that shorts does. "+" at the start of shorts: options end at the first argument.
+ * Returns STATUS_DONE; what take returned else; or STATUS_USAGE, printed, for what is no option, and for one
+ * that is said twice though it has one value.
  */
 enum status each_option(int argc, char **argv, const char *shorts, const struct option *longs,
                         enum status (*take)(void *context, int option), void *context, bool *help);

@@ -35,7 +35,7 @@ static const char help[] =
     "Example: toktab verify -s read <token.txt\n";
 
 static const struct option longs[] = {
-    {"scopes", required_argument, NULL, 's'}, {"from", required_argument, NULL, OPTION_FROM},
+    {"scopes", required_argument, NULL, 's'}, {"from", required_argument, NULL, OPTION_CLIENT},
     {"user", required_argument, NULL, 'u'},   {"json", no_argument, NULL, OPTION_JSON},
     {"help", no_argument, NULL, OPTION_HELP}, {0}};
 
@@ -77,7 +77,7 @@ static enum status take_option(void *context, int option)
     case 'u':
         request->ask.user = optarg;
         return STATUS_DONE;
-    case OPTION_FROM:
+    case OPTION_CLIENT:
         return take_client(request, optarg);
     case OPTION_JSON:
         request->json = true;

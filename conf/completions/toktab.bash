@@ -70,7 +70,7 @@ _toktab() {
         _toktab_value "${value% *}" "${value#* }" "$word"
     elif [[ $word == -* ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$(sed -E 's/^- //; s/ [A-Z].*//' <<< "$known") --help" -- "$word")
-    elif [[ -z $command ]]; then
+    elif [[ -z $command || $command == help ]]; then
         _toktab_offer "$word" < <("${tool[@]}" --help 2> /dev/null < /dev/null | sed -nE 's/^  ([a-z]+)  +/\1  /p')
     else
         _toktab_argument "$command" "$word"

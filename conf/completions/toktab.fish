@@ -54,7 +54,7 @@ end
 
 function __toktab_argument
     switch $__toktab_command
-        case ''
+        case '' help
             $__toktab_tool --help 2>/dev/null </dev/null | string match -r '^  [a-z]+  .*' |
                 string replace -r '^  ([a-z]+) +' '$1\t'
         case scan

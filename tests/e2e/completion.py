@@ -25,6 +25,7 @@ class CompletionTest(SiteTest):
     def test_commands(self):
         self.assertEqual(self.offers(""), self.commands())
         self.assertEqual(list(self.offers("crea")), ["create"])
+        self.assertEqual(self.offers("help", ""), self.commands())
 
     def test_options(self):
         for command in ("", *self.commands()):

@@ -35,7 +35,7 @@ class Tool(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.page = read("tool/toktab.1").replace("\\-", "-")
-        cls.commands = re.findall(r"&command_(\w+)", read("tool/main.c"))
+        cls.commands = re.findall(r"&command_(\w+)", read("tool/help.c"))
 
     @staticmethod
     def made(source):

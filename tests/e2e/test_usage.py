@@ -29,6 +29,17 @@ class Help(SiteTest):
         for command in COMMANDS:
             self.assertIn(command, result.out)
 
+    def test_each_way_to_ask(self):
+        for args in (["-h"], ["help"]):
+            self.assertEqual(self.ok(*args).out, self.ok("--help").out)
+        for command in (*COMMANDS, "help"):
+            text = self.ok(command, "--help").out
+            self.assertEqual(self.ok(command, "-h").out, text)
+            self.assertEqual(self.ok("help", command).out, text)
+        self.refused(2, "help", "crate", says="create")
+        self.refused(2, "help", "list", "show")
+        self.assertRegex(self.ok("--version").out, r"\Atoktab [0-9.]+\n\Z")
+
     def test_names_the_options(self):
         for command, options in (
             ("create", ("-l", "-e", "-s", "--from", "-u", "--copy", "--json")),
@@ -51,7 +62,25 @@ class Help(SiteTest):
 
 class Mistakes(SiteTest):
     def test_no_command(self):
-        self.refused(2)
+        self.assertEqual(self.refused(2, says="Usage: toktab").out, "")
+
+    def test_a_value_that_is_said_twice(self):
+        token = self.create()
+        before = self.site.bytes()
+        for name, args in (
+            ("label", ["create", "-l", "a", "-l", "a"]), ("expires", ["create", "-l", "a", "-e", "1d", "--expires=1d"]),
+            ("user", ["create", "-l", "a", "-u", "a", "--user", "b"]), ("label", ["list", "-l", "a", "-l", "b"]),
+            ("output", ["list", "-o", "id", "-o", "label"]), ("expiring", ["list", "--expiring", "1d", "--expiring", "2d"]),
+            ("reason", ["revoke", "-y", "-r", "a", "1", "-r", "b"]), ("expires", ["update", "1", "-e", "1d", "-e", "2d"]),
+            ("grace", ["rotate", "--grace", "1d", "--grace", "2d", "1"]), ("from", ["verify", "--from", "::1", "--from", "::1"]),
+            ("expect", ["check", "--expect", "1:0:" + "0" * 32, "--expect", "1:0:" + "0" * 32]),
+            ("drop-dead", ["compact", "--drop-dead", "1d", "--drop-dead", "1d"]), ("domain", ["-d", "a", "-d", "b", "list"]),
+        ):
+            with self.subTest(args=args):
+                self.refused(2, *args, says="option --%s: it is said twice" % name)
+        self.assertEqual(self.site.bytes(), before)
+        self.assertEqual(self.verdict(token, "-s", "a", "-s", "b"), ("deny", "scope"))
+        self.ok("list", "--json", "--json", "--active", "--active")
 
     def test_unknown_command(self):
         self.refused(2, "crate", says=["crate", "create"])

@@ -1,0 +1,85 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "command.h"
+#include "options.h"
+#include "output.h"
+
+static const char help[] = "Usage: toktab help [COMMAND]\n"
+                           "\n"
+                           "Says what `toktab COMMAND --help` does; without COMMAND, which commands there\n"
+                           "are.\n";
+
+const char help_usage[] = "Usage: toktab [-c CONF] [-d DOMAIN] COMMAND [ARGS]\n";
+
+static const struct command *const commands[] = {
+    &command_create,  &command_list,    &command_show,    &command_revoke, &command_rotate,
+    &command_update,  &command_verify,  &command_history, &command_scan,   &command_check,
+    &command_compact, &command_domains, &command_help,
+};
+
+enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
+
+enum status help_print(void)
+{
+    char line[96];
+    bool good = output_text(help_usage) &&
+                output_text("\n"
+                            "API tokens in one flat file a domain, checked by nginx, PAM and any daemon.\n"
+                            "\n");
+
+    for (int i = 0; i < COMMANDS && good; i++) {
+        snprintf(line, sizeof(line), "  %-8s  %s\n", commands[i]->name, commands[i]->summary);
+        good = output_text(line);
+    }
+    good = good && output_text("\n"
+                               "  -c, --config CONF    instead of " CONFIG_DEFAULT_PATH "\n"
+                               "  -d, --domain DOMAIN  whose tokens\n"
+                               "      --version        print the version\n"
+                               "\n"
+                               "`toktab COMMAND --help` says more, toktab(1) says all.\n");
+    return good ? STATUS_DONE : output_failed();
+}
+
+const struct command *command_find(const char *name)
+{
+    const char *names[COMMANDS];
+
+    for (int i = 0; i < COMMANDS; i++) {
+        names[i] = commands[i]->name;
+        if (strcmp(name, names[i]) == 0)
+            return commands[i];
+    }
+    say_unknown("command", "", name, names, COMMANDS);
+    return NULL;
+}
+
+static const struct option longs[] = {{"help", no_argument, NULL, OPTION_HELP}, {0}};
+
+static enum status take_nothing(void *context, int option)
+{
+    (void)context;
+    (void)option;
+    return STATUS_USAGE;
+}
+
+static enum status run(struct session *session, int argc, char **argv)
+{
+    const struct command *command;
+    bool wants_help = false;
+    enum status status = each_option(argc, argv, "", longs, take_nothing, NULL, &wants_help);
+
+    (void)session;
+    if (status != STATUS_DONE)
+        return status;
+    if (wants_help)
+        return output_help(help);
+    if (!arguments_fit(argc, argv, 0, 1, ""))
+        return STATUS_USAGE;
+    if (optind == argc)
+        return help_print();
+    command = command_find(argv[optind]);
+    return command ? output_help(command->help) : STATUS_USAGE;
+}
+
+const struct command command_help = {"help", "say more about a command", help, run};
