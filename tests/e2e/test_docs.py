@@ -74,7 +74,7 @@ class Tool(unittest.TestCase):
             section = re.search(r"^\.Ss toktab %s\n(.*?)^\.S[sh] " % command, self.page, re.S | re.M).group(1)
             with self.subTest(command=command):
                 made = self.made(read("tool/%s.c" % command))
-                self.assertIn("json", made)
+                self.assertEqual("json" in made, command != "help")
                 self.assertEqual(self.explained(command), made)
                 self.assertEqual(self.documented(section), made)
 
