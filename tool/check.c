@@ -119,8 +119,9 @@ static enum status print(const struct check *check, const struct proof *proof, b
                                               (json_int_t)proof->index.count, "faults", check->faults)));
     if (!proved)
         return STATUS_DONE;
-    say("%s/%s: %s%" PRIu64 " lines, %zu tokens; its HEAD is", check->place.directory, check->place.name,
-        json_array_size(check->faults) == 0 ? "sound: " : "", proof->lines, proof->index.count);
+    say("%s/%s: %s%" PRIu64 " line%s, %zu token%s; its HEAD is", check->place.directory, check->place.name,
+        json_array_size(check->faults) == 0 ? "sound: " : "", proof->lines, plural(proof->lines),
+        proof->index.count, plural(proof->index.count));
     return output_line(head);
 }
 
@@ -142,6 +143,18 @@ static enum status answer(const struct expect *expect)
     }
 }
 
+/* A writer was killed, or is at it just now. That is no fault. */
+static void say_unfinished(const struct check *check, int fd, uint64_t end)
+{
+    struct stat status;
+    uint64_t size = fstat(fd, &status) == 0 ? (uint64_t)status.st_size : 0;
+
+    if (size > end)
+        say("%s/%s: at its end %s %" PRIu64 " byte%s of an unfinished line, which the next change cuts off",
+            check->place.directory, check->place.name, size - end == 1 ? "is" : "are", size - end,
+            plural(size - end));
+}
+
 /* fd is open. */
 static enum status check_content(struct check *check, int fd, const char *domain)
 {
@@ -151,7 +164,9 @@ static enum status check_content(struct check *check, int fd, const char *domain
     enum status status;
 
     progress_clear();
-    if (!proved)
+    if (proved)
+        say_unfinished(check, fd, proof.offset);
+    else
         add_fault(check, fault.text);
     status = print(check, &proof, proved);
     proof_free(&proof);

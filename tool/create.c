@@ -68,10 +68,10 @@ static enum status take_options(struct request *request, int argc, char **argv)
 
     if (status != STATUS_DONE || request->help)
         return status;
-    if (!arguments_fit(argc, argv, 0, 0, ""))
-        return STATUS_USAGE;
     if (!request->attributes.label)
         return fail(STATUS_USAGE, "label: it is missing: say with -l what the token is for");
+    if (!arguments_fit(argc, argv, 0, 0, ""))
+        return STATUS_USAGE;
     return issue_options_fit(&request->issue);
 }
 

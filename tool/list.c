@@ -75,9 +75,10 @@ static enum status take_column(struct request *request, struct span name)
 static enum status take_columns(struct request *request, const char *text)
 {
     struct span list = span_of(text), name;
-    enum status status =
-        list.length > 0 && span_list_whole(list) ? STATUS_DONE : take_column(request, span_of(""));
+    enum status status = STATUS_DONE;
 
+    if (list.length == 0 || !span_list_whole(list))
+        return fail(STATUS_USAGE, "-o: a column's name is missing: see --help");
     request->column_count = 0;
     while (status == STATUS_DONE && span_next_item(&list, &name))
         status = take_column(request, name);

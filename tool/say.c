@@ -20,6 +20,11 @@ const char *cut_mark(const char *text)
     return strlen(text) > 15 ? "…" : "";
 }
 
+const char *plural(uint64_t count)
+{
+    return count == 1 ? "" : "s";
+}
+
 enum status status_of(int error)
 {
     switch (error) {

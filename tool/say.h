@@ -43,6 +43,9 @@ const char *cut_mark(const char *text);
 /* The status for something that could not be opened, by errno. */
 enum status status_of(int error);
 
+/* "s", but for one. */
+const char *plural(uint64_t count);
+
 /* malloc and friends that end the tool when there is no memory, which no command could do anything about. */
 void *must_have(void *memory);
 

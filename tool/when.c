@@ -64,13 +64,16 @@ static bool take_time(const char **text, struct tm *parts, bool *local, int *off
     return take_zone(text, local, offset);
 }
 
+static const char no_such_day[] = "there is no such day";
+
 /* Did mktime(3) find the date as it was written, or did it make 1 March of 29 February? */
 static bool same_date(const struct tm *a, const struct tm *b)
 {
     return a->tm_year == b->tm_year && a->tm_mon == b->tm_mon && a->tm_mday == b->tm_mday;
 }
 
-static bool date_parse(const char *text, int64_t *when)
+/* Returns NULL, or what is wrong. */
+static const char *date_parse(const char *text, int64_t *when)
 {
     struct tm parts = {.tm_isdst = -1}, made;
     int year, month, offset = 0;
@@ -78,19 +81,21 @@ static bool date_parse(const char *text, int64_t *when)
 
     if (!take_digits(&text, 4, &year) || !take_character(&text, '-') || !take_digits(&text, 2, &month) ||
         !take_character(&text, '-') || !take_digits(&text, 2, &parts.tm_mday))
-        return false;
+        return form;
     if (*text != '\0' && !take_time(&text, &parts, &local, &offset))
-        return false;
+        return form;
     parts.tm_year = year - 1900;
     parts.tm_mon = month - 1;
     made = parts;
     *when = (int64_t)(local ? mktime(&made) : timegm(&made)) - offset;
-    return *text == '\0' && parts.tm_hour < 24 && parts.tm_min < 60 && parts.tm_sec < 60 &&
-           same_date(&parts, &made);
+    if (*text != '\0' || parts.tm_hour >= 24 || parts.tm_min >= 60 || parts.tm_sec >= 60)
+        return form;
+    return same_date(&parts, &made) ? NULL : no_such_day;
 }
 
 const char *when_parse(const char *text, int64_t now, int64_t *when)
 {
+    const char *wrong = NULL;
     int64_t seconds;
 
     if (strcmp(text, "never") == 0) {
@@ -99,8 +104,10 @@ const char *when_parse(const char *text, int64_t now, int64_t *when)
     }
     if (duration_parse(span_of(text), &seconds))
         *when = now + seconds;
-    else if (!date_parse(text, when))
-        return form;
+    else
+        wrong = date_parse(text, when);
+    if (wrong)
+        return wrong;
     return *when > now ? NULL : "that is not in the future";
 }
 

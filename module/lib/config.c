@@ -225,6 +225,16 @@ static bool take_domains(struct source *source, const config_setting_t *list, st
     return true;
 }
 
+/* Names of files are put behind it with a slash. */
+static size_t length_without_slashes(const char *path)
+{
+    size_t length = strlen(path);
+
+    while (length > 1 && path[length - 1] == '/')
+        length--;
+    return length;
+}
+
 static bool take_store_dir(struct source *source, const config_setting_t *setting, struct config *config)
 {
     const char *text;
@@ -235,7 +245,7 @@ static bool take_store_dir(struct source *source, const config_setting_t *settin
         return wrong(source, setting, "store_dir", "wants an absolute path");
     if (utf8_has_controls(span_of(text)))
         return wrong(source, setting, "store_dir", "wants a path in UTF-8 without control characters");
-    config->store_dir = strdup(text);
+    config->store_dir = strndup(text, length_without_slashes(text));
     return config->store_dir || no_memory(source);
 }
 

@@ -169,6 +169,15 @@ class Check(SiteTest):
             self.site.put(writer.data() + torn)
             self.assertEqual(self.json("check")["head"], head)
             self.assertEqual(self.expectation(head), 0)
+            self.assertIn(" %d byte" % len(torn), self.ok("check").err)
+        self.ok("create", "-l", "x", may_show_token=True)
+        self.assertNotIn("unfinished", self.ok("check").err)
+
+    def test_one_is_not_several(self):
+        self.create()
+        self.assertIn("sound: 1 line, 1 token;", self.ok("check").err)
+        self.create()
+        self.assertIn("sound: 2 lines, 2 tokens;", self.ok("check").err)
 
     def test_garbage_instead_of_a_store(self):
         for data in (b"", b"\n", b"toktab1", b"toktab1|\n", b"\0" * 4096, b"x" * 100000, b"\n" * 5000,

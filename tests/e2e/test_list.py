@@ -92,7 +92,8 @@ class Listing(SiteTest):
         self.assertEqual(rows[0], ["active", "1"])
         self.assertEqual(rows[3], ["revoked", "4"])
         self.refused(2, "list", "-o", "lable", says=["lable", "label"])
-        self.refused(2, "list", "-o", "")
+        for columns in ("", ",", "id,", ",id", "id,,label"):
+            self.refused(2, "list", "-o", columns, says="-o: a column's name is missing")
 
     def test_a_long_label_is_whole_when_piped(self):
         self.create("long " + "x" * 120)

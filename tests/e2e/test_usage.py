@@ -64,6 +64,13 @@ class Mistakes(SiteTest):
     def test_no_command(self):
         self.assertEqual(self.refused(2, says="Usage: toktab").out, "")
 
+    def test_a_label_without_its_option(self):
+        self.refused(2, "create", "CI deploy", says="-l")
+        self.refused(2, "create", "-l", "CI", "deploy", says="one too many")
+
+    def test_a_day_that_is_none(self):
+        self.refused(2, "create", "-l", "x", "-e", "2027-02-30", says="there is no such day")
+
     def test_a_value_that_is_said_twice(self):
         token = self.create()
         before = self.site.bytes()

@@ -63,6 +63,8 @@ static const char *const complete[] = {
     "// nothing but a comment",
     "/* nothing but a comment */",
     "store_dir = \"/var/lib/x\"",
+    "store_dir = \"/var/lib/x/\"",
+    "store_dir = \"/var/lib/x//\"",
     "store_dir : \"/var/lib/x\",",
     "store_dir = \"/var\" \"/lib/x\";",
     "domains = ( { name = \"default\" } )",

@@ -94,6 +94,17 @@ START_TEST(is_refused)
 }
 END_TEST
 
+static const char *const no_days[] = {"2026-02-29", "2026-02-30", "2026-04-31", "2026-13-01", "2026-01-00"};
+
+START_TEST(a_day_that_is_none)
+{
+    int64_t when;
+
+    use_zone("UTC");
+    ck_assert_str_eq(when_parse(no_days[_i], JANUARY, &when), "there is no such day");
+}
+END_TEST
+
 START_TEST(formats)
 {
     char text[WHEN_SIZE];
@@ -141,6 +152,7 @@ Suite *when_suite(void)
 
     tcase_add_loop_test(test, is_understood, 0, COUNT(good));
     tcase_add_loop_test(test, is_refused, 0, COUNT(bad));
+    tcase_add_loop_test(test, a_day_that_is_none, 0, sizeof(no_days) / sizeof(no_days[0]));
     tcase_add_test(test, formats);
     tcase_add_loop_test(test, distance, 0, COUNT(distances));
     suite_add_tcase(suite, test);
