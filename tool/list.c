@@ -10,6 +10,8 @@
 #include "grid.h"
 #include "options.h"
 #include "output.h"
+#include "plain.h"
+#include "progress.h"
 #include "tokens.h"
 #include "when.h"
 
@@ -179,7 +181,9 @@ struct printing {
     const struct request *request;
     const char *domain;
     int64_t now;
-    struct libscols_table *table;
+    struct libscols_table *table; /* for a terminal */
+    struct plain plain;           /* for a program */
+    uint64_t done;
     bool first, terminal, colours;
 };
 
@@ -215,20 +219,35 @@ static const char *state_colour(enum state state)
     }
 }
 
+static void show_progress(struct printing *printing)
+{
+    if (++printing->done % 1024 == 0)
+        progress_show(printing->done, "tokens");
+}
+
 static bool add_row(void *context, const struct record *record)
 {
     struct printing *printing = context;
     struct libscols_line *row = must_have(scols_table_new_line(printing->table, NULL));
-    enum form form = printing->terminal ? FORM_SHORT : FORM_PLAIN;
 
+    show_progress(printing);
     for (size_t i = 0; i < printing->request->column_count; i++) {
         enum attribute column = printing->request->columns[i];
 
-        scols_line_refer_data(row, i, describe(record, printing->domain, column, printing->now, form));
+        scols_line_refer_data(row, i, describe(record, printing->domain, column, printing->now, FORM_SHORT));
         if (printing->colours && column == ATTRIBUTE_STATE)
             scols_cell_set_color(scols_line_get_cell(row, i), state_colour(state_of(record, printing->now)));
     }
     return true;
+}
+
+static char *heading_of(enum attribute column)
+{
+    char *heading = must_have(strdup(attribute_names[column]));
+
+    for (char *at = heading; *at; at++)
+        *at = (char)(*at >= 'a' && *at <= 'z' ? *at - 'a' + 'A' : *at);
+    return heading;
 }
 
 static void add_columns(const struct printing *printing)
@@ -238,12 +257,10 @@ static void add_columns(const struct printing *printing)
         int flags = column == ATTRIBUTE_SERIAL  ? SCOLS_FL_RIGHT
                     : column == ATTRIBUTE_LABEL ? SCOLS_FL_WRAP
                                                 : 0;
-        char heading[16];
+        char *heading = heading_of(column);
 
-        snprintf(heading, sizeof(heading), "%s", attribute_names[column]);
-        for (char *at = heading; *at; at++)
-            *at = (char)(*at >= 'a' && *at <= 'z' ? *at - 'a' + 'A' : *at);
         must_have(scols_table_new_column(printing->table, heading, 0, flags));
+        free(heading);
     }
 }
 
@@ -256,10 +273,82 @@ static enum status print_table(const struct tokens *tokens, struct printing *pri
     scols_table_enable_noheadings(printing->table, printing->request->no_headings);
     add_columns(printing);
     status = each_wanted(tokens, printing->request, printing->now, found, add_row, printing);
+    progress_clear();
     if (status == STATUS_DONE && *found > 0)
         status = grid_print(printing->table);
     scols_unref_table(printing->table);
     return status;
+}
+
+static void free_cells(const struct printing *printing, char *cells[])
+{
+    for (size_t i = 0; i < printing->request->column_count; i++)
+        free(cells[i]);
+}
+
+static void describe_cells(const struct printing *printing, const struct record *record, char *cells[])
+{
+    for (size_t i = 0; i < printing->request->column_count; i++)
+        cells[i] =
+            describe(record, printing->domain, printing->request->columns[i], printing->now, FORM_PLAIN);
+}
+
+static bool measure_row(void *context, const struct record *record)
+{
+    struct printing *printing = context;
+    char *cells[ATTRIBUTES];
+
+    show_progress(printing);
+    describe_cells(printing, record, cells);
+    plain_measure(&printing->plain, cells);
+    free_cells(printing, cells);
+    return true;
+}
+
+static bool print_row(void *context, const struct record *record)
+{
+    struct printing *printing = context;
+    char *cells[ATTRIBUTES];
+    bool good;
+
+    describe_cells(printing, record, cells);
+    good = plain_print(&printing->plain, cells);
+    free_cells(printing, cells);
+    return good;
+}
+
+/* Makes room for the headings too, and prints them if that is wanted. */
+static bool take_headings(struct printing *printing, bool print)
+{
+    char *cells[ATTRIBUTES];
+    bool good = true;
+
+    for (size_t i = 0; i < printing->request->column_count; i++)
+        cells[i] = heading_of(printing->request->columns[i]);
+    if (print)
+        good = plain_print(&printing->plain, cells);
+    else
+        plain_measure(&printing->plain, cells);
+    free_cells(printing, cells);
+    return good;
+}
+
+/* Once to see how wide the columns are, and once more. */
+static enum status print_plain(const struct tokens *tokens, struct printing *printing, size_t *found)
+{
+    enum status status;
+
+    printing->plain.count = printing->request->column_count;
+    for (size_t i = 0; i < printing->plain.count; i++)
+        printing->plain.right[i] = printing->request->columns[i] == ATTRIBUTE_SERIAL;
+    take_headings(printing, false);
+    status = each_wanted(tokens, printing->request, printing->now, found, measure_row, printing);
+    progress_clear();
+    if (status != STATUS_DONE || *found == 0)
+        return status;
+    if (!printing->request->no_headings && !take_headings(printing, true))
+        return output_failed();
+    return each_wanted(tokens, printing->request, printing->now, found, print_row, printing);
 }
 
 static enum status list(struct session *session, const struct request *request)
@@ -277,8 +366,9 @@ static enum status list(struct session *session, const struct request *request)
     printing.colours = printing.terminal && !(no_color && no_color[0] != '\0');
     status = tokens_read(&tokens, session);
     if (status == STATUS_DONE)
-        status =
-            request->json ? print_array(&tokens, &printing, &found) : print_table(&tokens, &printing, &found);
+        status = request->json       ? print_array(&tokens, &printing, &found)
+                 : printing.terminal ? print_table(&tokens, &printing, &found)
+                                     : print_plain(&tokens, &printing, &found);
     tokens_free(&tokens);
     return status == STATUS_DONE && request->expiring >= 0 && found > 0 ? STATUS_NO : status;
 }

@@ -95,6 +95,26 @@ class Listing(SiteTest):
         for columns in ("", ",", "id,", ",id", "id,,label"):
             self.refused(2, "list", "-o", columns, says="-o: a column's name is missing")
 
+    def test_columns_are_aligned_when_piped(self):
+        for label in ("日本語", "e\u0301", "\U0001f389 party", "zero\u200bwidth"):
+            self.create(label)
+        rows = self.ok("list", "-o", "serial,label,state").out.splitlines()
+        self.assertEqual(rows, [
+            "SERIAL LABEL               STATE",
+            "     1 CI deploy           active",
+            "     2 CI nightly          active",
+            "     3 backup              active",
+            "     4 old laptop          revoked",
+            "     5 CI old              expired",
+            "     6 revoked and expired revoked",
+            "     9 日本語              active",
+            "    10 e\u0301                   active",
+            "    11 \U0001f389 party            active",
+            "    12 zero\u200bwidth           active",
+        ])
+        self.assertEqual(self.ok("list", "-o", "state,serial", "-l", "CI*", "--no-headings").out,
+            "active       1\nactive       2\nexpired      5\n")
+
     def test_a_long_label_is_whole_when_piped(self):
         self.create("long " + "x" * 120)
         self.assertIn("long " + "x" * 120, self.ok("list").out)
