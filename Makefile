@@ -202,11 +202,20 @@ NGINX_CC = $(if $(filter clang%,$(CC)),$(or $(shell command -v cc),$(CC)),$(CC))
 NGINX_INCLUDES = $(patsubst %,-isystem $(NGINX_SRC)/src/%,core event event/modules event/quic os/unix \
     http http/modules http/v2 http/v3) -isystem $(BUILD)/nginx
 
-$(BUILD)/nginx/ngx_auto_config.h: module/nginx/config $(wildcard $(NGINX_SRC)/src/core/nginx.h) | $(BUILD)/flags
-	@test -e $(NGINX_SRC)/configure || { echo >&2 'toktab: no source of nginx in "$(NGINX_SRC)": install' \
+# Changed whenever it is another nginx, whose files may be older than what was built for the one before.
+$(BUILD)/nginx/version: FORCE | $(BUILD)/flags
+	@test -e $(NGINX_SRC)/src/core/nginx.h || { echo >&2 'toktab: no source of nginx in "$(NGINX_SRC)": install' \
 	    'nginx-dev (Debian), or say where it is (NGINX_SRC=DIR), or do without the module (NGINX_SRC=)'; exit 1; }
+	@mkdir -p $(@D)
+	@{ echo $(NGINX_SRC); cat $(NGINX_SRC)/src/core/nginx.h; } > $@.new
+	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+
+# Beside the source, not in it: there configure would put its Makefile in the place of the one that nginx was built by.
+# In a clone of nginx's repository it is in auto.
+$(BUILD)/nginx/ngx_auto_config.h: module/nginx/config $(BUILD)/nginx/version | $(BUILD)/flags
 	$(call say,CONFIGURE)
-	$Qcd $(NGINX_SRC) && sh ./configure --with-compat --with-cc='$(NGINX_CC)' \
+	$Qrm -rf $(@D)/source && mkdir $(@D)/source && cd $(@D)/source && ln -s $(abspath $(NGINX_SRC))/* . && rm -f Makefile && \
+	    sh $(if $(wildcard $(NGINX_SRC)/configure),configure,auto/configure) --with-compat --with-cc='$(NGINX_CC)' \
 	    --builddir=$(abspath $(@D)) --add-dynamic-module=$(CURDIR)/module/nginx > $(abspath $@).log || \
 	    { cat $(abspath $@).log; exit 1; }
 
