@@ -9,10 +9,10 @@
 
 #include "command.h"
 #include "describe.h"
-#include "grid.h"
 #include "options.h"
 #include "output.h"
 #include "place.h"
+#include "sheet.h"
 #include "tokens.h"
 
 static const char help[] = "Usage: toktab [-c CONF] [-d DOMAIN] domains [--json]\n"
@@ -37,9 +37,17 @@ enum heading {
     HEADING_STORE,
 };
 
-static const char *const headings[] = {"NAME", "PREFIX", "TOKENS", "ACTIVE", "ADMINS", "MAY", "STORE"};
+static const struct sheet_column columns[] = {
+    [HEADING_NAME] = {.heading = "NAME"},
+    [HEADING_PREFIX] = {.heading = "PREFIX"},
+    [HEADING_TOKENS] = {.heading = "TOKENS", .right = true},
+    [HEADING_ACTIVE] = {.heading = "ACTIVE", .right = true},
+    [HEADING_ADMINS] = {.heading = "ADMINS"},
+    [HEADING_MAY] = {.heading = "MAY"},
+    [HEADING_STORE] = {.heading = "STORE"},
+};
 
-enum { HEADINGS = sizeof(headings) / sizeof(headings[0]) };
+enum { HEADINGS = sizeof(columns) / sizeof(columns[0]) };
 
 struct found {
     const struct domain *domain;
@@ -134,34 +142,45 @@ static char *count_text(const struct found *found, size_t value)
     return found->counted ? composed("%zu", value) : must_have(strdup("-"));
 }
 
-static void add_row(struct libscols_table *table, const struct found *found)
-{
-    struct libscols_line *row = must_have(scols_table_new_line(table, NULL));
-    const struct domain *domain = found->domain;
+/* What each domain is printed with. */
+struct printing {
+    const struct found *found;
+    size_t number;
+};
 
-    scols_line_refer_data(row, HEADING_NAME, must_have(strdup(domain->name)));
-    scols_line_refer_data(row, HEADING_PREFIX, must_have(strdup(domain->prefix)));
-    scols_line_refer_data(row, HEADING_TOKENS, count_text(found, found->tokens));
-    scols_line_refer_data(row, HEADING_ACTIVE, count_text(found, found->active));
-    scols_line_refer_data(row, HEADING_ADMINS,
-                          domain->admins[0] ? showable(span_of(domain->admins)) : must_have(strdup("-")));
-    scols_line_refer_data(row, HEADING_MAY, must_have(strdup(found->may)));
-    scols_line_refer_data(row, HEADING_STORE, showable(span_of(found->store)));
+static enum status print_row(struct sheet *sheet, const struct found *found)
+{
+    const struct domain *domain = found->domain;
+    struct cell cells[HEADINGS] = {
+        [HEADING_NAME].text = must_have(strdup(domain->name)),
+        [HEADING_PREFIX].text = must_have(strdup(domain->prefix)),
+        [HEADING_TOKENS].text = count_text(found, found->tokens),
+        [HEADING_ACTIVE].text = count_text(found, found->active),
+        [HEADING_ADMINS].text =
+            domain->admins[0] ? showable(span_of(domain->admins)) : must_have(strdup("-")),
+        [HEADING_MAY].text = must_have(strdup(found->may)),
+        [HEADING_STORE].text = showable(span_of(found->store)),
+    };
+
+    return sheet_row(sheet, cells);
+}
+
+static enum status print_rows(struct sheet *sheet, void *context)
+{
+    const struct printing *printing = context;
+    enum status status = STATUS_DONE;
+
+    for (size_t i = 0; i < printing->number && status == STATUS_DONE; i++)
+        status = print_row(sheet, &printing->found[i]);
+    return status;
 }
 
 static enum status print_table(const struct found *found, size_t number)
 {
-    struct libscols_table *table = grid_make();
-    enum status status;
+    struct printing printing = {found, number};
+    struct sheet sheet = {.columns = columns, .count = HEADINGS, .terminal = isatty(STDOUT_FILENO)};
 
-    for (int i = 0; i < HEADINGS; i++)
-        must_have(scols_table_new_column(table, headings[i], 0,
-                                         i == HEADING_TOKENS || i == HEADING_ACTIVE ? SCOLS_FL_RIGHT : 0));
-    for (size_t i = 0; i < number; i++)
-        add_row(table, &found[i]);
-    status = grid_print(table);
-    scols_unref_table(table);
-    return status;
+    return sheet_print(&sheet, print_rows, &printing);
 }
 
 static enum status look_and_print(struct session *session, bool json)

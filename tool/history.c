@@ -8,11 +8,11 @@
 #include "descent.h"
 #include "describe.h"
 #include "differ.h"
-#include "grid.h"
 #include "options.h"
 #include "output.h"
 #include "past.h"
 #include "refs.h"
+#include "sheet.h"
 #include "when.h"
 
 static const char help[] = "Usage: toktab [-c CONF] [-d DOMAIN] history [--json] [TOKEN-REF]\n"
@@ -45,16 +45,24 @@ enum heading {
     HEADING_WHAT
 };
 
-static const char *const headings[] = {"N", "TIME", "SERIAL", "ID", "CHANGE", "BY", "WHAT"};
+static const struct sheet_column columns[] = {
+    [HEADING_N] = {.heading = "N", .right = true},
+    [HEADING_TIME] = {.heading = "TIME"},
+    [HEADING_SERIAL] = {.heading = "SERIAL", .right = true},
+    [HEADING_ID] = {.heading = "ID"},
+    [HEADING_CHANGE] = {.heading = "CHANGE"},
+    [HEADING_BY] = {.heading = "BY"},
+    [HEADING_WHAT] = {.heading = "WHAT", .wraps = true},
+};
 
-enum { HEADINGS = sizeof(headings) / sizeof(headings[0]) };
+enum { HEADINGS = sizeof(columns) / sizeof(columns[0]) };
 
 /* What the lines are printed with. */
 struct printing {
+    const struct past *past;
+    const bool *wanted; /* for each line of the past */
     const char *domain;
     int64_t now;
-    bool terminal;
-    struct libscols_table *table;
 };
 
 /* What a line says. One that would bring a revoked token back brings nothing. */
@@ -109,50 +117,52 @@ static char *number(uint64_t value)
     return composed("%" PRIu64, value);
 }
 
-static char *when(const struct printing *printing, int64_t then)
+static char *when(int64_t then, int64_t now, bool terminal)
 {
     char text[WHEN_SIZE];
 
-    if (printing->terminal)
-        when_format_distance(text, then, printing->now);
+    if (terminal)
+        when_format_distance(text, then, now);
     else
         when_format_local(text, then);
     return must_have(strdup(text));
 }
 
-static void add_row(const struct printing *printing, const struct event *event)
+static enum status print_row(struct sheet *sheet, const struct event *event, int64_t now)
 {
-    struct libscols_line *row = must_have(scols_table_new_line(printing->table, NULL));
     struct record record, before;
+    struct cell cells[HEADINGS] = {0};
     bool of_token;
 
     read_event(event, &record, &before);
     of_token = record.op != OPERATION_POINT;
-    scols_line_refer_data(row, HEADING_N, number(event->n));
-    scols_line_refer_data(row, HEADING_TIME, when(printing, record.time));
-    scols_line_refer_data(row, HEADING_SERIAL, of_token ? number(record.serial) : must_have(strdup("-")));
-    scols_line_refer_data(row, HEADING_ID, must_have(strdup(of_token ? record.id : "-")));
-    scols_line_refer_data(row, HEADING_CHANGE, must_have(strdup(change_name(&record))));
-    scols_line_refer_data(row, HEADING_BY, unescaped_shown(record.by));
-    scols_line_refer_data(row, HEADING_WHAT, describe_event(event, &record, &before));
+    cells[HEADING_N].text = number(event->n);
+    cells[HEADING_TIME].text = when(record.time, now, sheet->terminal);
+    cells[HEADING_SERIAL].text = of_token ? number(record.serial) : must_have(strdup("-"));
+    cells[HEADING_ID].text = must_have(strdup(of_token ? record.id : "-"));
+    cells[HEADING_CHANGE].text = must_have(strdup(change_name(&record)));
+    cells[HEADING_BY].text = unescaped_shown(record.by);
+    cells[HEADING_WHAT].text = describe_event(event, &record, &before);
+    return sheet_row(sheet, cells);
 }
 
-static enum status print_table(const struct past *past, const bool *wanted, struct printing *printing)
+static enum status print_rows(struct sheet *sheet, void *context)
 {
-    enum status status;
+    const struct printing *printing = context;
+    const struct past *past = printing->past;
+    enum status status = STATUS_DONE;
 
-    printing->table = grid_make();
-    for (int i = 0; i < HEADINGS; i++)
-        must_have(scols_table_new_column(printing->table, headings[i], 0,
-                                         i == HEADING_N || i == HEADING_SERIAL ? SCOLS_FL_RIGHT
-                                         : i == HEADING_WHAT                   ? SCOLS_FL_WRAP
-                                                                               : 0));
-    for (size_t i = 0; i < past->count; i++)
-        if (wanted[i])
-            add_row(printing, &past->list[i]);
-    status = grid_print(printing->table);
-    scols_unref_table(printing->table);
+    for (size_t i = 0; i < past->count && status == STATUS_DONE; i++)
+        if (printing->wanted[i])
+            status = print_row(sheet, &past->list[i], printing->now);
     return status;
+}
+
+static enum status print_table(struct printing *printing)
+{
+    struct sheet sheet = {.columns = columns, .count = HEADINGS, .terminal = isatty(STDOUT_FILENO)};
+
+    return sheet_print(&sheet, print_rows, printing);
 }
 
 /* The point of a compaction belongs to no token. */
@@ -183,12 +193,13 @@ static json_t *event_json(const struct event *event, const char *domain)
     return object;
 }
 
-static enum status print_array(const struct past *past, const bool *wanted, const struct printing *printing)
+static enum status print_array(const struct printing *printing)
 {
+    const struct past *past = printing->past;
     bool first = true, good = true;
 
     for (size_t i = 0; i < past->count && good; i++)
-        if (wanted[i]) {
+        if (printing->wanted[i]) {
             good = output_text(first ? "[\n" : ",\n") &&
                    write_json(event_json(&past->list[i], printing->domain));
             first = false;
@@ -212,14 +223,14 @@ static void say_compacted(const struct header *header)
 
 static enum status print(const struct past *past, const struct session *session, const char *id, bool json)
 {
-    struct printing printing = {
-        .domain = session->domain->name, .now = (int64_t)time(NULL), .terminal = isatty(STDOUT_FILENO)};
     bool *wanted = must_have(calloc(past->count + 1, sizeof(*wanted)));
+    struct printing printing = {
+        .past = past, .wanted = wanted, .domain = session->domain->name, .now = (int64_t)time(NULL)};
     enum status status;
 
     descent_mark(past, id, wanted);
     say_compacted(&past->proof.walk.header);
-    status = json ? print_array(past, wanted, &printing) : print_table(past, wanted, &printing);
+    status = json ? print_array(&printing) : print_table(&printing);
     free(wanted);
     return status;
 }

@@ -7,11 +7,9 @@
 
 #include "command.h"
 #include "describe.h"
-#include "grid.h"
 #include "options.h"
 #include "output.h"
-#include "plain.h"
-#include "progress.h"
+#include "sheet.h"
 #include "tokens.h"
 #include "when.h"
 
@@ -155,53 +153,51 @@ static bool wanted(const struct request *request, const struct record *record, i
            (!request->user || text_matches(record->user, request->user, false));
 }
 
-/* Calls use for each token that is wanted. *found: how many. */
-static enum status each_wanted(const struct tokens *tokens, const struct request *request, int64_t now,
-                               size_t *found, bool (*use)(void *context, const struct record *record),
-                               void *context)
-{
-    struct record record;
-
-    *found = 0;
-    for (size_t i = 0; i < tokens->count; i++) {
-        if (!token_record(&tokens->list[i], &record))
-            return fail(STATUS_DAMAGED, "token %.12s: its line makes no sense: run `toktab check`",
-                        tokens->list[i].id);
-        if (!wanted(request, &record, now))
-            continue;
-        ++*found;
-        if (!use(context, &record))
-            return output_failed();
-    }
-    return STATUS_DONE;
-}
-
 /* What each token is printed with. */
 struct printing {
     const struct request *request;
+    const struct tokens *tokens;
     const char *domain;
     int64_t now;
-    struct libscols_table *table; /* for a terminal */
-    struct plain plain;           /* for a program */
-    uint64_t done;
-    bool first, terminal, colours;
+    size_t found;
+    struct sheet_column columns[ATTRIBUTES];
+    struct sheet sheet;
 };
 
-static bool print_object(void *context, const struct record *record)
+/* Calls use for each token that is wanted, until it returns something else than STATUS_DONE. */
+static enum status each_wanted(struct printing *printing,
+                               enum status (*use)(struct printing *printing, const struct record *record))
 {
-    struct printing *printing = context;
-    bool first = printing->first;
+    const struct tokens *tokens = printing->tokens;
+    enum status status = STATUS_DONE;
+    struct record record;
 
-    printing->first = false;
-    return output_text(first ? "[\n" : ",\n") &&
-           write_json(describe_json(record, printing->domain, printing->now));
+    printing->found = 0;
+    for (size_t i = 0; i < tokens->count && status == STATUS_DONE; i++) {
+        if (!token_record(&tokens->list[i], &record))
+            return fail(STATUS_DAMAGED, "token %.12s: its line makes no sense: run `toktab check`",
+                        tokens->list[i].id);
+        if (!wanted(printing->request, &record, printing->now))
+            continue;
+        status = use(printing, &record);
+        printing->found++;
+    }
+    return status;
 }
 
-static enum status print_array(const struct tokens *tokens, struct printing *printing, size_t *found)
+static enum status print_object(struct printing *printing, const struct record *record)
 {
-    enum status status = each_wanted(tokens, printing->request, printing->now, found, print_object, printing);
+    bool good = output_text(printing->found == 0 ? "[\n" : ",\n") &&
+                write_json(describe_json(record, printing->domain, printing->now));
 
-    if (status == STATUS_DONE && !output_text(printing->first ? "[]\n" : "\n]\n"))
+    return good ? STATUS_DONE : output_failed();
+}
+
+static enum status print_array(struct printing *printing)
+{
+    enum status status = each_wanted(printing, print_object);
+
+    if (status == STATUS_DONE && !output_text(printing->found == 0 ? "[]\n" : "\n]\n"))
         status = output_failed();
     return status;
 }
@@ -219,158 +215,67 @@ static const char *state_colour(enum state state)
     }
 }
 
-static void show_progress(struct printing *printing)
+static enum status print_row(struct printing *printing, const struct record *record)
 {
-    if (++printing->done % 1024 == 0)
-        progress_show(printing->done, "tokens");
-}
+    struct sheet *sheet = &printing->sheet;
+    struct cell cells[ATTRIBUTES];
 
-static bool add_row(void *context, const struct record *record)
-{
-    struct printing *printing = context;
-    struct libscols_line *row = must_have(scols_table_new_line(printing->table, NULL));
-
-    show_progress(printing);
-    for (size_t i = 0; i < printing->request->column_count; i++) {
+    for (size_t i = 0; i < sheet->count; i++) {
         enum attribute column = printing->request->columns[i];
 
-        scols_line_refer_data(row, i, describe(record, printing->domain, column, printing->now, FORM_SHORT));
-        if (printing->colours && column == ATTRIBUTE_STATE)
-            scols_cell_set_color(scols_line_get_cell(row, i), state_colour(state_of(record, printing->now)));
+        cells[i].text = describe(record, printing->domain, column, printing->now,
+                                 sheet->terminal ? FORM_SHORT : FORM_PLAIN);
+        cells[i].colour = column == ATTRIBUTE_STATE ? state_colour(state_of(record, printing->now)) : NULL;
     }
-    return true;
+    return sheet_row(sheet, cells);
 }
 
-static char *heading_of(enum attribute column)
+static enum status print_rows(struct sheet *sheet, void *context)
 {
-    char *heading = must_have(strdup(attribute_names[column]));
-
-    for (char *at = heading; *at; at++)
-        *at = (char)(*at >= 'a' && *at <= 'z' ? *at - 'a' + 'A' : *at);
-    return heading;
+    (void)sheet;
+    return each_wanted(context, print_row);
 }
 
-static void add_columns(const struct printing *printing)
+static void name_column(struct sheet_column *column, enum attribute attribute)
 {
-    for (size_t i = 0; i < printing->request->column_count; i++) {
-        enum attribute column = printing->request->columns[i];
-        int flags = column == ATTRIBUTE_SERIAL  ? SCOLS_FL_RIGHT
-                    : column == ATTRIBUTE_LABEL ? SCOLS_FL_WRAP
-                                                : 0;
-        char *heading = heading_of(column);
+    const char *name = attribute_names[attribute];
 
-        must_have(scols_table_new_column(printing->table, heading, 0, flags));
-        free(heading);
-    }
+    for (size_t i = 0; name[i]; i++)
+        column->heading[i] = (char)(name[i] >= 'a' && name[i] <= 'z' ? name[i] - 'a' + 'A' : name[i]);
+    column->right = attribute == ATTRIBUTE_SERIAL;
+    column->wraps = attribute == ATTRIBUTE_LABEL;
 }
 
-static enum status print_table(const struct tokens *tokens, struct printing *printing, size_t *found)
+static enum status print_table(struct printing *printing)
 {
-    enum status status;
+    const struct request *request = printing->request;
+    struct sheet *sheet = &printing->sheet;
+    const char *no_color = getenv("NO_COLOR");
 
-    printing->table = grid_make();
-    scols_table_enable_colors(printing->table, printing->colours);
-    scols_table_enable_noheadings(printing->table, printing->request->no_headings);
-    add_columns(printing);
-    status = each_wanted(tokens, printing->request, printing->now, found, add_row, printing);
-    progress_clear();
-    if (status == STATUS_DONE && *found > 0)
-        status = grid_print(printing->table);
-    scols_unref_table(printing->table);
-    return status;
-}
-
-static void free_cells(const struct printing *printing, char *cells[])
-{
-    for (size_t i = 0; i < printing->request->column_count; i++)
-        free(cells[i]);
-}
-
-static void describe_cells(const struct printing *printing, const struct record *record, char *cells[])
-{
-    for (size_t i = 0; i < printing->request->column_count; i++)
-        cells[i] =
-            describe(record, printing->domain, printing->request->columns[i], printing->now, FORM_PLAIN);
-}
-
-static bool measure_row(void *context, const struct record *record)
-{
-    struct printing *printing = context;
-    char *cells[ATTRIBUTES];
-
-    show_progress(printing);
-    describe_cells(printing, record, cells);
-    plain_measure(&printing->plain, cells);
-    free_cells(printing, cells);
-    return true;
-}
-
-static bool print_row(void *context, const struct record *record)
-{
-    struct printing *printing = context;
-    char *cells[ATTRIBUTES];
-    bool good;
-
-    describe_cells(printing, record, cells);
-    good = plain_print(&printing->plain, cells);
-    free_cells(printing, cells);
-    return good;
-}
-
-/* Makes room for the headings too, and prints them if that is wanted. */
-static bool take_headings(struct printing *printing, bool print)
-{
-    char *cells[ATTRIBUTES];
-    bool good = true;
-
-    for (size_t i = 0; i < printing->request->column_count; i++)
-        cells[i] = heading_of(printing->request->columns[i]);
-    if (print)
-        good = plain_print(&printing->plain, cells);
-    else
-        plain_measure(&printing->plain, cells);
-    free_cells(printing, cells);
-    return good;
-}
-
-/* Once to see how wide the columns are, and once more. */
-static enum status print_plain(const struct tokens *tokens, struct printing *printing, size_t *found)
-{
-    enum status status;
-
-    printing->plain.count = printing->request->column_count;
-    for (size_t i = 0; i < printing->plain.count; i++)
-        printing->plain.right[i] = printing->request->columns[i] == ATTRIBUTE_SERIAL;
-    take_headings(printing, false);
-    status = each_wanted(tokens, printing->request, printing->now, found, measure_row, printing);
-    progress_clear();
-    if (status != STATUS_DONE || *found == 0)
-        return status;
-    if (!printing->request->no_headings && !take_headings(printing, true))
-        return output_failed();
-    return each_wanted(tokens, printing->request, printing->now, found, print_row, printing);
+    sheet->terminal = isatty(STDOUT_FILENO);
+    sheet->colours = sheet->terminal && !(no_color && no_color[0] != '\0');
+    sheet->no_headings = request->no_headings;
+    sheet->count = request->column_count;
+    sheet->columns = printing->columns;
+    for (size_t i = 0; i < sheet->count; i++)
+        name_column(&printing->columns[i], request->columns[i]);
+    return sheet_print(sheet, print_rows, printing);
 }
 
 static enum status list(struct session *session, const struct request *request)
 {
-    struct printing printing = {.request = request, .now = (int64_t)time(NULL), .first = true};
-    enum status status = session_open(session);
-    const char *no_color = getenv("NO_COLOR");
     struct tokens tokens;
-    size_t found = 0;
+    struct printing printing = {.request = request, .tokens = &tokens, .now = (int64_t)time(NULL)};
+    enum status status = session_open(session);
 
     if (status != STATUS_DONE)
         return status;
     printing.domain = session->domain->name;
-    printing.terminal = isatty(STDOUT_FILENO);
-    printing.colours = printing.terminal && !(no_color && no_color[0] != '\0');
     status = tokens_read(&tokens, session);
     if (status == STATUS_DONE)
-        status = request->json       ? print_array(&tokens, &printing, &found)
-                 : printing.terminal ? print_table(&tokens, &printing, &found)
-                                     : print_plain(&tokens, &printing, &found);
+        status = request->json ? print_array(&printing) : print_table(&printing);
     tokens_free(&tokens);
-    return status == STATUS_DONE && request->expiring >= 0 && found > 0 ? STATUS_NO : status;
+    return status == STATUS_DONE && request->expiring >= 0 && printing.found > 0 ? STATUS_NO : status;
 }
 
 static enum status run(struct session *session, int argc, char **argv)

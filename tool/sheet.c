@@ -1,0 +1,165 @@
+#include "sheet.h"
+
+#include <libsmartcols.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <wchar.h>
+
+#include "output.h"
+#include "progress.h"
+
+static void add_row(struct sheet *sheet, const struct cell cells[])
+{
+    struct libscols_line *row = must_have(scols_table_new_line(sheet->table, NULL));
+
+    for (size_t i = 0; i < sheet->count; i++) {
+        scols_line_refer_data(row, i, cells[i].text);
+        if (sheet->colours && cells[i].colour)
+            scols_cell_set_color(scols_line_get_cell(row, i), cells[i].colour);
+    }
+}
+
+/* What cannot be shown has no width. */
+static size_t width_of(const char *text)
+{
+    mbstate_t state = {0};
+    size_t width = 0, length;
+    wchar_t character;
+
+    while ((length = mbrtowc(&character, text, MB_LEN_MAX, &state)) > 0 && length <= MB_LEN_MAX) {
+        int cells = wcwidth(character);
+
+        width += cells > 0 ? (size_t)cells : 0;
+        text += length;
+    }
+    return width;
+}
+
+static void measure(struct sheet *sheet, size_t column, const char *text)
+{
+    size_t width = width_of(text);
+
+    sheet->width[column] = width > sheet->width[column] ? width : sheet->width[column];
+}
+
+static char *pad(char *end, size_t width, size_t room)
+{
+    size_t missing = room > width ? room - width : 0;
+
+    memset(end, ' ', missing);
+    return end + missing;
+}
+
+static bool print_row(const struct sheet *sheet, const struct cell cells[])
+{
+    size_t size = 1; /* where there is no column */
+    char *line, *end;
+    bool good;
+
+    for (size_t i = 0; i < sheet->count; i++)
+        size += strlen(cells[i].text) + sheet->width[i] + 1;
+    line = end = must_have(malloc(size));
+    for (size_t i = 0; i < sheet->count; i++) {
+        size_t width = width_of(cells[i].text);
+        bool last = i + 1 == sheet->count;
+
+        if (sheet->columns[i].right)
+            end = pad(end, width, sheet->width[i]);
+        end = mempcpy(end, cells[i].text, strlen(cells[i].text));
+        if (!sheet->columns[i].right && !last)
+            end = pad(end, width, sheet->width[i]);
+        *end++ = last ? '\n' : ' ';
+    }
+    good = output_write(line, (size_t)(end - line));
+    free(line);
+    return good;
+}
+
+/* For a program: sees how wide it is, and prints it when that is known of all. Frees the texts. */
+static bool take_row(struct sheet *sheet, const struct cell cells[])
+{
+    bool good = !sheet->measured || print_row(sheet, cells);
+
+    for (size_t i = 0; i < sheet->count; i++) {
+        measure(sheet, i, cells[i].text);
+        free(cells[i].text);
+    }
+    return good;
+}
+
+static bool take_headings(struct sheet *sheet)
+{
+    struct cell cells[SHEET_COLUMNS] = {0};
+
+    for (size_t i = 0; i < sheet->count; i++)
+        cells[i].text = must_have(strdup(sheet->columns[i].heading));
+    return take_row(sheet, cells);
+}
+
+enum status sheet_row(struct sheet *sheet, const struct cell cells[])
+{
+    if (!sheet->measured && ++sheet->rows % 1024 == 0)
+        progress_show(sheet->rows, "rows");
+    if (!sheet->table)
+        return take_row(sheet, cells) ? STATUS_DONE : output_failed();
+    add_row(sheet, cells);
+    return STATUS_DONE;
+}
+
+static enum status print_aligned(struct sheet *sheet, sheet_rows *rows, void *context)
+{
+    enum status status;
+
+    take_headings(sheet);
+    status = rows(sheet, context);
+    progress_clear();
+    if (status != STATUS_DONE || sheet->rows == 0)
+        return status;
+    sheet->measured = true;
+    if (!sheet->no_headings && !take_headings(sheet))
+        return output_failed();
+    return rows(sheet, context);
+}
+
+static void make_table(struct sheet *sheet)
+{
+    sheet->table = must_have(scols_new_table());
+    scols_table_enable_noencoding(sheet->table, 1);
+    scols_table_enable_colors(sheet->table, sheet->colours);
+    scols_table_enable_noheadings(sheet->table, sheet->no_headings);
+    for (size_t i = 0; i < sheet->count; i++)
+        must_have(scols_table_new_column(sheet->table, sheet->columns[i].heading, 0,
+                                         sheet->columns[i].right   ? SCOLS_FL_RIGHT
+                                         : sheet->columns[i].wraps ? SCOLS_FL_WRAP
+                                                                   : 0));
+}
+
+static enum status print_table(struct libscols_table *table)
+{
+    enum status status;
+    char *text = NULL;
+
+    must_have(scols_print_table_to_string(table, &text) == 0 ? text : NULL);
+    status = output_line(text);
+    free(text);
+    return status;
+}
+
+static enum status print_fitted(struct sheet *sheet, sheet_rows *rows, void *context)
+{
+    enum status status;
+
+    make_table(sheet);
+    status = rows(sheet, context);
+    progress_clear();
+    if (status == STATUS_DONE && sheet->rows > 0)
+        status = print_table(sheet->table);
+    scols_unref_table(sheet->table);
+    return status;
+}
+
+enum status sheet_print(struct sheet *sheet, sheet_rows *rows, void *context)
+{
+    return sheet->terminal ? print_fitted(sheet, rows, context) : print_aligned(sheet, rows, context);
+}
