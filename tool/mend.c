@@ -287,8 +287,9 @@ static enum status print(const struct mended *mended, const struct place *place,
                       (json_int_t)mended->proof.lines, "tokens", (json_int_t)mended->proof.index.count,
                       "faults", fault[0] != '\0' ? json_pack("[s]", fault) : json_array(), "revoked",
                       revoked_ids(&mended->look), "kept", mended->kept[0] != '\0' ? mended->kept : NULL)));
-    say("%s/%s: mended: %" PRIu64 " lines, %zu tokens, %zu revoked now; its HEAD is", place->directory,
-        place->name, mended->proof.lines, mended->proof.index.count, mended->look.ends);
+    say("%s/%s: mended: %" PRIu64 " line%s, %zu token%s, %zu revoked now; its HEAD is", place->directory,
+        place->name, mended->proof.lines, plural(mended->proof.lines), mended->proof.index.count,
+        plural(mended->proof.index.count), mended->look.ends);
     return output_line(head);
 }
 
