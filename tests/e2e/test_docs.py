@@ -5,7 +5,7 @@ import re
 import subprocess
 import unittest
 
-from harness import TOKTAB
+from harness import TOKTAB, SiteTest
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -27,6 +27,28 @@ class Vectors(unittest.TestCase):
         for name in ("vector.tokens", "vector-compacted.tokens"):
             with self.subTest(name=name), open(os.path.join(TOP, "tests/unit", name), "rb") as file:
                 self.assertEqual(self.shown(name), file.read())
+
+
+class Configurations(SiteTest):
+    """Each configuration that is shown is one, and names its domains; only where the stores are is another place here."""
+
+    def assert_good(self, text, *domains):
+        self.site.configure(re.sub(r'^(# )?store_dir = .*', 'store_dir = "%s";' % self.site.store_dir, text, flags=re.M))
+        self.assertEqual([domain["name"] for domain in self.json("domains")], sorted(domains))
+
+    def test_default(self):
+        self.assert_good(read("conf/toktab.conf"), "default")
+
+    def test_default_with_all_that_it_comments_out(self):
+        self.assert_good(re.sub(r"^( *)# ( *(\w+ = .*|[,{}].*))$", r"\1\2", read("conf/toktab.conf"), flags=re.M),
+            "default", "example.com")
+
+    def test_example(self):
+        self.assert_good(read("conf/examples/domains.conf"), "api.example.com", "mail", "intern")
+
+    def test_manual(self):
+        shown = re.search(r"^\.Sh EXAMPLES\n\.Bd -literal\n(.*?)^\.Ed", read("conf/toktab.conf.5"), re.S | re.M)[1]
+        self.assert_good(shown, "example.com", "intern")
 
 
 class Tool(unittest.TestCase):
