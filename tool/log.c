@@ -146,6 +146,7 @@ enum status log_tip(struct log *log, struct tip *tip, struct fault *fault)
 {
     char head[LINE_SIZE_MAX], tail[TIP_TAIL];
     struct stat status;
+    size_t head_size, tail_size;
     uint64_t size, from;
     const char *wrong;
 
@@ -154,13 +155,14 @@ enum status log_tip(struct log *log, struct tip *tip, struct fault *fault)
                          strerror(errno)),
                STATUS_IO;
     size = (uint64_t)status.st_size;
-    from = size > sizeof(tail) ? size - sizeof(tail) : 0;
-    if (!read_all(log->file, head, size < sizeof(head) ? size : sizeof(head), 0) ||
-        !read_all(log->file, tail, size - from, from)) {
+    head_size = size < sizeof(head) ? (size_t)size : sizeof(head);
+    tail_size = size < sizeof(tail) ? (size_t)size : sizeof(tail);
+    from = size - tail_size;
+    if (!read_all(log->file, head, head_size, 0) || !read_all(log->file, tail, tail_size, from)) {
         fault_set(fault, "%s/%s: cannot read it: %s", log->place.directory, log->place.name, strerror(errno));
         return STATUS_IO;
     }
-    wrong = tip_find(tip, head, size < sizeof(head) ? size : sizeof(head), tail, size - from, from);
+    wrong = tip_find(tip, head, head_size, tail, tail_size, from);
     if (!wrong && strcmp(tip->domain, log->domain) != 0)
         wrong = "it is the store of another domain";
     if (!wrong)

@@ -86,7 +86,7 @@ static struct chunk *last_chunk(struct index *index)
 static bool add_chunk(struct index *index, size_t least, size_t wish)
 {
     struct chunk *chunk = &index->chunks[index->chunk_count];
-    size_t size = wish > index->bytes / 8 ? wish : index->bytes / 8;
+    uint64_t size = wish > index->bytes / 8 ? wish : index->bytes / 8;
 
     if (size < CHUNK_MIN)
         size = CHUNK_MIN;
@@ -94,14 +94,14 @@ static bool add_chunk(struct index *index, size_t least, size_t wish)
         errno = ENOMEM;
         return false;
     }
-    chunk->bytes = allocate(size);
+    chunk->bytes = allocate((size_t)size);
     if (!chunk->bytes) { /* what comes may be one revocation: take what there is */
         size = least > CHUNK_MIN ? least : CHUNK_MIN;
-        chunk->bytes = malloc(size);
+        chunk->bytes = malloc((size_t)size);
     }
     if (!chunk->bytes)
         return false;
-    chunk->size = size;
+    chunk->size = (size_t)size;
     chunk->used = 0;
     index->chunk_count++;
     return true;
@@ -134,7 +134,7 @@ bool index_holds(const struct index *index, size_t tokens)
 /* The slot of an id, or the empty one where it belongs. */
 static _Atomic uint64_t *slot_of(const struct index *index, const char id[ID_LENGTH], uint64_t hash)
 {
-    for (size_t i = hash & index->mask;; i = (i + 1) & index->mask) {
+    for (size_t i = (size_t)hash & index->mask;; i = (i + 1) & index->mask) {
         uint64_t slot = atomic_load_explicit(&index->slots[i], memory_order_acquire);
 
         if (slot == 0)

@@ -139,7 +139,7 @@ START_TEST(a_hundred_thousand_random_ids)
         put(&index, ids[i], false, IDS + i);
     ck_assert_uint_eq(index.count, IDS);
     for (unsigned i = 0; i < IDS; i++) {
-        MUST(note_of(&index, ids[i]) == (i % 10 == 0 ? IDS + i : i));
+        MUST(note_of(&index, ids[i]) == (long)(i % 10 == 0 ? IDS + i : i));
         MUST(is_revoked(&index, ids[i]) == (i % 2 == 1));
         MUST(!index_find(&index, ids[IDS + i]));
     }
@@ -255,7 +255,7 @@ START_TEST(copy_of_all)
     index_free(&from);
     for (unsigned i = 0; i < IDS; i++) {
         id_of(id, i);
-        MUST(note_of(&to, id) == IDS + i);
+        MUST(note_of(&to, id) == (long)(IDS + i));
         MUST(is_revoked(&to, id) == (i % 3 == 0));
     }
     index_free(&to);

@@ -150,7 +150,7 @@ START_TEST(up_to_any_size)
         MUST(load(&target, size, &anywhere));
         MUST(target.progress.offset <= size);
         MUST(file.at[target.progress.offset - 1] == '\n');
-        MUST(!memchr(file.at + target.progress.offset, '\n', size - target.progress.offset));
+        MUST(!memchr(file.at + target.progress.offset, '\n', (size_t)(size - target.progress.offset)));
     }
     ck_assert_uint_eq(target.progress.walk.n, 4);
     ck_assert_uint_eq(target.index.count, 4);

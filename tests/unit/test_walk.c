@@ -241,7 +241,7 @@ START_TEST(cut_anywhere)
     file = file_read(forge.path);
     log = (size_t)(strchr(file.at, '\n') - file.at) + 1;
     if (_i > 0) { /* the snapshot and the P line must be there */
-        log += forge.header.bytes;
+        log += (size_t)forge.header.bytes;
         log += (size_t)(strchr(file.at + log, '\n') - (file.at + log)) + 1;
     }
     for (size_t length = 0; length <= file.length; length++) {
