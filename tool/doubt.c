@@ -7,13 +7,6 @@
 
 #include "say.h"
 
-/* Counted from the id. */
-enum {
-    AT_OP = ID_LENGTH + 1,
-    AT_HASH = AT_OP + 2,
-    AT_SERIAL = AT_HASH + HASH_HEX + 1,
-};
-
 enum { BARS_MOST = COLUMNS + COLUMNS / 2 }; /* in one line, be it damaged */
 
 /* What a suspect shows. */

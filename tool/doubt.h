@@ -10,6 +10,13 @@
 #include "index.h"
 #include "snapshot.h"
 
+/* Where the columns of fixed width begin, counted from the id. */
+enum {
+    AT_OP = ID_LENGTH + 1,
+    AT_HASH = AT_OP + 2,
+    AT_SERIAL = AT_HASH + HASH_HEX + 1,
+};
+
 /* A line that is not proved. */
 struct suspect {
     const char *text;

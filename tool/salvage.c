@@ -9,6 +9,7 @@
 #include "link.h"
 #include "restore.h"
 #include "say.h"
+#include "seams.h"
 
 /* How far behind its place a number may be, so that it is believed that lines are missing. */
 enum { GAP_MOST = 1 << 20 };
@@ -269,19 +270,22 @@ static bool has_its_length(struct salvage *salvage, struct text snapshot)
     return lines == header->lines && bytes == header->bytes;
 }
 
-/* A line is proved if it follows on the one before it. */
+/* A line is proved if it follows on the one before it, and is no part of another piece of the log. */
 static void take_damaged_snapshot(struct salvage *salvage, struct text left)
 {
     bool has_length = has_its_length(salvage, left);
+    struct stretch doubtful = seams_find(&salvage->header, left);
     struct links links = {.has_shown = true};
     struct text text;
     struct line line;
     uint64_t last = 0, n;
 
     chain_start(links.shown, salvage->header.storeid, salvage->header.epoch);
-    while (gather_next(&left, &text)) {
+    for (size_t i = 0; gather_next(&left, &text); i++) {
+        bool in_place = has_length && (i < doubtful.from || i > doubtful.to);
+
         take_snapshot_line(salvage, &text, &last,
-                           has_length && gather_split(&line, &text, &n) &&
+                           in_place && gather_split(&line, &text, &n) &&
                                links_lead_to(&links, &line, text.at));
         links_move(&links, text.at, (size_t)(text.end - text.at));
     }

@@ -271,6 +271,34 @@ START_TEST(stale_lines_in_the_snapshot)
 }
 END_TEST
 
+/* A block that the disk has kept of the file before the compaction, wherever it comes to stand. */
+START_TEST(stale_block_in_the_snapshot)
+{
+    enum { BLOCK = 800, STEP = 7 };
+    struct bytes before;
+    struct plot plot;
+    size_t begins, ends, stand = 0;
+
+    begin(&plot, false);
+    before = plot.file;
+    forge_compact(&plot.forge, TIME_NEVER);
+    plot.file = file_read(plot.forge.path);
+    begins = start_of_line(&plot.file, 1);
+    for (size_t to = begins; to + BLOCK <= start_of_line(&plot.file, 1 + TOKENS); to += STEP)
+        for (size_t from = start_of_line(&before, 1); from + BLOCK <= before.length; from += STEP) {
+            struct bytes copy = {0};
+
+            bytes_add(&copy, plot.file.at, plot.file.length);
+            memcpy(copy.at + to, before.at + from, BLOCK);
+            stand += outcome_of(&plot, copy.at, copy.length, &ends) == GOOD;
+            bytes_free(&copy);
+        }
+    ck_assert_uint_gt(stand, 0);
+    bytes_free(&before);
+    end(&plot);
+}
+END_TEST
+
 /* A clock was wrong when the store was compacted: what it would drop may still work. */
 START_TEST(cutoff_still_to_come)
 {
@@ -391,6 +419,7 @@ Suite *salvage_suite(void)
     tcase_add_test(test, lost_lines);
     tcase_add_test(test, lost_of_the_snapshot);
     tcase_add_test(test, stale_lines_in_the_snapshot);
+    tcase_add_test(test, stale_block_in_the_snapshot);
     tcase_add_test(test, cutoff_still_to_come);
     tcase_add_loop_test(test, foreign_lines, 0, 3);
     tcase_add_test(test, doubled_line);
