@@ -232,10 +232,18 @@ static const char *check_point(const struct record *record)
                : NULL;
 }
 
+/* A line that revokes says when: without that its token would still be admitted. */
+static bool revoked_suits(const struct record *record)
+{
+    return record->op != OPERATION_REVOKE || record->revoked != TIME_NEVER;
+}
+
 static const char *check_token(const struct record *record)
 {
     if (record->serial == 0 || record->serial > record->n)
         return "serial";
+    if (!revoked_suits(record))
+        return "revoked";
     if (!list_suits(record->scopes, scope_valid))
         return "scopes";
     if (!list_suits(record->nets, net_valid))
@@ -296,8 +304,9 @@ bool record_check_for_verdict(struct record *record, const struct line *line, bo
     return op_suits(record->op) && record->op != OPERATION_POINT &&
            decimal_parse(column[COLUMN_SERIAL], &record->serial) && record->serial > 0 &&
            time_parse(column[COLUMN_EXPIRES], &record->expires) &&
-           time_parse(column[COLUMN_REVOKED], &record->revoked) && ext_parse(column[COLUMN_EXT], foreign) &&
-           list_suits(record->scopes, scope_valid) && list_suits(record->nets, net_valid) &&
+           time_parse(column[COLUMN_REVOKED], &record->revoked) && revoked_suits(record) &&
+           ext_parse(column[COLUMN_EXT], foreign) && list_suits(record->scopes, scope_valid) &&
+           list_suits(record->nets, net_valid) &&
            (record->user.length == 0 || column_suits(record->user, is_user)) &&
            column_suits(record->label, is_label);
 }

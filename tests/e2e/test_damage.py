@@ -19,7 +19,7 @@ def columns_of(token, **changed):
 
 BAD_COLUMNS = [
     {"id": "A" * 11}, {"id": "A" * 13}, {"id": "A" * 11 + "-"}, {"id": NO_ID}, {"id": ""}, {"op": "X"},
-    {"op": ""}, {"op": "c"}, {"op": "CC"},
+    {"op": ""}, {"op": "c"}, {"op": "CC"}, {"op": "R"},
     {"hash": "0" * 63}, {"hash": "A" * 64}, {"hash": "g" * 64}, {"hash": ""}, {"serial": "02"}, {"serial": ""},
     {"serial": "-2"}, {"serial": "two"},
     {"serial": "99999999999999999999999"}, {"created": "x"}, {"created": ""}, {"created": "-"},

@@ -87,7 +87,7 @@ static const struct replacement replacements[] = {
     {COLUMN_ID, "Example|oken", false}, /* 19 columns */
     {COLUMN_ID, "", false},
     {COLUMN_OP, "C", true},
-    {COLUMN_OP, "R", true},
+    {COLUMN_OP, "R", false}, /* without the time */
     {COLUMN_OP, "P", false},
     {COLUMN_OP, "u", false},
     {COLUMN_OP, "X", false},
