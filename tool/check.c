@@ -143,12 +143,17 @@ static enum status answer(const struct expect *expect)
     }
 }
 
-/* A writer was killed, or is at it just now. That is no fault. */
-static void say_unfinished(const struct check *check, int fd, uint64_t end)
+static uint64_t size_of(int fd)
 {
     struct stat status;
-    uint64_t size = fstat(fd, &status) == 0 ? (uint64_t)status.st_size : 0;
 
+    return fstat(fd, &status) == 0 ? (uint64_t)status.st_size : 0;
+}
+
+/* A writer was killed, or is at it just now. That is no fault. size: before it was read: what came later may
+ * be whole lines. */
+static void say_unfinished(const struct check *check, uint64_t size, uint64_t end)
+{
     if (size > end)
         say("%s/%s: at its end %s %" PRIu64 " byte%s of an unfinished line, which the next change cuts off",
             check->place.directory, check->place.name, size - end == 1 ? "is" : "are", size - end,
@@ -160,12 +165,13 @@ static enum status check_content(struct check *check, int fd, const char *domain
 {
     struct proof proof;
     struct fault fault;
+    uint64_t size = size_of(fd);
     bool proved = prove(&proof, fd, domain, check->expect, &progress_witness, &fault);
     enum status status;
 
     progress_clear();
     if (proved)
-        say_unfinished(check, fd, proof.offset);
+        say_unfinished(check, size, proof.offset);
     else
         add_fault(check, fault.text);
     status = print(check, &proof, proved);
