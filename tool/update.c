@@ -43,12 +43,15 @@ struct request {
     bool json, help;
 };
 
-/* Here "" means that there is to be none, which create has no need to say. */
+/* Here "" means that there is to be none, which create has no need to say. Behind others it would lose them:
+ * a network that is missing then would let everybody in. */
 static enum status take_attribute(struct request *request, char **attribute,
                                   enum status (*take)(struct attributes *, const char *))
 {
     if (optarg[0] != '\0')
         return take(&request->attributes, optarg);
+    if (*attribute && (*attribute)[0] != '\0')
+        return fail(STATUS_USAGE, "update: '' means none: it does not go behind other values");
     attribute_empty(attribute);
     return STATUS_DONE;
 }

@@ -42,6 +42,8 @@ class Update(SiteTest):
         self.becomes("-u", "", user="")
         self.assertEqual(self.verdict(self.token)[0], "allow")
         self.becomes("-s", "", "-s", "read", scopes=("read",))
+        for option in ("-s", "--from"):
+            self.refused(2, "update", "1", option, "::1", option, "", says="none")
 
     def test_counts_at_once(self):
         self.assertEqual(self.verdict(self.token, "--from", "192.0.2.1"), ("deny", "network"))
