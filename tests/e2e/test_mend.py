@@ -356,6 +356,10 @@ class Manners(MendTest):
         answer, _ = self.assert_mended(self.store(), [], False, "--revoke-all")
         self.assertEqual(len(answer["revoked"]), 4)
 
+    def test_one_is_not_several(self):
+        self.create()
+        self.assertIn("mended: 2 lines, 1 token, 0 revoked now;", self.ok("check", "--mend", "-y").err)
+
     def test_no_store(self):
         self.refused(66, "check", "--mend", "-y")
 
