@@ -19,11 +19,12 @@ struct trace {
 
 static bool columns_in_place(const struct text *text)
 {
-    const char *id = memchr(text->at, '|', (size_t)(text->end - text->at));
+    const char *bar = memchr(text->at, '|', (size_t)(text->end - text->at)), *id;
     int bars = 0;
 
-    if (!id || text->end - ++id <= AT_SERIAL)
+    if (!bar || text->end - bar <= 1 + AT_SERIAL)
         return false;
+    id = bar + 1;
     for (const char *at = text->at; at < text->end; at++)
         bars += *at == '|';
     return bars == COLUMNS - 1 && id[AT_OP - 1] == '|' && id[AT_HASH - 1] == '|' && id[AT_SERIAL - 1] == '|';
