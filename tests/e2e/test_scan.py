@@ -183,6 +183,14 @@ class Scan(SiteTest):
         self.expect(1, "scan", "--revoke", path)
         self.assertEqual(self.json("-d", "example.com", "show", "1")["reason"], "found by toktab scan")
 
+    def test_tokens_of_one_serial(self):
+        """Which hosts admit, whatever check says of such a store."""
+        writer, tokens = Writer(domain="example.com"), [self.site.guard(make_token("acme")) for _ in range(3)]
+        for token in tokens:
+            writer.create(token, serial=1)
+        self.site.put(writer)
+        self.assertEqual([line.split()[1] for line in self.found("\n".join(tokens))], ["active"] * 3)
+
     def test_many_tokens(self):
         writer = Writer(domain="example.com")
         tokens = [make_token("acme") for _ in range(500)]
