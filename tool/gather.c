@@ -28,6 +28,14 @@ bool gather_split(struct line *line, const struct text *text, uint64_t *n)
            decimal_parse(line->column[COLUMN_N], n);
 }
 
+uint64_t gather_number(const struct text *text)
+{
+    const char *bar = memchr(text->at, '|', (size_t)(text->end - text->at));
+    uint64_t n;
+
+    return bar && decimal_parse((struct span){text->at, (size_t)(bar - text->at)}, &n) ? n : 0;
+}
+
 struct suspect *gather_suspect(struct salvage *salvage, const struct text *text, uint64_t n, bool takes_place)
 {
     struct suspect *added;

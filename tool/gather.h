@@ -14,6 +14,9 @@ bool gather_next(struct text *rest, struct text *line);
 /* Its columns and its number. False: it has not the shape of a line. */
 bool gather_split(struct line *line, const struct text *text, uint64_t *n);
 
+/* What any line shows as its number; 0: nothing that is one. */
+uint64_t gather_number(const struct text *text);
+
 /* Does it fit what is known of its token? */
 bool gather_fits(const struct salvage *salvage, const struct record *record);
 

@@ -58,7 +58,8 @@ static void take_proved(struct salvage *salvage, const struct line *line, const 
         gather_keep(salvage, line, text);
 }
 
-/* A damaged line may be all that there is of a token. It is kept for the history, and revoked. */
+/* A damaged line may be all that there is of a token. It is kept for the history, and revoked. No line that
+ * changes a token that is not known: its id may be what is damaged. */
 static void keep_if_whole(struct salvage *salvage, const struct suspect *suspect)
 {
     struct text text = {suspect->text, suspect->text + suspect->length};
@@ -67,22 +68,21 @@ static void keep_if_whole(struct salvage *salvage, const struct suspect *suspect
     uint64_t n;
 
     if (gather_split(&line, &text, &n) && n == suspect->n && !record_check(&record, &line) &&
-        record.op != OPERATION_POINT && !index_find(&salvage->index, record.id) &&
-        gather_fits(salvage, &record))
+        record.op == OPERATION_CREATE && gather_fits(salvage, &record))
         gather_keep(salvage, &line, &text);
 }
 
-/* Is this suspect, which stands at that place behind the last proved line, the line of that place? A whole
- * line of another number is it only if it fits the chain but for that number. */
+/* Is this suspect, which stands at that place behind the last proved line, the line of that place? One that
+ * shows another number is it only if it fits the chain but for that number: else it may begin with a piece of
+ * another line, whose token it shows. */
 static bool belongs(const struct salvage *salvage, size_t i, uint64_t place)
 {
     const struct suspect *suspect = &salvage->suspects[i], *last = suspect - 1;
     struct text text = {suspect->text, suspect->text + suspect->length};
+    uint64_t n = gather_number(&text);
     unsigned char before[CHAIN_SIZE];
-    struct line line;
-    uint64_t n;
 
-    if (!gather_split(&line, &text, &n) || n == place)
+    if (n == 0 || n == place)
         return true; /* what it shows is judged */
     memcpy(before, salvage->chain, CHAIN_SIZE);
     return (i == salvage->run || link_shown(last->text, last->length, before)) &&

@@ -30,15 +30,6 @@ static bool columns_in_place(const struct text *text)
     return bars == COLUMNS - 1 && id[AT_OP - 1] == '|' && id[AT_HASH - 1] == '|' && id[AT_SERIAL - 1] == '|';
 }
 
-/* 0: none. */
-static uint64_t number_shown(const struct text *text)
-{
-    const char *bar = memchr(text->at, '|', (size_t)(text->end - text->at));
-    uint64_t n;
-
-    return bar && decimal_parse((struct span){text->at, (size_t)(bar - text->at)}, &n) ? n : 0;
-}
-
 /* Is the damaged line the one before n, which follows on its chain, from its beginning to its end? */
 static bool goes_through(const struct trace *trace, uint64_t n)
 {
@@ -73,7 +64,7 @@ static void take_line(struct stretch *stretch, struct trace *trace, const struct
     trace->damaged = !linked && !(whole && n > trace->last + 1);
     if (trace->damaged) {
         trace->has_columns = columns_in_place(text);
-        trace->n = number_shown(text);
+        trace->n = gather_number(text);
     } else {
         trace->last = n;
     }

@@ -323,6 +323,27 @@ START_TEST(cutoff_still_to_come)
 }
 END_TEST
 
+/* A revocation whose id and serial are those of nobody, or which begins as another line does: whose it was,
+ * it does not show. */
+START_TEST(revocation_of_nobody)
+{
+    struct plot plot;
+    size_t ends, revocation;
+
+    begin(&plot, false);
+    revocation = start_of_line(&plot.file, OLD + 3);
+    if (_i == 0) {
+        memcpy(plot.file.at + revocation + 2, "Nobodys00000", ID_LENGTH);
+        plot.file.at[revocation + 2 + AT_SERIAL] = '6';
+    } else {
+        memcpy(plot.file.at + revocation, plot.file.at + start_of_line(&plot.file, 8), 60);
+        plot.file.at[revocation + 2 + AT_SERIAL - 1] = 'x'; /* the piece and the rest make no line */
+    }
+    ck_assert_int_eq(outcome_of(&plot, plot.file.at, plot.file.length, &ends), ANY);
+    end(&plot);
+}
+END_TEST
+
 /* A line too many hides nothing where the chain goes on behind it. */
 START_TEST(foreign_lines)
 {
@@ -421,6 +442,7 @@ Suite *salvage_suite(void)
     tcase_add_test(test, stale_lines_in_the_snapshot);
     tcase_add_test(test, stale_block_in_the_snapshot);
     tcase_add_test(test, cutoff_still_to_come);
+    tcase_add_loop_test(test, revocation_of_nobody, 0, 2);
     tcase_add_loop_test(test, foreign_lines, 0, 3);
     tcase_add_test(test, doubled_line);
     tcase_add_test(test, another_domain);
