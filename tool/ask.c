@@ -29,8 +29,9 @@ enum status ask(const char *question, const char *declined)
     char answer[16] = "";
 
     fprintf(stderr, "%s [y/N] ", question);
-    if (fgets(answer, sizeof(answer), stdin) &&
-        (strcasecmp(answer, "y\n") == 0 || strcasecmp(answer, "yes\n") == 0))
+    if (!fgets(answer, sizeof(answer), stdin))
+        fputc('\n', stderr); /* no answer has ended the line of the question */
+    if (strcasecmp(answer, "y\n") == 0 || strcasecmp(answer, "yes\n") == 0)
         return STATUS_DONE;
     return fail(STATUS_NO, "%s", declined);
 }

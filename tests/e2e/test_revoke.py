@@ -146,6 +146,7 @@ class AtATerminal(SiteTest):
         for text in ("n\n", "\n", "\x04", "maybe\n"):
             result = self.answer(text, "1")
             self.assertEqual(result.code, 1, result)
+            self.assertRegex(result.out, r"\ntoktab: revoke: declined")  # on a line of its own, after ^D too
             self.assertEqual(self.state(token), "active")
 
     def test_interrupted(self):
