@@ -121,7 +121,7 @@ static void show_ends(const struct look *look)
         fprintf(stderr, "  and %zu more\n", look->ends - shown);
 }
 
-static enum status confirm(const struct look *look)
+static enum status confirm(const struct look *look, bool revoke_all)
 {
     char question[128] = "Give the store a new epoch?";
     enum status status = ask_possible("check --mend");
@@ -129,7 +129,7 @@ static enum status confirm(const struct look *look)
     if (status != STATUS_DONE)
         return status;
     if (look->ends > 0) {
-        say("in doubt, and to be revoked:");
+        say(revoke_all ? "to be revoked:" : "in doubt, and to be revoked:");
         show_ends(look);
         snprintf(question, sizeof(question), "Mend the store, and revoke %s for good?",
                  look->ends == 1 ? "this token" : "these tokens");
@@ -156,7 +156,7 @@ static enum status look_and_ask(struct look *before, struct place *place, const 
         say("%s/%s: %s", place->directory, place->name, before->fault.text);
     if (status != STATUS_DONE)
         return fail(status, "%s/%s: cannot be mended: %s", place->directory, place->name, fault.text);
-    return mending->yes ? STATUS_DONE : confirm(before);
+    return mending->yes ? STATUS_DONE : confirm(before, mending->revoke_all);
 }
 
 /* Give the damaged file a name that stays when the new file takes the store's. */
