@@ -104,22 +104,45 @@ static bool find_program(char program[PATH_MAX])
     return length > 0;
 }
 
+/* Who may not read the configuration cannot be told whether it names her. */
+static enum status refuse(const char *what, const char *name, const char *user)
+{
+    if (access(SUDO, X_OK) < 0)
+        return fail(STATUS_NOT_PERMITTED,
+                    "%s: %s is not let in, and there is no " SUDO ", by which a domain's admins come: "
+                    "install sudo, or run this as root",
+                    what, name);
+    return fail(STATUS_NOT_PERMITTED,
+                "%s: %s is not let in, nor by sudo as %s: the admins of a domain are named in the "
+                "configuration, and are in the group toktab-admins since their login",
+                what, name, user);
+}
+
 enum status delegate(const struct session *session, const char *directory, const char *what)
 {
     const char *name = session->caller.name;
     struct command_line line = {0};
 
     if (session->domain && !caller_is_admin(&session->caller, session->domain))
-        return fail(STATUS_NOT_PERMITTED,
-                    "domain \"%s\": %s is not one of its admins: ask one of them, or root",
-                    session->domain->name, name);
-    /* who was sent through sudo once is not sent again */
-    if (getenv("SUDO_UID") || !find_owner(line.user, directory) || !find_program(line.program))
+        return delegate_refuse(session);
+    /* who was sent through sudo once is not sent again; name is whoever called it, which may be root */
+    if (getenv("SUDO_UID"))
+        return fail(
+            STATUS_NOT_PERMITTED,
+            "%s: you are not let in, and with SUDO_UID set nobody is sent through sudo again: log in as "
+            "the admin (su - ADMIN), or run this as root",
+            what);
+    if (!find_owner(line.user, directory) || !find_program(line.program))
         return fail(STATUS_NOT_PERMITTED, "%s: %s is not let in: run this as root", what, name);
     if (sudo_lets(&line, session->argv))
         run(&line, session->argv);
-    return fail(STATUS_NOT_PERMITTED,
-                "%s: %s is not let in, nor by sudo as %s: the admins of a domain are named in the "
-                "configuration, and are in the group toktab-admins",
-                what, name, line.user);
+    return refuse(what, name, line.user);
+}
+
+enum status delegate_refuse(const struct session *session)
+{
+    return fail(STATUS_NOT_PERMITTED, "domain \"%s\": %s is not one of its admins: %s", session->domain->name,
+                session->caller.name,
+                session->domain_name ? "ask one of them, or root"
+                                     : "say -d for another (`toktab domains` tells yours), or ask root");
 }

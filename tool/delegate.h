@@ -12,4 +12,7 @@
  */
 enum status delegate(const struct session *session, const char *directory, const char *what);
 
+/* Tells the session's caller that the chosen domain is not hers: STATUS_NOT_PERMITTED. */
+enum status delegate_refuse(const struct session *session);
+
 #endif

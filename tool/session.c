@@ -60,9 +60,10 @@ static enum status begin(struct session *session)
     enum status status = caller_find(&session->caller);
 
     if (status == STATUS_DONE && session->caller.delegated && session->config_path)
-        status = fail(STATUS_NOT_PERMITTED,
-                      "-c: refused to %s: as a domain's admin you work on the system's configuration",
-                      session->caller.name);
+        status =
+            fail(STATUS_NOT_PERMITTED,
+                 "-c: refused to %s, who came by sudo: a domain's admin works on the system's configuration",
+                 session->caller.name);
     return status == STATUS_DONE ? load_config(session) : status;
 }
 
@@ -92,9 +93,7 @@ static enum status choose(struct session *session)
     enum status status = choose_domain(session);
 
     if (status == STATUS_DONE && !caller_may(&session->caller, session->domain))
-        status =
-            fail(STATUS_NOT_PERMITTED, "domain \"%s\": %s is not one of its admins: ask one of them, or root",
-                 session->domain->name, session->caller.name);
+        status = delegate_refuse(session);
     return status;
 }
 

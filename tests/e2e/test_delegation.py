@@ -147,7 +147,7 @@ class Others(MachineTest):
         with open(self.site.conf, encoding="utf-8") as file:
             self.site.configure(file.read(), 0o644)
         self.refused(77, "-d", "shop", "create", "-l", "x", user="eve", says=["shop", "eve", "admins"])
-        self.refused(77, "-d", "shop", "list", user="eve", says=["shop", "eve"])
+        self.refused(77, "-d", "shop", "list", user="eve", says=["shop", "eve", "ask one of them"])
         self.create("x", command=[self.site.program, "-d", "shop"])
 
     def test_who_may_read_the_stores(self):
@@ -196,6 +196,10 @@ class Hostile(MachineTest):
                 command=command)
             self.assertNotEqual(result.code, 0, result)
         self.unchanged()
+
+    def test_an_admin_who_is_one_by_sudo(self):
+        """root tries what alice may do, by `sudo -u alice toktab ...`: nobody is told to run it as root who is."""
+        self.refused(77, "-d", "shop", "list", user="alice", env={"SUDO_UID": "0"}, says=["SUDO_UID", "su - "])
 
     def test_a_sudo_uid_that_is_none(self):
         """As the owner of the stores it restricts: what makes no sense there restricts all."""
