@@ -246,14 +246,20 @@ static void name_column(struct sheet_column *column, enum attribute attribute)
     column->wraps = attribute == ATTRIBUTE_LABEL;
 }
 
+static bool wants_colours(void)
+{
+    const char *no_color = getenv("NO_COLOR"), *terminal = getenv("TERM");
+
+    return !(no_color && no_color[0] != '\0') && !(terminal && strcmp(terminal, "dumb") == 0);
+}
+
 static enum status print_table(struct printing *printing)
 {
     const struct request *request = printing->request;
     struct sheet *sheet = &printing->sheet;
-    const char *no_color = getenv("NO_COLOR");
 
     sheet->terminal = isatty(STDOUT_FILENO);
-    sheet->colours = sheet->terminal && !(no_color && no_color[0] != '\0');
+    sheet->colours = sheet->terminal && wants_colours();
     sheet->no_headings = request->no_headings;
     sheet->count = request->column_count;
     sheet->columns = printing->columns;

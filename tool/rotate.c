@@ -101,6 +101,16 @@ static enum status take_times(struct request *request, const struct domain *doma
     return lifetime_parse(request->expires, domain, record->time, record->time, &record->expires);
 }
 
+#define SUCCEEDED_BY "succeeded by "
+
+/* Then its end is that of the grace time, and its successor's would be no later than that from now. */
+static bool was_rotated(const struct record *old)
+{
+    size_t length = strlen(SUCCEEDED_BY);
+
+    return old->reason.length > length && memcmp(old->reason.at, SUCCEEDED_BY, length) == 0;
+}
+
 /* A life as long as the old one's was. */
 static void take_lifetime(struct issue *issue, const struct record *old, const struct domain *domain)
 {
@@ -108,8 +118,9 @@ static void take_lifetime(struct issue *issue, const struct record *old, const s
     bool capped;
 
     issue->record.expires = lifetime_end(domain, length, issue->record.time, &capped);
-    issue->rule =
-        capped ? "max_lifetime, which is shorter than the old one's life" : "as long as the old one's";
+    issue->rule = capped             ? "max_lifetime, which is shorter than the old one's life"
+                  : was_rotated(old) ? "as long as the old one's, which was rotated before: -e gives another"
+                                     : "as long as the old one's";
 }
 
 /* The successor gets what the old one has, if it could be created so today. */
@@ -145,7 +156,7 @@ static enum status end_old(struct log *log, const struct session *session, struc
     struct record *old = &request->old;
 
     old->time = request->issue.record.time;
-    snprintf(request->reason, sizeof(request->reason), "succeeded by %s", request->issue.record.id);
+    snprintf(request->reason, sizeof(request->reason), SUCCEEDED_BY "%s", request->issue.record.id);
     old->reason = span_of(request->reason);
     old->op = request->until > old->time ? OPERATION_UPDATE : OPERATION_REVOKE;
     if (old->op == OPERATION_REVOKE)

@@ -135,9 +135,14 @@ class Listing(SiteTest):
 
     @needs_terminal
     def test_fits_and_is_colourless_where_it_should(self):
-        result = self.site.terminal("list", env={"NO_COLOR": "1", "TERM": "xterm"})
-        self.assertEqual(result.code, 0, result)
-        self.assertNotIn(b"\x1b", result.stdout)
+        for env, colour in (
+            ({"NO_COLOR": "1", "TERM": "xterm"}, False),
+            ({"TERM": "dumb"}, False),
+            ({"TERM": "xterm"}, True),
+        ):
+            result = self.site.terminal("list", env=env)
+            self.assertEqual(result.code, 0, result)
+            self.assertEqual(b"\x1b" in result.stdout, colour, env)
 
     # JSON
 

@@ -66,6 +66,14 @@ class Rotate(RotateTest):
             "toktab: token 1 (id %s), which it succeeds, expires: %s" % (token_id(old), end),
         ])
 
+    def test_one_that_was_rotated_before(self):
+        """Its life was cut to the grace time: that of another successor is as short, and the tool says why."""
+        self.old()
+        self.rotate("1", "--grace", "1h")
+        result = self.ok("rotate", "1", may_show_token=True)
+        self.site.guard(result.out.strip())
+        self.assertIn("(as long as the old one's, which was rotated before: -e gives another)", result.err)
+
     def test_grace(self):
         for text, seconds in (("1h", 3600), ("90s", 90), ("2w", 14 * DAY)):
             old = self.old()
