@@ -36,11 +36,13 @@ static size_t width_of(const char *text)
     return width;
 }
 
-static void measure(struct sheet *sheet, size_t column, const char *text)
+static void measure_row(struct sheet *sheet, const struct cell cells[])
 {
-    size_t width = width_of(text);
+    for (size_t i = 0; i < sheet->count; i++) {
+        size_t width = width_of(cells[i].text);
 
-    sheet->width[column] = width > sheet->width[column] ? width : sheet->width[column];
+        sheet->width[i] = width > sheet->width[i] ? width : sheet->width[i];
+    }
 }
 
 static char *pad(char *end, size_t width, size_t room)
@@ -79,12 +81,14 @@ static bool print_row(const struct sheet *sheet, const struct cell cells[])
 /* For a program: sees how wide it is, and prints it when that is known of all. Frees the texts. */
 static bool take_row(struct sheet *sheet, const struct cell cells[])
 {
-    bool good = !sheet->measured || print_row(sheet, cells);
+    bool good = true;
 
-    for (size_t i = 0; i < sheet->count; i++) {
-        measure(sheet, i, cells[i].text);
+    if (sheet->measured)
+        good = print_row(sheet, cells);
+    else
+        measure_row(sheet, cells);
+    for (size_t i = 0; i < sheet->count; i++)
         free(cells[i].text);
-    }
     return good;
 }
 
@@ -109,13 +113,6 @@ enum status sheet_row(struct sheet *sheet, const struct cell cells[])
 
 static enum status print_aligned(struct sheet *sheet, sheet_rows *rows, void *context)
 {
-    enum status status;
-
-    take_headings(sheet);
-    status = rows(sheet, context);
-    progress_clear();
-    if (status != STATUS_DONE || sheet->rows == 0)
-        return status;
     sheet->measured = true;
     if (!sheet->no_headings && !take_headings(sheet))
         return output_failed();
@@ -146,20 +143,18 @@ static enum status print_table(struct libscols_table *table)
     return status;
 }
 
-static enum status print_fitted(struct sheet *sheet, sheet_rows *rows, void *context)
+enum status sheet_print(struct sheet *sheet, sheet_rows *rows, void *context)
 {
     enum status status;
 
-    make_table(sheet);
+    if (sheet->terminal)
+        make_table(sheet);
+    else
+        take_headings(sheet);
     status = rows(sheet, context);
     progress_clear();
     if (status == STATUS_DONE && sheet->rows > 0)
-        status = print_table(sheet->table);
+        status = sheet->terminal ? print_table(sheet->table) : print_aligned(sheet, rows, context);
     scols_unref_table(sheet->table);
     return status;
-}
-
-enum status sheet_print(struct sheet *sheet, sheet_rows *rows, void *context)
-{
-    return sheet->terminal ? print_fitted(sheet, rows, context) : print_aligned(sheet, rows, context);
 }
