@@ -1,8 +1,9 @@
 #include "change.h"
-#include "used.h"
 
 #include <errno.h>
 #include <string.h>
+
+#include "used.h"
 
 /* What became of a line, in words. */
 static enum status explain(const struct log *log, enum appended appended, struct fault *fault)
@@ -89,10 +90,7 @@ enum status change_append(struct log *log, const struct session *session, struct
         return STATUS_USAGE;
     }
     /* a full disk stops creating, not revoking */
-    status = explain(log, log_append(log, &tip, text, length, !ends), fault);
-    if (status == STATUS_DONE && session->domain->track_usage)
-        used_provide(log, tip.storeid, record->n);
-    return status;
+    return explain(log, log_append(log, &tip, text, length, !ends), fault);
 }
 
 enum status change_confirm(struct log *log, struct fault *fault)
@@ -110,13 +108,8 @@ enum status change_confirm(struct log *log, struct fault *fault)
     return status;
 }
 
-void change_end(struct log *log)
+void change_end(struct log *log, const struct session *session)
 {
-    static struct fault said;
-
     log_end(log);
-    if (log->aside.text[0] == '\0' || strcmp(log->aside.text, said.text) == 0)
-        return;
-    said = log->aside;
-    say("%s", said.text);
+    used_make_directory(session);
 }

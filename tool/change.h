@@ -36,7 +36,7 @@ enum status change_append(struct log *log, const struct session *session, struct
  * STATUS_DAMAGED. */
 enum status change_confirm(struct log *log, struct fault *fault);
 
-/* As log_end(), and then say what went wrong aside: once, however many changes suffer from it. */
-void change_end(struct log *log);
+/* As log_end(). Then, without the lock, what else belongs to a store that has changed is seen to. */
+void change_end(struct log *log, const struct session *session);
 
 #endif

@@ -34,7 +34,7 @@ static enum status append(const struct session *session, const struct attributes
 
     if (status == STATUS_DONE) {
         status = change(&log, session, attributes, refs, i, record, was_revoked, fault);
-        change_end(&log);
+        change_end(&log, session);
     }
     return status;
 }

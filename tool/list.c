@@ -49,7 +49,7 @@ struct request {
     int64_t expiring;              /* until when; -1: no matter */
     const char *label, *user;      /* NULL: any */
     enum attribute columns[ATTRIBUTES];
-    size_t column_count;
+    size_t column_count; /* 0: the default ones */
     bool no_headings, json, help;
 };
 
@@ -151,6 +151,13 @@ static bool wanted(const struct request *request, const struct record *record, i
         return false;
     return (!request->label || text_matches(record->label, request->label, true)) &&
            (!request->user || text_matches(record->user, request->user, false));
+}
+
+static void choose_columns(struct request *request, const struct domain *domain)
+{
+    for (size_t i = 0; i < sizeof(default_columns) / sizeof(default_columns[0]); i++)
+        if (default_columns[i] != ATTRIBUTE_LAST_USED || domain->track_usage)
+            request->columns[request->column_count++] = default_columns[i];
 }
 
 /* What each token is printed with. */
@@ -268,7 +275,7 @@ static enum status print_table(struct printing *printing)
     return sheet_print(sheet, print_rows, printing);
 }
 
-static enum status list(struct session *session, const struct request *request)
+static enum status list(struct session *session, struct request *request)
 {
     struct tokens tokens;
     struct printing printing = {.request = request, .tokens = &tokens, .now = (int64_t)time(NULL)};
@@ -277,6 +284,8 @@ static enum status list(struct session *session, const struct request *request)
     if (status != STATUS_DONE)
         return status;
     printing.domain = session->domain->name;
+    if (request->column_count == 0)
+        choose_columns(request, session->domain);
     status = tokens_read(&tokens, session);
     if (status == STATUS_DONE)
         status = request->json ? print_array(&printing) : print_table(&printing);
@@ -289,8 +298,6 @@ static enum status run(struct session *session, int argc, char **argv)
     struct request request = {.expiring = -1};
     enum status status;
 
-    memcpy(request.columns, default_columns, sizeof(default_columns));
-    request.column_count = sizeof(default_columns) / sizeof(default_columns[0]);
     status = each_option(argc, argv, "l:u:o:", longs, take_option, &request, &request.help);
     if (status != STATUS_DONE)
         return status;

@@ -63,10 +63,19 @@ static bool still_there(int lock, int directory, const char *name)
            held.st_ino == there.st_ino && held.st_dev == there.st_dev;
 }
 
+/* O_CREAT would wait, even where the lock exists, for whoever reads the directory (before Linux 6.12). */
+static int open_or_make(int directory, const char *name)
+{
+    int flags = O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+    int lock = openat(directory, name, flags);
+
+    return lock < 0 && errno == ENOENT ? openat(directory, name, flags | O_CREAT, 0600) : lock;
+}
+
 static enum status open_lock(int *lock, int directory, const char *name, const struct stat *directory_status,
                              struct fault *fault)
 {
-    *lock = openat(directory, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600);
+    *lock = open_or_make(directory, name);
     if (*lock >= 0)
         return trust(*lock, name, directory_status, fault);
     fault_set(fault, "cannot open its lock %s: %s%s", name, strerror(errno),

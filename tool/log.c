@@ -132,7 +132,6 @@ enum status log_begin(struct log *log, const char *directory, const char *domain
     place_of_store(&log->place, directory, domain);
     log->domain = domain;
     log->directory = log->lock = log->file = -1;
-    log->aside.text[0] = '\0';
     block_stop(log);
     status = begin(log, make, &what);
     if (status != STATUS_DONE) {

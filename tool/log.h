@@ -21,7 +21,6 @@ struct log {
     const char *domain;
     int directory, lock, file; /* descriptors; -1: none */
     sigset_t signals;          /* that were blocked before */
-    struct fault aside;        /* what went wrong, but is no reason to fail; "": nothing */
 };
 
 enum appended {

@@ -311,14 +311,16 @@ static enum status check_and_pin(struct refs *refs)
 
 static void look_when_used(struct refs *refs, const struct session *session)
 {
-    struct used used;
+    struct use *uses = must_have(calloc(refs->count + 1, sizeof(*uses)));
     struct record record;
 
-    used_open(&used, session, refs->storeid);
     for (size_t i = 0; i < refs->count; i++)
         if (ref_record(&refs->list[i], &record))
-            refs->list[i].used = used_time(&used, record.serial);
-    used_close(&used);
+            uses[i].serial = record.serial;
+    used_read(session, refs->storeid, uses, refs->count);
+    for (size_t i = 0; i < refs->count; i++)
+        refs->list[i].used = uses[i].time;
+    free(uses);
 }
 
 enum status refs_resolve(struct refs *refs, const struct session *session, bool prove)

@@ -17,7 +17,7 @@ struct ref {
     size_t length;
     char candidates[CANDIDATES_MAX][ID_LENGTH + 1]; /* ids that it may mean; the first is line's */
     size_t candidate_count;                         /* may be greater */
-    uint64_t used;                                  /* when, as used_time() has it */
+    uint64_t used;                                  /* when, as used_read() has it */
 };
 
 struct refs {

@@ -183,7 +183,7 @@ static enum status append(const struct session *session, struct request *request
         status = change_append(&log, session, &request->issue.record, false, fault);
     if (status == STATUS_DONE)
         *ended = end_old(&log, session, request, fault);
-    change_end(&log);
+    change_end(&log, session);
     return status;
 }
 

@@ -27,14 +27,17 @@ static const enum attribute order[] = {
     ATTRIBUTE_FROM,    ATTRIBUTE_USER,    ATTRIBUTE_LAST_USED, ATTRIBUTE_PREV,   ATTRIBUTE_BY,
 };
 
-static enum status print_lines(const struct record *record, const char *domain)
+static enum status print_lines(const struct record *record, const struct domain *domain)
 {
     int64_t now = (int64_t)time(NULL);
     bool good = true;
 
     for (size_t i = 0; i < sizeof(order) / sizeof(order[0]) && good; i++) {
-        char *text = describe(record, domain, order[i], now, FORM_LONG), line[16];
+        char *text, line[16];
 
+        if (order[i] == ATTRIBUTE_LAST_USED && !domain->track_usage)
+            continue;
+        text = describe(record, domain->name, order[i], now, FORM_LONG);
         snprintf(line, sizeof(line), "%-10s  ", attribute_names[order[i]]);
         good = output_text(line) && output_text(text) && output_text("\n");
         free(text);
@@ -44,21 +47,21 @@ static enum status print_lines(const struct record *record, const char *domain)
 
 static enum status show(struct session *session, char *text, bool json)
 {
-    const char *domain;
+    const struct domain *domain;
     struct record record;
     struct refs refs;
     enum status status = session_open(session);
 
     if (status != STATUS_DONE)
         return status;
-    domain = session->domain->name;
-    status = refs_make(&refs, domain, &text, 1);
+    domain = session->domain;
+    status = refs_make(&refs, domain->name, &text, 1);
     if (status == STATUS_DONE)
         status = refs_resolve(&refs, session, true);
     if (status == STATUS_DONE && !ref_record(&refs.list[0], &record))
         status = fail(STATUS_DAMAGED, "token %s: its line makes no sense: run `toktab check`", text);
     if (status == STATUS_DONE)
-        status = json ? print_json(describe_json(&record, domain, (int64_t)time(NULL)))
+        status = json ? print_json(describe_json(&record, domain->name, (int64_t)time(NULL)))
                       : print_lines(&record, domain);
     refs_free(&refs);
     return status;

@@ -66,12 +66,14 @@ bool tokens_exist(const struct session *session)
 
 static void look_when_used(struct tokens *tokens, const struct session *session, const char *storeid)
 {
-    struct used used;
+    struct use *uses = must_have(calloc(tokens->count + 1, sizeof(*uses)));
 
-    used_open(&used, session, storeid);
     for (size_t i = 0; i < tokens->count; i++)
-        tokens->list[i].used = used_time(&used, tokens->list[i].serial);
-    used_close(&used);
+        uses[i].serial = tokens->list[i].serial;
+    tokens->tracked_since = used_read(session, storeid, uses, tokens->count);
+    for (size_t i = 0; i < tokens->count; i++)
+        tokens->list[i].used = uses[i].time;
+    free(uses);
 }
 
 enum status tokens_read(struct tokens *tokens, const struct session *session)

@@ -9,13 +9,14 @@
 struct token {
     uint64_t serial;
     const char *id; /* its line, from the id on */
-    uint64_t used;  /* when, as used_time() has it */
+    uint64_t used;  /* when, as used_read() has it */
 };
 
 struct tokens {
     struct index index;
     struct token *list;
     size_t count;
+    int64_t tracked_since; /* as used_read() has it; 0: not known */
 };
 
 /* Has the session's domain a store at all? Not before its first token is created. */

@@ -161,7 +161,7 @@ static enum status apply(const struct session *session, const struct request *re
 
     if (status == STATUS_DONE) {
         status = change(&log, session, request, refs, &before, &after, &fault);
-        change_end(&log);
+        change_end(&log, session);
     }
     if (status != STATUS_DONE)
         return fail(status, "token \"%.12s\": not changed: %s", refs->list[0].text, fault.text);

@@ -1,53 +1,192 @@
 #include "used.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { GROWTH = 4096 }; /* bytes */
+#include "place.h"
+#include "usage_file.h"
 
-void used_open(struct used *used, const struct session *session, const char *storeid)
+enum {
+    WINDOW = 4096,   /* slots that are read at once */
+    PATIENCE = 1000, /* milliseconds, for all files of all domains */
+};
+
+/* What the child leaves for the tool, in memory of both. */
+struct findings {
+    int64_t since;
+    struct use uses[];
+};
+
+void used_merge(int fd, const char *storeid, int64_t now, struct use *uses, size_t count, int64_t *since)
 {
-    struct place place;
-    struct stat status;
-    struct fault fault;
+    unsigned char wanted[USAGE_HEAD], head[USAGE_HEAD], slots[WINDOW][USAGE_SLOT];
+    uint64_t first = 0, held = 0, time;
 
-    used->fd = -1;
-    used->first = used->count = 0;
-    if (!session->domain->track_usage)
+    usage_head(wanted, storeid, 0);
+    if (pread(fd, head, sizeof(head), 0) != sizeof(head) || memcmp(head, wanted, USAGE_ID) != 0)
         return;
-    usage_place(&place, session->config.store_dir, session->domain->name);
-    used->fd = usage_open(&place, storeid, USAGE_ANY_SIZE, O_RDONLY, &status, &fault);
-    if (used->fd < 0 && errno != ENOENT && errno != ESTALE)
-        say("%s/%s: %s; no last use is shown", place.directory, place.name, fault.text);
+    time = (uint64_t)usage_believed(usage_decode(head + USAGE_ID), 1, now);
+    if (time > 0 && (*since == 0 || (int64_t)time < *since))
+        *since = (int64_t)time;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t serial = uses[i].serial;
+
+        if (serial < first || serial - first >= held) {
+            off_t offset = usage_offset(serial);
+            ssize_t got = offset < 0 ? -1 : pread(fd, slots, sizeof(slots), offset);
+
+            first = serial;
+            held = got > 0 ? (uint64_t)got / USAGE_SLOT : 0;
+        }
+        /* what cannot be is left out here, so that it hides no time of another host */
+        time = held > 0 && serial > 0 ? (uint64_t)usage_believed(usage_decode(slots[serial - first]), 1, now)
+                                      : 0;
+        if (time > uses[i].time)
+            uses[i].time = time;
+    }
 }
 
-void used_close(struct used *used)
+/* Is this DOMAIN.UID? */
+static bool is_of(const char *name, const char *domain, uid_t *owner)
 {
-    if (used->fd >= 0)
-        close(used->fd);
+    size_t length = strlen(domain);
+    uint64_t uid;
+
+    if (strncmp(name, domain, length) != 0 || name[length] != '.' ||
+        !decimal_parse(span_of(name + length + 1), &uid) || uid > (uid_t)-1)
+        return false;
+    *owner = (uid_t)uid;
+    return true;
 }
 
-static void move_window(struct used *used, uint64_t serial)
+static bool merge_all(int directory, const char *domain, const char *storeid, struct findings *findings,
+                      size_t count)
 {
-    ssize_t got = -1;
+    int64_t now = (int64_t)time(NULL);
+    DIR *listing = fdopendir(directory);
+    struct dirent *entry;
+    struct fault fault;
+    uid_t owner;
+    int fd;
 
-    used->first = serial;
-    if (serial < (uint64_t)INT64_MAX / USAGE_SLOT)
-        got = pread(used->fd, used->slots, sizeof(used->slots), (off_t)(serial * USAGE_SLOT));
-    used->count = got > 0 ? (size_t)got / USAGE_SLOT : 0;
+    if (!listing)
+        return false;
+    while ((errno = 0, entry = readdir(listing))) {
+        if (!is_of(entry->d_name, domain, &owner))
+            continue;
+        fd = usage_open(directory, entry->d_name, owner, O_RDONLY, &fault);
+        if (fd < 0)
+            continue; /* some member's prank, or a file that this caller may not read */
+        used_merge(fd, storeid, now, findings->uses, count, &findings->since);
+        close(fd);
+    }
+    return errno == 0;
 }
 
-uint64_t used_time(struct used *used, uint64_t serial)
+static int64_t milliseconds(void)
 {
-    if (used->fd < 0)
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
+}
+
+/* Has the child said that it is done, within the time that is left? If not, it may hang for ever. */
+static bool wait_for(pid_t child, int answer, int64_t *left)
+{
+    struct pollfd awaited = {.fd = answer, .events = POLLIN};
+    int64_t end = milliseconds() + *left;
+    char byte;
+    bool done;
+    int ready;
+
+    do {
+        *left = end - milliseconds();
+        ready = poll(&awaited, 1, *left > 0 ? (int)*left : 0);
+    } while (ready < 0 && errno == EINTR);
+    *left = end - milliseconds();
+    done = ready > 0 && read(answer, &byte, 1) == 1;
+    if (ready == 0)
+        kill(child, SIGKILL);
+    waitpid(child, NULL, done ? 0 : WNOHANG);
+    return done;
+}
+
+/* In the child. What hangs must not hold open the pipes and the terminal that somebody waits for. */
+static void read_and_exit(int directory, int answer, const char *domain, const char *storeid,
+                          struct findings *findings, size_t count)
+{
+    if (dup2(directory, 0) < 0 || dup2(answer, 1) < 0)
+        _exit(1);
+    closefrom(2);
+    _exit(merge_all(0, domain, storeid, findings, count) && write(1, "", 1) == 1 ? 0 : 1);
+}
+
+/* False with fault. */
+static bool read_by_child(int directory, const char *domain, const char *storeid, struct findings *findings,
+                          size_t count, struct fault *fault)
+{
+    static int64_t left = PATIENCE;
+    int ends[2];
+    pid_t child;
+    bool done;
+
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return fault_set(fault, "it cannot be read: %s", strerror(errno));
+    child = fork();
+    if (child == 0)
+        read_and_exit(directory, ends[1], domain, storeid, findings, count);
+    if (child < 0)
+        fault_set(fault, "it cannot be read: %s", strerror(errno));
+    close(ends[1]);
+    done = child > 0 && wait_for(child, ends[0], &left);
+    if (child > 0 && !done)
+        fault_set(fault, left > 0
+                             ? "it cannot be read"
+                             : "it took too long to read: see with `fuser -v` who has a file there open");
+    close(ends[0]);
+    return done;
+}
+
+int64_t used_read(const struct session *session, const char *storeid, struct use *uses, size_t count)
+{
+    static bool given_up;
+    size_t size = sizeof(struct findings) + count * sizeof(*uses);
+    char path[PATH_MAX];
+    struct findings *findings;
+    struct fault fault;
+    int64_t since = 0;
+    int directory;
+
+    if (!session->domain->track_usage || count == 0 || given_up)
         return 0;
-    if (serial < used->first || serial - used->first >= used->count)
-        move_window(used, serial);
-    return used->count > 0 ? usage_decode(used->slots[serial - used->first]) : 0;
+    snprintf(path, sizeof(path), "%s/" USAGE_DIRECTORY, session->config.store_dir);
+    directory = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (directory < 0) /* nobody has made it, or it is not for this caller to read */
+        return 0;
+    findings = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    must_have(findings == MAP_FAILED ? NULL : findings);
+    memcpy(findings->uses, uses, count * sizeof(*uses));
+    if (read_by_child(directory, session->domain->name, storeid, findings, count, &fault)) {
+        memcpy(uses, findings->uses, count * sizeof(*uses));
+        since = findings->since;
+    } else {
+        given_up = true;
+        say("%s: %s; no last use is shown", path, fault.text);
+    }
+    munmap(findings, size);
+    close(directory);
+    return since;
 }
 
 void used_show(struct record *record, uint64_t noted)
@@ -55,69 +194,47 @@ void used_show(struct record *record, uint64_t noted)
     record->used = usage_believed(noted, record->created, (int64_t)time(NULL));
 }
 
-/* The group is the store's, and the mode as it should be, whatever the umask. Where the group cannot be had,
- * the store's hosts only cannot note anything, and say so. */
-static bool dress(int fd, const struct log *log)
+/* above: where it is to be, open, with what fstat(2) says of that. False with errno. */
+static bool make_directory(int above, const struct stat *status)
 {
-    struct stat store;
-
-    if (fstat(log->file, &store) < 0 || (fchown(fd, (uid_t)-1, store.st_gid) < 0 && errno != EPERM))
-        return false;
-    return fchmod(fd, 0660) == 0;
-}
-
-/* The new file appears complete, in the place of one that is not this store's. Nothing is synced: a hint may
- * be lost. */
-static bool make(const struct log *log, const struct place *place, const char *storeid, off_t size)
-{
-    char name[sizeof(place->name) + 8];
-    unsigned char mark[USAGE_SLOT];
-    bool made;
+    mode_t umask_before = umask(0);
+    struct stat made;
     int fd, error;
-
-    snprintf(name, sizeof(name), ".%s.new", place->name);
-    unlinkat(log->directory, name, 0); /* what a crash may have left */
-    fd = openat(log->directory, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return false;
-    usage_mark(mark, storeid);
-    made = dress(fd, log) && ftruncate(fd, size) == 0 && pwrite(fd, mark, sizeof(mark), 0) == sizeof(mark) &&
-           renameat(log->directory, name, log->directory, place->name) == 0;
-    error = errno;
-    close(fd);
-    if (!made)
-        unlinkat(log->directory, name, 0);
-    errno = error;
-    return made;
-}
-
-static bool provide(const struct log *log, const struct place *place, const char *storeid, off_t size,
-                    struct fault *fault)
-{
-    struct stat status;
-    int fd = usage_open(place, storeid, USAGE_ANY_SIZE, O_RDWR, &status, fault);
     bool good;
 
-    if (fd < 0 && errno != ENOENT && errno != ESTALE)
-        return false;
-    good = fd < 0 ? make(log, place, storeid, size) : status.st_size >= size || ftruncate(fd, size) == 0;
+    /* where the directory above has the set-group-ID bit, this is all: its group comes with it */
+    good = mkdirat(above, USAGE_DIRECTORY, 01730) == 0;
+    umask(umask_before);
     if (!good)
-        fault_set(fault, "it cannot be %s: %s", fd < 0 ? "made" : "made longer", strerror(errno));
+        return errno == EEXIST; /* another tool was faster */
+    fd = openat(above, USAGE_DIRECTORY, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    good = fd >= 0 && fstat(fd, &made) == 0 &&
+           (made.st_mode & S_ISGID || (fchown(fd, (uid_t)-1, status->st_gid) == 0 && fchmod(fd, 03730) == 0));
+    error = errno;
     if (fd >= 0)
         close(fd);
+    errno = error;
     return good;
 }
 
-void used_provide(struct log *log, const char *storeid, uint64_t last)
+void used_make_directory(const struct session *session)
 {
-    uint64_t slots = (last / (GROWTH / USAGE_SLOT) + 1) * (GROWTH / USAGE_SLOT);
-    struct place place;
+    struct place place = {.directory = session->config.store_dir};
+    static bool complained;
     struct fault fault;
+    struct stat status, found;
+    int above;
 
-    usage_place(&place, log->place.directory, log->domain);
-    if (slots > (uint64_t)INT64_MAX / USAGE_SLOT)
-        slots = (uint64_t)INT64_MAX / USAGE_SLOT;
-    if (!provide(log, &place, storeid, (off_t)(slots * USAGE_SLOT), &fault))
-        fault_set(&log->aside, "%s/%s: %s; the last use of tokens is not noted", place.directory, place.name,
-                  fault.text);
+    if (!session->domain->track_usage || complained)
+        return;
+    above = place_open_directory(&place, &status, &fault);
+    if (above < 0)
+        return; /* whoever changes the store says why */
+    /* looked for first: to make it waits for whoever reads the directory above */
+    if (fstatat(above, USAGE_DIRECTORY, &found, AT_SYMLINK_NOFOLLOW) < 0 && !make_directory(above, &status)) {
+        complained = true;
+        say("%s/" USAGE_DIRECTORY ": cannot make it: %s; the last use of tokens is not noted",
+            place.directory, strerror(errno));
+    }
+    close(above);
 }

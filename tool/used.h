@@ -1,34 +1,40 @@
-/* The file of last uses, toktab-store(5): the tool makes it, lets it grow and shows what hosts have noted. */
+/*
+ * When tokens were last used, as far as hosts have noted it (usage_file.h). The tool makes the directory, and
+ * only reads the files in it.
+ *
+ * Any member of the stores' group may put a file there, and stall every call on it for as long as he likes:
+ * by a write of his own whose data come from a file system of his own, which holds the inode's lock. So the
+ * lock of a store MUST NOT be held meanwhile, and the calls are made in a child process that gets one second.
+ * A thread would not do: the kernel does not end a thread that waits for such a lock, and whoever waits for
+ * the tool waits for all its threads.
+ */
 #ifndef USED_H
 #define USED_H
 
-#include "log.h"
 #include "record.h"
 #include "session.h"
-#include "usage_file.h"
 
-enum { USED_WINDOW = 4096 }; /* slots that are read at once */
-
-struct used {
-    int fd; /* -1: nothing is known */
-    uint64_t first;
-    size_t count;
-    unsigned char slots[USED_WINDOW][USAGE_SLOT]; /* count of them, from that of the serial first on */
+struct use {
+    uint64_t serial;
+    uint64_t time; /* the latest that a host has noted, in seconds since the epoch; 0: none */
 };
 
-/* Of the session's domain, whose store has this storeid. Where its uses are not tracked, nothing is known;
- * nor where the file cannot be read, which is printed unless it is missing. Ends with used_close(). */
-void used_open(struct used *used, const struct session *session, const char *storeid);
-void used_close(struct used *used);
+/*
+ * Set the time of each use, in any order but quick where serials rise, for the session's domain, whose store
+ * has this id. Returns when the first host began to note them; 0: that is not known. Prints why nothing can
+ * be known, unless no host notes anything, or the caller may not look.
+ */
+int64_t used_read(const struct session *session, const char *storeid, struct use *uses, size_t count);
 
-/* What was noted for a serial, as it stands there; 0: nothing. Quick where serials are asked in order. */
-uint64_t used_time(struct used *used, uint64_t serial);
+/* One file of the store with this id: the later times of its own for uses, the earlier beginning for *since.
+ * Where it is another store's, or ends early, less is set. */
+void used_merge(int fd, const char *storeid, int64_t now, struct use *uses, size_t count, int64_t *since);
 
 /* Set record->used to a time that was noted, if it can be believed. */
 void used_show(struct record *record, uint64_t noted);
 
-/* Under the lock: have a file with room for serials up to last, of the store with this storeid. Where that
- * cannot be had, log->aside says why. */
-void used_provide(struct log *log, const char *storeid, uint64_t last);
+/* Where the session's domain tracks uses: have a directory for hosts to note them in. That it cannot be had
+ * is printed, once. */
+void used_make_directory(const struct session *session);
 
 #endif

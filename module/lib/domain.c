@@ -11,6 +11,7 @@ bool domain_start(struct domain *domain)
 {
     memset(domain, 0, sizeof(*domain));
     strcpy(domain->prefix, "tok");
+    domain->track_usage = true;
     domain->stale_limit = STALE_LIMIT_DEFAULT;
     domain->admins = strdup("");
     domain->scopes = strdup("");

@@ -327,8 +327,7 @@ static void note_use(struct toktab *table, size_t domain, uint64_t serial)
     struct timespec now;
 
     clock_gettime(CLOCK_REALTIME_COARSE, &now);
-    usage_note(&table->usages[domain], reader->storeid,
-               atomic_load_explicit(&reader->last_line, memory_order_relaxed), serial, now.tv_sec);
+    usage_note(&table->usages[domain], reader->storeid, serial, now.tv_sec);
 }
 
 static void verify(struct toktab *table, const char *token, size_t length,

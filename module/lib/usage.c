@@ -3,11 +3,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <syslog.h>
 #include <unistd.h>
+
+#include "place.h"
+#include "usage_file.h"
 
 /* Stamps of serials that are this far apart lie in the same place: who thus loses its own is still noted only
  * once a minute, since the file is asked before it is written. */
@@ -40,7 +45,8 @@ void usage_start(struct usage *usage, const char *directory, const char *domain,
     void *stamps = mmap(NULL, STAMPS * sizeof(*usage->stamps), PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-    usage_place(&usage->place, directory, domain);
+    usage->directory = directory;
+    usage->domain = domain;
     usage->notice = notice;
     usage->stamps = stamps == MAP_FAILED ? NULL : stamps;
     atomic_init(&usage->failed, -USAGE_INTERVAL);
@@ -58,63 +64,117 @@ void usage_stop(struct usage *usage)
 static void complain(struct usage *usage, int reason, const struct fault *fault)
 {
     if (atomic_exchange_explicit(&usage->complaint, reason, memory_order_relaxed) != reason)
-        notice_say(usage->notice, LOG_WARNING, "%s/%s: %s; the last use of tokens is not noted",
-                   usage->place.directory, usage->place.name, fault->text);
+        notice_say(usage->notice, LOG_WARNING,
+                   "%s/" USAGE_DIRECTORY "/%s.%u: %s; the last use of tokens is not noted", usage->directory,
+                   usage->domain, (unsigned)geteuid(), fault->text);
 }
 
-/* A write at or beyond this limit would end the process by a signal, even inside the file. */
-static bool within_limit(off_t end)
+/* A write at or beyond the limit of RLIMIT_FSIZE would end the process by a signal, even inside the file. */
+static bool write_within_limit(int fd, const unsigned char *bytes, size_t length, off_t offset)
 {
     struct rlimit limit;
 
-    return getrlimit(RLIMIT_FSIZE, &limit) == 0 &&
-           (limit.rlim_cur == RLIM_INFINITY || (rlim_t)end <= limit.rlim_cur);
+    if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
+        (rlim_t)offset + length > limit.rlim_cur) {
+        errno = EFBIG;
+        return false;
+    }
+    errno = ENOSPC;
+    return pwrite(fd, bytes, length, offset) == (ssize_t)length;
+}
+
+/*
+ * Is the file this store's? A new one, or one of another store, is made so, in place. Another process of this
+ * user may do the same at the same time. Nothing is cut off a new file, so that no note of the other is lost.
+ */
+static bool claim(int fd, const char *storeid, int64_t now)
+{
+    unsigned char head[USAGE_HEAD], found[USAGE_HEAD];
+    ssize_t got = pread(fd, found, sizeof(found), 0);
+
+    usage_head(head, storeid, (uint64_t)now);
+    if (got == sizeof(found) && memcmp(found, head, USAGE_ID) == 0)
+        return true;
+    return got >= 0 && (got < (ssize_t)sizeof(found) || ftruncate(fd, 0) == 0) &&
+           fchmod(fd, 0640) == 0 && /* whatever the umask */
+           write_within_limit(fd, head, sizeof(head), 0);
 }
 
 /* Another process, or this one before a fork, may have noted it meanwhile. */
-static bool write_slot(int fd, uint64_t serial, int64_t now, struct fault *fault)
+static bool write_slot(int fd, uint64_t serial, int64_t now)
 {
-    off_t offset = (off_t)(serial * USAGE_SLOT);
+    off_t offset = usage_offset(serial);
     unsigned char slot[USAGE_SLOT];
-    ssize_t got = pread(fd, slot, sizeof(slot), offset);
 
-    if (got == sizeof(slot) && near(usage_decode(slot), (uint64_t)now))
+    if (pread(fd, slot, sizeof(slot), offset) == sizeof(slot) && near(usage_decode(slot), (uint64_t)now))
         return true;
     usage_encode(slot, (uint64_t)now);
-    errno = got < 0 ? errno : EFBIG;
-    if (got == sizeof(slot) && within_limit(offset + USAGE_SLOT)) {
-        errno = ENOSPC;
-        if (pwrite(fd, slot, sizeof(slot), offset) == sizeof(slot))
-            return true;
-    }
-    return fault_set(fault, "it cannot be written: %s", strerror(errno));
+    return write_within_limit(fd, slot, sizeof(slot), offset);
 }
 
-/* False with fault and errno. */
-static bool write_down(const struct usage *usage, const char *storeid, uint64_t last_line, uint64_t serial,
-                       int64_t now, struct fault *fault)
+/* used/, for openat(2). -1 with fault and errno. */
+static int open_directory(const struct usage *usage, struct fault *fault)
 {
+    struct place place = {.directory = usage->directory};
     struct stat status;
-    int fd = usage_open(&usage->place, storeid, usage_size_max(last_line), O_RDWR, &status, fault), error;
+    int above = place_open_directory(&place, &status, fault), fd, error;
+
+    if (above < 0)
+        return -1;
+    fd = openat(above, USAGE_DIRECTORY, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    error = errno;
+    if (fd < 0)
+        fault_set(fault, "its directory cannot be opened: %s", strerror(error));
+    close(above);
+    errno = error;
+    return fd;
+}
+
+/* The file, made where it is missing. O_CREAT would wait, even where the file exists, for whoever else makes
+ * one there (before Linux 6.12). */
+static int open_file(const struct usage *usage, int directory, struct fault *fault)
+{
+    char name[DOMAIN_NAME_MAX + 16];
+    uid_t owner = geteuid();
+    int fd;
+
+    snprintf(name, sizeof(name), "%s.%u", usage->domain, (unsigned)owner);
+    fd = usage_open(directory, name, owner, O_RDWR, fault);
+    if (fd < 0 && errno == ENOENT)
+        fd = usage_open(directory, name, owner, O_RDWR | O_CREAT, fault);
+    return fd;
+}
+
+/* False with fault and errno. ENOENT: there is no directory for the file. */
+static bool write_down(const struct usage *usage, const char *storeid, uint64_t serial, int64_t now,
+                       struct fault *fault)
+{
+    int directory = open_directory(usage, fault), fd, error;
     bool done;
 
+    if (directory < 0)
+        return false;
+    fd = open_file(usage, directory, fault);
+    error = errno;
+    close(directory);
+    errno = error;
     if (fd < 0)
         return false;
-    /* that there is no slot is the matter of this token alone, and not said: others can be noted */
-    done = serial >= (uint64_t)status.st_size / USAGE_SLOT || write_slot(fd, serial, now, fault);
+    done = (claim(fd, storeid, now) && write_slot(fd, serial, now)) ||
+           fault_set(fault, "it cannot be written: %s", strerror(errno));
     error = errno;
     close(fd);
     errno = error;
     return done;
 }
 
-void usage_note(struct usage *usage, const char *storeid, uint64_t last_line, uint64_t serial, int64_t now)
+void usage_note(struct usage *usage, const char *storeid, uint64_t serial, int64_t now)
 {
     uint64_t stamp = stamp_of(serial, now), before;
     struct fault fault;
     int cancel_state;
 
-    if (!usage->stamps || serial == 0)
+    if (!usage->stamps || serial == 0 || usage_offset(serial) < 0)
         return;
     before = atomic_load_explicit(stamp_at(usage, serial), memory_order_relaxed);
     if (stamps_near(before, stamp) ||
@@ -123,9 +183,10 @@ void usage_note(struct usage *usage, const char *storeid, uint64_t last_line, ui
                                                  memory_order_relaxed, memory_order_relaxed))
         return;
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
-    if (!write_down(usage, storeid, last_line, serial, now, &fault)) {
+    if (!write_down(usage, storeid, serial, now, &fault)) {
         atomic_store_explicit(&usage->failed, now, memory_order_relaxed);
-        complain(usage, errno, &fault);
+        if (errno != ENOENT) /* the tool has not yet made the directory: nobody tracks */
+            complain(usage, errno, &fault);
     }
     pthread_setcancelstate(cancel_state, NULL);
 }

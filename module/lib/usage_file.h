@@ -1,43 +1,42 @@
 /*
- * The file DOMAIN.used: when each token was last used, toktab-store(5). It has a slot of 8 bytes for each
- * serial; slot 0, which no token has, says of which store it is.
+ * The files of last uses, toktab-store(5): STORE_DIR/used/DOMAIN.UID, one for each user that hosts run as. A
+ * file begins with the id of the store. Then come slots of 8 bytes, one for each serial. Slot 0, which no
+ * token has, holds the time at which tracking began.
  *
- * Whoever may verify may write it. So no verdict MUST rest on it, and nothing in it MUST be believed that
- * could not be so. It MUST NOT be mapped, nor read whole: others may make it as long as they like. Only the
- * tool makes it and lets it grow.
+ * Each file is made and written by the hosts of its user alone, and they may write there what they like. So
+ * no verdict MUST rest on it, and nothing in it MUST be believed that cannot be true. It MUST NOT be mapped,
+ * nor read whole: its owner may make it as long as he likes.
  */
 #ifndef USAGE_FILE_H
 #define USAGE_FILE_H
 
 #include <stdint.h>
+#include <sys/stat.h>
 
-#include "place.h"
+#include "header.h"
+#include "notice.h"
 
-enum { USAGE_SLOT = 8 }; /* bytes */
+#define USAGE_DIRECTORY "used" /* in the directory of the stores */
 
-/* The place of a domain's file. directory is kept, not copied. */
-void usage_place(struct place *place, const char *directory, const char *domain);
+enum {
+    USAGE_ID = STOREID_HEX / 2, /* bytes that the id of the store takes */
+    USAGE_SLOT = 8,             /* bytes */
+    USAGE_HEAD = USAGE_ID + USAGE_SLOT,
+};
+
+/* Where the slot of a serial begins; -1: no file is that long. */
+off_t usage_offset(uint64_t serial);
 
 /*
- * How many bytes may the file of a store have, whose last line is that one, for a host to write there? The
- * kernel lets nobody write while somebody else does, and that takes as long as somebody else's data are long.
- * It is what the store needs, twice, and some more.
+ * Open a file of used/, which is open as directory, if it is one: a regular file with one name that belongs
+ * to owner. flags: O_RDONLY, or O_RDWR, with O_CREAT to make it where it is missing. It follows no symbolic
+ * link and waits for nobody. Returns a descriptor, or -1 with fault and errno: EPERM (it is no such file), or
+ * that of open(2) and fstat(2).
  */
-off_t usage_size_max(uint64_t last_line);
+int usage_open(int directory, const char *name, uid_t owner, int flags, struct fault *fault);
 
-enum { USAGE_ANY_SIZE = -1 };
-
-/*
- * Open the file, if it may be trusted and is that of the store with this storeid; flags O_RDONLY or O_RDWR.
- * size_max: see above, or USAGE_ANY_SIZE. Neither a symlink is followed nor is a FIFO waited for. Returns a
- * descriptor, or -1 with fault and errno: ENOENT (there is none), ESTALE (it is another store's, or none at
- * all), EPERM (it is not to be trusted), EFBIG (it takes more than size_max), or that of open(2), fstat(2).
- */
-int usage_open(const struct place *place, const char *storeid, off_t size_max, int flags, struct stat *status,
-               struct fault *fault);
-
-/* What stands in slot 0 of the file of the store with this storeid. */
-void usage_mark(unsigned char slot[USAGE_SLOT], const char *storeid);
+/* What a file of the store with this id begins with, where tracking began then. */
+void usage_head(unsigned char head[USAGE_HEAD], const char *storeid, uint64_t began);
 
 /* A time, in seconds since the epoch, as a slot has it, and back, whatever stands there. */
 void usage_encode(unsigned char slot[USAGE_SLOT], uint64_t time);

@@ -114,6 +114,11 @@ class Site:
     def lock_path(self, domain=None):
         return os.path.join(self.store_dir, (domain or self.domain) + ".lock")
 
+    def files(self):
+        """The names of the files in the store directory, in order. The directory used/ is none of them."""
+        with os.scandir(self.store_dir) as entries:
+            return sorted(entry.name for entry in entries if not entry.is_dir(follow_symlinks=False))
+
     def bytes(self, domain=None):
         with open(self.path(domain), "rb") as file:
             return file.read()

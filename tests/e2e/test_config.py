@@ -24,7 +24,7 @@ class Config(SiteTest):
         says = [says] if isinstance(says, str) else list(says)
         result = self.refused(78, "create", "-l", "x", says=says)
         self.assertIn("%s:%d" % (self.site.conf, line) if line else self.site.conf, result.err, result)
-        self.assertEqual(os.listdir(self.site.store_dir), [])
+        self.assertEqual(self.site.files(), [])
 
     def test_good(self):
         self.assert_good(self.config(
@@ -140,7 +140,7 @@ class Config(SiteTest):
         self.assert_good(text + "#" * (LIMIT - len(text)))
         os.unlink(self.site.path())
         os.unlink(self.site.lock_path())
-        for name in os.listdir(self.site.store_dir):
+        for name in self.site.files():
             os.unlink(os.path.join(self.site.store_dir, name))
         self.assert_bad(text + "#" * (LIMIT + 1 - len(text)))
         self.assert_bad(text + "#" * 2**21)

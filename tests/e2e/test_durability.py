@@ -282,7 +282,7 @@ class Output(SiteTest):
         for id in self.site.read().tokens:
             self.assertIn(id, result.err)
             self.assertIn("revoke", result.err)
-        for name in os.listdir(self.site.store_dir):
+        for name in self.site.files():
             with open(os.path.join(self.site.store_dir, name), "rb") as file:
                 self.assertNotRegex(file.read(), rb"_[0-9A-Za-z]{61}", name)
 

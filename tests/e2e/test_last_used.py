@@ -1,23 +1,30 @@
-"""The time of a token's last use: the file that the tool makes for hosts, and what it shows of it."""
+"""The time of a token's last use: where the tool lets hosts note it, what it shows of it, and that nobody who may note it
+can hold up the tool."""
 
+import contextlib
+import fcntl
 import json
+import mmap
 import os
+import signal
 import stat
-import struct
 import time
 
-from harness import SiteTest, needs_root, needs_terminal
-from used_file import mark, read_slot, rfc3339, used_path, write_slot
+from harness import SiteTest, needs_root, needs_terminal, wait_until
+from oracle import Writer
+from oracle_format import make_token
+from stall import Stalled, needs_stall
+from used_file import DAY, make_used, now as clock, read_slot, rfc3339, store_id, used_dir, used_path, write_slot
 
-GROWTH = 4096
+GROUP, OWNER = 45000, 45001  # of the stores
+HONEST, HOSTILE = 45002, 45003  # members of the group, as which hosts run
+
+
+def config(site, more=""):
+    return 'store_dir = "%s"; domains = ( { name = "example.com"; %s } );' % (site.store_dir, more)
 
 
 class LastUsedCase(SiteTest):
-    domains = [{"name": "example.com", "track_usage": True}]
-
-    def path(self):
-        return used_path(self.site)
-
     def last_used(self, serial=1):
         """What list and show say, which must be the same."""
         listed = {token["serial"]: token for token in self.json("list")}
@@ -25,97 +32,102 @@ class LastUsedCase(SiteTest):
         self.assertEqual(listed[serial]["last_used"], shown["last_used"])
         return shown["last_used"]
 
+    def directory(self):
+        status = os.lstat(used_dir(self.site))
+        return stat.filemode(status.st_mode), status.st_uid, status.st_gid
 
-class Making(LastUsedCase):
+
+class Directory(LastUsedCase):
+    """Where hosts note uses. Of what is in it the tool makes nothing."""
+
     def test_create_makes_it(self):
         self.create()
-        with open(self.path(), "rb") as file:
-            data = file.read()
-        self.assertEqual(len(data), GROWTH)
-        self.assertEqual(data[:8], mark(self.site))
-        self.assertEqual(data[8:], bytes(GROWTH - 8))
-        self.assertEqual(os.listdir(self.site.store_dir).count("example.com.used"), 1)
-        self.assertEqual([name for name in os.listdir(self.site.store_dir) if name.endswith(".new")], [])
+        self.assertEqual(self.directory()[0], "drwx-ws--T")
+        self.assertEqual(os.listdir(used_dir(self.site)), [])
 
     def test_mode_whatever_the_umask(self):
         for umask in (0, 0o077, 0o777):
             with self.subTest(umask=oct(umask)):
-                if os.path.exists(self.path()):
-                    os.unlink(self.path())
+                if os.path.exists(used_dir(self.site)):
+                    os.rmdir(used_dir(self.site))
                 before = os.umask(umask)
                 try:
                     self.create()
                 finally:
                     os.umask(before)
-                self.assertEqual(stat.S_IMODE(os.stat(self.path()).st_mode), 0o660)
+                self.assertEqual(self.directory()[0], "drwx-ws--T")
 
-    def test_it_grows_and_keeps_what_it_holds(self):
+    def test_every_change_makes_it(self):
         self.create()
-        write_slot(self.path(), 1, 4242)
-        inode = os.stat(self.path()).st_ino
-        os.truncate(self.path(), 16)
-        self.create()
-        self.assertEqual(os.stat(self.path()).st_size, GROWTH)
-        self.assertEqual(os.stat(self.path()).st_ino, inode)
-        self.assertEqual(read_slot(self.path(), 1), 4242)
+        for args in (["update", "1", "-l", "z"], ["rotate", "1"], ["revoke", "-y", "1"], ["create", "-l", "y"]):
+            os.rmdir(used_dir(self.site))
+            self.ok(*args, may_show_token=True)
+            self.assertTrue(os.path.isdir(used_dir(self.site)), args)
 
-    def test_room_for_the_last_serial(self):
-        for _ in range(3):
-            self.create()
-        lines = 512 - 3 - 1
-        for _ in range(lines):  # n = 4 to 511: the slots of one page
-            self.ok("create", "-l", "x", may_show_token=True)
-        self.assertEqual(os.stat(self.path()).st_size, GROWTH)
-        self.ok("create", "-l", "x", may_show_token=True)
-        self.assertEqual(os.stat(self.path()).st_size, 2 * GROWTH)
-
-    def test_longer_than_need_be_it_stays(self):
+    def test_reading_does_not(self):
         self.create()
-        os.truncate(self.path(), 1 << 40)
-        self.create()
-        self.assertEqual(os.stat(self.path()).st_size, 1 << 40)
-        self.assertEqual(len(self.json("list")), 2)
-        os.truncate(self.path(), 0)
-
-    def test_that_it_cannot_be_had_is_said_once_by_each_command_that_writes(self):
-        for args in (
-            ["create", "-l", "x"], ["rotate", "1"], ["create", "-l", "y"], ["update", "2", "-l", "z"],
-            ["revoke", "-y", "1", "2", "4"],
-        ):
-            if os.path.exists(self.path()):
-                os.rmdir(self.path())
-            os.mkdir(self.path())
-            said = self.ok(*args, may_show_token=True).err
-            self.assertEqual(said.count("not noted"), 1, said)
+        os.rmdir(used_dir(self.site))
+        for args in (["list"], ["show", "1"], ["history"], ["check"]):
+            self.ok(*args)
+        self.assertFalse(os.path.exists(used_dir(self.site)))
 
     def test_turned_on_later(self):
-        """Any change makes room for all tokens."""
-        self.site.configure('store_dir = "%s"; domains = ( { name = "example.com"; } );' % self.site.store_dir)
-        for _ in range(3):
-            self.create()
-        self.assertFalse(os.path.exists(self.path()))
-        self.site.configure(
-            'store_dir = "%s"; domains = ( { name = "example.com"; track_usage = true; } );' % self.site.store_dir
-        )
+        self.site.configure(config(self.site, "track_usage = false;"))
+        self.create()
+        self.assertFalse(os.path.exists(used_dir(self.site)))
+        self.site.configure(config(self.site))
         self.ok("revoke", "-y", "1")
-        self.assertEqual(os.stat(self.path()).st_size, GROWTH)
+        self.assertTrue(os.path.isdir(used_dir(self.site)))
+
+    def test_what_is_there_is_left_alone(self):
+        self.create()
+        path = make_used(self.site, {1: 4242})
+        os.chmod(used_dir(self.site), 0o700)
+        before = os.stat(path)
+        for args in (["create", "-l", "x"], ["rotate", "1"], ["revoke", "-y", "1"]):
+            self.ok(*args, may_show_token=True)
+        self.assertEqual(self.directory()[0], "drwx------")
+        after = os.stat(path)
+        self.assertEqual(
+            (after.st_ino, after.st_size, after.st_mtime_ns, after.st_ctime_ns),
+            (before.st_ino, before.st_size, before.st_mtime_ns, before.st_ctime_ns),
+        )
+
+    def test_something_else_in_its_place(self):
+        """Nothing is followed, and nothing fails for it."""
+        elsewhere = os.path.join(self.site.dir, "elsewhere")
+        os.mkdir(elsewhere)
+        for put in (
+            lambda path: os.symlink(elsewhere, path), lambda path: os.symlink("nothing", path), os.mkfifo,
+            lambda path: os.close(os.open(path, os.O_CREAT)),
+        ):
+            put(used_dir(self.site))
+            self.ok("create", "-l", "x", may_show_token=True)
+            serial = self.site.read().n
+            with open(os.path.join(elsewhere, os.path.basename(used_path(self.site))), "wb") as file:
+                file.write(store_id(self.site))
+            write_slot(file.name, 0, clock())
+            write_slot(file.name, serial, clock())
+            self.assertIsNone(self.last_used(serial))
+            self.ok("revoke", "-y", str(serial))
+            os.unlink(used_dir(self.site))
 
     @needs_root
-    def test_owner_and_group_are_the_stores(self):
-        os.chown(self.site.store_dir, 12345, 23456)
-        self.create()
-        store = os.stat(self.site.path())
-        used = os.stat(self.path())
-        self.assertEqual((used.st_uid, used.st_gid), (12345, store.st_gid))
-        self.assertEqual(used.st_uid, store.st_uid)
+    def test_owner_and_group_are_those_of_the_stores_directory(self):
+        for mode in (0o2710, 0o710):
+            os.chown(self.site.store_dir, OWNER, GROUP + 1)
+            os.chmod(self.site.store_dir, mode)
+            self.create()
+            self.assertEqual(self.directory(), ("drwx-ws--T", OWNER, GROUP + 1))
+            os.rmdir(used_dir(self.site))
 
     @needs_root
-    def test_group_follows_a_store_that_was_given_to_another(self):
-        self.create()
-        os.chown(self.site.path(), -1, 34567)
-        os.unlink(self.path())
-        self.create()
-        self.assertEqual(os.stat(self.path()).st_gid, 34567)
+    def test_a_group_that_its_owner_is_not_in(self):
+        """It comes from the directory above, which has the set-group-ID bit."""
+        os.chown(self.site.store_dir, OWNER, GROUP + 1)
+        os.chmod(self.site.store_dir, 0o2710)
+        self.ok("create", "-l", "x", user=OWNER, may_show_token=True)
+        self.assertEqual(self.directory(), ("drwx-ws--T", OWNER, GROUP + 1))
 
 
 class Another(LastUsedCase):
@@ -123,33 +135,19 @@ class Another(LastUsedCase):
 
     def test_new_store(self):
         self.create()
-        write_slot(self.path(), 1, int(time.time()))
+        make_used(self.site, {1: clock()})
         self.assertIsNotNone(self.last_used())
         os.unlink(self.site.path())
-        kept = os.stat(self.path()).st_ino
         self.create()
-        self.assertNotEqual(os.stat(self.path()).st_ino, kept)
-        with open(self.path(), "rb") as file:
-            self.assertEqual(file.read(16), mark(self.site) + bytes(8))
         self.assertIsNone(self.last_used())
 
-    def test_file_of_another_store_is_not_shown(self):
-        self.create()
-        write_slot(self.path(), 1, int(time.time()))
-        write_slot(self.path(), 0, 4711)
-        result = self.ok("list", "--json")
-        self.assertIsNone(json.loads(result.out)[0]["last_used"])
-
     def test_garbage(self):
-        for data in (b"", b"x", b"toktab1|", os.urandom(5000)):
+        self.create()
+        for data in (b"", b"x", b"toktab1|", os.urandom(5000), store_id(self.site)[:15]):
             with self.subTest(data=data[:10]):
-                self.create()
-                with open(self.path(), "wb") as file:
+                with open(used_path(self.site), "wb") as file:
                     file.write(data)
                 self.assertIsNone(self.last_used())
-                self.create()
-                with open(self.path(), "rb") as file:
-                    self.assertEqual(file.read(8), mark(self.site))
 
 
 class Shown(LastUsedCase):
@@ -162,8 +160,8 @@ class Shown(LastUsedCase):
 
     def test_time(self):
         token = self.create()
-        now = int(time.time())
-        write_slot(self.path(), 1, now)
+        now = clock()
+        make_used(self.site, {1: now})
         self.assertEqual(self.last_used(), rfc3339(now))
         self.assertEqual(self.json("verify", stdin=token)["record"]["last_used"], rfc3339(now))
         when = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(now))
@@ -173,127 +171,323 @@ class Shown(LastUsedCase):
     @needs_terminal
     def test_distance_on_a_terminal(self):
         self.create()
-        write_slot(self.path(), 1, int(time.time()))
+        make_used(self.site, {1: clock()})
         self.assertRegex(self.site.terminal("list", "-o", "last_used").out, r"\d+s ago")
 
     def test_of_a_revoked_token(self):
         self.create()
-        now = int(time.time())
-        write_slot(self.path(), 1, now)
+        now = clock()
+        make_used(self.site, {1: now})
         answer = self.json("revoke", "-y", "1")
         self.assertEqual(answer["last_used"], rfc3339(now))
         self.assertEqual(self.last_used(), rfc3339(now))
 
     def test_of_a_leaked_token(self):
         token = self.create()
-        now = int(time.time())
-        write_slot(self.path(), 1, now)
+        now = clock()
+        make_used(self.site, {1: now})
         found = json.loads(self.expect(1, "scan", "--json", stdin=token).out)
         self.assertEqual(found[0]["record"]["last_used"], rfc3339(now))
 
     def test_each_its_own(self):
         for _ in range(3):
             self.create()
-        now = int(time.time())
-        write_slot(self.path(), 2, now)
+        now = clock()
+        make_used(self.site, {2: now})
         self.assertEqual([token["last_used"] for token in self.json("list")], [None, rfc3339(now), None])
 
     def test_absurd_times(self):
         self.create()
-        now = int(time.time())
-        for value in (1, now - 86400, now + 86400, 1 << 62, 1 << 63, (1 << 64) - 1, 0x3030303030303030):
+        now = clock()
+        path = make_used(self.site, {})
+        for value in (1, now - DAY, now + DAY, 1 << 62, 1 << 63, (1 << 64) - 1, 0x3030303030303030):
             with self.subTest(value=value):
-                write_slot(self.path(), 1, value)
+                write_slot(path, 1, value)
                 self.assertIsNone(self.last_used())
 
     def test_file_ends_before(self):
         self.create()
-        for size in (0, 7, 8, 12, 15):
+        path = make_used(self.site, {1: clock()})
+        for size in (31, 25, 24, 16, 15, 0):
             with self.subTest(size=size):
-                os.truncate(self.path(), size)
+                os.truncate(path, size)
                 self.assertIsNone(self.last_used())
 
     def test_missing(self):
         self.create()
-        os.unlink(self.path())
+        os.rmdir(used_dir(self.site))
         self.assertIsNone(self.last_used())
         self.assertEqual(self.ok("list").err, "")
 
     def test_asking_is_no_use(self):
         token = self.create()
         self.assertEqual(self.verdict(token), ("allow", None))
-        self.assertEqual(read_slot(self.path(), 1), 0)
+        self.assertEqual(os.listdir(used_dir(self.site)), [])
+
+    def test_names_that_are_none(self):
+        """One user has one file, and a domain's name may end in a number."""
+        self.create()
+        path = make_used(self.site, {1: clock()})
+        self.assertIsNotNone(self.last_used())
+        uid = os.geteuid()
+        for name in (
+            "example.com", "example.com.", "example.com.0%d" % uid, "example.com.%d." % uid, "example.com.%d.new" % uid,
+            "example.com.x", "example.com.-%d" % uid, "example.com. %d" % uid, "example.com.1.%d" % uid, "xample.com.%d" % uid,
+            "example.com.%d" % (uid + (1 << 32)), "example.com.%d" % (uid + 1),
+        ):
+            other = os.path.join(used_dir(self.site), name)
+            os.rename(path, other)
+            self.assertIsNone(self.last_used(), name)
+            os.rename(other, path)
+
+    @needs_root
+    def test_the_latest_of_all_hosts(self):
+        writer, now = Writer("example.com"), clock()
+        for _ in range(3):
+            writer.create(self.site.guard(make_token()))
+        self.site.put(writer)
+        os.mkdir(used_dir(self.site))
+        make_used(self.site, {1: now - 30, 2: now - 20}, HONEST)
+        make_used(self.site, {1: now - 10, 3: now + DAY}, HOSTILE)
+        make_used(self.site, {3: now - 40})
+        os.chown(make_used(self.site, {1: now - 1}, 45678), 45679, -1)
+        self.assertEqual(
+            [token["last_used"] for token in self.json("list")], [rfc3339(now - 10), rfc3339(now - 20), rfc3339(now - 40)]
+        )
+
+    @needs_root
+    def test_who_may_not_look(self):
+        """Whoever may read the store reads it. The directory is its owner's to list."""
+        os.chown(self.site.store_dir, OWNER, GROUP)
+        os.chmod(self.site.store_dir, 0o2710)
+        self.create()
+        os.chown(make_used(self.site, {1: clock()}, HONEST), -1, GROUP)
+        self.assertIsNotNone(self.last_used())
+        result = self.ok("list", "--json", user=GROUP)
+        self.assertEqual((json.loads(result.out)[0]["last_used"], result.err), (None, ""))
 
 
 class NotTracked(LastUsedCase):
-    """Without track_usage, which is the default."""
+    domains = [{"name": "example.com", "track_usage": False}]
 
-    domains = [{"name": "example.com"}]
-
-    def test_no_file(self):
+    def test_no_directory(self):
         self.create()
-        self.assertFalse(os.path.exists(self.path()))
+        self.ok("rotate", "1", may_show_token=True)
+        self.assertFalse(os.path.exists(used_dir(self.site)))
 
-    def test_nothing_is_shown(self):
+    def test_no_column(self):
         """What was noted before it was turned off would make a token look unused."""
         self.create()
-        with open(self.path(), "wb") as file:
-            file.write(mark(self.site) + struct.pack("<Q", int(time.time())))
-        os.chmod(self.path(), 0o660)
+        os.mkdir(used_dir(self.site))
+        make_used(self.site, {1: clock()})
+        self.assertNotIn("LAST_USED", self.ok("list").out)
+        self.assertNotIn("last_used", self.ok("show", "1").out)
         self.assertIsNone(self.last_used())
+        self.assertRegex(self.ok("list", "-o", "serial,last_used", "--no-headings").out, r"\A *1 +-\n\Z")
 
 
-class SomethingElse(LastUsedCase):
-    """What is in its place is neither followed, waited for nor replaced; nothing fails for it."""
-
-    def refuses(self, says):
-        for args in (("create", "-l", "x"), ("list",), ("show", "1")):
-            result = self.ok(*args, may_show_token=True)
-            self.assertIn("example.com.used: " + says, result.err, result)
-        self.assertIsNone(json.loads(self.ok("list", "--json").out)[0]["last_used"])
-        self.ok("revoke", "-y", "1")
+class HostileCase(LastUsedCase):
+    """What one member of the group puts into the directory hides nothing of what another's host has noted, and keeps
+    nobody from changing the store."""
 
     def setUp(self):
         super().setUp()
+        os.chown(self.site.store_dir, OWNER, GROUP)
+        os.chmod(self.site.store_dir, 0o2710)
         self.create()
-        os.unlink(self.path())
+        self.now = clock()
+        self.honest = make_used(self.site, {serial: self.now for serial in range(1, 20)}, HONEST)
+        os.chown(self.honest, -1, GROUP)
+        self.path = used_path(self.site, HOSTILE)
 
-    def test_symlink(self):
-        precious = os.path.join(self.site.dir, "precious")
-        with open(precious, "wb") as file:
-            file.write(mark(self.site) + bytes(8))
-        os.chmod(precious, 0o660)
-        os.symlink(precious, self.path())
-        self.refuses("it is a symbolic link")
-        self.assertEqual(os.stat(precious).st_size, 16)
+    @contextlib.contextmanager
+    def member(self, action, returns=True):
+        """The hostile member does this, which returns or not, and stays; afterwards nothing is left of it."""
+        ready = os.pipe()
+        child = os.fork()
+        if child == 0:
+            try:
+                os.setgroups([])
+                os.setresgid(GROUP, GROUP, GROUP)
+                os.setresuid(HOSTILE, HOSTILE, HOSTILE)
+                kept = action()
+                os.write(ready[1], b"!")
+                while kept is not self:
+                    signal.pause()
+            finally:
+                os._exit(0)
+        os.close(ready[1])
+        try:
+            if returns:
+                self.assertEqual(os.read(ready[0], 1), b"!", "the member could not do it")
+            yield child
+        finally:
+            os.close(ready[0])
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            for entry in os.scandir(used_dir(self.site)):
+                if entry.path != self.honest:
+                    (os.rmdir if entry.is_dir(follow_symlinks=False) else os.unlink)(entry.path)
 
-    def test_dangling_symlink(self):
-        target = os.path.join(self.site.dir, "not there")
-        os.symlink(target, self.path())
-        self.refuses("it is a symbolic link")
-        self.assertFalse(os.path.exists(target))
+    def everything_works(self, shown=(True,)):
+        """Every command that changes the store does so, and those that show tokens end. shown: whether they know when a
+        token was last used; else they say so."""
+        self.ok("create", "-l", "x", may_show_token=True)
+        last = str(self.site.read().n)
+        self.ok("update", last, "-l", "z")
+        self.ok("rotate", last, may_show_token=True)
+        self.assertIsNotNone(self.json("revoke", "-y", last)["revoked"])
+        self.ok("compact")
+        for command in (["list"], ["show", "1"]):
+            result = self.ok(*command, "--json")
+            known = '"last_used": "%s"' % rfc3339(self.now) in result.out
+            self.assertIn(known, shown, result)
+            self.assertEqual(result.err == "", known, result)
 
+
+@needs_root
+class Hostile(HostileCase):
     def test_fifo(self):
-        os.mkfifo(self.path(), 0o660)
-        self.refuses("it is not a regular file")
+        with self.member(lambda: os.mkfifo(self.path)):
+            self.everything_works()
+
+    def test_fifo_that_somebody_writes_to(self):
+        with self.member(lambda: (os.mkfifo(self.path), os.open(self.path, os.O_RDWR))):
+            self.everything_works()
 
     def test_directory(self):
-        os.mkdir(self.path())
-        self.ok("create", "-l", "x", may_show_token=True)
-        self.ok("list")
+        with self.member(lambda: os.mkdir(self.path)):
+            self.everything_works()
 
-    def test_open_to_all(self):
-        with open(self.path(), "wb") as file:
-            file.write(mark(self.site) + bytes(8))
-        os.chmod(self.path(), 0o666)
-        self.refuses("it can be read or written by everybody")
-        self.assertEqual(os.stat(self.path()).st_size, 16)
+    def test_symlink(self):
+        for target in ("/dev/zero", "/dev/tty", self.honest, self.path, "nothing", used_dir(self.site)):
+            with self.subTest(target=target), self.member(lambda: os.symlink(target, self.path)):
+                self.everything_works()
+
+    def test_huge_sparse_file(self):
+        def make():
+            with open(self.path, "wb") as file:
+                file.write(store_id_of_site)
+            os.truncate(self.path, 1 << 43)
+
+        store_id_of_site = store_id(self.site)
+        with self.member(make):
+            self.assertEqual(os.stat(self.path).st_size, 1 << 43)
+            self.everything_works()
 
     def test_hard_link(self):
-        other = os.path.join(self.site.dir, "other")
-        with open(other, "wb") as file:
-            file.write(mark(self.site) + bytes(8))
-        os.chmod(other, 0o660)
-        os.link(other, self.path())
-        self.refuses("it has another name too")
-        self.assertEqual(os.stat(other).st_size, 16)
+        """Also of the very file that the tool would believe."""
+        make_used(self.site, {1: self.now + 5}, HOSTILE)
+        with self.member(lambda: os.link(self.path, self.path + ".other")):
+            self.everything_works()
+
+    def test_other_peoples_names(self):
+        """The tool looks for the owner, not for the name."""
+
+        def make():
+            for uid in (0, OWNER, HOSTILE + 1, 33):
+                with open(used_path(self.site, uid), "wb") as file:
+                    file.write(store_id_of_site + b"\xff" * 8 + (self.now + 9).to_bytes(8, "little"))
+
+        store_id_of_site = store_id(self.site)
+        with self.member(make):
+            self.everything_works()
+
+    def test_absurd_times(self):
+        def make():
+            with open(self.path, "wb") as file:
+                file.write(store_id_of_site + b"\xff" * 4096)
+
+        store_id_of_site = store_id(self.site)
+        with self.member(make):
+            self.everything_works()
+
+    def test_another_hosts_file_cannot_be_taken_away(self):
+        def attempt():
+            for action in (
+                lambda: os.unlink(self.honest), lambda: os.rename(self.honest, self.honest + ".away"),
+                lambda: os.rename(self.path, self.honest), lambda: os.open(self.honest, os.O_WRONLY),
+                lambda: os.listdir(used_dir(self.site)),
+            ):
+                try:
+                    action()
+                except PermissionError:
+                    continue
+                return os._exit(1)
+
+        make_used(self.site, {1: self.now + 5}, HOSTILE)
+        with self.member(attempt):
+            self.assertEqual(read_slot(self.honest, 1), self.now)
+
+    def test_lease(self):
+        """Who opens the file would wait for 45 seconds (/proc/sys/fs/lease-break-time)."""
+
+        def lease():
+            signal.signal(signal.SIGIO, signal.SIG_IGN)
+            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o640)
+            fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+            return descriptor
+
+        with self.member(lease):
+            self.everything_works()
+
+    def test_lock_of_one_that_is_stopped(self):
+        def lock():
+            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o640)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            fcntl.lockf(descriptor, fcntl.LOCK_EX)
+            return descriptor
+
+        with self.member(lock) as member:
+            os.kill(member, signal.SIGSTOP)
+            self.everything_works()
+
+
+@needs_stall
+class Stall(HostileCase):
+    """The hostile member makes calls on its file that do not return."""
+
+    def test_read_that_never_returns(self):
+        make_used(self.site, {}, HOSTILE)
+        with Stalled(self.path, HOSTILE) as stalled:
+            self.everything_works(shown=(False,))
+            self.assertTrue(stalled.waiting.is_set())
+            self.assertEqual(self.ok("list").err.count("too long"), 1)
+            token = self.create()
+            self.assertEqual(self.verdict(token), ("allow", None))
+            self.expect(1, "scan", "--revoke", stdin=token)
+            self.assertEqual(self.verdict(token), ("deny", "revoked"))
+        os.unlink(self.path)
+
+    def test_several_at_once(self):
+        """The lock is free meanwhile."""
+        make_used(self.site, {}, HOSTILE)
+        for _ in range(4):
+            self.create()
+        with Stalled(self.path, HOSTILE):
+            revoking = [self.site.start("revoke", "-y", str(serial)) for serial in range(1, 5)]
+            for process in revoking:
+                self.assertEqual((process.wait(60), process.communicate()[0]), (0, b""))
+        self.assertEqual([token["state"] for token in self.json("list")], ["revoked"] * 4 + ["active"])
+        os.unlink(self.path)
+
+    def test_write_that_never_returns(self):
+        """As whoever owns a file can lock it: on some file systems, xfs among them, nobody can read it then."""
+        page = os.path.join(self.site.dir, "page")
+        with open(page, "wb"):
+            pass
+
+        def write():
+            os.close(stalled.device)
+            with open(page, "rb") as file:
+                memory = mmap.mmap(file.fileno(), mmap.PAGESIZE, prot=mmap.PROT_READ)
+            os.pwrite(os.open(self.path, os.O_WRONLY), memory, 0)
+
+        make_used(self.site, {1: self.now}, HOSTILE)
+        stalled = Stalled(page).__enter__()
+        with self.member(write, returns=False):
+            try:
+                wait_until(stalled.waiting.is_set, "the write that hangs")
+                self.everything_works(shown=(True, False))
+            finally:
+                stalled.__exit__()

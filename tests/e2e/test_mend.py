@@ -397,7 +397,7 @@ class Manners(MendTest):
             self.assertEqual(self.active(), [1, 3, 5])
         self.assertGreater(killed, 0, "nothing was killed: the test proves nothing")
         self.ok("compact")
-        for name in os.listdir(self.site.store_dir):
+        for name in self.site.files():
             self.assertTrue(name in ("example.com.lock", "example.com.tokens") or ".damaged-" in name, name)
 
     def test_creates_meanwhile(self):

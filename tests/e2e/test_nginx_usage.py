@@ -4,12 +4,12 @@ import os
 import re
 import time
 
-from harness import IS_ROOT
+from harness import IS_ROOT, needs_root
 from nginx_host import NginxCase, worker_user
 from oracle_format import token_id
-from used_file import mark, read_slot, rfc3339, used_path, write_slot
+from used_file import DAY, make_used, read_slot, rfc3339, store_id, used_dir, used_path, write_slot
 
-DOMAINS = [{"name": "default", "scopes": ["read"], "track_usage": True}]
+DOMAINS = [{"name": "default", "scopes": ["read"]}]
 HTTP = """server { listen 127.0.0.1:{port};
     location / { auth_toktab default; }
     location /read { auth_toktab default; auth_toktab_scope read; } }"""
@@ -20,7 +20,9 @@ class UsageCase(NginxCase):
 
     @classmethod
     def path(cls):
-        return used_path(cls.site)
+        """The workers' file."""
+        user = worker_user()
+        return used_path(cls.site, user.pw_uid if user else None)
 
     @classmethod
     def prepare(cls):
@@ -32,7 +34,7 @@ class UsageCase(NginxCase):
         return re.search(r'"last_used": (null|".*")', result.out).group(1).strip('"')
 
     def complaints(self):
-        return re.findall(r"\[(\w+)\].*default\.used: (.*)", self.nginx.read("error.log"))
+        return re.findall(r"\[(\w+)\].*/used/default\.\d+: (.*)", self.nginx.read("error.log"))
 
 
 class Noted(UsageCase):
@@ -67,24 +69,59 @@ class Noted(UsageCase):
             if time.monotonic() - began < 59:
                 self.assertEqual(read_slot(self.path(), serial), 7)
 
-    def test_new_file(self):
-        """One that was removed and made again is written without a reload."""
+    def test_the_file_is_the_workers(self):
+        self.expect(200, "/", self.token)
+        status, directory = os.stat(self.path()), os.stat(used_dir(self.site))
+        self.assertEqual(status.st_uid, worker_user().pw_uid if IS_ROOT else os.geteuid())
+        self.assertEqual((status.st_gid, status.st_mode), (directory.st_gid, 0o100640))
+        with open(self.path(), "rb") as file:
+            self.assertEqual(file.read(16), store_id(self.site))
+
+    def test_removed_file(self):
+        """The next note makes another, without a reload."""
+        self.expect(200, "/", self.token)
         os.unlink(self.path())
         token = self.create()
         serial = self.site.read().record(token_id(token)).serial
         self.expect(200, "/", token)
         self.assertGreater(read_slot(self.path(), serial), 0)
 
-    def test_file_grows_under_the_workers(self):
-        os.truncate(self.path(), 8)
-        self.assertEqual(os.stat(self.path()).st_size, 8)
-        with self.nginx.connect() as connection:
-            self.assertEqual(connection.ask("/", self.token).status, 200)
-            self.assertEqual(os.stat(self.path()).st_size, 8)
-            token = self.create()
-            serial = self.site.read().record(token_id(token)).serial
-            self.assertEqual(connection.ask("/", token).status, 200)
-        self.assertGreater(read_slot(self.path(), serial), 0)
+    def test_other_stores_file(self):
+        self.expect(200, "/", self.token)
+        os.unlink(self.path())
+        make_used(self.site, {5: 4242}, worker_user().pw_uid if IS_ROOT else None, storeid=b"x" * 16)
+        token = self.create()
+        serial = self.site.read().record(token_id(token)).serial
+        self.expect(200, "/", token)
+        self.assertEqual(self.tool_says(token), rfc3339(read_slot(self.path(), serial)))
+        self.assertGreater(read_slot(self.path(), 0), time.time() - DAY / 2)
+
+
+class Untracked(UsageCase):
+    domains = [{"name": "default", "track_usage": False}]
+    http = "server { listen 127.0.0.1:{port}; location / { auth_toktab default; } }"
+
+    def test_nothing_is_noted(self):
+        os.mkdir(used_dir(self.site))
+        os.chmod(used_dir(self.site), 0o1777)
+        self.expect(200, "/", self.token)
+        self.assertEqual(os.listdir(used_dir(self.site)), [])
+
+
+class NoDirectory(UsageCase):
+    """No tool has made it since tracking is on: nobody is told, nothing is noted."""
+
+    @classmethod
+    def prepare(cls):
+        super().prepare()
+        os.rmdir(used_dir(cls.site))
+
+    def test_serves(self):
+        for _ in range(3):
+            self.expect(200, "/", self.token)
+        self.assertFalse(os.path.exists(used_dir(self.site)))
+        self.assertEqual(self.complaints(), [])
+        self.assertNotIn("used", self.nginx.read("error.log"))
 
 
 class Impossible(UsageCase):
@@ -104,7 +141,6 @@ class Impossible(UsageCase):
         cls.spoil()
 
     def check(self):
-        before = os.lstat(self.path()).st_size if os.path.lexists(self.path()) else None
         connections = self.nginx.connect_to_all()
         for connection in connections:
             self.addCleanup(connection.close)
@@ -112,39 +148,45 @@ class Impossible(UsageCase):
             for token in self.tokens:
                 for connection in connections:
                     self.assertEqual(connection.ask("/", token).status, 200)
-        self.assert_logged(r"default\.used: ", "error.log")
+        self.assert_logged(r"/used/default\.\d+: ", "error.log")
         complaints = self.complaints()
         self.assertLessEqual(len(complaints), len(self.nginx.worker_pids()))
         for level, text in complaints:
             self.assertEqual(level, "warn")
             self.assertIn(self.says, text)
-        after = os.lstat(self.path()).st_size if os.path.lexists(self.path()) else None
-        self.assertEqual(after, before)
+        self.assertEqual(self.tool_says(self.token), "null")
 
 
-class Missing(Impossible):
-    says = "it does not exist"
-
-    @classmethod
-    def spoil(cls):
-        os.unlink(cls.path())
-
-    def test_serves(self):
-        self.check()
-
-
+@needs_root
 class NoRight(Impossible):
+    """The workers are not in the group of the directory."""
+
     says = "it cannot be opened: Permission denied"
 
     @classmethod
     def spoil(cls):
-        os.chmod(cls.path(), 0o640 if IS_ROOT else 0o440)
+        os.chown(used_dir(cls.site), -1, 0)
 
     def test_serves(self):
-        if IS_ROOT:
-            self.assertNotEqual(os.stat(self.path()).st_uid, worker_user().pw_uid)
         self.check()
-        self.assertEqual(read_slot(self.path(), 1), 0)
+        self.assertEqual(os.listdir(used_dir(self.site)), [])
+
+
+@needs_root
+class SomebodyElses(Impossible):
+    """Another member of the group was there first."""
+
+    says = "it belongs to uid 45003"
+
+    @classmethod
+    def spoil(cls):
+        os.chown(make_used(cls.site, {1: int(time.time())}, worker_user().pw_uid), 45003, -1)
+        os.chmod(cls.path(), 0o666)
+
+    def test_serves(self):
+        before = os.stat(self.path())
+        self.check()
+        self.assertEqual(os.stat(self.path()), before)
 
 
 class Symlink(Impossible):
@@ -153,14 +195,15 @@ class Symlink(Impossible):
     @classmethod
     def spoil(cls):
         cls.precious = os.path.join(cls.site.dir, "precious")
-        os.rename(cls.path(), cls.precious)
+        with open(cls.precious, "wb") as file:
+            file.write(store_id(cls.site) + bytes(64))
+        os.chmod(cls.precious, 0o666)
         os.symlink(cls.precious, cls.path())
 
     def test_serves(self):
         self.check()
         with open(self.precious, "rb") as file:
-            data = file.read()
-        self.assertEqual(data, mark(self.site) + bytes(len(data) - 8))
+            self.assertEqual(file.read(), store_id(self.site) + bytes(64))
 
 
 class Fifo(Impossible):
@@ -168,25 +211,8 @@ class Fifo(Impossible):
 
     @classmethod
     def spoil(cls):
-        os.unlink(cls.path())
         os.mkfifo(cls.path())
-        os.chmod(cls.path(), 0o660)
-        os.chown(cls.path(), -1, os.stat(cls.site.path()).st_gid)
+        os.chmod(cls.path(), 0o666)
 
     def test_serves(self):
         self.check()
-
-
-class Garbage(Impossible):
-    says = "it is not that of this store"
-
-    @classmethod
-    def spoil(cls):
-        cls.data = b"what is this? " * 300
-        with open(cls.path(), "r+b") as file:
-            file.write(cls.data)
-
-    def test_serves(self):
-        self.check()
-        with open(self.path(), "rb") as file:
-            self.assertTrue(file.read().startswith(self.data))

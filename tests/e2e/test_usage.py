@@ -224,7 +224,7 @@ class Output(SiteTest):
             store = site.read()
             self.assertEqual(store.torn, b"", closed)
             self.assertLessEqual({record.label for _, record, _ in store.tokens.values()}, {"first", "second"})
-            for name in os.listdir(site.store_dir):
+            for name in site.files():
                 with open(os.path.join(site.store_dir, name), "rb") as file:
                     self.assertNotRegex(file.read(), rb"tok_|toktab:", (closed, name))
 

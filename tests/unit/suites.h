@@ -47,6 +47,7 @@ Suite *salvage_suite(void);
 Suite *snapshot_suite(void);
 Suite *say_suite(void);
 Suite *tip_suite(void);
+Suite *used_suite(void);
 Suite *when_suite(void);
 
 #endif

@@ -46,11 +46,12 @@ START_TEST(everything_is_taken)
     ck_assert_int_eq(domain->default_lifetime, 0);
     ck_assert_int_eq(domain->max_lifetime, 0);
     ck_assert_int_eq(domain->stale_limit, 60);
-    ck_assert(!domain->track_usage);
+    ck_assert(domain->track_usage);
     domain = config_domain(&config, "z-9.b");
     ck_assert_ptr_nonnull(domain);
     ck_assert_str_eq(domain->scopes, "all");
     ck_assert_int_eq(domain->stale_limit, 0);
+    ck_assert(!domain->track_usage);
     config_unload(&config);
     config_unload(&config);
 }

@@ -2,46 +2,44 @@
 #include "suites.h"
 #include "usage_fixture.h"
 
-#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-START_TEST(missing_is_said_once)
+/* No tool has made it. */
+START_TEST(directory_is_missing)
 {
     struct noting n;
 
-    noting_start(&n, 8);
-    ck_assert_int_eq(unlink(n.file.path), 0);
+    noting_start(&n);
+    ck_assert_int_eq(rmdir(n.file.directory), 0);
     for (int i = 0; i < 500; i += 20) {
         NOTE(n, 3, NOW + i);
         NOTE(n, 4, NOW + i);
     }
-    ck_assert_int_lt(access(n.file.path, F_OK), 0); /* not made here */
-    ck_assert_uint_eq(n.messages, 1);
-    ck_assert_ptr_nonnull(strstr(n.last, n.file.path));
-    ck_assert_ptr_nonnull(strstr(n.last, "does not exist"));
+    ck_assert_int_lt(access(n.file.directory, F_OK), 0); /* not made here */
+    ck_assert_uint_eq(n.messages, 0);
     usage_stop(&n.usage);
 }
 END_TEST
 
-/* A minute after it failed it is tried again: by then the file may be there. */
+/* A minute after it failed it is tried again: by then the directory may be there. */
 START_TEST(is_tried_again)
 {
     struct noting n;
 
-    noting_start(&n, 8);
-    ck_assert_int_eq(unlink(n.file.path), 0);
+    noting_start(&n);
+    ck_assert_int_eq(rmdir(n.file.directory), 0);
     NOTE(n, 3, NOW);
-    used_file_make(n.file.path, STOREID, 8);
+    ck_assert_int_eq(mkdir(n.file.directory, 0730), 0);
     NOTE(n, 3, NOW + 30);
     NOTE(n, 4, NOW + 59);
-    EXPECT_SLOT(n, 3, 0);
-    EXPECT_SLOT(n, 4, 0);
+    ck_assert_int_lt(access(n.file.path, F_OK), 0);
     NOTE(n, 4, NOW + 60);
     NOTE(n, 3, NOW + 61);
     EXPECT_SLOT(n, 4, NOW + 60);
@@ -50,65 +48,105 @@ START_TEST(is_tried_again)
 }
 END_TEST
 
+static const struct {
+    const char *name, *says;
+} in_its_place[] = {
+    {"fifo", "it is not a regular file"},
+    {"directory", "it cannot be opened: Is a directory"},
+    {"symlink", "it is a symbolic link"},
+    {"dangling", "it is a symbolic link"},
+    {"link", "it has another name too"},
+    {"owner", "it belongs to uid 65533"},
+    {"used is a file", "its directory cannot be opened: Not a directory"},
+    {"used is a symlink", "its directory cannot be opened: Not a directory"},
+};
+
+/* Puts something else in the place of the file or its directory; precious is what it leads to. Returns
+ * whether that can be done here. */
+static bool put(const struct used_file *file, const char *precious, const char *name)
+{
+    const char *path = file->path;
+
+    if (strcmp(name, "fifo") == 0)
+        return mkfifo(path, 0660) == 0;
+    if (strcmp(name, "directory") == 0)
+        return mkdir(path, 0750) == 0;
+    if (strcmp(name, "dangling") == 0)
+        return unlink(precious) == 0 && symlink(precious, path) == 0;
+    if (strcmp(name, "symlink") == 0)
+        return symlink(precious, path) == 0;
+    if (strcmp(name, "link") == 0)
+        return link(precious, path) == 0;
+    if (strcmp(name, "owner") == 0) {
+        used_file_make(path, STOREID, 8);
+        return geteuid() == 0 && chown(path, 65533, (gid_t)-1) == 0;
+    }
+    if (strcmp(name, "used is a file") == 0)
+        return rmdir(file->directory) == 0 && link(precious, file->directory) == 0;
+    return rename(file->directory, precious) == 0 && symlink(precious, file->directory) == 0;
+}
+
+/* It is said once, and what somebody else meant to be written is left alone. */
+START_TEST(something_else_is_in_its_place)
+{
+    const char *name = in_its_place[_i].name;
+    struct noting n;
+    char precious[SCRATCH_PATH];
+    bool is_file = strcmp(name, "used is a symlink") != 0;
+
+    noting_start(&n);
+    path_join(precious, n.file.above, "precious");
+    if (is_file)
+        used_file_make(precious, STOREID, 8);
+    if (!put(&n.file, precious, name)) {
+        fprintf(stderr, "skipped: something_else_is_in_its_place, %s: only root can give files away\n", name);
+        ck_assert_int_ne((int)geteuid(), 0);
+        return;
+    }
+    for (int i = 0; i < 500; i += 20)
+        NOTE(n, 3, NOW + i);
+    ck_assert_uint_eq(n.messages, 1);
+    ck_assert_ptr_nonnull(strstr(n.last, n.file.path));
+    ck_assert_msg(strstr(n.last, in_its_place[_i].says) != NULL, "%s", n.last);
+    if (access(precious, F_OK) == 0 && is_file)
+        ck_assert_uint_eq(used_file_slot(precious, 3), 0);
+    ck_assert(strcmp(name, "dangling") != 0 || access(precious, F_OK) < 0);
+    usage_stop(&n.usage);
+}
+END_TEST
+
 START_TEST(another_reason_is_said_too)
 {
     struct noting n;
+    char other[SCRATCH_PATH];
 
-    noting_start(&n, 8);
-    ck_assert_int_eq(truncate(n.file.path, 3), 0);
+    noting_start(&n);
+    ck_assert_int_eq(mkdir(n.file.path, 0750), 0);
     NOTE(n, 3, NOW);
     NOTE(n, 3, NOW + 60);
     ck_assert_uint_eq(n.messages, 1);
-    ck_assert_ptr_nonnull(strstr(n.last, "not that of this store"));
-    ck_assert_int_eq(chmod(n.file.path, 0666), 0);
+    ck_assert_int_eq(rmdir(n.file.path), 0);
+    used_file_make(n.file.path, STOREID, 8);
+    path_join(other, n.file.above, "other");
+    ck_assert_int_eq(link(n.file.path, other), 0);
     NOTE(n, 3, NOW + 120);
     NOTE(n, 3, NOW + 180);
     ck_assert_uint_eq(n.messages, 2);
-    ck_assert_ptr_nonnull(strstr(n.last, "mode 0666"));
+    ck_assert_ptr_nonnull(strstr(n.last, "another name"));
+    ck_assert_int_eq(unlink(other), 0);
+    NOTE(n, 3, NOW + 240);
+    EXPECT_SLOT(n, 3, NOW + 240);
     usage_stop(&n.usage);
 }
 END_TEST
 
-/* Neither renamed away nor removed: the note goes where the name leads. */
-START_TEST(file_is_replaced)
-{
-    struct noting n;
-    char old[SCRATCH_PATH];
-
-    noting_start(&n, 8);
-    NOTE(n, 3, NOW);
-    path_join(old, n.file.directory, "old");
-    ck_assert_int_eq(rename(n.file.path, old), 0);
-    used_file_make(n.file.path, STOREID, 8);
-    NOTE(n, 4, NOW);
-    EXPECT_SLOT(n, 4, NOW);
-    ck_assert_uint_eq(used_file_slot(old, 4), 0);
-    ck_assert_uint_eq(used_file_slot(old, 3), NOW);
-    usage_stop(&n.usage);
-}
-END_TEST
-
-/* The file of the store that has taken the place of the one that the host knows. */
-START_TEST(other_stores_file_is_left_alone)
-{
-    struct noting n;
-
-    noting_start(&n, 8);
-    used_file_make(n.file.path, "ff112233445566778899aabbccddeeff", 8);
-    NOTE(n, 3, NOW);
-    EXPECT_SLOT(n, 3, 0);
-    ck_assert_uint_eq(n.messages, 1);
-    usage_stop(&n.usage);
-}
-END_TEST
-
-/* Such a write would end the host by SIGXFSZ. In a process of its own: the limit stays. */
+/* A write beyond the limit would end the host by SIGXFSZ. In a process of its own: the limit stays. */
 START_TEST(size_limit)
 {
     struct noting n;
     int child;
 
-    noting_start(&n, 1024);
+    noting_start(&n);
     child = fork();
     if (child == 0) {
         struct rlimit limit = {4100, 4100};
@@ -116,47 +154,40 @@ START_TEST(size_limit)
         signal(SIGXFSZ, SIG_DFL);
         if (setrlimit(RLIMIT_FSIZE, &limit) != 0)
             _exit(2);
-        NOTE(n, 511, NOW);
-        NOTE(n, 512, NOW);
+        NOTE(n, 509, NOW); /* ends at 4096 */
+        NOTE(n, 510, NOW);
         NOTE(n, 1000, NOW + 120);
         _exit(n.messages == 1 && strstr(n.last, "File too large") ? 0 : 1);
     }
     expect_child(child);
-    EXPECT_SLOT(n, 511, NOW);
-    EXPECT_SLOT(n, 512, 0);
+    EXPECT_SLOT(n, 509, NOW);
+    EXPECT_SLOT(n, 510, 0);
     EXPECT_SLOT(n, 1000, 0);
     usage_stop(&n.usage);
 }
 END_TEST
 
-/* As long as somebody writes at length, nobody else can write at all, and the host would wait. */
-START_TEST(longer_than_the_store_needs)
+/* Not even its head may be written. */
+START_TEST(size_limit_of_nothing)
 {
-    static const struct {
-        off_t size, allocated;
-        bool noted;
-    } files[] = {{65536, 0, true},
-                 {65536 + 2 * 100 * 8, 0, true},
-                 {65536 + 2 * 100 * 8 + 1, 0, false},
-                 {INT64_C(1) << 40, 0, false},
-                 {4096, 1 << 20, false}};
+    static const rlim_t limits[] = {0, 23};
+    struct noting n;
+    int child;
 
-    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
-        struct noting n;
-        int fd;
+    noting_start(&n);
+    child = fork();
+    if (child == 0) {
+        struct rlimit limit = {limits[_i], limits[_i]};
 
-        noting_start(&n, 512);
-        ck_assert_int_eq(truncate(n.file.path, files[i].size), 0);
-        ck_assert_int_ge(fd = open(n.file.path, O_RDWR), 0);
-        if (files[i].allocated > 0 && fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, files[i].allocated) != 0)
-            ck_assert_int_eq(ftruncate(fd, INT64_C(1) << 40), 0); /* not on this file system */
-        usage_note(&n.usage, STOREID, 100, 3, NOW);
-        EXPECT_SLOT(n, 3, files[i].noted ? NOW : 0);
-        ck_assert_uint_eq(n.messages, files[i].noted ? 0 : 1);
-        ck_assert(files[i].noted || strstr(n.last, "far longer than its store needs"));
-        close(fd);
-        usage_stop(&n.usage);
+        signal(SIGXFSZ, SIG_DFL);
+        if (setrlimit(RLIMIT_FSIZE, &limit) != 0)
+            _exit(2);
+        NOTE(n, 1, NOW);
+        NOTE(n, 1, NOW + 60);
+        _exit(n.messages == 1 && strstr(n.last, "File too large") ? 0 : 1);
     }
+    expect_child(child);
+    usage_stop(&n.usage);
 }
 END_TEST
 
@@ -172,10 +203,10 @@ START_TEST(file_system_is_read_only)
     struct noting n;
     int child;
 
-    noting_start(&n, 8);
+    noting_start(&n);
     child = fork();
     if (child == 0) {
-        if (!make_read_only(n.file.directory)) {
+        if (!make_read_only(n.file.above)) {
             perror("skipped: file_system_is_read_only: it cannot be mounted so");
             _exit(0);
         }
@@ -185,29 +216,31 @@ START_TEST(file_system_is_read_only)
         _exit(n.messages == 1 && strstr(n.last, "Read-only file system") ? 0 : 1);
     }
     expect_child(child);
-    EXPECT_SLOT(n, 3, 0);
+    ck_assert_int_lt(access(n.file.path, F_OK), 0);
     usage_stop(&n.usage);
 }
 END_TEST
 
+/* The host is not in the group of the stores. */
 START_TEST(no_right_to_write)
 {
     struct noting n;
     int child;
 
-    noting_start(&n, 8);
-    ck_assert_int_eq(chmod(n.file.path, 0440) | chmod(n.file.directory, 0755), 0);
+    noting_start(&n);
+    ck_assert_int_eq(chmod(n.file.directory, 0550) | chmod(n.file.above, 0711), 0);
     child = fork();
     if (child == 0) {
-        n.usage.place.directory = "."; /* what is above it may be closed to nobody */
-        if (chdir(n.file.directory) != 0 || (geteuid() == 0 && setuid(65534) != 0))
+        n.usage.directory = "."; /* what is above it may be closed to nobody */
+        if (chdir(n.file.above) != 0 || (geteuid() == 0 && setuid(65534) != 0))
             _exit(2);
         NOTE(n, 3, NOW);
         NOTE(n, 3, NOW + 60);
         _exit(n.messages == 1 && strstr(n.last, "it cannot be opened: Permission denied") ? 0 : 1);
     }
     expect_child(child);
-    EXPECT_SLOT(n, 3, 0);
+    ck_assert_int_eq(chmod(n.file.directory, 01730), 0);
+    ck_assert_int_lt(access(n.file.path, F_OK), 0);
     usage_stop(&n.usage);
 }
 END_TEST
@@ -218,7 +251,7 @@ START_TEST(no_descriptor_is_left)
     struct rlimit few, before;
     size_t open_before = open_descriptors();
 
-    noting_start(&n, 8);
+    noting_start(&n);
     NOTE(n, 3, NOW);
     ck_assert_uint_eq(open_descriptors(), open_before);
     ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
@@ -237,13 +270,13 @@ Suite *usage_trouble_suite(void)
     Suite *suite = suite_create("usage_trouble");
     TCase *test = tcase_create("usage_trouble");
 
-    tcase_add_test(test, missing_is_said_once);
+    tcase_add_test(test, directory_is_missing);
     tcase_add_test(test, is_tried_again);
+    tcase_add_loop_test(test, something_else_is_in_its_place, 0,
+                        (int)(sizeof(in_its_place) / sizeof(in_its_place[0])));
     tcase_add_test(test, another_reason_is_said_too);
-    tcase_add_test(test, file_is_replaced);
-    tcase_add_test(test, other_stores_file_is_left_alone);
     tcase_add_test(test, size_limit);
-    tcase_add_test(test, longer_than_the_store_needs);
+    tcase_add_loop_test(test, size_limit_of_nothing, 0, 2);
     tcase_add_test(test, file_system_is_read_only);
     tcase_add_test(test, no_right_to_write);
     tcase_add_test(test, no_descriptor_is_left);
