@@ -26,9 +26,10 @@
  *   - The stores must stay readable for the host's user at their path, also after setuid() and
  *     chroot(); else TOKTAB_ERROR once stale_limit (toktab.conf(5)) is over.
  *   - A call takes up to 64 KiB of stack.
- *   - Where the configuration sets track_usage, toktab_verify() notes in DOMAIN.used, toktab-store(5),
- *     when a token was last admitted: once a minute and token, by some ten system calls. It writes no
- *     other file, and that this one cannot be written changes no verdict.
+ *   - Unless the configuration turns track_usage off, toktab_verify() notes when a token was last admitted,
+ *     once a minute and token, by some fifteen system calls: in used/DOMAIN.UID beside the store,
+ *     toktab-store(5), which it makes where the directory used/ exists. It writes no other file, and no
+ *     verdict changes if it cannot write this one.
  *   - Don't fork in a signal handler that may have interrupted toktab_verify(). A program that forks
  *     while other threads may be inside syslog(3) sets a log function of its own.
  *

@@ -82,7 +82,7 @@ class Site:
     """A private directory with a toktab.conf and an empty store directory.
 
     domains  dicts of settings; the first is the one that path() and friends mean
-    mode     of the store directory: 0o2750 with group= for a service that shall read
+    mode     of the store directory: 0o2710 with group= for a service that shall read
     owner    uid that owns the store directory, group: gid that it belongs to (root only)
     """
 

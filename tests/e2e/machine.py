@@ -101,7 +101,7 @@ class Machine(Site):
 
     def __init__(self, domains, link=False):
         """link: the configuration names the store directory by a symbolic link."""
-        super().__init__(domains, mode=0o2750, owner=USERS["toktab"][0], group=USERS["toktab"][0])
+        super().__init__(domains, mode=0o2710, owner=USERS["toktab"][0], group=USERS["toktab"][0])
         self.program = os.path.join(self.dir, "toktab")
         shutil.copy(TOKTAB, self.program)
         os.chmod(self.program, 0o755)

@@ -278,7 +278,7 @@ class NginxCase(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         user = worker_user()
-        cls.site = Site(cls.domains, mode=0o2750, group=user.pw_gid if user else None)
+        cls.site = Site(cls.domains, mode=0o2710, group=user.pw_gid if user else None)
         cls.addClassCleanup(cls.site.close)
         cls.nginx = Nginx(os.path.join(cls.site.dir, "nginx"), cls.site.conf, cls.http, **cls.options)
         cls.nginx.write("html/index.html", "the page\n")
