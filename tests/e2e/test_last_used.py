@@ -115,11 +115,11 @@ class Directory(LastUsedCase):
 
     @needs_root
     def test_owner_and_group_are_those_of_the_stores_directory(self):
-        for mode in (0o2710, 0o710):
-            os.chown(self.site.store_dir, OWNER, GROUP + 1)
+        for owner, mode in ((0, 0o2710), (0, 0o710), (OWNER, 0o2710), (OWNER, 0o710)):
+            os.chown(self.site.store_dir, owner, GROUP + 1)
             os.chmod(self.site.store_dir, mode)
             self.create()
-            self.assertEqual(self.directory(), ("drwx-ws--T", OWNER, GROUP + 1))
+            self.assertEqual(self.directory(), ("drwx-ws--T", owner, GROUP + 1))
             os.rmdir(used_dir(self.site))
 
     @needs_root

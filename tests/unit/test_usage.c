@@ -114,38 +114,82 @@ START_TEST(file_is_removed)
 }
 END_TEST
 
-/* Processes of one user that find no file make one together, and lose nothing. */
+/* ---- threads ---- */
+
+enum { THREADS = 8, SERIALS = 500, RACERS = 4, RACES = 3000 };
+
+static void *note_all(void *context)
+{
+    struct noting *n = context;
+
+    for (uint64_t serial = 1; serial <= SERIALS; serial++)
+        usage_note(&n->usage, STOREID, serial, NOW);
+    return NULL;
+}
+
+START_TEST(many_threads)
+{
+    struct noting n;
+    pthread_t threads[THREADS];
+
+    noting_start(&n);
+    for (int i = 0; i < THREADS; i++)
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, note_all, &n), 0);
+    for (int i = 0; i < THREADS; i++)
+        ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
+    for (uint64_t serial = 1; serial <= SERIALS; serial++)
+        MUST(used_file_slot(n.file.path, serial) == NOW);
+    ck_assert_uint_eq(n.messages, 0);
+    usage_stop(&n.usage);
+}
+END_TEST
+
+struct racer {
+    struct noting *noting;
+    pthread_barrier_t *barrier;
+    uint64_t serial;
+};
+
+static void *race(void *context)
+{
+    struct racer *racer = context;
+
+    for (int i = 0; i < RACES; i++) {
+        pthread_barrier_wait(racer->barrier);
+        usage_note(&racer->noting->usage, STOREID, racer->serial, NOW + i * USAGE_INTERVAL);
+        pthread_barrier_wait(racer->barrier);
+    }
+    return NULL;
+}
+
+/* Those that find no file make one together, and lose nothing. */
 START_TEST(made_by_several_at_once)
 {
-    enum { PROCESSES = 6, ROUNDS = 50 };
+    struct noting n;
+    struct racer racers[RACERS];
+    pthread_t threads[RACERS];
+    pthread_barrier_t barrier;
+    unsigned lost = 0;
 
-    for (int round = 0; round < ROUNDS; round++) {
-        struct noting n;
-        int children[PROCESSES], start[2];
-
-        noting_start(&n);
-        ck_assert_int_eq(pipe(start), 0);
-        for (int i = 0; i < PROCESSES; i++) {
-            children[i] = fork();
-            if (children[i] == 0) {
-                char byte;
-
-                close(start[1]);
-                if (read(start[0], &byte, 1) != 0) /* until all may go */
-                    _exit(2);
-                NOTE(n, (uint64_t)i + 1, NOW);
-                _exit(n.messages == 0 ? 0 : 1);
-            }
-        }
-        close(start[0]);
-        close(start[1]);
-        for (int i = 0; i < PROCESSES; i++)
-            expect_child(children[i]);
-        for (int i = 0; i < PROCESSES; i++)
-            EXPECT_SLOT(n, (uint64_t)i + 1, NOW);
-        EXPECT_SLOT(n, 0, NOW);
-        usage_stop(&n.usage);
+    noting_start(&n);
+    ck_assert_int_eq(pthread_barrier_init(&barrier, NULL, RACERS + 1), 0);
+    for (unsigned i = 0; i < RACERS; i++) {
+        racers[i] = (struct racer){&n, &barrier, i + 1};
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, race, &racers[i]), 0);
     }
+    for (int round = 0; round < RACES; round++) {
+        pthread_barrier_wait(&barrier);
+        pthread_barrier_wait(&barrier);
+        for (uint64_t serial = 0; serial <= RACERS; serial++)
+            lost += used_file_slot(n.file.path, serial) != (uint64_t)(NOW + round * USAGE_INTERVAL);
+        MUST(unlink(n.file.path) == 0);
+    }
+    for (int i = 0; i < RACERS; i++)
+        ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
+    ck_assert_uint_eq(lost, 0);
+    ck_assert_uint_eq(n.messages, 0);
+    pthread_barrier_destroy(&barrier);
+    usage_stop(&n.usage);
 }
 END_TEST
 
@@ -323,36 +367,6 @@ START_TEST(garbage_is_written_over)
     used_file_set(n.file.path, 3, garbage[_i]);
     NOTE(n, 3, NOW);
     EXPECT_SLOT(n, 3, NOW);
-    usage_stop(&n.usage);
-}
-END_TEST
-
-/* ---- threads ---- */
-
-enum { THREADS = 8, SERIALS = 500 };
-
-static void *note_all(void *context)
-{
-    struct noting *n = context;
-
-    for (uint64_t serial = 1; serial <= SERIALS; serial++)
-        usage_note(&n->usage, STOREID, serial, NOW);
-    return NULL;
-}
-
-START_TEST(many_threads)
-{
-    struct noting n;
-    pthread_t threads[THREADS];
-
-    noting_start(&n);
-    for (int i = 0; i < THREADS; i++)
-        ck_assert_int_eq(pthread_create(&threads[i], NULL, note_all, &n), 0);
-    for (int i = 0; i < THREADS; i++)
-        ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
-    for (uint64_t serial = 1; serial <= SERIALS; serial++)
-        MUST(used_file_slot(n.file.path, serial) == NOW);
-    ck_assert_uint_eq(n.messages, 0);
     usage_stop(&n.usage);
 }
 END_TEST
