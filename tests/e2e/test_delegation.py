@@ -323,7 +323,7 @@ class Hostile(MachineTest):
                     pass
                 os.killpg(process.pid, signal.SIGTSTP)
                 began = time.monotonic()
-                self.ok("-d", "shop", "update", "-l", "meanwhile", "1", user="root")
+                self.ok("-d", "shop", "update", "-l", "meanwhile %d" % moment, "1", user="root")
                 self.assertLess(time.monotonic() - began, 9, "it had to wait for the lock")
                 wait_until(lambda: self.goes_on(process), "whoever was stopped", 60)
                 self.assertEqual(process.returncode, 0, process.stderr.read())
