@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -69,9 +70,14 @@ struct spot {
     struct place place;
 };
 
+/* The store's directory is in one of the test's own, so that this can be spoilt. */
 static void spot_make(struct spot *spot)
 {
-    scratch_directory(spot->directory);
+    char parent[SCRATCH_PATH];
+
+    scratch_directory(parent);
+    path_join(spot->directory, parent, "stores");
+    ck_assert_int_eq(mkdir(spot->directory, 0750), 0);
     place_of_store(&spot->place, spot->directory, "example.com");
     path_join(spot->path, spot->directory, "example.com.tokens");
 }
@@ -137,6 +143,21 @@ static void directory_is_writable(const struct spot *spot)
     ck_assert_int_eq(chmod(spot->directory, 0770), 0);
 }
 
+static void parent_is_writable(const struct spot *spot)
+{
+    char parent[SCRATCH_PATH];
+
+    file_write(spot->path, "", 0);
+    path_join(parent, spot->directory, "..");
+    ck_assert_int_eq(chmod(parent, 0777), 0);
+}
+
+static void links_in_a_circle(const struct spot *spot)
+{
+    no_directory(spot);
+    ck_assert_int_eq(symlink("stores", spot->directory), 0);
+}
+
 static void symlink_to_a_store(const struct spot *spot)
 {
     char other[SCRATCH_PATH];
@@ -175,7 +196,9 @@ static const struct {
     {nothing_there, ENOENT, "create a token"},
     {no_directory, ENOENT, "its directory does not exist"},
     {directory_is_a_file, ENOTDIR, "its directory"},
-    {directory_is_writable, EPERM, "chmod"},
+    {directory_is_writable, EPERM, "chmod g-w the directory"},
+    {parent_is_writable, EPERM, "can be written by everybody"},
+    {links_in_a_circle, ELOOP, "Too many levels"},
     {symlink_to_a_store, EPERM, "symbolic link"},
     {dangling_symlink, EPERM, "symbolic link"},
     {fifo, EPERM, "not a regular file"},
@@ -205,6 +228,47 @@ START_TEST(what_is_not_opened)
 }
 END_TEST
 
+START_TEST(directory_may_be_a_link)
+{
+    struct spot spot;
+    struct stat status, directory;
+    struct fault fault = {0};
+    char link[SCRATCH_PATH];
+    int fd;
+
+    spot_make(&spot);
+    file_write(spot.path, "hello", 5);
+    path_join(link, spot.directory, "../link");
+    ck_assert_int_eq(symlink("stores", link), 0);
+    spot.place.directory = link;
+    ck_assert_msg(place_look(&spot.place, &status, &directory, &fault), "%s", fault.text);
+    ck_assert_int_eq(status.st_size, 5);
+    fd = place_open(&spot.place, O_RDONLY, &status, &fault);
+    ck_assert_msg(fd >= 0, "%s", fault.text);
+    close(fd);
+}
+END_TEST
+
+START_TEST(look_needs_no_descriptor)
+{
+    struct spot spot;
+    struct stat status, directory;
+    struct fault fault = {0};
+    struct rlimit before, none;
+
+    spot_make(&spot);
+    file_write(spot.path, "hello", 5);
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = before;
+    none.rlim_cur = 0;
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+    ck_assert(place_look(&spot.place, &status, &directory, &fault));
+    ck_assert_int_eq(place_open(&spot.place, O_RDONLY, &status, &fault), -1);
+    ck_assert_int_eq(errno, EMFILE);
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+}
+END_TEST
+
 Suite *place_suite(void)
 {
     Suite *suite = suite_create("place");
@@ -216,6 +280,8 @@ Suite *place_suite(void)
     tcase_add_test(open, name_of_a_store);
     tcase_add_loop_test(open, good_store_is_opened, 0, 2);
     tcase_add_loop_test(open, what_is_not_opened, 0, LENGTH(faults));
+    tcase_add_test(open, directory_may_be_a_link);
+    tcase_add_test(open, look_needs_no_descriptor);
     suite_add_tcase(suite, open);
     return suite;
 }
