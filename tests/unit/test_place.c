@@ -4,10 +4,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define LENGTH(array) (int)(sizeof(array) / sizeof((array)[0]))
@@ -269,6 +272,60 @@ START_TEST(look_needs_no_descriptor)
 }
 END_TEST
 
+/* Mount the file "other" on the store. In a mount namespace of this process's own. */
+static bool mount_other(const struct spot *spot)
+{
+    char other[SCRATCH_PATH];
+
+    path_join(other, spot->directory, "other");
+    file_write(other, "", 0);
+    return unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+           mount(other, spot->path, NULL, MS_BIND, NULL) == 0;
+}
+
+enum { NOT_ALLOWED = 77 };
+
+/* A container that mounts the file sees what becomes of it, but not what takes its place. */
+static int replace_what_is_mounted(const struct spot *spot)
+{
+    static const char says[] = "mount the directory, not the file";
+    struct stat status, directory;
+    struct fault looking, opening;
+    char other[SCRATCH_PATH];
+
+    if (!mount_other(spot))
+        return NOT_ALLOWED;
+    if (!place_look(&spot->place, &status, &directory, &looking))
+        return 1;
+    path_join(other, spot->directory, "other");
+    file_replace(other, "", 0);
+    if (place_look(&spot->place, &status, &directory, &looking) ||
+        place_open(&spot->place, O_RDONLY, &status, &opening) >= 0)
+        return 2;
+    if (looking.passing || opening.passing || !strstr(looking.text, says) || !strstr(opening.text, says))
+        return 3;
+    return umount(spot->path) == 0 && place_look(&spot->place, &status, &directory, &looking) ? 0 : 4;
+}
+
+START_TEST(file_that_is_mounted_alone)
+{
+    struct spot spot;
+    int child, status;
+
+    spot_make(&spot);
+    file_write(spot.path, "", 0);
+    child = fork();
+    if (child == 0)
+        _exit(replace_what_is_mounted(&spot));
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert(WIFEXITED(status));
+    if (WEXITSTATUS(status) == NOT_ALLOWED)
+        fprintf(stderr, "skipped: file_that_is_mounted_alone: this user may not mount here\n");
+    else
+        ck_assert_int_eq(WEXITSTATUS(status), 0);
+}
+END_TEST
+
 Suite *place_suite(void)
 {
     Suite *suite = suite_create("place");
@@ -282,6 +339,7 @@ Suite *place_suite(void)
     tcase_add_loop_test(open, what_is_not_opened, 0, LENGTH(faults));
     tcase_add_test(open, directory_may_be_a_link);
     tcase_add_test(open, look_needs_no_descriptor);
+    tcase_add_test(open, file_that_is_mounted_alone);
     suite_add_tcase(suite, open);
     return suite;
 }

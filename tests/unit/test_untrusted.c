@@ -66,6 +66,19 @@ START_TEST(directory_is_trusted_by_its_mode)
 }
 END_TEST
 
+START_TEST(path_is_trusted_by_its_directories)
+{
+    static const struct mode modes[] = {{0777, false}, {01777, true}};
+    struct scene s;
+    char parent[SCRATCH_PATH];
+
+    scene_start(&s, "60s");
+    path_join(parent, s.directory, "..");
+    expect_by_mode(&s, parent, &modes[_i], 0700);
+    scene_end(&s);
+}
+END_TEST
+
 /* Who can write the file can compute a chain: what was appended while it was not to be trusted admits nobody,
  * although the file is held. */
 START_TEST(what_is_not_trusted_is_not_read)
@@ -200,6 +213,7 @@ Suite *untrusted_suite(void)
 
     tcase_add_loop_test(trust, store_is_trusted_by_its_mode, 0, LENGTH(store_modes));
     tcase_add_loop_test(trust, directory_is_trusted_by_its_mode, 0, LENGTH(directory_modes));
+    tcase_add_loop_test(trust, path_is_trusted_by_its_directories, 0, 2);
     tcase_add_loop_test(trust, what_is_not_trusted_is_not_read, 0, 2);
     tcase_add_loop_test(trust, something_else_is_in_its_place, 0, LENGTH(put_something_else));
     tcase_add_test(trust, store_that_may_not_be_read);
