@@ -77,19 +77,22 @@ static bool refuse_owner(const struct way *way, const char *why, struct fault *f
     return false;
 }
 
-/* May a name be looked up here? open: can strangers create names here, as in a sticky directory? */
-static bool judge(const struct way *way, bool *open, struct fault *fault)
+/* May a name be looked up here? shared: can strangers create names here, as in a sticky directory? */
+static bool judge(const struct way *way, bool *shared, struct fault *fault)
 {
     const struct stat *status = &way->here->status;
     char words[32];
     const char *who;
 
+    *shared = false;
     if (!is_trusted(way, status->st_uid))
         return refuse_owner(
             way, "its owner could replace what is in it: chown it to root, or use another directory", fault);
     who = writers(words, way->here);
-    *open = who && status->st_mode & S_ISVTX;
-    if (!who || *open || is_read_only(way->here->path))
+    if (!who || is_read_only(way->here->path))
+        return true;
+    *shared = status->st_mode & S_ISVTX;
+    if (*shared)
         return true;
     fault_set(fault, "%s can be written by %s (owner uid %u, mode %04o): chmod %s it", way->here->path, who,
               (unsigned)status->st_uid, (unsigned)(status->st_mode & 07777),
@@ -156,14 +159,14 @@ static bool take_link(struct way *way, struct fault *fault)
 static bool step(struct way *way, size_t length, struct fault *fault)
 {
     const char *name = way->next;
-    bool open = false;
+    bool shared;
 
     way->next += length;
     if (length == 1 && name[0] == '.')
         return true;
     if (!S_ISDIR(way->here->status.st_mode))
         return fail(way, ENOTDIR, fault);
-    if (!judge(way, &open, fault))
+    if (!judge(way, &shared, fault))
         return false;
     if (length == 2 && memcmp(name, "..", 2) == 0) {
         leave(way);
@@ -171,7 +174,7 @@ static bool step(struct way *way, size_t length, struct fault *fault)
     }
     if (!enter(way, name, length, fault))
         return false;
-    if (open && !is_trusted(way, way->here->status.st_uid))
+    if (shared && !is_trusted(way, way->here->status.st_uid))
         return refuse_owner(way, "anybody could have put it there: use another directory", fault);
     return !S_ISLNK(way->here->status.st_mode) || take_link(way, fault);
 }

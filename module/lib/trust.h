@@ -3,25 +3,24 @@
  *
  * Whoever can write a directory can rename what is in it and put something else in its place, however well
  * that is protected itself. So a path is followed here as the kernel follows it, name by name and symbolic
- * link by symbolic link, and each directory is judged before the next name is looked up in it. Such a
- * directory MUST
+ * link by symbolic link, and each directory is judged before a name is looked up in it. Such a directory MUST
  * - belong to root or to the process's effective user, and
- * - be writable by nobody else: not by others, and by no group but gid 0 (an ACL shows in the group's bits);
- *   one that is sticky or on a read-only mount may be (Kubernetes mounts its volumes with the mode 0777).
- * What is found in a sticky directory that more people can write MUST belong to root or to the effective
- * user: else anybody could have made it.
+ * - be writable by nobody else: not by others, and by no group but gid 0 (an ACL shows in the group's bits).
+ * It may be writable if it is sticky, or on a read-only mount (Kubernetes' volumes have the mode 0777). What
+ * is found in a sticky one MUST belong to root or to the effective user too: else anybody could have made it.
  *
- * This needs no descriptor, of which a host may have none left, and loses nothing by it: once a directory is
- * found trusted, nobody but root and the effective user can change what the next name in it leads to; this
- * holds for "/" and so, step by step, for the whole path. It still leads there when the caller opens it.
+ * A host may have no descriptor left, and none is needed: once a directory is found trusted, nobody but root
+ * and the effective user can change what the next name in it leads to. This holds for "/" and so, step by
+ * step, for the whole path, which therefore still leads there when the caller opens it.
  *
- * The owner of the file at the end is not asked for. Whoever owns a directory on the way can replace all that
- * is below it by files of his own, and would then be that owner.
+ * That the owner of the store is not trusted with the directories above it is on purpose. Whoever owns one of
+ * these can replace all that is below it by files of their own, and then is that owner.
  *
  * In a user namespace that does not map the host's root, the host's files belong to the overflow uid; there
- * the owner of "/" counts as root. Such a namespace is known by the owner of /proc, which is the host's root:
- * /proc/self/uid_map takes a descriptor, and knows nothing of the namespaces further out. This is asked only
- * where "/" does not belong to uid 0, and each time, so the answer is right after fork(2) and unshare(2) too.
+ * the owner of "/" counts as root. Such a namespace is known by /proc, which belongs to the host's root:
+ * /proc/self/uid_map would take a descriptor, and knows nothing of the namespaces further out. /proc is
+ * looked at only where "/" does not belong to uid 0, and each time, so the answer is right after fork(2) and
+ * unshare(2) too.
  */
 #ifndef TRUST_H
 #define TRUST_H
