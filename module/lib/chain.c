@@ -223,15 +223,6 @@ static bool holds_proved_line(const struct chain *chain, const char *bytes, size
     return false;
 }
 
-/* A line before the first NUL was on the disk as it is: it is damage. */
-static bool is_unsynced(const struct chain *chain, const char *bytes, size_t length)
-{
-    const char *nul = memchr(bytes, '\0', length);
-
-    return nul && length < LINE_SIZE_MAX && !memchr(bytes, '\n', (size_t)(nul - bytes)) &&
-           !holds_proved_line(chain, nul, length - (size_t)(nul - bytes));
-}
-
 /* 20 columns, of which the last is as long as a chain. */
 static bool has_all_columns(const char *bytes, size_t length)
 {
@@ -244,6 +235,17 @@ static bool has_all_columns(const char *bytes, size_t length)
         at++;
     }
     return end - at >= CHAIN_HEX || memchr(at, '|', (size_t)(end - at));
+}
+
+/* A line before the first NUL was on the disk as it is: it is damage. So is one NUL alone in what is a whole
+ * line else: a power cut takes more than a byte, but one flipped bit makes a NUL of a space. */
+static bool is_unsynced(const struct chain *chain, const char *bytes, size_t length)
+{
+    const char *nul = memchr(bytes, '\0', length), *end = bytes + length;
+
+    return nul && length < LINE_SIZE_MAX && !memchr(bytes, '\n', (size_t)(nul - bytes)) &&
+           (memchr(nul + 1, '\0', (size_t)(end - nul - 1)) || !has_all_columns(bytes, length)) &&
+           !holds_proved_line(chain, nul, length - (size_t)(nul - bytes));
 }
 
 /* The start of the next line, of which no byte is one that no line has. */
