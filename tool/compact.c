@@ -12,6 +12,7 @@
 #include "progress.h"
 #include "prove.h"
 #include "renew.h"
+#include "seen.h"
 
 static const char help[] =
     "Usage: toktab [-c CONF] [-d DOMAIN] compact [OPTIONS]\n"
@@ -66,8 +67,7 @@ static bool is_same_file(int a, int b)
 {
     struct stat first, second;
 
-    return fstat(a, &first) == 0 && fstat(b, &second) == 0 && first.st_dev == second.st_dev &&
-           first.st_ino == second.st_ino;
+    return fstat(a, &first) == 0 && fstat(b, &second) == 0 && same_file(&first, &second);
 }
 
 /* Under the lock: the rest, or all if another file has come meanwhile. */

@@ -10,6 +10,7 @@
 #include "disk.h"
 #include "lines.h"
 #include "place.h"
+#include "seen.h"
 #include "tip.h"
 #include "used.h"
 
@@ -268,12 +269,11 @@ static enum status read_whole(struct refs *refs, int fd, const struct tip *tip, 
 }
 
 /* What was appended to the file that was read. False: it is another, or was written over. */
-static bool read_on(struct refs *refs, int fd, const struct tip *tip, const struct stat *status)
+static bool read_on(struct refs *refs, int fd, const struct tip *tip, const struct stat *file)
 {
     struct fault ignored;
 
-    return refs->offset > 0 && refs->inode == (uint64_t)status->st_ino &&
-           refs->device == (uint64_t)status->st_dev && refs->offset <= tip->end &&
+    return refs->offset > 0 && same_file(&refs->file, file) && refs->offset <= tip->end &&
            refs->chain.header.epoch == tip->chain.header.epoch &&
            read_lines(refs, fd, tip, true, &ignored) == STATUS_DONE &&
            position_equal(&refs->chain.at, &tip->chain.at);
@@ -290,8 +290,7 @@ enum status refs_read(struct refs *refs, int fd, bool prove, struct fault *fault
     status = tip_read(&tip, fd, refs->domain, fault);
     if (status == STATUS_DONE && !read_on(refs, fd, &tip, &file))
         status = read_whole(refs, fd, &tip, prove, fault);
-    refs->inode = (uint64_t)file.st_ino;
-    refs->device = (uint64_t)file.st_dev;
+    refs->file = file;
     refs->chain = tip.chain;
     refs->offset = status == STATUS_DONE && !tip.lf_due ? tip.end : 0; /* 0: read all the next time */
     return status;

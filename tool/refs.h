@@ -2,6 +2,8 @@
 #ifndef REFS_H
 #define REFS_H
 
+#include <sys/stat.h>
+
 #include "chain.h"
 #include "session.h"
 
@@ -26,7 +28,7 @@ struct refs {
     struct ref **sorted; /* those that mean the same side by side */
     size_t count;
     bool named[ID_LENGTH + 1]; /* is there one with a name of that length? 0: with a serial alone */
-    uint64_t inode, device;    /* of the file that was read */
+    struct stat file;          /* that was read */
     struct chain chain;        /* how far */
     uint64_t offset;
     char storeid[STOREID_HEX + 1];

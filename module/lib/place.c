@@ -116,84 +116,11 @@ int place_open_directory(const struct place *place, struct stat *directory, stru
     return -1;
 }
 
-/* A container can mount the file instead of its directory. Then it keeps the file that it has mounted,
- * whatever takes the name outside. */
-static bool is_mounted(int at, const char *name)
-{
-    struct statx found;
-
-    return statx(at, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, 0, &found) == 0 &&
-           found.stx_attributes & STATX_ATTR_MOUNT_ROOT;
-}
-
-/*
- * rename(2) takes the last link from the file that it replaces a moment before the name leads to the new one.
- * Who then asked the name would take the old file, in its last state, for the store, and never see it change
- * again. So the name is asked again.
- */
-static bool is_being_replaced(int at, const char *name, const struct stat *store, unsigned *round)
-{
-    if (store->st_nlink > 0 || ++*round >= REPLACED_ROUNDS || is_mounted(at, name))
-        return false;
-    sched_yield();
-    return true;
-}
-
-static bool has_link(int at, const char *name, const struct stat *store, struct fault *fault)
-{
-    if (store->st_nlink > 0)
-        return true;
-    if (is_mounted(at, name))
-        fault_set(fault, "it was replaced or removed, but this container has mounted the old file: mount the "
-                         "directory, not the file");
-    else
-        fault_set_passing(fault, "it is being replaced");
-    errno = EAGAIN;
-    return false;
-}
-
-static int open_store(int at, const struct place *place, int flags, struct stat *store, struct fault *fault)
-{
-    unsigned round = 0;
-    int fd = -1;
-
-    do {
-        if (fd >= 0)
-            close(fd);
-        fd = openat(at, place->name, flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-        if (fd < 0 || fstat(fd, store) < 0) {
-            fault_errno(fault);
-            if (fd >= 0)
-                close_keeping_errno(fd);
-            return -1;
-        }
-    } while (is_being_replaced(at, place->name, store, &round));
-    return fd;
-}
-
-int place_open(const struct place *place, int flags, struct stat *store, struct fault *fault)
-{
-    struct stat directory;
-    int at = place_open_directory(place, &directory, fault), fd;
-
-    if (at < 0)
-        return -1;
-    fd = open_store(at, place, flags, store, fault);
-    if (fd >= 0 &&
-        (!place_store_trusted(fault, store, &directory) || !has_link(at, place->name, store, fault))) {
-        close(fd);
-        fd = -1;
-        errno = EPERM;
-    }
-    close_keeping_errno(at);
-    return fd;
-}
-
-bool place_look(const struct place *place, struct stat *store, struct stat *directory, struct fault *fault)
+/* The path of the store, without symbolic links, in a directory that may be trusted. */
+static bool find_store(const struct place *place, char path[PATH_MAX], struct stat *directory,
+                       struct fault *fault)
 {
     struct destination found;
-    char path[PATH_MAX];
-    unsigned round = 0;
     bool is_found = find_directory(place, &found, fault);
 
     *directory = found.status;
@@ -203,16 +130,89 @@ bool place_look(const struct place *place, struct stat *store, struct stat *dire
         errno = S_ISDIR(directory->st_mode) ? EPERM : ENOTDIR;
         return false;
     }
-    if (snprintf(path, sizeof(path), "%s/%s", found.path, place->name) >= (int)sizeof(path)) {
-        errno = ENAMETOOLONG;
-        return fault_errno(fault);
-    }
+    if (snprintf(path, PATH_MAX, "%s/%s", found.path, place->name) < PATH_MAX)
+        return true;
+    errno = ENAMETOOLONG;
+    return fault_errno(fault);
+}
+
+/* A container can mount the file instead of its directory. Then it keeps the file that it has mounted,
+ * whatever takes the name outside. */
+static bool is_mounted(const char *path)
+{
+    struct statx found;
+
+    return statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, 0, &found) == 0 &&
+           found.stx_attributes & STATX_ATTR_MOUNT_ROOT;
+}
+
+/*
+ * rename(2) takes the last link from the file that it replaces a moment before the name leads to the new one.
+ * Who then asked the name would take the old file, in its last state, for the store, and never see it change
+ * again. So the name is asked again.
+ */
+static bool is_being_replaced(const char *path, const struct stat *store, unsigned *round)
+{
+    if (store->st_nlink > 0 || ++*round >= REPLACED_ROUNDS || is_mounted(path))
+        return false;
+    sched_yield();
+    return true;
+}
+
+/* errno as place_open() has it. */
+static bool store_suits(const char *path, const struct stat *store, const struct stat *directory,
+                        struct fault *fault)
+{
+    errno = EPERM;
+    if (!place_store_trusted(fault, store, directory))
+        return false;
+    if (store->st_nlink > 0)
+        return true;
+    if (is_mounted(path))
+        fault_set(fault, "it was replaced or removed, but this container has mounted the old file: mount the "
+                         "directory, not the file");
+    else
+        fault_set_passing(fault, "it is being replaced");
+    errno = EPERM;
+    return false;
+}
+
+int place_open(const struct place *place, int flags, struct stat *store, struct fault *fault)
+{
+    struct stat directory;
+    char path[PATH_MAX];
+    unsigned round = 0;
+    int fd = -1;
+
+    if (!find_store(place, path, &directory, fault))
+        return -1;
+    do {
+        if (fd >= 0)
+            close(fd);
+        fd = open(path, flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+        if (fd < 0 || fstat(fd, store) < 0) {
+            fault_errno(fault);
+            if (fd >= 0)
+                close_keeping_errno(fd);
+            return -1;
+        }
+    } while (is_being_replaced(path, store, &round));
+    if (store_suits(path, store, &directory, fault))
+        return fd;
+    close_keeping_errno(fd);
+    return -1;
+}
+
+bool place_look(const struct place *place, struct stat *store, struct stat *directory, struct fault *fault)
+{
+    char path[PATH_MAX];
+    unsigned round = 0;
+
+    if (!find_store(place, path, directory, fault))
+        return false;
     do
         if (lstat(path, store) < 0)
             return fault_errno(fault);
-    while (is_being_replaced(AT_FDCWD, path, store, &round));
-    if (place_store_trusted(fault, store, directory))
-        return has_link(AT_FDCWD, path, store, fault);
-    errno = EPERM;
-    return false;
+    while (is_being_replaced(path, store, &round));
+    return store_suits(path, store, directory, fault);
 }

@@ -75,8 +75,7 @@ static bool out_of_reach(const struct reader *reader, int error)
 {
     struct stat root;
 
-    return error == EACCES || error == EPERM || stat("/", &root) < 0 || root.st_ino != reader->root.st_ino ||
-           root.st_dev != reader->root.st_dev;
+    return error == EACCES || error == EPERM || stat("/", &root) < 0 || !same_file(&root, &reader->root);
 }
 
 /* Under the lock. */

@@ -387,7 +387,7 @@ class Truncated(SiteTest):
                     self.assertEqual(verdict, "error" if length < header else "allow" if place < whole else "deny")
 
     def test_the_next_writer_cuts_exactly_the_torn_tail(self):
-        for torn in (b"4", b"4|abc|C|", b"\0" * 40, b"x" * 4000):
+        for torn in (b"4", b"4|abc|C|", b"\0" * 40, b"4|" + b"x" * 4000):
             writer = Writer("example.com")
             for _ in range(3):
                 writer.create(make_token())
