@@ -1,12 +1,13 @@
 """Stores whose truth is known, and the kinds of damage that can befall them."""
 
+import contextlib
 import copy
 import functools
 import random
 import typing
 
-from oracle import Writer
-from oracle_format import escape, make_token, token_id
+from oracle import Store, Writer
+from oracle_format import Fault, escape, make_token, token_id
 
 NOW = 1700000000
 LINES = 60
@@ -181,27 +182,42 @@ KINDS = {
     "a block that was given up": a_block_of(lambda history: history.given_up),
 }
 ONLY_IN = {"a block from before a compaction": ("compacted",), "a block that was given up": ("mended",)}
+LOSE_BYTES = ("a deleted line", "zeros", "a hole")
+HEALED = ("a flipped bit", "an edited label", "a deleted line")  # by a copy that has what is missing
 HISTORIES = 20
-
 
 history_of = functools.lru_cache(None)(History)
 
 
 class Case(typing.NamedTuple):
-    """Files to mend, the damaged store first, and the History that says what is true of them."""
+    """copy: "no", "whole" or "older"; files: the damaged store, then the copy; history: what is true of them."""
 
-    history: History
+    kind: str
+    copy: str
     files: list
+    history: History
+
+    def may_live(self):
+        """The ids that may work when this has been mended.
+
+        Nothing shows that a file lost lines at its end: it is a sound store, only a shorter one.
+        """
+        alive = self.history.alive()
+        if self.kind in LOSE_BYTES:
+            with contextlib.suppress(Fault):
+                tokens = Store(self.files[0]).tokens
+                alive |= {id for id, (_, record, _) in tokens.items() if record.revoked is None}
+        return alive
 
 
-def cases(kind, count, seed=1):
-    """That many Cases, the same for the same seed: on stores of each shape, with no copy, a whole one and an older one."""
+def cases(kind, count, seed):
+    """That many Cases, the same for the same seed: on stores of each shape, with each sort of copy."""
     rng = random.Random("%s %s" % (kind, seed))
     shapes = ONLY_IN.get(kind, SHAPES)
     for number in range(count):
-        shape, which = shapes[number % len(shapes)], number // len(shapes) % 3
-        history = history_of(rng.randrange(HISTORIES), shape)
+        history = history_of(rng.randrange(HISTORIES), shapes[number % len(shapes)])
         damaged = data = history.data()
         while damaged == data:
             damaged = KINDS[kind](rng, data, history)
-        yield Case(history, [[damaged], [damaged, data], [damaged, history.older]][which])
+        copy = ("no", "whole", "older")[number // len(shapes) % 3]
+        yield Case(kind, copy, [damaged, *{"no": [], "whole": [data], "older": [history.older]}[copy]], history)

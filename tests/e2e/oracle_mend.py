@@ -63,7 +63,7 @@ def choose_header(datas):
 
 
 class Piece(typing.NamedTuple):
-    """A part of a file up to and with an LF, or what is behind the last one; and the line that it proves to be, if any."""
+    """A part of a file up to and with an LF, or what is behind the last one; line: what it proves to be, or None."""
 
     text: bytes
     line: Line = None
@@ -126,20 +126,20 @@ def may_hide_changes(file, known):
     Not if another file has the lines that stood there. A line that stands in the file for the second time could have
     been written over a change.
     """
-    logged = [at for at, piece in enumerate(file.pieces) if piece.line and not piece.is_sealed]
+    lines = [piece.line for piece in file.pieces]
+    logged = [at for at, line in enumerate(lines) if line and not file.pieces[at].is_sealed]
     sealed = [at for at, piece in enumerate(file.pieces) if piece.is_sealed]
-    at = max(logged or sealed, key=lambda at: file.pieces[at].line.n, default=0)
-    n, chain = file.header.base, file.header.basechain
-    if logged:
-        n, chain = file.pieces[at].line.n, file.pieces[at].line.chain
-    texts = [piece.text for piece in file.pieces]
-    behind = at + 1
-    while behind < len(texts) and file.pieces[behind].line and texts[behind] not in texts[:behind]:
-        behind += 1
-    end = sum(map(len, texts[:behind]))
-    if rest_kind(file.data, end, n, chain, file.header.start) in ("", "torn", "unsynced"):
-        return False
-    return not has_all(known, file, n, sum(map(len, texts[: at + 1])))
+    at = max(logged or sealed, key=lambda at: lines[at].n, default=0)
+    n, chain = (lines[at].n, lines[at].chain) if logged else (file.header.base, file.header.basechain)
+    end = at + 1
+    while end < len(lines) and lines[end] and lines[end] not in lines[:end]:
+        end += 1
+    kind = rest_kind(file.data, place_of(file, end), n, chain, file.header.start)
+    return kind not in ("", "torn", "unsynced") and not has_all(known, file, n, place_of(file, at + 1))
+
+
+def place_of(file, at):
+    return sum(len(piece.text) for piece in file.pieces[:at])
 
 
 def has_all(known, file, n, end):
