@@ -94,12 +94,14 @@ END_TEST
 static size_t next_line(const struct forge *forge, const struct sample *sample, char text[LINE_SIZE_MAX])
 {
     struct record record = sample->record;
-    unsigned char chain[CHAIN_SIZE];
+    unsigned char origin[CHAIN_SIZE], chain[CHAIN_SIZE];
 
-    memcpy(chain, forge->chain, CHAIN_SIZE);
     record.op = OPERATION_CREATE;
-    record.n = record.serial = forge->n + 1;
-    return record_format(text, &record, chain);
+    record.n = record.serial = forge->at.n + 1;
+    record.prior = forge->serial;
+    memcpy(record.before, forge->at.chain, CHAIN_SIZE);
+    header_origin(origin, &forge->header);
+    return chain_finish(text, record_format(text, &record), origin, chain);
 }
 
 /* How much of a torn line is there: the first byte, a half, all but the LF. */

@@ -35,7 +35,7 @@ START_TEST(file_that_starts_beyond_is_proved)
     struct compaction compaction;
 
     scene_start(&s, "60s");
-    s.forge.n += 5;
+    s.forge.at.n += 5;
     compaction_prepare(&compaction, &s.forge, NOW);
     compaction.snapshot.at[compaction.snapshot.length - 20] ^= 1;
     scene_install(&s, &compaction);

@@ -20,13 +20,13 @@ static const struct {
 START_TEST(stores_of_the_manual)
 {
     struct bytes file = file_read(manual[_i].path);
-    struct walk walk;
+    struct chain chain;
     char chain[CHAIN_HEX + 1] = "";
     unsigned at;
 
-    ck_assert_ptr_null(walk_through(&walk, &file, &at));
-    ck_assert_uint_eq(walk.n, manual[_i].n);
-    hex_encode(chain, walk.chain, CHAIN_SIZE);
+    ck_assert_ptr_null(chain_through(&chain, &file, &at));
+    ck_assert_uint_eq(chain.at.n, manual[_i].n);
+    hex_encode(chain, chain.at.chain, CHAIN_SIZE);
     ck_assert_str_eq(chain, manual[_i].chain);
     bytes_free(&file);
 }
@@ -37,7 +37,7 @@ START_TEST(compaction_changes_the_file_and_not_the_log)
     struct forge forge;
     struct sample samples[4];
     struct bytes file;
-    struct walk walk;
+    struct chain chain;
     unsigned at;
 
     forge_four(&forge, samples);
@@ -46,9 +46,9 @@ START_TEST(compaction_changes_the_file_and_not_the_log)
     forge_compact(&forge, _i == 0 ? TIME_NEVER : NOW + 2);
     forge_create(&forge, &samples[1]);
     file = file_read(forge.path);
-    ck_assert_ptr_null(walk_through(&walk, &file, &at));
-    ck_assert_uint_eq(walk.n, 10);
-    ck_assert_mem_eq(walk.chain, forge.chain, CHAIN_SIZE);
+    ck_assert_ptr_null(chain_through(&chain, &file, &at));
+    ck_assert_uint_eq(chain.at.n, 10);
+    ck_assert_mem_eq(chain.at.chain, forge.at.chain, CHAIN_SIZE);
     bytes_free(&file);
     forge_end(&forge);
 }
@@ -78,16 +78,16 @@ START_TEST(new_epoch_goes_on_with_its_own_chain)
     struct forge forge;
     struct sample samples[4];
     struct bytes file;
-    struct walk walk;
+    struct chain chain;
     unsigned at;
 
     forge_four(&forge, samples);
     forge_mend(&forge, 1800000000);
     forge_create(&forge, &samples[0]);
     file = file_read(forge.path);
-    ck_assert_ptr_null(walk_through(&walk, &file, &at));
-    ck_assert_uint_eq(walk.header.epoch, 1800000000);
-    ck_assert_uint_eq(walk.n, 8);
+    ck_assert_ptr_null(chain_through(&chain, &file, &at));
+    ck_assert_uint_eq(chain.header.epoch, 1800000000);
+    ck_assert_uint_eq(chain.at.n, 8);
     bytes_free(&file);
     forge_end(&forge);
 }
@@ -98,7 +98,7 @@ START_TEST(snapshot_is_skipped_by_who_has_it)
     struct forge forge;
     struct sample samples[4];
     struct bytes file;
-    struct walk walk;
+    struct chain chain;
     struct line line;
     const char *point;
     size_t header;
@@ -108,13 +108,13 @@ START_TEST(snapshot_is_skipped_by_who_has_it)
     file = file_read(forge.path);
     header = (size_t)(strchr(file.at, '\n') - file.at) + 1;
     point = file.at + header + forge.header.bytes;
-    ck_assert_ptr_null(walk_start(&walk, THROUGH_DOMAIN, file.at, header));
-    walk_skip_snapshot(&walk);
-    ck_assert_uint_eq(walk.n, 6);
-    ck_assert_ptr_nonnull(walk_end(&walk)); /* the P line is due */
-    ck_assert_ptr_null(walk_line(&walk, &line, point, file.length - (size_t)(point - file.at)));
-    ck_assert_ptr_null(walk_end(&walk));
-    ck_assert_mem_eq(walk.chain, forge.chain, CHAIN_SIZE);
+    ck_assert_ptr_null(chain_begin(&chain, THROUGH_DOMAIN, file.at, header));
+    chain_skip_snapshot(&chain);
+    ck_assert_uint_eq(chain.at.n, 6);
+    ck_assert_ptr_nonnull(chain_end(&chain)); /* the P line is due */
+    ck_assert_ptr_null(chain_line(&chain, &line, point, file.length - (size_t)(point - file.at)));
+    ck_assert_ptr_null(chain_end(&chain));
+    ck_assert_mem_eq(chain.at.chain, forge.at.chain, CHAIN_SIZE);
     bytes_free(&file);
     forge_end(&forge);
 }
@@ -125,14 +125,14 @@ START_TEST(store_of_another_domain)
     struct forge forge;
     struct sample samples[4];
     struct bytes file;
-    struct walk walk;
+    struct chain chain;
 
     forge_four(&forge, samples);
     file = file_read(forge.path);
     ck_assert_ptr_nonnull(
-        walk_start(&walk, "example.co", file.at, (size_t)(strchr(file.at, '\n') - file.at) + 1));
+        chain_begin(&chain, "example.co", file.at, (size_t)(strchr(file.at, '\n') - file.at) + 1));
     ck_assert_ptr_nonnull(
-        walk_start(&walk, "xxample.com", file.at, (size_t)(strchr(file.at, '\n') - file.at) + 1));
+        chain_begin(&chain, "xxample.com", file.at, (size_t)(strchr(file.at, '\n') - file.at) + 1));
     bytes_free(&file);
     forge_end(&forge);
 }

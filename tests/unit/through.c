@@ -16,7 +16,7 @@ void forge_four(struct forge *forge, struct sample samples[4])
     forge_revoke(forge, &samples[3]);
 }
 
-const char *walk_through(struct walk *walk, const struct bytes *file, unsigned *at)
+const char *chain_through(struct chain *chain, const struct bytes *file, unsigned *at)
 {
     const char *text = file->at, *end = file->at + file->length, *wrong = NULL;
 
@@ -28,18 +28,18 @@ const char *walk_through(struct walk *walk, const struct bytes *file, unsigned *
         if (!lf) /* a torn tail */
             break;
         wrong =
-            *at == 1 ? walk_start(walk, THROUGH_DOMAIN, text, length) : walk_line(walk, &line, text, length);
+            *at == 1 ? chain_begin(chain, THROUGH_DOMAIN, text, length) : chain_line(chain, &line, text, length);
         if (wrong)
             return wrong;
         text += length;
     }
-    return walk_end(walk);
+    return chain_end(chain);
 }
 
 bool is_sound(const struct bytes *file)
 {
-    struct walk walk;
+    struct chain chain;
     unsigned at;
 
-    return walk_through(&walk, file, &at) == NULL;
+    return chain_through(&chain, file, &at) == NULL;
 }
