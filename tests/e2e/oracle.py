@@ -52,7 +52,7 @@ def changes(tokens, record):
 
 
 def snapshot(tokens, cutoff, basechain):
-    """The snapshot's lines: the last of each id, sealed, in order of n, but for the ids that were dead before cutoff."""
+    """The snapshot's lines: the last of each id in order of n, sealed, without the ids that were dead before cutoff."""
 
     def kept(record):
         return cutoff is None or record.dead_at() is None or record.dead_at() >= cutoff
