@@ -205,8 +205,8 @@ static bool keep_reserve_behind(int fd, uint64_t end)
 static bool clear_rest(int fd, struct tip *tip)
 {
     if (tip->lf_due) {
-        if (!write_all(fd, "\n", 1, tip->end))
-            return false;
+        if (!write_all(fd, "\n", 1, tip->end) || fdatasync(fd) < 0)
+            return false; /* without it on the disk a power cut could leave NULs behind a line that counts */
         tip->end++;
         tip->lf_due = false;
     }

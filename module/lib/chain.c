@@ -203,22 +203,30 @@ static bool as_line(char text[LINE_SIZE_MAX + 1], const char *bytes, size_t leng
     return line_split(line, text, length - extra + 1);
 }
 
-/* Is there a line in it that proves itself, whatever its number? One without its LF counts too. */
-static bool holds_proved_line(const struct chain *chain, const char *bytes, size_t length)
+/* Does a line begin there that proves itself, whatever its number? One without its LF counts too. */
+static bool is_proved(const struct chain *chain, const char *bytes, size_t length)
 {
     char text[LINE_SIZE_MAX + 1];
     struct position position;
     struct line line;
 
-    for (const char *end; length > 0; length -= (size_t)(end - bytes), bytes = end) {
-        const char *lf = memchr(bytes, '\n', length);
-        size_t size = lf ? (size_t)(lf - bytes) : length;
+    for (size_t extra = 0; extra <= 1; extra++)
+        if (as_line(text, bytes, length, extra, &line) && chain_proves(chain->origin, &line, text, &position))
+            return true;
+    return false;
+}
 
-        end = lf ? lf + 1 : bytes + length;
-        for (size_t extra = 0; extra <= (lf ? 0 : 1); extra++)
-            if (as_line(text, bytes, size, extra, &line) &&
-                chain_proves(chain->origin, &line, text, &position))
-                return true;
+/* Is there such a line in it, behind an LF or a NUL? */
+static bool holds_proved_line(const struct chain *chain, const char *bytes, size_t length)
+{
+    for (const char *lf; length > 0; length -= (size_t)(lf - bytes), bytes = lf) {
+        const char *end = memchr(bytes, '\n', length), *nul;
+
+        lf = end ? end + 1 : bytes + length;
+        end = end ? end : bytes + length;
+        nul = memrchr(bytes, '\0', (size_t)(end - bytes));
+        if (is_proved(chain, nul ? nul + 1 : bytes, (size_t)(end - (nul ? nul + 1 : bytes))))
+            return true;
     }
     return false;
 }
@@ -237,15 +245,21 @@ static bool has_all_columns(const char *bytes, size_t length)
     return end - at >= CHAIN_HEX || memchr(at, '|', (size_t)(end - at));
 }
 
-/* A line before the first NUL was on the disk as it is: it is damage. So is one NUL alone in what is a whole
- * line else: a power cut takes more than a byte, but one flipped bit makes a NUL of a space. */
+/*
+ * What stands before the first NUL was on the disk as it is: if it is a line, what is behind it is damage. So
+ * is one NUL alone in what is a whole line else: a power cut takes more than a byte, but one flipped bit
+ * makes a NUL of a space.
+ */
 static bool is_unsynced(const struct chain *chain, const char *bytes, size_t length)
 {
     const char *nul = memchr(bytes, '\0', length), *end = bytes + length;
 
-    return nul && length < LINE_SIZE_MAX && !memchr(bytes, '\n', (size_t)(nul - bytes)) &&
-           (memchr(nul + 1, '\0', (size_t)(end - nul - 1)) || !has_all_columns(bytes, length)) &&
-           !holds_proved_line(chain, nul, length - (size_t)(nul - bytes));
+    if (!nul || length >= LINE_SIZE_MAX || memchr(bytes, '\n', (size_t)(nul - bytes)))
+        return false;
+    if (!memchr(nul + 1, '\0', (size_t)(end - nul - 1)) && has_all_columns(bytes, length))
+        return false;
+    return !is_proved(chain, bytes, (size_t)(nul - bytes)) &&
+           !holds_proved_line(chain, nul, (size_t)(end - nul));
 }
 
 /* The start of the next line, of which no byte is one that no line has. */

@@ -91,12 +91,25 @@ static void base_zero(struct compaction *compaction)
 
 static void change_snapshot(struct compaction *compaction, void (*change)(struct bytes *snapshot))
 {
+    unsigned char seal[CHAIN_SIZE];
+    struct bytes sealed = {0};
     struct digest digest;
+    const char *lf;
 
     change(&compaction->snapshot);
-    compaction->header.bytes = compaction->snapshot.length;
     crypto_digest_start(&digest, HASH_SIZE);
-    crypto_digest_add(&digest, compaction->snapshot.at, compaction->snapshot.length);
+    for (const char *text = compaction->snapshot.at; (lf = strchr(text, '\n')) != NULL; text = lf + 1) {
+        struct bytes line = {0};
+
+        bytes_add(&line, text, (size_t)(lf - text) + 1);
+        forge_seal(&line, compaction->header.basechain, seal);
+        crypto_digest_add(&digest, seal, CHAIN_SIZE);
+        bytes_add(&sealed, line.at, line.length);
+        bytes_free(&line);
+    }
+    bytes_free(&compaction->snapshot);
+    compaction->snapshot = sealed;
+    compaction->header.bytes = compaction->snapshot.length;
     crypto_digest_end(&digest, compaction->header.digest, HASH_SIZE);
     memcpy(compaction->point.hash, compaction->header.digest, HASH_SIZE);
 }

@@ -18,21 +18,23 @@ void forge_four(struct forge *forge, struct sample samples[4])
 
 const char *chain_through(struct chain *chain, const struct bytes *file, unsigned *at)
 {
-    const char *text = file->at, *end = file->at + file->length, *wrong = NULL;
+    const char *text = file->at, *end = file->at + file->length, *lf, *wrong = NULL;
+    size_t length;
 
-    for (*at = 1; !wrong && text < end; ++*at) {
-        const char *lf = memchr(text, '\n', (size_t)(end - text));
-        size_t length = (size_t)(lf - text) + 1;
+    for (*at = 1; (lf = memchr(text, '\n', (size_t)(end - text))) != NULL; ++*at) {
         struct line line;
 
-        if (!lf) /* a torn tail */
-            break;
-        wrong =
-            *at == 1 ? chain_begin(chain, THROUGH_DOMAIN, text, length) : chain_line(chain, &line, text, length);
+        length = (size_t)(lf - text) + 1;
+        wrong = *at == 1 ? chain_begin(chain, THROUGH_DOMAIN, text, length)
+                         : chain_line(chain, &line, text, length);
         if (wrong)
-            return wrong;
+            break;
         text += length;
     }
+    if (*at == 1)
+        return wrong ? wrong : "no header";
+    if (chain_rest(chain, text, (size_t)(end - text), &length) == REST_DAMAGE)
+        return wrong ? wrong : "its end is damaged";
     return chain_end(chain);
 }
 

@@ -2,8 +2,8 @@
 #ifndef THROUGH_H
 #define THROUGH_H
 
-#include "forge.h"
 #include "chain.h"
+#include "forge.h"
 
 #define THROUGH_DOMAIN "example.com"
 
