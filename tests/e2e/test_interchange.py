@@ -1,14 +1,17 @@
 """Stores by the oracle are read right by the tool, and the other way round."""
 
+import os
 import random
 import time
 import unittest
 
+import damage
 from harness import SiteTest
 from oracle import Fault, Store, Writer, generate
 from oracle_format import body_of, make_token, parse_line, token_hash, token_id
 
 NOW = int(time.time())
+CASES = int(os.environ.get("MEND_CASES", 30)) // 2
 SCRIPTS = ("plain", "a|b %7C", "Müller", "本番", "🦊", 'q"uote', "sp  ace", "back\\slash")
 
 
@@ -176,6 +179,18 @@ class Interchange(SiteTest):
                 self.expect(1, "check")
                 self.refused(65, "create", "-l", "x", says="toktab mend")
                 self.assertEqual(self.site.bytes(), writer.data() + rest)
+
+    def test_check_agrees_on_damaged_stores(self):
+        for kind in damage.KINDS:
+            for number, case in enumerate(damage.cases(kind, CASES, "interchange")):
+                with self.subTest(kind=kind, number=number):
+                    self.site.put(case.files[0])
+                    try:
+                        head = Store(case.files[0]).head()
+                    except Fault:
+                        self.expect(1, "check")
+                    else:
+                        self.assertEqual(self.json("check")["head"], head)
 
     def test_compacts_to_the_same_bytes(self):
         writer, _ = self.random_store(8, 40)
