@@ -104,7 +104,7 @@ class RandomDamage(MendTest):
 
 
 def without_reason(entry):
-    """What a line of the log says that revokes, but for the reason, and for the place and the second in which it does."""
+    """What a line of the log says that revokes, but for the reason and the second."""
     _, record, _ = entry
     return record._replace(reason="", time=0, revoked=0)
 

@@ -26,7 +26,6 @@ from oracle_format import (
     seal_of,
     sealed,
     token_hash,
-    token_id,
     unescape,
     unescape_ext,
     unescape_list,
