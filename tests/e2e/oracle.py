@@ -16,6 +16,7 @@ import hashlib
 import json
 import os
 import random
+import re
 import sys
 import zlib
 
@@ -41,6 +42,9 @@ from oracle_format import (
 )
 
 
+SECTOR = 512
+
+
 def changes(tokens, record):
     """Does a line change tokens, {id: (n, Record, text)}? P lines do not, and revoked absorbs."""
     before = tokens.get(record.id)
@@ -48,7 +52,7 @@ def changes(tokens, record):
 
 
 def snapshot(tokens, cutoff, basechain):
-    """The snapshot's lines: the last of each id, sealed, in order of n, but for the ids that were dead before cutoff."""
+    """The snapshot's lines: the last of each id in order of n, sealed, without the ids that were dead before cutoff."""
 
     def kept(record):
         return cutoff is None or record.dead_at() is None or record.dead_at() >= cutoff
@@ -60,23 +64,25 @@ def snapshot(tokens, cutoff, basechain):
 # What stands behind the last whole line that counts
 
 
-def rest_kind(rest, n, chain, start):
-    """Of what stands behind line n: "" (nothing), "line", "torn", "unsynced" or "damage".
+def rest_kind(data, at, n, chain, start):
+    """Of what a file has from at on, behind line n: "" (nothing), "line", "torn", "unsynced" or "damage".
 
     chain: that of line n; start: chain(0) of the epoch
     """
+    rest = data[at:]
     if not rest:
         return ""
     line = unended_line(rest, start)
     if line:
         return "line" if (line.n, line.before) == (n + 1, chain) else "damage"
-    written, _, unwritten = rest.partition(b"\0")
+    written, nuls, more = re.fullmatch(rb"([^\0]*)(\0*)(.*)", rest, re.DOTALL).groups()
     if len(rest) >= LINE_LIMIT or not is_torn(written, n):
         return "damage"
-    if len(written) == len(rest):
-        return "torn"
-    pieces = unwritten.replace(b"\0", b"\n").splitlines(keepends=True)
-    return "damage" if any(unended_line(piece, start) for piece in pieces) else "unsynced"
+    if more and (len(data) - len(more)) % SECTOR:
+        return "damage"  # what was not synced are whole sectors up to here; a bit that flipped in a line is not
+    if any(unended_line(piece, start) for piece in re.split(rb"[\n\0]", more)):
+        return "damage"
+    return "unsynced" if nuls else "torn"
 
 
 def unended_line(text, start):
@@ -111,7 +117,7 @@ class Store:
         self.prior = 0 if self.chain == self.header.start else None  # None: a line of this epoch that is gone
         self.tokens, self.snapshot, self.log = {}, [], []
         self._read_snapshot(data[end : end + self.header.bytes])
-        self._read_log(data[end + self.header.bytes :])
+        self._read_log(data, end + self.header.bytes)
         if self.header.base and not self.log:
             raise Fault("a snapshot without its P line")
 
@@ -136,8 +142,8 @@ class Store:
         if snapshot(self.tokens, header.cutoff, header.basechain) != self.snapshot:
             raise Fault("snapshot: holds what was dead before the cutoff")
 
-    def _read_log(self, data):
-        place, fault = 0, None
+    def _read_log(self, data, place):
+        fault = None
         while not fault and (end := data.find(b"\n", place) + 1):
             try:
                 self._read_line(data[place:end])
@@ -145,7 +151,7 @@ class Store:
             except Fault as found:
                 fault = Fault("line %d: %s" % (self.n + 1, found))
         rest = data[place:]
-        self.rest = rest_kind(rest, self.n, self.chain, self.header.start)
+        self.rest = rest_kind(data, place, self.n, self.chain, self.header.start)
         if self.rest == "damage":
             raise fault or Fault("behind line %d: damage" % self.n)
         if self.rest == "line":

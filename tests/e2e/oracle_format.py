@@ -237,7 +237,8 @@ def sealed(basechain, text):
 
 def digest_of(snapshot):
     """Of the lines of a snapshot: over their seals."""
-    return hashlib.blake2b(b"".join(bytes.fromhex(text[-33:-1].decode()) for text in snapshot), digest_size=32).hexdigest()
+    seals = b"".join(bytes.fromhex(text[-33:-1].decode()) for text in snapshot)
+    return hashlib.blake2b(seals, digest_size=32).hexdigest()
 
 
 def body_of(text):
