@@ -75,11 +75,13 @@ def rest_kind(data, at, n, chain, start):
     line = unended_line(rest, start)
     if line:
         return "line" if (line.n, line.before) == (n + 1, chain) else "damage"
-    written, nuls, more = re.fullmatch(rb"([^\0]*)(\0*)(.*)", rest, re.DOTALL).groups()
+    written, nuls, more = re.fullmatch(rb"([^\0]*)([\0\n]*)(.*)", rest, re.DOTALL).groups()
     if len(rest) >= LINE_LIMIT or not is_torn(written, n):
         return "damage"
     if more and (len(data) - len(more)) % SECTOR:
         return "damage"  # what was not synced are whole sectors up to here; a bit that flipped in a line is not
+    if rest.count(b"\0") == 1 and has_all_columns(rest):
+        return "damage"  # nor is it where it happens to be at the end of a sector
     if any(unended_line(piece, start) for piece in re.split(rb"[\n\0]", more)):
         return "damage"
     return "unsynced" if nuls else "torn"
@@ -90,14 +92,18 @@ def unended_line(text, start):
     return proved(text + b"\n", chain_of, start) or proved(text[:-1] + b"\n", chain_of, start)
 
 
+def has_all_columns(text):
+    columns = text.split(b"|", COLUMNS - 1)
+    return len(columns) == COLUMNS and len(columns[-1]) >= 32
+
+
 def is_torn(text, n):
     """Are these the first bytes of line n + 1, as far as one can see?"""
     number, bar, _ = text.partition(b"|")
-    columns = text.split(b"|", COLUMNS - 1)
     return (
         (b"%d|" % (n + 1)).startswith(number + bar)
         and all(byte >= 0x20 and byte != 0x7F for byte in text)
-        and not (len(columns) == COLUMNS and len(columns[-1]) >= 32)
+        and not has_all_columns(text)
     )
 
 
