@@ -94,7 +94,7 @@ def unended_line(text, start):
 
 def has_all_columns(text):
     columns = text.split(b"|", COLUMNS - 1)
-    return len(columns) == COLUMNS and len(columns[-1]) >= 32
+    return len(columns) == COLUMNS and (len(columns[-1]) >= 32 or b"|" in columns[-1])
 
 
 def is_torn(text, n):
