@@ -27,7 +27,7 @@
  *     chroot(); else TOKTAB_ERROR once stale_limit (toktab.conf(5)) is over.
  *   - A call takes up to 64 KiB of stack.
  *   - Unless the configuration turns track_usage off, toktab_verify() notes when a token was last admitted,
- *     once a minute and token, by some fifteen system calls: in used/DOMAIN.UID beside the store,
+ *     once a minute and token, by some twenty system calls: in used/DOMAIN.UID beside the store,
  *     toktab-store(5), which it makes where the directory used/ exists. It writes no other file, and no
  *     verdict changes if it cannot write this one.
  *   - Don't fork in a signal handler that may have interrupted toktab_verify(). A program that forks

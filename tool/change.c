@@ -5,6 +5,15 @@
 
 #include "used.h"
 
+static enum status not_vouched_for(const struct log *log, struct fault *fault)
+{
+    fault_set(fault,
+              "%s/%s: the disk failed (%s): toktab cannot vouch for this change: run `toktab compact`, which "
+              "writes and syncs a new file",
+              log->place.directory, log->place.name, strerror(errno));
+    return STATUS_IO;
+}
+
 /* What became of a line, in words. */
 static enum status explain(const struct log *log, enum appended appended, struct fault *fault)
 {
@@ -22,11 +31,7 @@ static enum status explain(const struct log *log, enum appended appended, struct
         return STATUS_IO;
     case APPEND_UNKNOWN:
     default:
-        fault_set(fault,
-                  "%s/%s: the disk failed (%s): toktab cannot vouch for this change: run `toktab compact`, "
-                  "which writes and syncs a new file",
-                  directory, name, strerror(errno));
-        return STATUS_IO;
+        return not_vouched_for(log, fault);
     }
 }
 
@@ -36,18 +41,16 @@ static void shorten_for_revocation(struct record *record)
     record->scopes = record->nets = record->ext = (struct span){"", 0};
 }
 
-size_t change_format(char text[LINE_SIZE_MAX], struct record *record, unsigned char chain[CHAIN_SIZE])
+size_t change_format(char text[LINE_SIZE_MAX], struct record *record, const unsigned char origin[CHAIN_SIZE],
+                     unsigned char chain[CHAIN_SIZE])
 {
-    unsigned char before[CHAIN_SIZE];
-    size_t length;
+    size_t length = record_format(text, record);
 
-    memcpy(before, chain, sizeof(before));
-    length = record_format(text, record, chain);
-    if (length > 0 || record->op != OPERATION_REVOKE)
-        return length;
-    shorten_for_revocation(record);
-    memcpy(chain, before, sizeof(before));
-    return record_format(text, record, chain);
+    if (length == 0 && record->op == OPERATION_REVOKE) {
+        shorten_for_revocation(record);
+        length = record_format(text, record);
+    }
+    return length == 0 ? 0 : chain_finish(text, length, origin, chain);
 }
 
 enum status change_read(struct log *log, struct refs *refs, size_t i, struct record *record,
@@ -75,14 +78,15 @@ enum status change_append(struct log *log, const struct session *session, struct
     status = log_tip(log, &tip, fault);
     if (status != STATUS_DONE)
         return status;
-    record->n = tip.n + 1;
+    record->n = tip.chain.at.n + 1;
+    record->prior = tip.chain.serial;
+    memcpy(record->before, tip.chain.at.chain, CHAIN_SIZE);
     record->by = span_of(session->caller.by);
     if (record->serial == 0) {
         record->serial = record->n;
         record->created = record->time;
     }
-    memcpy(chain, tip.chain, sizeof(chain));
-    length = change_format(text, record, chain);
+    length = change_format(text, record, tip.chain.origin, chain);
     if (length == 0 || (!ends && length > LINE_SIZE_MAX - REVOCATION_SIZE)) {
         fault_set(
             fault,
@@ -93,12 +97,25 @@ enum status change_append(struct log *log, const struct session *session, struct
     return explain(log, log_append(log, &tip, text, length, !ends), fault);
 }
 
+enum status change_sync(struct log *log, struct fault *fault)
+{
+    return log_sync(log) ? STATUS_DONE : not_vouched_for(log, fault);
+}
+
+enum status change_make(struct log *log, const struct session *session, struct record *record, bool ends,
+                        struct fault *fault)
+{
+    enum status status = change_append(log, session, record, ends, fault);
+
+    return status == STATUS_DONE ? change_sync(log, fault) : status;
+}
+
 enum status change_confirm(struct log *log, struct fault *fault)
 {
     struct tip tip;
     enum status status = log_tip(log, &tip, fault);
 
-    if (status == STATUS_DONE && !log_sync(log, &tip)) {
+    if (status == STATUS_DONE && !log_sync_tip(log, &tip)) {
         fault_set(
             fault,
             "%s/%s: cannot write it to the disk: %s: run `toktab compact`, which writes and syncs a new file",

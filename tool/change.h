@@ -10,9 +10,11 @@
  * it was revoked. */
 enum { REVOCATION_SIZE = 512 };
 
-/* As record_format(), but that a revocation does not fail for want of room: it leaves rights out of the
- * record, which a dead token needs no more. */
-size_t change_format(char text[LINE_SIZE_MAX], struct record *record, unsigned char chain[CHAIN_SIZE]);
+/* The line of a record with its LF, for the log with this origin; chain receives its chain. Returns its
+ * length, or 0 if it would be too long. A revocation does not fail for want of room: it leaves rights out of
+ * the record, which a dead token needs no more. */
+size_t change_format(char text[LINE_SIZE_MAX], struct record *record, const unsigned char origin[CHAIN_SIZE],
+                     unsigned char chain[CHAIN_SIZE]);
 
 /* None of these but change_end() prints: fault is for after it. */
 
@@ -22,15 +24,23 @@ enum status change_read(struct log *log, struct refs *refs, size_t i, struct rec
                         struct fault *fault);
 
 /*
- * Append a record to the log. It is complete but for n, chain and by, which are filled in; and where serial
- * is 0, the record creates a token, which gets its serial, and its time as created. ends: the change takes
- * from a token's life, for which there is room in a line and on a full disk where for others there is none.
+ * Append a record to the log. It is complete but for n, prior, before, chain and by, which are filled in; and
+ * where serial is 0, the record creates a token, which gets its serial, and its time as created. ends: the
+ * change takes from a token's life, for which there is room in a line and on a full disk where for others
+ * there is none.
  *
- * Returns STATUS_DONE when it is on the disk; STATUS_USAGE for a line that would be too long, STATUS_DAMAGED,
- * STATUS_IO.
+ * Returns STATUS_DONE when it is in the file: change_sync() makes it durable. STATUS_USAGE for a line that
+ * would be too long, STATUS_DAMAGED, STATUS_IO, STATUS_LOCKED.
  */
 enum status change_append(struct log *log, const struct session *session, struct record *record, bool ends,
                           struct fault *fault);
+
+/* Have the disk hold what was appended. STATUS_IO: nobody can vouch for it. */
+enum status change_sync(struct log *log, struct fault *fault);
+
+/* Both. */
+enum status change_make(struct log *log, const struct session *session, struct record *record, bool ends,
+                        struct fault *fault);
 
 /* It is so already, since somebody else has changed it: that is only true when the disk has it. STATUS_IO,
  * STATUS_DAMAGED. */

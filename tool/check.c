@@ -9,7 +9,6 @@
 
 #include "command.h"
 #include "describe.h"
-#include "mend.h"
 #include "options.h"
 #include "output.h"
 #include "place.h"
@@ -25,18 +24,11 @@ static const char help[] =
     "\n"
     "      --expect HEAD   is what stood at HEAD still there? Exits with 0 for yes, 1\n"
     "                      for no, 69 if that cannot be told any more\n"
-    "      --mend          put a damaged store in order, in a new epoch: what is\n"
-    "                      sound stays, tokens in doubt are revoked. Asks before\n"
-    "      --revoke-all    with --mend: revoke all tokens, where lines are lost\n"
-    "  -y, --yes           with --mend: do not ask\n"
     "      --json          as JSON: head, lines, tokens, faults\n"
     "\n"
     "Example: toktab check --expect 1:17:0123456789abcdef0123456789abcdef\n";
 
 static const struct option longs[] = {{"expect", required_argument, NULL, OPTION_EXPECT},
-                                      {"mend", no_argument, NULL, OPTION_MEND},
-                                      {"revoke-all", no_argument, NULL, OPTION_REVOKE_ALL},
-                                      {"yes", no_argument, NULL, 'y'},
                                       {"json", no_argument, NULL, OPTION_JSON},
                                       {"help", no_argument, NULL, OPTION_HELP},
                                       {0}};
@@ -44,8 +36,7 @@ static const struct option longs[] = {{"expect", required_argument, NULL, OPTION
 struct check {
     struct place place;
     struct expect expected, *expect; /* expect: NULL: nothing is expected */
-    bool json, mend, help;
-    struct mending mending;
+    bool json, help;
     json_t *faults;
 };
 
@@ -112,7 +103,7 @@ static enum status print(const struct check *check, const struct proof *proof, b
 {
     char head[HEAD_SIZE];
 
-    head_format(head, proof->walk.header.epoch, proof->walk.n, proof->walk.chain);
+    head_format(head, proof->chain.header.epoch, proof->chain.at.n, proof->chain.at.chain);
     if (check->json)
         return print_json(must_have(json_pack("{s:s?, s:I, s:I, s:O}", "head", proved ? head : NULL, "lines",
                                               (json_int_t)proof->lines, "tokens",
@@ -143,21 +134,19 @@ static enum status answer(const struct expect *expect)
     }
 }
 
-static uint64_t size_of(int fd)
+/* What stands behind the last line, where that is no fault: the next change mends it. */
+static void say_rest(const struct check *check, const struct proof *proof)
 {
-    struct stat status;
+    const char *directory = check->place.directory, *name = check->place.name;
 
-    return fstat(fd, &status) == 0 ? (uint64_t)status.st_size : 0;
-}
-
-/* A writer was killed, or is at it just now. That is no fault. size: before it was read: what came later may
- * be whole lines. */
-static void say_unfinished(const struct check *check, uint64_t size, uint64_t end)
-{
-    if (size > end)
-        say("%s/%s: at its end %s %" PRIu64 " byte%s of an unfinished line, which the next change cuts off",
-            check->place.directory, check->place.name, size - end == 1 ? "is" : "are", size - end,
-            plural(size - end));
+    if (proof->rest == REST_LINE)
+        say("%s/%s: its last line lacks its newline, which the next change adds", directory, name);
+    else if (proof->rest == REST_TORN)
+        say("%s/%s: it ends with %" PRIu64 " byte%s of an unfinished line, which the next change cuts off",
+            directory, name, proof->rest_bytes, plural(proof->rest_bytes));
+    else if (proof->rest == REST_UNSYNCED)
+        say("%s/%s: it ends with %" PRIu64 " byte%s that a power cut left, which the next change cuts off",
+            directory, name, proof->rest_bytes, plural(proof->rest_bytes));
 }
 
 /* fd is open. */
@@ -165,13 +154,12 @@ static enum status check_content(struct check *check, int fd, const char *domain
 {
     struct proof proof;
     struct fault fault;
-    uint64_t size = size_of(fd);
     bool proved = prove(&proof, fd, domain, check->expect, &progress_witness, &fault);
     enum status status;
 
     progress_clear();
     if (proved)
-        say_unfinished(check, size, proof.offset);
+        say_rest(check, &proof);
     else
         add_fault(check, fault.text);
     status = print(check, &proof, proved);
@@ -181,8 +169,7 @@ static enum status check_content(struct check *check, int fd, const char *domain
     if (!proved && fault.passing)
         return STATUS_IO;
     if (!proved)
-        say("%s/%s: put a backup there, or see what `toktab check --mend` makes of it",
-            check->place.directory, check->place.name);
+        say("%s/%s: put a backup there, or try `toktab mend`", check->place.directory, check->place.name);
     if (json_array_size(check->faults) > 0)
         return STATUS_NO;
     return check->expect ? answer(check->expect) : STATUS_DONE;
@@ -216,17 +203,8 @@ static enum status take_option(void *context, int option)
             return STATUS_DONE;
         return fail(STATUS_USAGE, "HEAD \"%.15s%s\": give what `toktab check` has printed, epoch:n:chain",
                     optarg, cut_mark(optarg));
-    case OPTION_MEND:
-        check->mend = true;
-        return STATUS_DONE;
-    case OPTION_REVOKE_ALL:
-        check->mending.revoke_all = true;
-        return STATUS_DONE;
-    case 'y':
-        check->mending.yes = true;
-        return STATUS_DONE;
     case OPTION_JSON:
-        check->json = check->mending.json = true;
+        check->json = true;
         return STATUS_DONE;
     default:
         return STATUS_USAGE;
@@ -235,14 +213,10 @@ static enum status take_option(void *context, int option)
 
 static enum status take_options(struct check *check, int argc, char **argv)
 {
-    enum status status = each_option(argc, argv, "y", longs, take_option, check, &check->help);
+    enum status status = each_option(argc, argv, "", longs, take_option, check, &check->help);
 
     if (status != STATUS_DONE || check->help)
         return status;
-    if (check->mend && check->expect)
-        return fail(STATUS_USAGE, "--mend: it excludes --expect");
-    if (!check->mend && (check->mending.revoke_all || check->mending.yes))
-        return fail(STATUS_USAGE, "--revoke-all and -y: they go with --mend");
     return arguments_fit(argc, argv, 0, 0, "") ? STATUS_DONE : STATUS_USAGE;
 }
 
@@ -254,10 +228,8 @@ static enum status run(struct session *session, int argc, char **argv)
     if (status == STATUS_DONE && check.help)
         return output_help(help);
     if (status == STATUS_DONE)
-        status = check.mend ? session_open_to_change(session) : session_open(session);
-    if (status != STATUS_DONE)
-        return status;
-    return check.mend ? mend(session, &check.mending) : check_store(&check, session);
+        status = session_open(session);
+    return status == STATUS_DONE ? check_store(&check, session) : status;
 }
 
 const struct command command_check = {"check", "prove a store, and print its HEAD", help, run};

@@ -20,6 +20,7 @@ extern const struct command command_domains;
 extern const struct command command_help;
 extern const struct command command_history;
 extern const struct command command_list;
+extern const struct command command_mend;
 extern const struct command command_revoke;
 extern const struct command command_rotate;
 extern const struct command command_scan;
@@ -50,8 +51,6 @@ enum {
     OPTION_EXPECT,
     OPTION_GRACE,
     OPTION_REVOKE,
-    OPTION_MEND,
-    OPTION_REVOKE_ALL,
     OPTION_DROP_DEAD,
 };
 

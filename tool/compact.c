@@ -12,6 +12,7 @@
 #include "progress.h"
 #include "prove.h"
 #include "renew.h"
+#include "seen.h"
 
 static const char help[] =
     "Usage: toktab [-c CONF] [-d DOMAIN] compact [OPTIONS]\n"
@@ -66,8 +67,7 @@ static bool is_same_file(int a, int b)
 {
     struct stat first, second;
 
-    return fstat(a, &first) == 0 && fstat(b, &second) == 0 && first.st_dev == second.st_dev &&
-           first.st_ino == second.st_ino;
+    return fstat(a, &first) == 0 && fstat(b, &second) == 0 && same_file(&first, &second);
 }
 
 /* Under the lock: the rest, or all if another file has come meanwhile. */
@@ -85,13 +85,14 @@ static bool prove_rest(struct proving *proving, const struct log *log, struct fa
     return prove_on(&proving->proof, log->file, NULL, NULL, fault) && prove_end(&proving->proof, NULL, fault);
 }
 
-static void prepare(struct renewal *renewal, const struct walk *walk, const struct request *request)
+static void prepare(struct renewal *renewal, const struct chain *chain, const struct request *request)
 {
     int64_t cutoff = request->age < renewal->now ? renewal->now - request->age : TIME_NEVER;
 
-    renewal->header = walk->header;
-    renewal->header.base = walk->n;
-    memcpy(renewal->header.basechain, walk->chain, CHAIN_SIZE);
+    renewal->header = chain->header;
+    renewal->header.base = chain->at.n;
+    memcpy(renewal->header.basechain, chain->at.chain, CHAIN_SIZE);
+    renewal->prior = chain->serial;
     renewal->header.cutoff = later_cutoff(renewal->header.cutoff, cutoff);
     renewal->ext = "";
 }
@@ -111,7 +112,7 @@ static enum status too_early(const struct log *log, struct fault *fault)
     fault_set(
         fault,
         "%s/%s: nothing was done: an earlier compaction dropped what had ended before a time that is still "
-        "to come: set the clock, or if that of then was wrong, run `toktab check --mend`",
+        "to come: set the clock, or if that of then was wrong, run `toktab mend`",
         log->place.directory, log->place.name);
     return STATUS_DAMAGED;
 }
@@ -125,9 +126,9 @@ static enum status renew(struct renewal *renewal, struct proving *proving, struc
 
     if (!prove_rest(proving, log, fault))
         return damaged(log, fault);
-    if (cutoff_ahead(proving->proof.walk.header.cutoff, renewal->now))
+    if (cutoff_ahead(proving->proof.chain.header.cutoff, renewal->now))
         return too_early(log, fault);
-    prepare(renewal, &proving->proof.walk, request);
+    prepare(renewal, &proving->proof.chain, request);
     snapshot_of_index(&renewal->snapshot, &proving->proof.index);
     snapshot_drop_dead(&renewal->snapshot, renewal->header.cutoff);
     status = renewal_write(renewal, log, &file, fault);
@@ -149,7 +150,7 @@ static enum status print(const struct session *session, const struct request *re
 {
     char head[HEAD_SIZE];
 
-    head_format(head, renewal->header.epoch, renewal->n, renewal->chain);
+    head_format(head, renewal->header.epoch, renewal->at.n, renewal->at.chain);
     if (request->json)
         return print_json(
             must_have(json_pack("{s:s, s:I, s:I}", "head", head, "bytes_before", (json_int_t)bytes_before,
@@ -224,8 +225,10 @@ static enum status take_options(struct request *request, int argc, char **argv)
 static enum status run(struct session *session, int argc, char **argv)
 {
     struct request request = {.age = TIME_NEVER};
-    enum status status = take_options(&request, argc, argv);
+    enum status status = session_refuse_delegated(session, "compact");
 
+    if (status == STATUS_DONE)
+        status = take_options(&request, argc, argv);
     if (status != STATUS_DONE)
         return status;
     return request.help ? output_help(help) : prove_and_compact(session, &request);

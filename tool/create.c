@@ -104,7 +104,7 @@ static enum status append(const struct session *session, struct record *record)
     if (status == STATUS_DONE) {
         output_catch_interruptions(); /* when the lock is free again, whoever waited to end us would leave a
                                          token unseen */
-        status = change_append(&log, session, record, false, &fault);
+        status = change_make(&log, session, record, false, &fault);
         change_end(&log, session);
     }
     return status == STATUS_DONE ? STATUS_DONE : fail(status, "%s", fault.text);

@@ -2,62 +2,136 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "change.h"
 #include "describe.h"
 
-static enum status change(struct log *log, const struct session *session, const struct attributes *attributes,
-                          struct refs *refs, size_t i, struct record *record, bool *was_revoked,
-                          struct fault *fault)
+enum { AT_ONCE = 500 }; /* tokens under one lock: others may wait for it, perhaps to revoke */
+
+/* Under the lock: append the line that revokes it. */
+static enum status append(struct log *log, const struct session *session, struct refs *refs, size_t i,
+                          struct ending *ending, struct fault *fault)
 {
-    enum status status = change_read(log, refs, i, record, fault);
+    struct record record;
+    enum status status = change_read(log, refs, i, &record, fault);
 
     if (status != STATUS_DONE)
         return status;
-    *was_revoked = record->revoked != TIME_NEVER;
-    if (*was_revoked)
-        return change_confirm(log, fault);
-    record->op = OPERATION_REVOKE;
-    record->revoked = record->time = (int64_t)time(NULL);
-    record->reason = (struct span){"", 0};
-    attributes_apply(attributes, record);
-    return change_append(log, session, record, true, fault);
+    ending->was_revoked = record.revoked != TIME_NEVER;
+    if (ending->was_revoked)
+        return STATUS_DONE;
+    record.op = OPERATION_REVOKE;
+    record.revoked = record.time = (int64_t)time(NULL);
+    record.reason = (struct span){"", 0};
+    attributes_apply(ending->attributes, &record);
+    return change_append(log, session, &record, true, fault);
 }
 
-static enum status append(const struct session *session, const struct attributes *attributes,
-                          struct refs *refs, size_t i, struct record *record, bool *was_revoked,
-                          struct fault *fault)
+static void give_up(struct ending *ending, enum status status, const struct fault *fault)
 {
-    struct log log;
-    enum status status = log_begin(&log, session->config.store_dir, session->domain->name, false, fault);
+    ending->status = status;
+    ending->why = must_have(strdup(fault->text));
+}
 
-    if (status == STATUS_DONE) {
-        status = change(&log, session, attributes, refs, i, record, was_revoked, fault);
-        change_end(&log, session);
+/* Can others of the store be revoked where one could not? */
+static bool goes_on(enum status status)
+{
+    return status == STATUS_DONE || status == STATUS_NOT_FOUND || status == STATUS_USAGE;
+}
+
+/* Under the lock. Returns why no more can be done to the store. */
+static enum status append_all(struct log *log, const struct session *session, struct refs *refs,
+                              struct ending *endings, size_t first, size_t last, struct fault *fault)
+{
+    enum status status = STATUS_DONE;
+    size_t i;
+
+    for (i = first; i < last && goes_on(status); i++) {
+        status = append(log, session, refs, i, &endings[i], fault);
+        if (status != STATUS_DONE)
+            give_up(&endings[i], status, fault);
+    }
+    if (goes_on(status))
+        return STATUS_DONE;
+    for (; i < last; i++)
+        give_up(&endings[i], status, fault);
+    return status;
+}
+
+/* Have the disk hold what was appended, and what somebody else had before; read what the tokens are now. */
+static enum status settle(struct log *log, struct refs *refs, struct ending *endings, size_t first,
+                          size_t last, struct fault *fault)
+{
+    enum status status = change_confirm(log, fault);
+
+    if (status == STATUS_DONE)
+        status = refs_read(refs, log->file, false, fault);
+    for (size_t i = first; i < last; i++) {
+        if (endings[i].status != STATUS_DONE)
+            continue;
+        if (status != STATUS_DONE)
+            give_up(&endings[i], status, fault);
+        else
+            ref_record(&refs->list[i], &endings[i].record);
     }
     return status;
 }
 
-static void acknowledge(const struct record *record, bool was_revoked)
+/* Those from first to last - 1, under one lock, made durable together. */
+static enum status revoke_some(const struct session *session, struct refs *refs, struct ending *endings,
+                               size_t first, size_t last, struct fault *fault)
 {
-    char *label = unescaped(record->label);
+    struct log log;
+    enum status status = log_begin(&log, session->config.store_dir, session->domain->name, false, fault),
+                settled;
 
-    say("%s token %" PRIu64 " (id %s): \"%s\"", was_revoked ? "already revoked:" : "revoked", record->serial,
-        record->id, label);
+    if (status != STATUS_DONE) {
+        for (size_t i = first; i < last; i++)
+            give_up(&endings[i], status, fault);
+        return status;
+    }
+    status = append_all(&log, session, refs, endings, first, last, fault);
+    settled = settle(&log, refs, endings, first, last, fault);
+    change_end(&log, session);
+    return status == STATUS_DONE ? settled : status;
+}
+
+static void acknowledge(const struct ref *ref, struct ending *ending)
+{
+    const struct record *record = &ending->record;
+    char *label;
+
+    if (ending->why) {
+        say("token %.15s: NOT revoked: %s", ref->text, ending->why);
+        free(ending->why);
+        ending->why = NULL;
+        return;
+    }
+    label = unescaped(record->label);
+    say("%s token %" PRIu64 " (id %s): \"%s\"", ending->was_revoked ? "already revoked:" : "revoked",
+        record->serial, record->id, label);
     free(label);
 }
 
-enum status ending_revoke(const struct session *session, const struct attributes *attributes,
-                          struct refs *refs, size_t i, struct record *record)
+enum status ending_revoke(const struct session *session, struct refs *refs, struct ending *endings)
 {
-    struct fault fault;
-    bool was_revoked;
-    enum status status = append(session, attributes, refs, i, record, &was_revoked, &fault);
+    enum status stopped = STATUS_DONE, worst = STATUS_DONE;
+    struct fault fault = {0};
+    size_t last;
 
-    if (status == STATUS_DONE)
-        acknowledge(record, was_revoked);
-    else
-        say("token %.15s: not revoked: %s", refs->list[i].text, fault.text);
-    return status;
+    for (size_t first = 0; first < refs->count; first = last) {
+        last = refs->count - first > AT_ONCE ? first + AT_ONCE : refs->count;
+        if (stopped == STATUS_DONE)
+            stopped = revoke_some(session, refs, endings, first, last, &fault);
+        else
+            for (size_t i = first; i < last; i++)
+                give_up(&endings[i], stopped, &fault);
+        for (size_t i = first; i < last; i++) {
+            worst = endings[i].status == STATUS_DONE ? worst : endings[i].status;
+            acknowledge(&refs->list[i], &endings[i]);
+        }
+    }
+    return worst;
 }

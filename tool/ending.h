@@ -1,4 +1,4 @@
-/* The end of a token, now and for good. */
+/* The end of tokens, now and for good. */
 #ifndef ENDING_H
 #define ENDING_H
 
@@ -6,12 +6,21 @@
 #include "refs.h"
 #include "session.h"
 
+/* One token to revoke, and what became of it. */
+struct ending {
+    const struct attributes *attributes; /* the reason */
+    enum status status;
+    char *why;            /* it could not be revoked; NULL: it is */
+    bool was_revoked;     /* it had been revoked before */
+    struct record record; /* as it is then; it points into refs */
+};
+
 /*
- * Revoke the token that refs->list[i] was found to mean. attributes: the reason. Says that it is done when
- * the disk has it, also where somebody else had revoked it before, or why it is not. record receives the
- * token as it is then, and points into refs and attributes.
+ * Revoke the tokens that refs->list was found to mean; endings has one for each, all zeros but for
+ * attributes. Says of each that it is done when the disk has it, also where it had been revoked before, or
+ * why it is not. One that fails does not keep the others from being tried, unless nothing can be done to the
+ * store. Returns the last status that is not STATUS_DONE.
  */
-enum status ending_revoke(const struct session *session, const struct attributes *attributes,
-                          struct refs *refs, size_t i, struct record *record);
+enum status ending_revoke(const struct session *session, struct refs *refs, struct ending *endings);
 
 #endif

@@ -229,7 +229,7 @@ static enum status print(const struct past *past, const struct session *session,
     enum status status;
 
     descent_mark(past, id, wanted);
-    say_compacted(&past->proof.walk.header);
+    say_compacted(&past->proof.chain.header);
     status = json ? print_array(&printing) : print_table(&printing);
     free(wanted);
     return status;

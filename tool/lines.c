@@ -41,11 +41,41 @@ static const char *find_end(const struct lines *lines)
     return memchr(lines->buffer + lines->start, '\n', lines->end - lines->start);
 }
 
+static void pass_over(struct lines *lines, size_t length)
+{
+    lines->start += length;
+    lines->offset += length;
+}
+
+/* What it gives out stays where it is, so the rest of a line that is too long is passed over at the next
+ * call.
+ */
+static bool end_skipping(struct lines *lines)
+{
+    const char *end;
+
+    while (lines->skipping) {
+        end = find_end(lines);
+        if (!end && lines->end > lines->start) {
+            pass_over(lines, lines->end - lines->start);
+        } else if (end) {
+            pass_over(lines, (size_t)(end - (lines->buffer + lines->start)) + 1);
+            lines->skipping = false;
+        } else if (fill(lines) <= 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 enum lines_got lines_next(struct lines *lines, const char **text, size_t *length)
 {
-    const char *end = find_end(lines);
+    const char *end;
     ssize_t got = 1;
 
+    if (!end_skipping(lines))
+        return LINES_END;
+    end = find_end(lines);
     while (!end && got > 0 && lines->end - lines->start < LINE_SIZE_MAX) {
         got = fill(lines);
         end = find_end(lines);
@@ -54,11 +84,13 @@ enum lines_got lines_next(struct lines *lines, const char **text, size_t *length
         return LINES_ERROR;
     *text = lines->buffer + lines->start;
     *length = end ? (size_t)(end - *text) + 1 : lines->end - lines->start;
-    if (*length > LINE_SIZE_MAX || (!end && *length == LINE_SIZE_MAX))
+    if (*length > LINE_SIZE_MAX || (!end && *length == LINE_SIZE_MAX)) {
+        lines->skipping = !end;
+        pass_over(lines, *length);
         return LINES_TOO_LONG;
+    }
     if (!end)
         return *length > 0 ? LINES_TORN : LINES_END;
-    lines->start += *length;
-    lines->offset += *length;
+    pass_over(lines, *length);
     return LINES_LINE;
 }

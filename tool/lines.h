@@ -2,6 +2,7 @@
 #ifndef LINES_H
 #define LINES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -10,13 +11,14 @@ struct lines {
     uint64_t offset; /* of the next line */
     char *buffer;
     size_t start, end; /* of what is in it and not yet given out */
+    bool skipping;     /* within a line that was too long */
 };
 
 enum lines_got {
     LINES_LINE,
     LINES_END,      /* nothing more */
-    LINES_TORN,     /* an unterminated line, which is given out */
-    LINES_TOO_LONG, /* no LF within LINE_SIZE_MAX */
+    LINES_TORN,     /* an unterminated line, which is given out, and again by the next call */
+    LINES_TOO_LONG, /* no LF within LINE_SIZE_MAX: its first bytes are given out, all of it is passed over */
     LINES_ERROR,    /* errno of pread(2) */
 };
 

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lock.h"
@@ -11,7 +12,14 @@
 #include "replace.h"
 #include "tip.h"
 
-enum { RESERVE_LOW = 32 * 1024 }; /* what is left of the reserve, below which it is renewed */
+enum {
+    RESERVE_LOW = 32 * 1024, /* what is left of the reserve, below which it is renewed */
+    ACKNOWLEDGE_AFTER =
+        2000000,  /* nanoseconds for which whoever acknowledges waits: see the model in reader.h */
+    BLOCK = 4096, /* bytes of a file that a power cut leaves or takes together */
+};
+
+#define SECOND INT64_C(1000000000)
 
 /* Stopped while it holds the lock, a command would hold up all others; so ^Z waits from before it takes it.
  */
@@ -43,12 +51,38 @@ static int close_if_open(int fd)
     return -1;
 }
 
+static int64_t monotonic(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * SECOND + now.tv_nsec;
+}
+
+void log_note_durable(struct log *log)
+{
+    log->durable = monotonic();
+}
+
+/* To a point in time, so that an interruption does not make it longer or shorter. */
+static void wait_for_looks(const struct log *log)
+{
+    int64_t until = log->durable + ACKNOWLEDGE_AFTER;
+    struct timespec then = {.tv_sec = (time_t)(until / SECOND), .tv_nsec = (long)(until % SECOND)};
+
+    if (log->durable == 0)
+        return;
+    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &then, NULL) == EINTR)
+        continue;
+}
+
 void log_end(struct log *log)
 {
     log->file = close_if_open(log->file);
     lock_release(log->lock);
     log->lock = -1;
     log->directory = close_if_open(log->directory);
+    wait_for_looks(log);
     sigprocmask(SIG_SETMASK, &log->signals, NULL);
 }
 
@@ -132,6 +166,9 @@ enum status log_begin(struct log *log, const char *directory, const char *domain
     place_of_store(&log->place, directory, domain);
     log->domain = domain;
     log->directory = log->lock = log->file = -1;
+    log->name_synced = false;
+    log->synced = 0;
+    log->durable = 0;
     block_stop(log);
     status = begin(log, make, &what);
     if (status != STATUS_DONE) {
@@ -143,32 +180,12 @@ enum status log_begin(struct log *log, const char *directory, const char *domain
 
 enum status log_tip(struct log *log, struct tip *tip, struct fault *fault)
 {
-    char head[LINE_SIZE_MAX], tail[TIP_TAIL];
-    struct stat status;
-    size_t head_size, tail_size;
-    uint64_t size, from;
-    const char *wrong;
+    struct fault what;
+    enum status status = tip_read(tip, log->file, log->domain, &what);
 
-    if (fstat(log->file, &status) < 0)
-        return fault_set(fault, "%s/%s: cannot read it: %s", log->place.directory, log->place.name,
-                         strerror(errno)),
-               STATUS_IO;
-    size = (uint64_t)status.st_size;
-    head_size = size < sizeof(head) ? (size_t)size : sizeof(head);
-    tail_size = size < sizeof(tail) ? (size_t)size : sizeof(tail);
-    from = size - tail_size;
-    if (!read_all(log->file, head, head_size, 0) || !read_all(log->file, tail, tail_size, from)) {
-        fault_set(fault, "%s/%s: cannot read it: %s", log->place.directory, log->place.name, strerror(errno));
-        return STATUS_IO;
-    }
-    wrong = tip_find(tip, head, head_size, tail, tail_size, from);
-    if (!wrong && strcmp(tip->domain, log->domain) != 0)
-        wrong = "it is the store of another domain";
-    if (!wrong)
-        return STATUS_DONE;
-    fault_set(fault, "%s/%s: %s: run `toktab check`, which names what is damaged", log->place.directory,
-              log->place.name, wrong);
-    return STATUS_DAMAGED;
+    if (status != STATUS_DONE)
+        fault_set(fault, "%s/%s: %s", log->place.directory, log->place.name, what.text);
+    return status;
 }
 
 /* Space behind the end for revocations on a full disk. */
@@ -181,19 +198,45 @@ static bool keep_reserve_behind(int fd, uint64_t end)
     return keep_room(fd, end, RESERVE);
 }
 
-static bool cut_behind(int fd, uint64_t end)
+/* Nothing but whole lines is left: what a killed writer or a power cut has left behind the last one goes, and
+ * that gets the LF that it lacks. A byte written over would go unseen where the size is the same within one
+ * tick of the clock that the file system dates changes by. */
+static bool clear_rest(int fd, struct tip *tip)
 {
-    struct stat status;
-
-    return fstat(fd, &status) == 0 && ((uint64_t)status.st_size <= end || ftruncate(fd, (off_t)end) == 0);
+    if (tip->lf_due) {
+        if (!write_all(fd, "\n", 1, tip->end) || fdatasync(fd) < 0)
+            return false; /* without it on the disk a power cut could leave NULs behind a line that counts */
+        tip->end++;
+        tip->lf_due = false;
+    }
+    if (tip->size > tip->end && ftruncate(fd, (off_t)tip->end) < 0)
+        return false;
+    tip->size = tip->end;
+    return true;
 }
 
-/* What was written of a line that failed is cut off again; if that fails too, the next writer cuts off an
- * unterminated line. */
-static enum appended take_back(int fd, uint64_t end)
+/*
+ * Of several lines that are not yet on the disk a power cut may leave any block of the file. So that what is
+ * left is either lines that follow or one rest that the next writer cuts off, they all begin in one block,
+ * and are shorter together than a rest may be.
+ */
+static bool may_wait_for_sync(const struct log *log, uint64_t end, size_t length)
+{
+    return log->synced == end ||
+           (log->synced / BLOCK == end / BLOCK && end + length - log->synced < LINE_SIZE_MAX);
+}
+
+/* What was written of a line that failed is cut off again, unless it lacks only its LF: readers may have
+ * taken it. */
+static enum appended take_back(int fd, uint64_t end, size_t length)
 {
     int error = errno;
+    struct stat status;
 
+    if (fstat(fd, &status) < 0 || (uint64_t)status.st_size + 1 >= end + length) {
+        errno = error;
+        return APPEND_UNKNOWN;
+    }
     if (ftruncate(fd, (off_t)end) == 0)
         keep_reserve_behind(fd, end); /* cutting gives up what lies behind the end */
     errno = error;
@@ -210,29 +253,44 @@ enum appended log_append(struct log *log, const struct tip *expected, const char
     errno = EIO;
     if (log_tip(log, &now, &fault) != STATUS_DONE)
         return APPEND_UNAVAILABLE;
-    if (now.epoch != expected->epoch || now.n != expected->n ||
-        memcmp(now.chain, expected->chain, CHAIN_SIZE) != 0)
+    if (now.chain.header.epoch != expected->chain.header.epoch ||
+        !position_equal(&now.chain.at, &expected->chain.at))
         return APPEND_CONFLICT;
+    if (!clear_rest(log->file, &now))
+        return APPEND_UNAVAILABLE;
     reserved = keep_reserve_behind(log->file, now.end + length);
     if (keep_reserve && !reserved)
         return APPEND_UNAVAILABLE;
-    /* over what is left of an unterminated line; cutting that off first would give up the reserve */
-    if (!write_all(log->file, line, length, now.end) || !cut_behind(log->file, now.end + length))
-        return take_back(log->file, now.end);
-    /* after a failed sync nothing is known: what the page cache shows may never reach the disk. Who made the
-     * file may not have lived to sync its name. */
-    if (fdatasync(log->file) < 0 || (now.fresh && !sync_directory(log->directory)))
+    if (log->synced == 0)
+        log->synced = now.end;
+    if (!may_wait_for_sync(log, now.end, length) && !log_sync(log))
         return APPEND_UNKNOWN;
+    if (!write_all(log->file, line, length, now.end))
+        return take_back(log->file, now.end, length);
     return APPENDED;
 }
 
-bool log_sync(struct log *log, const struct tip *tip)
+/* Who made the file, or put it in place, may not have lived to sync its name: only what this process has
+ * synced is known. */
+bool log_sync(struct log *log)
+{
+    struct stat status;
+
+    if (fdatasync(log->file) < 0 || (!log->name_synced && !sync_directory(log->directory)) ||
+        fstat(log->file, &status) < 0)
+        return false;
+    log->name_synced = true;
+    log->synced = (uint64_t)status.st_size;
+    log_note_durable(log);
+    return true;
+}
+
+bool log_sync_tip(struct log *log, const struct tip *tip)
 {
     char bytes[LINE_SIZE_MAX];
     size_t length = tip->end < sizeof(bytes) ? (size_t)tip->end : sizeof(bytes);
 
     /* what a failed sync has dropped is written again: a sync alone would find nothing to do */
     return read_all(log->file, bytes, length, tip->end - length) &&
-           write_all(log->file, bytes, length, tip->end - length) && fdatasync(log->file) == 0 &&
-           sync_directory(log->directory);
+           write_all(log->file, bytes, length, tip->end - length) && log_sync(log);
 }

@@ -1,15 +1,17 @@
-#include "mend.h"
-
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "ask.h"
-#include "chain.h"
+#include "command.h"
 #include "describe.h"
+#include "options.h"
 #include "output.h"
 #include "progress.h"
 #include "prove.h"
@@ -18,17 +20,45 @@
 #include "seen.h"
 #include "store.h"
 
-enum { SHOWN_MOST = 20, KEPT_NAME_SIZE = 128, KEPT_NAMES_MOST = 100 };
+static const char help[] =
+    "Usage: toktab [-c CONF] [-d DOMAIN] mend [OPTIONS] [COPY…]\n"
+    "\n"
+    "Puts a damaged store in order: keeps every line that proves itself, and revokes\n"
+    "the tokens that a missing line may have changed. Shows them first and asks. The\n"
+    "store gets a new epoch; the damaged file is kept beside it. Prints HEAD.\n"
+    "\n"
+    "COPY is another file of the same store, such as a backup: lines that are missing\n"
+    "here are taken from there.\n"
+    "\n"
+    "Run it on a sound store too after you have put an older copy in its place: the\n"
+    "new epoch says that the older copy is meant.\n"
+    "\n"
+    "  -y, --yes    do not ask\n"
+    "      --json   print the result as JSON: head, kept, ended, lost\n"
+    "\n"
+    "Example: toktab mend /var/backups/default.tokens\n";
 
-static const char reason[] = "in doubt: the store was damaged",
-                  reason_all[] = "toktab check --mend --revoke-all";
+static const struct option longs[] = {{"yes", no_argument, NULL, 'y'},
+                                      {"json", no_argument, NULL, OPTION_JSON},
+                                      {"help", no_argument, NULL, OPTION_HELP},
+                                      {0}};
 
-/* A store that is looked at: what is wrong with it first, and what is sound. */
+enum { SHOWN_MOST = 20, KEPT_NAME_SIZE = 128, KEPT_NAMES_MOST = 100, EPOCH_STEP = 1000000 };
+
+static const char reason[] = "in doubt: the store was damaged";
+
+struct request {
+    char **names; /* of the copies */
+    size_t copies;
+    struct salvage_file *files; /* the store, then the copies */
+    bool yes, json, help;
+};
+
+/* What was found in a store and its copies. */
 struct look {
-    struct identity identity; /* of the file, before it was read */
+    struct identity identity; /* of the store, before it was read */
     struct salvage salvage;
-    struct fault fault; /* "": nothing is wrong */
-    size_t ends;        /* tokens that are to be revoked */
+    struct fault fault; /* what is wrong with the store first; "": nothing */
 };
 
 struct mended {
@@ -38,24 +68,47 @@ struct mended {
     char kept[KEPT_NAME_SIZE]; /* under which the damaged file stays; "": it was not damaged */
 };
 
-static void look_free(struct look *look)
+/* All of an open file into file->bytes, with room for one more. False with errno. */
+static bool read_file(struct salvage_file *file, int fd)
 {
-    salvage_free(&look->salvage);
+    struct stat status;
+
+    if (fstat(fd, &status) < 0)
+        return false;
+    if (!S_ISREG(status.st_mode)) {
+        errno = EINVAL;
+        return false;
+    }
+    free(file->bytes);
+    file->size = (size_t)status.st_size;
+    file->bytes = must_have(malloc(file->size + 1));
+    return read_all(fd, file->bytes, file->size, 0);
 }
 
-static void count_ends(struct look *look)
+/* Before the session begins: as root the tool then becomes somebody else, who may not read them. */
+static enum status read_copies(struct request *request)
 {
-    for (size_t i = 0; i < look->salvage.snapshot.count; i++)
-        look->ends += look->salvage.snapshot.lines[i].ends;
+    request->files = must_have(calloc(request->copies + 1, sizeof(*request->files)));
+    for (size_t i = 0; i < request->copies; i++) {
+        struct salvage_file *file = &request->files[i + 1];
+        int fd = open(request->names[i], O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+        bool good = fd >= 0 && read_file(file, fd);
+        int error = errno;
+
+        file->name = request->names[i];
+        if (fd >= 0)
+            close(fd);
+        if (!good)
+            return fail(status_of(error), "%s: cannot read it: %s", file->name, strerror(error));
+    }
+    return STATUS_DONE;
 }
 
-static bool find_fault(int fd, const char *domain, const struct witness *witness, struct fault *fault)
+static void free_files(struct request *request)
 {
-    struct proof proof;
-    bool sound = prove(&proof, fd, domain, NULL, witness, fault);
-
-    proof_free(&proof);
-    return sound || fault->passing;
+    for (size_t i = 0; request->files && i <= request->copies; i++)
+        free(request->files[i].bytes);
+    free(request->files);
 }
 
 static enum status unreadable(struct fault *fault)
@@ -64,37 +117,32 @@ static enum status unreadable(struct fault *fault)
     return STATUS_IO;
 }
 
-/* Read the store that fd is open on. fault is for the caller to print. Ends with look_free() whatever it
+/* Read the store that fd is open on. fault is for the caller to print. Ends with salvage_free() whatever it
  * returned. */
-static enum status look(struct look *look, int fd, const char *domain, bool all,
+static enum status look(struct look *look, int fd, const char *domain, struct request *request,
                         const struct witness *witness, struct fault *fault)
 {
+    struct proof proof;
     struct stat store;
-    char *bytes;
+    bool sound;
 
     memset(look, 0, sizeof(*look));
     if (fstat(fd, &store) < 0)
         return unreadable(fault);
     look->identity = identity_of(&store);
-    if (find_fault(fd, domain, witness, &look->fault) && look->fault.passing) {
+    sound = prove(&proof, fd, domain, NULL, witness, &look->fault);
+    proof_free(&proof);
+    if (!sound && look->fault.passing) {
         *fault = look->fault;
         return STATUS_IO;
     }
-    bytes = must_have(salvage_room(&look->salvage, (size_t)store.st_size));
-    if (!read_all(fd, bytes, (size_t)store.st_size, 0))
+    if (sound)
+        look->fault.text[0] = '\0';
+    request->files[0].name = "the store";
+    if (!read_file(&request->files[0], fd))
         return unreadable(fault);
-    if (!salvage_find(&look->salvage, (size_t)store.st_size, domain, (int64_t)time(NULL), fault))
-        return STATUS_DAMAGED;
-    if (all)
-        salvage_end_all(&look->salvage);
-    else if (look->salvage.any.text[0] != '\0') {
-        fault_set(fault,
-                  "%s: every token is in doubt: put a backup there, or say --revoke-all, which ends them all",
-                  look->salvage.any.text);
-        return STATUS_DAMAGED;
-    }
-    count_ends(look);
-    return STATUS_DONE;
+    return salvage_find(&look->salvage, request->files, request->copies + 1, domain, fault) ? STATUS_DONE
+                                                                                            : STATUS_DAMAGED;
 }
 
 static void record_of(struct record *record, const struct last_line *last)
@@ -117,29 +165,38 @@ static void show_ends(const struct look *look)
             ask_show(&record);
             shown++;
         }
-    if (look->ends > shown)
-        fprintf(stderr, "  and %zu more\n", look->ends - shown);
+    if (look->salvage.ends > shown)
+        fprintf(stderr, "  and %zu more\n", look->salvage.ends - shown);
 }
 
-static enum status confirm(const struct look *look, bool revoke_all)
+static void say_lost(const struct look *look, const struct place *place)
 {
-    char question[128] = "Give the store a new epoch?";
-    enum status status = ask_possible("check --mend");
+    if (look->salvage.lost > 0)
+        say("%s/%s: %" PRIu64 " token%s lost with %s line%s: nobody is admitted by %s any more; a copy from "
+            "after the last compaction would bring %s back",
+            place->directory, place->name, look->salvage.lost, look->salvage.lost == 1 ? " is" : "s are",
+            look->salvage.lost == 1 ? "its" : "their", plural(look->salvage.lost),
+            look->salvage.lost == 1 ? "it" : "them", look->salvage.lost == 1 ? "it" : "them");
+}
+
+static enum status confirm(const struct look *look)
+{
+    enum status status = ask_possible("mend");
 
     if (status != STATUS_DONE)
         return status;
-    if (look->ends > 0) {
-        say(revoke_all ? "to be revoked:" : "in doubt, and to be revoked:");
-        show_ends(look);
-        snprintf(question, sizeof(question), "Mend the store, and revoke %s for good?",
-                 look->ends == 1 ? "this token" : "these tokens");
-    }
-    return ask(question, "check --mend: declined: nothing was done");
+    if (look->salvage.ends == 0)
+        return ask("Give the store a new epoch?", "mend: declined: nothing was done");
+    say("in doubt, and to be revoked:");
+    show_ends(look);
+    return ask(look->salvage.ends == 1 ? "Mend the store, and revoke this token for good?"
+                                       : "Mend the store, and revoke these tokens for good?",
+               "mend: declined: nothing was done");
 }
 
 /* What would be done, before the lock is taken: nobody is asked under it. */
 static enum status look_and_ask(struct look *before, struct place *place, const struct session *session,
-                                const struct mending *mending)
+                                struct request *request)
 {
     struct fault fault;
     struct stat store;
@@ -149,14 +206,15 @@ static enum status look_and_ask(struct look *before, struct place *place, const 
     memset(before, 0, sizeof(*before));
     if (fd < 0)
         return status;
-    status = look(before, fd, session->domain->name, mending->revoke_all, &progress_witness, &fault);
+    status = look(before, fd, session->domain->name, request, &progress_witness, &fault);
     progress_clear();
     close(fd);
     if (before->fault.text[0] != '\0')
         say("%s/%s: %s", place->directory, place->name, before->fault.text);
     if (status != STATUS_DONE)
         return fail(status, "%s/%s: cannot be mended: %s", place->directory, place->name, fault.text);
-    return mending->yes ? STATUS_DONE : confirm(before, mending->revoke_all);
+    say_lost(before, place);
+    return request->yes ? STATUS_DONE : confirm(before);
 }
 
 /* Give the damaged file a name that stays when the new file takes the store's. */
@@ -211,20 +269,39 @@ static enum status prove_and_install(struct mended *mended, struct log *log, str
     return what.passing ? STATUS_IO : STATUS_DAMAGED;
 }
 
+/* No two epochs are alike, also where two hosts mend the same store. */
+static uint64_t new_epoch(uint64_t old)
+{
+    struct timespec now;
+    uint64_t least = old + 1 + crypto_random_below(EPOCH_STEP), micros;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    micros = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+    return micros > least ? micros : least;
+}
+
+/* Where a clock was wrong once, tokens that still work would count as dead before a cutoff that is to come.
+ */
+static int64_t past_cutoff(int64_t cutoff, int64_t now)
+{
+    return cutoff_ahead(cutoff, now) ? now : cutoff;
+}
+
 static void prepare(struct renewal *renewal, const struct salvage *salvage)
 {
     struct header *header = &renewal->header;
 
     *header = salvage->header;
-    header->epoch = header->epoch + 1 > (uint64_t)renewal->now ? header->epoch + 1 : (uint64_t)renewal->now;
-    header->base = salvage->base;
-    chain_start(header->basechain, header->storeid, header->epoch);
+    header->epoch = new_epoch(header->epoch);
+    header->base = salvage->at.n;
+    header_origin(header->basechain, header);
+    header->cutoff = past_cutoff(header->cutoff, renewal->now);
     renewal->snapshot = salvage->snapshot;
 }
 
 /* Under the lock. Others wait for it: what was found before is good if nobody has changed the file since. */
 static enum status look_again(struct mended *mended, struct look *before, const struct log *log,
-                              const struct mending *mending, struct fault *fault)
+                              struct request *request, struct fault *fault)
 {
     struct identity identity;
     struct stat store;
@@ -238,59 +315,49 @@ static enum status look_again(struct mended *mended, struct look *before, const 
         memset(before, 0, sizeof(*before));
         return STATUS_DONE;
     }
-    status = look(&mended->look, log->file, log->domain, mending->revoke_all, NULL, fault);
-    if (status != STATUS_DONE || mended->look.ends <= before->ends || mending->yes)
+    salvage_free(&before->salvage); /* it points into the bytes that were read */
+    memset(&before->salvage.snapshot, 0, sizeof(before->salvage.snapshot));
+    status = look(&mended->look, log->file, log->domain, request, NULL, fault);
+    if (status != STATUS_DONE || mended->look.salvage.ends <= before->salvage.ends || request->yes)
         return status;
-    fault_set(fault, "more tokens are in doubt now: nothing was done: look again");
+    fault_set(fault, "more tokens are in doubt now: nothing was done: run it again");
     return STATUS_DAMAGED;
 }
 
-static enum status renew(struct mended *mended, struct look *before, struct log *log,
-                         const struct mending *mending, struct fault *fault)
+static enum status renew(struct mended *mended, struct look *before, struct log *log, struct request *request,
+                         struct fault *fault)
 {
-    char ext[HEAD_SIZE + sizeof("mended=")];
+    char ext[HEAD_SIZE + sizeof("mended=")], head[HEAD_SIZE];
+    const struct salvage *salvage = &mended->look.salvage;
     struct replacement file;
     struct fault what;
-    enum status status = look_again(mended, before, log, mending, &what);
+    enum status status = look_again(mended, before, log, request, &what);
 
     if (status != STATUS_DONE) {
         fault_set(fault, "%s/%s: %s", log->place.directory, log->place.name, what.text);
         return status;
     }
-    prepare(&mended->renewal, &mended->look.salvage);
-    snprintf(ext, sizeof(ext), "mended=%s", mended->look.salvage.old_head);
+    prepare(&mended->renewal, salvage);
+    head_format(head, salvage->header.epoch, salvage->at.n, salvage->at.chain);
+    snprintf(ext, sizeof(ext), "mended=%s", head);
     mended->renewal.ext = ext;
     status = renewal_write(&mended->renewal, log, &file, fault);
     return status == STATUS_DONE ? prove_and_install(mended, log, &file, fault) : status;
 }
 
-static json_t *revoked_ids(const struct look *look)
+/* The tokens that were ended: as JSON each as it is now, for people a line each. */
+static json_t *ended_tokens(const struct mended *mended, const char *domain)
 {
+    const struct snapshot *snapshot = &mended->look.salvage.snapshot;
     json_t *array = must_have(json_array());
+    struct record record;
 
-    for (size_t i = 0; i < look->salvage.snapshot.count; i++)
-        if (look->salvage.snapshot.lines[i].ends)
-            json_array_append_new(array,
-                                  must_have(json_stringn(look->salvage.snapshot.lines[i].id, ID_LENGTH)));
+    for (size_t i = 0; i < snapshot->count; i++)
+        if (snapshot->lines[i].ends) {
+            event_record(&record, index_find(&mended->proof.index, snapshot->lines[i].id));
+            json_array_append_new(array, describe_json(&record, domain, mended->renewal.now));
+        }
     return array;
-}
-
-static enum status print(const struct mended *mended, const struct place *place, bool json)
-{
-    const char *fault = mended->look.fault.text;
-    char head[HEAD_SIZE];
-
-    head_format(head, mended->renewal.header.epoch, mended->renewal.n, mended->renewal.chain);
-    if (json)
-        return print_json(must_have(
-            json_pack("{s:s, s:I, s:I, s:o, s:o, s:s?}", "head", head, "lines",
-                      (json_int_t)mended->proof.lines, "tokens", (json_int_t)mended->proof.index.count,
-                      "faults", fault[0] != '\0' ? json_pack("[s]", fault) : json_array(), "revoked",
-                      revoked_ids(&mended->look), "kept", mended->kept[0] != '\0' ? mended->kept : NULL)));
-    say("%s/%s: mended: %" PRIu64 " line%s, %zu token%s, %zu revoked now; its HEAD is", place->directory,
-        place->name, mended->proof.lines, plural(mended->proof.lines), mended->proof.index.count,
-        plural(mended->proof.index.count), mended->look.ends);
-    return output_line(head);
 }
 
 static void say_done(const struct mended *mended, const struct place *place)
@@ -308,12 +375,29 @@ static void say_done(const struct mended *mended, const struct place *place)
             free(label);
         }
     if (mended->kept[0] != '\0')
-        say("%s/%s: the damaged file is kept under this name: remove it when you have seen enough of it",
-            place->directory, mended->kept);
+        say("%s/%s: this is the damaged file: delete it when you no longer need it", place->directory,
+            mended->kept);
+}
+
+static enum status print(const struct mended *mended, const struct place *place, const char *domain,
+                         bool json)
+{
+    const struct salvage *salvage = &mended->look.salvage;
+    size_t kept = salvage->snapshot.count - salvage->ends;
+    char head[HEAD_SIZE];
+
+    head_format(head, mended->renewal.header.epoch, mended->renewal.at.n, mended->renewal.at.chain);
+    if (json)
+        return print_json(
+            must_have(json_pack("{s:s, s:I, s:o, s:I}", "head", head, "kept", (json_int_t)kept, "ended",
+                                ended_tokens(mended, domain), "lost", (json_int_t)salvage->lost)));
+    say("%s/%s: mended: %zu token%s kept, %zu revoked now; its HEAD is", place->directory, place->name, kept,
+        plural(kept), salvage->ends);
+    return output_line(head);
 }
 
 static enum status mend_locked(struct mended *mended, struct look *before, const struct session *session,
-                               const struct mending *mending)
+                               struct request *request)
 {
     struct fault fault;
     struct log log;
@@ -321,28 +405,67 @@ static enum status mend_locked(struct mended *mended, struct look *before, const
 
     if (status == STATUS_DONE) {
         mended->renewal.now = (int64_t)time(NULL); /* not when it began to ask */
-        status = renew(mended, before, &log, mending, &fault);
+        status = renew(mended, before, &log, request, &fault);
         log_end(&log);
     }
     return status == STATUS_DONE ? status : fail(status, "%s", fault.text);
 }
 
-enum status mend(const struct session *session, const struct mending *mending)
+static enum status mend(const struct session *session, struct request *request)
 {
-    struct mended mended = {
-        .renewal = {.by = session->caller.by, .reason = mending->revoke_all ? reason_all : reason}};
+    struct mended mended = {.renewal = {.by = session->caller.by, .reason = reason}};
     struct look before;
     struct place place;
-    enum status status = look_and_ask(&before, &place, session, mending);
+    enum status status = look_and_ask(&before, &place, session, request);
 
     if (status == STATUS_DONE)
-        status = mend_locked(&mended, &before, session, mending);
-    look_free(&before);
+        status = mend_locked(&mended, &before, session, request);
+    salvage_free(&before.salvage);
     if (status == STATUS_DONE) {
         say_done(&mended, &place);
-        status = print(&mended, &place, mending->json);
+        status = print(&mended, &place, session->domain->name, request->json);
     }
     proof_free(&mended.proof);
-    look_free(&mended.look);
+    salvage_free(&mended.look.salvage);
     return status;
 }
+
+static enum status take_option(void *context, int option)
+{
+    struct request *request = context;
+
+    switch (option) {
+    case 'y':
+        request->yes = true;
+        return STATUS_DONE;
+    case OPTION_JSON:
+        request->json = true;
+        return STATUS_DONE;
+    default:
+        return STATUS_USAGE;
+    }
+}
+
+static enum status run(struct session *session, int argc, char **argv)
+{
+    struct request request = {0};
+    enum status status = session_refuse_delegated(session, "mend");
+
+    if (status == STATUS_DONE)
+        status = each_option(argc, argv, "y", longs, take_option, &request, &request.help);
+    if (status == STATUS_DONE && request.help)
+        return output_help(help);
+    if (status == STATUS_DONE) {
+        request.names = argv + optind;
+        request.copies = (size_t)(argc - optind);
+        status = read_copies(&request);
+    }
+    if (status == STATUS_DONE)
+        status = session_open_to_change(session);
+    if (status == STATUS_DONE)
+        status = mend(session, &request);
+    free_files(&request);
+    return status;
+}
+
+const struct command command_mend = {"mend", "put a damaged store in order", help, run};

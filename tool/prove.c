@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lines.h"
 #include "say.h"
@@ -63,17 +64,21 @@ static void remember(struct proof *proof, struct event *event, size_t length)
 static bool prove_line(struct proof *proof, const char *text, size_t length, struct expect *expect,
                        const struct witness *witness, struct fault *fault)
 {
-    struct event event = {.in_snapshot = proof->walk.bytes_left > 0};
+    struct event event = {.in_snapshot = proof->chain.bytes_left > 0};
+    bool knows_prior = !event.in_snapshot && !proof->chain.point_due; /* the line at base is not there */
+    uint64_t prior = proof->chain.serial;
     struct record record;
     struct line line;
-    const char *wrong = walk_line(&proof->walk, &line, text, length);
+    const char *wrong = chain_line(&proof->chain, &line, text, length);
 
     if (wrong)
         return wrong_line(proof, fault, wrong);
     wrong = record_check(&record, &line);
+    if (!wrong && knows_prior && record.prior != prior)
+        wrong = "prior";
     if (wrong)
         return wrong_column(proof, fault, wrong);
-    event.n = proof->walk.n;
+    event.n = proof->chain.at.n;
     event.id = keep(proof, text, length) + (line.column[COLUMN_ID].at - text);
     length -= (size_t)(line.column[COLUMN_ID].at - text);
     if (record.op != OPERATION_POINT) {
@@ -83,7 +88,7 @@ static bool prove_line(struct proof *proof, const char *text, size_t length, str
         remember(proof, &event, length);
     }
     if (expect && !event.in_snapshot)
-        expect_line(expect, proof->walk.n, proof->walk.chain);
+        expect_line(expect, proof->chain.at.n, proof->chain.at.chain);
     if (witness)
         witness->see(witness->context, &event);
     proof->lines++;
@@ -98,11 +103,48 @@ static bool prove_header(struct proof *proof, struct lines *lines, const char *d
 
     if (lines_next(lines, &text, &length) != LINES_LINE)
         return fault_set(fault, "line 1: this is not a toktab store");
-    wrong = walk_start(&proof->walk, domain, text, length);
+    wrong = chain_begin(&proof->chain, domain, text, length);
     if (wrong)
         return fault_set(fault, "line 1: %s", wrong);
     if (expect)
-        expect_header(expect, &proof->walk.header);
+        expect_header(expect, &proof->chain.header);
+    return true;
+}
+
+/* What stands behind the last line that was proved. good: no line is wrong there, else fault says what. */
+static bool prove_rest(struct proof *proof, int fd, bool good, struct expect *expect,
+                       const struct witness *witness, struct fault *fault)
+{
+    char bytes[REST_SIZE_MAX + 1];
+    size_t length;
+    ssize_t got = pread(fd, bytes, sizeof(bytes), (off_t)proof->offset);
+
+    if (got < 0)
+        return fault_set_passing(fault, "it cannot be read: %s", strerror(errno));
+    proof->rest_bytes = (uint64_t)got;
+    proof->rest = chain_rest(&proof->chain, bytes, (size_t)got, &length);
+    if (proof->rest == REST_DAMAGE)
+        return good && wrong_line(proof, fault,
+                                  proof->chain.bytes_left > 0 ? "the snapshot is cut short"
+                                  : got > REST_SIZE_MAX       ? "it is too long"
+                                                              : "the end of the file is damaged");
+    if (proof->rest != REST_LINE)
+        return true;
+    proof->offset += length;
+    bytes[length] = '\n';
+    return prove_line(proof, bytes, length + 1, expect, witness, fault);
+}
+
+/* The LF that the last line lacked may have come since. */
+static bool pass_lf(struct proof *proof, int fd)
+{
+    char byte;
+
+    if (proof->rest != REST_LINE)
+        return true;
+    if (pread(fd, &byte, 1, (off_t)proof->offset) != 1 || byte != '\n')
+        return false;
+    proof->offset++;
     return true;
 }
 
@@ -111,16 +153,17 @@ static bool prove_lines(struct proof *proof, struct lines *lines, struct expect 
 {
     const char *text;
     enum lines_got got;
+    bool good = true;
     size_t length;
 
-    while ((got = lines_next(lines, &text, &length)) == LINES_LINE)
-        if (!prove_line(proof, text, length, expect, witness, fault))
-            return false;
-    if (got == LINES_TOO_LONG)
-        return wrong_line(proof, fault, "it is too long");
-    if (got == LINES_ERROR)
+    while (good && (got = lines_next(lines, &text, &length)) == LINES_LINE) {
+        good = prove_line(proof, text, length, expect, witness, fault);
+        if (good)
+            proof->offset = lines->offset;
+    }
+    if (good && got == LINES_ERROR)
         return fault_set_passing(fault, "it cannot be read: %s", strerror(errno));
-    return true;
+    return prove_rest(proof, lines->fd, good, expect, witness, fault);
 }
 
 /* index_each() calls it; context: where the next serial goes. */
@@ -175,16 +218,17 @@ bool prove_on(struct proof *proof, int fd, struct expect *expect, const struct w
     struct lines lines;
     bool good;
 
+    if (!pass_lf(proof, fd))
+        return true; /* nothing has come */
     lines_make(&lines, fd, proof->offset);
     good = prove_lines(proof, &lines, expect, witness, fault);
-    proof->offset = lines.offset;
     lines_free(&lines);
     return good;
 }
 
 bool prove_end(const struct proof *proof, struct expect *expect, struct fault *fault)
 {
-    const char *wrong = walk_end(&proof->walk);
+    const char *wrong = chain_end(&proof->chain);
 
     if (wrong)
         return wrong_line(proof, fault, wrong);

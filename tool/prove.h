@@ -2,10 +2,10 @@
 #ifndef PROVE_H
 #define PROVE_H
 
+#include "chain.h"
 #include "expect.h"
 #include "index.h"
 #include "notice.h"
-#include "walk.h"
 
 /* A line that was proved. The lines stay until proof_free(). */
 struct event {
@@ -25,10 +25,12 @@ struct witness {
 };
 
 struct proof {
-    struct walk walk;
+    struct chain chain;
     struct index index; /* the tokens, each with its last line: whole, behind an LF */
     uint64_t lines;     /* behind the header */
     uint64_t offset;    /* behind the last line that was proved */
+    enum rest rest; /* what stands there, up to the end of the file; REST_LINE: that line was proved too */
+    uint64_t rest_bytes; /* how long it is */
 };
 
 /*

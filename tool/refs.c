@@ -7,10 +7,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "disk.h"
 #include "lines.h"
 #include "place.h"
+#include "seen.h"
+#include "tip.h"
 #include "used.h"
-#include "walk.h"
 
 enum { SERIAL_DIGITS_MAX = 10, ID_PREFIX_MIN = 4 };
 
@@ -151,129 +153,146 @@ static size_t find(const struct refs *refs, const struct ref *wanted)
     return low;
 }
 
-/* Hand a line to those that mean its token by what is wanted. */
-static void hand_to(struct refs *refs, const struct ref *wanted, const struct line *line, const char *text,
-                    size_t length)
+/* A line of the file, and where it stands. */
+struct found {
+    struct line columns;
+    const char *text;
+    size_t length;
+};
+
+/* Where the snapshot of a damaged file ends is not known. */
+static bool is_sound(const struct refs *refs, const struct found *found)
 {
-    for (size_t i = find(refs, wanted); i < refs->count && compare(refs->sorted[i], wanted) == 0; i++)
-        take_line(refs->sorted[i], line, text, length);
+    unsigned char seal[CHAIN_SIZE];
+    struct position position;
+    uint64_t n;
+
+    return chain_proves(refs->chain.origin, &found->columns, found->text, &position) ||
+           chain_sealed(refs->chain.header.basechain, &found->columns, found->text, seal, &n);
 }
 
-static void hand_out(struct refs *refs, const struct line *line, const char *text, size_t length)
+/* Hand a line to those that mean its token by what is wanted, if it proves itself. */
+static void hand_to(struct refs *refs, const struct ref *wanted, const struct found *found)
 {
-    struct ref wanted = {.name = line->column[COLUMN_ID].at};
+    size_t i = find(refs, wanted);
+
+    if (i == refs->count || compare(refs->sorted[i], wanted) != 0 || !is_sound(refs, found))
+        return;
+    for (; i < refs->count && compare(refs->sorted[i], wanted) == 0; i++)
+        take_line(refs->sorted[i], &found->columns, found->text, found->length);
+}
+
+static void hand_out(struct refs *refs, const struct found *found)
+{
+    struct ref wanted = {.name = found->columns.column[COLUMN_ID].at};
 
     if (memcmp(wanted.name, record_no_id, ID_LENGTH) == 0)
         return;
-    if (!decimal_parse(line->column[COLUMN_SERIAL], &wanted.serial))
+    if (!decimal_parse(found->columns.column[COLUMN_SERIAL], &wanted.serial))
         wanted.serial = 0; /* no ref has that */
     for (; wanted.name_length <= ID_LENGTH; wanted.name_length++)
         if (refs->named[wanted.name_length])
-            hand_to(refs, &wanted, line, text, length);
+            hand_to(refs, &wanted, found);
 }
 
-static enum status damaged(struct fault *fault, uint64_t offset, const char *what)
+static enum status unreadable(struct fault *fault)
 {
-    fault_set(fault, "the line at byte %" PRIu64 ": %s: run `toktab check`", offset, what);
-    return STATUS_DAMAGED;
+    fault_set(fault, "it cannot be read: %s", strerror(errno));
+    return STATUS_IO;
 }
 
-/* All lines behind the header, or behind what was read before. walk: NULL, or to prove them. */
-static enum status read_lines(struct refs *refs, struct lines *lines, struct walk *walk, struct fault *fault)
+/* prove: each line must be the next one; else it is enough that those that are wanted prove themselves.
+ * line_split() refuses a line that is too long. */
+static enum status take_text(struct refs *refs, struct found *found, bool prove, struct fault *fault)
 {
-    const char *text, *wrong;
-    struct line line;
-    size_t length;
-    enum lines_got got;
+    const char *wrong = prove ? chain_line(&refs->chain, &found->columns, found->text, found->length) : NULL;
 
-    while ((got = lines_next(lines, &text, &length)) == LINES_LINE) {
-        wrong = walk                              ? walk_line(walk, &line, text, length)
-                : line_split(&line, text, length) ? NULL
-                                                  : "it has not the shape of one";
-        if (wrong)
-            return damaged(fault, refs->offset, wrong);
-        hand_out(refs, &line, text, length);
-        refs->offset = lines->offset;
-        memcpy(refs->last, text, length);
-        refs->last_length = length;
+    if (wrong) {
+        fault_set(fault, "the line at byte %" PRIu64 ": %s: run `toktab check`", refs->offset, wrong);
+        return STATUS_DAMAGED;
     }
-    if (got == LINES_TOO_LONG)
-        return damaged(fault, refs->offset, "it is too long");
-    if (got == LINES_ERROR) {
-        fault_set(fault, "cannot read it: %s", strerror(errno));
-        return STATUS_IO;
-    }
-    wrong = walk ? walk_end(walk) : NULL;
-    return wrong ? damaged(fault, refs->offset, wrong) : STATUS_DONE;
-}
-
-/* Is this the file that was read, still with the last line that was? Then the chain vouches for all before
- * it. */
-static bool goes_on(const struct refs *refs, int fd, const struct stat *status)
-{
-    char line[LINE_SIZE_MAX];
-
-    return refs->last_length > 0 && refs->inode == (uint64_t)status->st_ino &&
-           refs->device == (uint64_t)status->st_dev &&
-           pread(fd, line, refs->last_length, (off_t)(refs->offset - refs->last_length)) ==
-               (ssize_t)refs->last_length &&
-           memcmp(line, refs->last, refs->last_length) == 0;
-}
-
-/* From the start, or from where it was left. */
-static enum status start(struct refs *refs, int fd, struct fault *fault)
-{
-    struct stat status;
-
-    if (fstat(fd, &status) < 0) {
-        fault_set(fault, "cannot read it: %s", strerror(errno));
-        return STATUS_IO;
-    }
-    if (goes_on(refs, fd, &status))
-        return STATUS_DONE;
-    for (size_t i = 0; i < refs->count; i++)
-        forget(&refs->list[i]);
-    refs->inode = (uint64_t)status.st_ino;
-    refs->device = (uint64_t)status.st_dev;
-    refs->offset = refs->last_length = 0;
+    if (prove || line_split(&found->columns, found->text, found->length))
+        hand_out(refs, found);
     return STATUS_DONE;
 }
 
-/* The header, at the start. */
-static enum status read_header(struct refs *refs, struct lines *lines, struct walk *walk, struct fault *fault)
+/* The last line, which lacks its LF. */
+static enum status take_unended(struct refs *refs, int fd, const struct tip *tip, bool prove,
+                                struct fault *fault)
 {
-    const char *text, *wrong = "this is not a toktab store";
-    size_t length;
-    enum lines_got got = lines_next(lines, &text, &length);
+    size_t length = (size_t)(tip->end - refs->offset);
+    char text[LINE_SIZE_MAX];
+    struct found found = {.text = text, .length = length + 1};
 
-    if (got == LINES_ERROR) {
-        fault_set(fault, "cannot read it: %s", strerror(errno));
-        return STATUS_IO;
+    if (!read_all(fd, text, length, refs->offset))
+        return unreadable(fault);
+    text[length] = '\n';
+    return take_text(refs, &found, prove, fault);
+}
+
+/* All lines from refs->offset to the tip. */
+static enum status read_lines(struct refs *refs, int fd, const struct tip *tip, bool prove,
+                              struct fault *fault)
+{
+    enum status status = STATUS_DONE;
+    enum lines_got got = LINES_LINE;
+    struct lines lines;
+    struct found found;
+
+    lines_make(&lines, fd, refs->offset);
+    while (status == STATUS_DONE && (got == LINES_LINE || got == LINES_TOO_LONG) && refs->offset < tip->end) {
+        got = lines_next(&lines, &found.text, &found.length);
+        if (got == LINES_LINE || got == LINES_TOO_LONG)
+            status = take_text(refs, &found, prove, fault);
+        refs->offset = lines.offset;
     }
-    if (got == LINES_LINE)
-        wrong = walk_start(walk, refs->domain, text, length);
-    if (!wrong)
-        strcpy(refs->storeid, walk->header.storeid);
-    refs->offset = lines->offset;
-    return wrong ? damaged(fault, 0, wrong) : STATUS_DONE;
+    if (got == LINES_ERROR)
+        status = unreadable(fault);
+    lines_free(&lines);
+    return got == LINES_TORN ? take_unended(refs, fd, tip, prove, fault) : status;
+}
+
+/* All of the file. */
+static enum status read_whole(struct refs *refs, int fd, const struct tip *tip, bool prove,
+                              struct fault *fault)
+{
+    const struct header *header = &tip->chain.header;
+    char text[LINE_SIZE_MAX];
+    size_t length = header_format(text, header);
+
+    for (size_t i = 0; i < refs->count; i++)
+        forget(&refs->list[i]);
+    chain_begin(&refs->chain, refs->domain, text, length);
+    strcpy(refs->storeid, header->storeid);
+    refs->offset = length;
+    return read_lines(refs, fd, tip, prove, fault);
+}
+
+/* What was appended to the file that was read. False: it is another, or was written over. */
+static bool read_on(struct refs *refs, int fd, const struct tip *tip, const struct stat *file)
+{
+    struct fault ignored;
+
+    return refs->offset > 0 && same_file(&refs->file, file) && refs->offset <= tip->end &&
+           refs->chain.header.epoch == tip->chain.header.epoch &&
+           read_lines(refs, fd, tip, true, &ignored) == STATUS_DONE &&
+           position_equal(&refs->chain.at, &tip->chain.at);
 }
 
 enum status refs_read(struct refs *refs, int fd, bool prove, struct fault *fault)
 {
-    enum status status = start(refs, fd, fault);
-    struct lines lines;
-    struct walk walk;
-    bool from_start;
+    struct stat file;
+    struct tip tip;
+    enum status status;
 
-    if (status != STATUS_DONE)
-        return status;
-    from_start = refs->offset == 0;
-    lines_make(&lines, fd, refs->offset);
-    if (from_start)
-        status = read_header(refs, &lines, &walk, fault);
-    if (status == STATUS_DONE)
-        status = read_lines(refs, &lines, prove && from_start ? &walk : NULL, fault);
-    lines_free(&lines);
+    if (fstat(fd, &file) < 0)
+        return unreadable(fault);
+    status = tip_read(&tip, fd, refs->domain, fault);
+    if (status == STATUS_DONE && !read_on(refs, fd, &tip, &file))
+        status = read_whole(refs, fd, &tip, prove, fault);
+    refs->file = file;
+    refs->chain = tip.chain;
+    refs->offset = status == STATUS_DONE && !tip.lf_due ? tip.end : 0; /* 0: read all the next time */
     return status;
 }
 

@@ -2,7 +2,9 @@
 #ifndef REFS_H
 #define REFS_H
 
-#include "record.h"
+#include <sys/stat.h>
+
+#include "chain.h"
 #include "session.h"
 
 enum { CANDIDATES_MAX = 8 };
@@ -25,11 +27,11 @@ struct refs {
     struct ref *list;
     struct ref **sorted; /* those that mean the same side by side */
     size_t count;
-    bool named[ID_LENGTH + 1];      /* is there one with a name of that length? 0: with a serial alone */
-    uint64_t inode, device, offset; /* how far the store was read */
+    bool named[ID_LENGTH + 1]; /* is there one with a name of that length? 0: with a serial alone */
+    struct stat file;          /* that was read */
+    struct chain chain;        /* how far */
+    uint64_t offset;
     char storeid[STOREID_HEX + 1];
-    char last[LINE_SIZE_MAX]; /* the last line that was */
-    size_t last_length;
 };
 
 /* Parse. STATUS_USAGE if one is none, which is printed. Domain and texts are kept. Ends with refs_free(). */
@@ -37,8 +39,9 @@ enum status refs_make(struct refs *refs, const char *domain, char **texts, int c
 void refs_free(struct refs *refs);
 
 /*
- * Read the store, or on from where it was left, for the last line of each. fd: a trusted store; prove: prove
- * all of it on the way. Prints nothing: STATUS_DAMAGED and STATUS_IO come with fault.
+ * Read the store, or on from where it was left, for the last line of each. fd: a trusted store. Its tip must
+ * hold, and each line that is found proves itself; other lines may be damaged, unless prove is set.
+ * Prints nothing: STATUS_DAMAGED and STATUS_IO come with fault.
  */
 enum status refs_read(struct refs *refs, int fd, bool prove, struct fault *fault);
 

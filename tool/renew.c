@@ -26,25 +26,33 @@ static enum status not_dressed(const struct log *log, const struct stat *old, st
 /* All that it will have, and the reserve: what does not fit is found out at once. */
 static bool allocate(const struct renewal *renewal, const struct replacement *file)
 {
-    uint64_t size = 2 * (uint64_t)LINE_SIZE_MAX + renewal->header.bytes;
+    uint64_t size = 2 * (uint64_t)LINE_SIZE_MAX;
 
-    for (size_t i = 0; i < renewal->snapshot.count; i++)
-        if (renewal->snapshot.lines[i].ends)
-            size += renewal->snapshot.lines[i].length + REVOCATION_SIZE;
+    for (size_t i = 0; i < renewal->snapshot.count; i++) {
+        const struct last_line *line = &renewal->snapshot.lines[i];
+
+        size += line->length + (line->ends ? line->length + REVOCATION_SIZE : 0);
+    }
     return keep_room(file->fd, 0, size + RESERVE);
 }
 
+/* The next line of the log. */
 static bool add_record(struct renewal *renewal, struct replacement *file, struct record *record)
 {
+    unsigned char origin[CHAIN_SIZE];
     char text[LINE_SIZE_MAX];
     size_t length;
 
-    record->n = renewal->n + 1;
-    length = change_format(text, record, renewal->chain);
+    header_origin(origin, &renewal->header);
+    record->n = renewal->at.n + 1;
+    record->prior = renewal->prior;
+    memcpy(record->before, renewal->at.chain, CHAIN_SIZE);
+    length = change_format(text, record, origin, renewal->at.chain);
     errno = EOVERFLOW;
     if (length == 0 || !replacement_add(file, text, length))
         return false;
-    renewal->n++;
+    renewal->at.n++;
+    renewal->prior = record->serial;
     return true;
 }
 
@@ -64,16 +72,35 @@ static bool add_revocation(struct renewal *renewal, struct replacement *file, co
     return add_record(renewal, file, &record);
 }
 
-static bool add_lines(struct renewal *renewal, struct replacement *file)
+static bool add_snapshot(struct renewal *renewal, struct replacement *file)
+{
+    struct header *header = &renewal->header;
+    unsigned char seal[CHAIN_SIZE];
+    char text[LINE_SIZE_MAX];
+    struct digest digest;
+
+    crypto_digest_start(&digest, HASH_SIZE);
+    header->lines = renewal->snapshot.count;
+    header->bytes = 0;
+    for (size_t i = 0; i < renewal->snapshot.count; i++) {
+        size_t length = snapshot_seal(text, &renewal->snapshot.lines[i], header->basechain, seal);
+
+        crypto_digest_add(&digest, seal, CHAIN_SIZE);
+        header->bytes += length;
+        if (!replacement_add(file, text, length))
+            return false;
+    }
+    crypto_digest_end(&digest, header->digest, HASH_SIZE);
+    return true;
+}
+
+static bool add_log(struct renewal *renewal, struct replacement *file)
 {
     struct record point;
 
-    for (size_t i = 0; i < renewal->snapshot.count; i++)
-        if (!replacement_add(file, renewal->snapshot.lines[i].text, renewal->snapshot.lines[i].length))
-            return false;
     point_of(&point, &renewal->header, renewal->now, renewal->by, renewal->ext);
-    renewal->n = renewal->header.base;
-    memcpy(renewal->chain, renewal->header.basechain, CHAIN_SIZE);
+    renewal->at.n = renewal->header.base;
+    memcpy(renewal->at.chain, renewal->header.basechain, CHAIN_SIZE);
     if (!add_record(renewal, file, &point))
         return false;
     for (size_t i = 0; i < renewal->snapshot.count; i++)
@@ -82,17 +109,15 @@ static bool add_lines(struct renewal *renewal, struct replacement *file)
     return true;
 }
 
-/* The header comes last: a file without one is no store, whatever happens in between. */
+/* The header comes last: a file without one is no store, whatever happens in between. Its length does not
+ * depend on what is filled in. */
 static bool write_file(struct renewal *renewal, struct replacement *file)
 {
     char text[LINE_SIZE_MAX];
-    size_t length;
 
-    snapshot_describe(&renewal->snapshot, &renewal->header);
-    length = header_format(text, &renewal->header);
-    replacement_skip(file, length);
-    return allocate(renewal, file) && add_lines(renewal, file) && replacement_fill(file, text, length, 0) &&
-           replacement_finish(file);
+    replacement_skip(file, header_format(text, &renewal->header));
+    return allocate(renewal, file) && add_snapshot(renewal, file) && add_log(renewal, file) &&
+           replacement_fill(file, text, header_format(text, &renewal->header), 0) && replacement_finish(file);
 }
 
 enum status renewal_write(struct renewal *renewal, struct log *log, struct replacement *file,
@@ -123,6 +148,7 @@ enum status renewal_install(struct log *log, struct replacement *file, struct fa
      * not notice else */
     switch (replacement_install(file)) {
     case INSTALLED:
+        log_note_durable(log);
         return STATUS_DONE;
     case INSTALL_FAILED:
         return failed(log, fault);

@@ -15,12 +15,13 @@
 struct renewal {
     struct header header; /* domain, storeid, epoch, base, basechain, cutoff; the rest is set */
     struct snapshot snapshot;
+    uint64_t prior;       /* of the P line: the serial that line base changed; 0: none, or of another epoch */
     const char *by, *ext; /* of the P line */
     const char *reason;   /* of the tokens that end */
     int64_t now;
 
-    uint64_t n, bytes; /* set: of the file's last line, of the file */
-    unsigned char chain[CHAIN_SIZE];
+    struct position at; /* set: of the file's last line */
+    uint64_t bytes;     /* set: of the file */
 };
 
 /* Write and sync the file. If STATUS_DONE is returned, one of renewal_install() and replacement_abandon()

@@ -74,37 +74,33 @@ static enum status confirm(const struct record *records, size_t count)
                "revoke: declined: nothing was revoked");
 }
 
-/* One after the other, each acknowledged when the disk has it. One that fails does not keep the others from
- * being tried, unless nothing can be done to the store. */
-static enum status revoke_all(const struct session *session, const struct request *request, struct refs *refs,
-                              json_t *array)
+static enum status print(const struct ending *endings, size_t count, const char *domain)
 {
-    enum status worst = STATUS_DONE;
-    struct record record;
-    size_t i;
+    json_t *array = must_have(json_array());
+    enum status status = STATUS_DONE;
+    int64_t now = (int64_t)time(NULL);
 
-    for (i = 0; i < refs->count && worst != STATUS_LOCKED && worst != STATUS_NOT_PERMITTED; i++) {
-        enum status status = ending_revoke(session, &request->attributes, refs, i, &record);
-
-        if (status == STATUS_DONE)
-            json_array_append_new(array, describe_json(&record, session->domain->name, (int64_t)time(NULL)));
-        else
-            worst = status;
-    }
-    for (; i < refs->count; i++)
-        say("token %.15s: not revoked", refs->list[i].text);
-    return worst;
+    for (size_t i = 0; i < count; i++)
+        if (endings[i].status == STATUS_DONE)
+            json_array_append_new(array, describe_json(&endings[i].record, domain, now));
+    if (json_array_size(array) > 0)
+        status = print_json(count == 1 ? json_incref(json_array_get(array, 0)) : json_incref(array));
+    json_decref(array);
+    return status;
 }
 
 static enum status revoke_and_print(const struct session *session, const struct request *request,
                                     struct refs *refs)
 {
-    json_t *array = must_have(json_array());
-    enum status status = revoke_all(session, request, refs, array), printed = STATUS_DONE;
+    struct ending *endings = must_have(calloc(refs->count, sizeof(*endings)));
+    enum status status, printed = STATUS_DONE;
 
-    if (request->json && json_array_size(array) > 0)
-        printed = print_json(refs->count == 1 ? json_incref(json_array_get(array, 0)) : json_incref(array));
-    json_decref(array);
+    for (size_t i = 0; i < refs->count; i++)
+        endings[i].attributes = &request->attributes;
+    status = ending_revoke(session, refs, endings);
+    if (request->json)
+        printed = print(endings, refs->count, session->domain->name);
+    free(endings);
     return status == STATUS_DONE ? printed : status;
 }
 

@@ -163,7 +163,7 @@ static enum status end_old(struct log *log, const struct session *session, struc
         old->revoked = old->time;
     else if (old->expires > request->until)
         old->expires = request->until;
-    return change_append(log, session, old, true, fault);
+    return change_make(log, session, old, true, fault);
 }
 
 /* The successor's line first: killed before the other, both work. *ended: what became of that other. */
@@ -180,7 +180,7 @@ static enum status append(const struct session *session, struct request *request
     if (status == STATUS_DONE)
         status = inherit(request, session->domain, fault);
     if (status == STATUS_DONE)
-        status = change_append(&log, session, &request->issue.record, false, fault);
+        status = change_make(&log, session, &request->issue.record, false, fault);
     if (status == STATUS_DONE)
         *ended = end_old(&log, session, request, fault);
     change_end(&log, session);

@@ -4,361 +4,410 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "chain.h"
-#include "gather.h"
-#include "link.h"
-#include "restore.h"
 #include "say.h"
-#include "seams.h"
 
-/* How far behind its place a number may be, so that it is believed that lines are missing. */
-enum { GAP_MOST = 1 << 20 };
+/* A line that proves itself. */
+struct proved {
+    struct last_line last;
+    bool sealed; /* it is of the snapshot, else of the log */
+    size_t file;
+    uint64_t serial, prior;
+    unsigned char chain[CHAIN_SIZE], before[CHAIN_SIZE];
+};
 
-char *salvage_room(struct salvage *salvage, size_t size)
-{
-    size_t room;
+/* A missing line, of that number, may have changed the token of that serial. */
+struct doubt {
+    uint64_t serial, n;
+};
 
-    memset(salvage, 0, sizeof(*salvage));
-    return index_make(&salvage->index, size / 200) ? index_room(&salvage->index, size + 1, size + 1, &room)
-                                                   : NULL;
-}
+/* What is found on the way. */
+struct finding {
+    struct chain chain;   /* for its header and origin */
+    struct proved *lines; /* of the log in order of n, then those of the snapshot */
+    size_t count, room;
+    struct doubt *doubts; /* by serial */
+    size_t doubt_count;
+    uint64_t everybody; /* whose last proved line is older than this is in doubt */
+};
 
 void salvage_free(struct salvage *salvage)
 {
-    index_free(&salvage->index);
     snapshot_free(&salvage->snapshot);
-    free(salvage->suspects);
 }
 
-/* Those behind the last proved line that may be lines of the log move to the front. Returns how many. */
-static size_t part_copies(struct salvage *salvage)
+static void parse_header(struct salvage_file *file)
 {
-    size_t count = 0;
+    const char *end = memchr(file->bytes, '\n', file->size < LINE_SIZE_MAX ? file->size : LINE_SIZE_MAX);
 
-    for (size_t i = salvage->run; i < salvage->suspect_count; i++) {
-        struct suspect suspect = salvage->suspects[i];
-
-        if (suspect_is_copy(&suspect, salvage->bytes, salvage->size))
-            continue;
-        memmove(&salvage->suspects[salvage->run + count + 1], &salvage->suspects[salvage->run + count],
-                (i - salvage->run - count) * sizeof(suspect));
-        salvage->suspects[salvage->run + count++] = suspect;
-    }
-    return count;
+    file->wrong = end ? header_parse(&file->header, file->bytes, (size_t)(end - file->bytes) + 1)
+                      : "this is not a toktab store";
 }
 
-/* A line of the log whose chain holds. One that makes no sense all the same is as good as damaged. */
-static void take_proved(struct salvage *salvage, const struct line *line, const struct text *text)
+/* Is it of the same log? */
+static bool header_fits(const struct salvage_file *file, const struct header *chosen, const char *domain,
+                        struct fault *fault)
 {
-    struct record record;
+    const struct header *header = &file->header;
 
-    if (record_check(&record, line) || !(record.op == OPERATION_POINT || gather_fits(salvage, &record)))
-        gather_suspect(salvage, text, salvage->n, true);
-    else if (record.op != OPERATION_POINT)
-        gather_keep(salvage, line, text);
-}
-
-/* A damaged line may be all that there is of a token. It is kept for the history, and revoked. No line that
- * changes a token that is not known: its id may be what is damaged. */
-static void keep_if_whole(struct salvage *salvage, const struct suspect *suspect)
-{
-    struct text text = {suspect->text, suspect->text + suspect->length};
-    struct record record;
-    struct line line;
-    uint64_t n;
-
-    if (gather_split(&line, &text, &n) && n == suspect->n && !record_check(&record, &line) &&
-        record.op == OPERATION_CREATE && gather_fits(salvage, &record))
-        gather_keep(salvage, &line, &text);
-}
-
-/* Is this suspect, which stands at that place behind the last proved line, the line of that place? One that
- * shows another number is it only if it fits the chain but for that number: else it may begin with a piece of
- * another line, whose token it shows. */
-static bool belongs(const struct salvage *salvage, size_t i, uint64_t place)
-{
-    const struct suspect *suspect = &salvage->suspects[i], *last = suspect - 1;
-    struct text text = {suspect->text, suspect->text + suspect->length};
-    uint64_t n = gather_number(&text);
-    unsigned char before[CHAIN_SIZE];
-
-    if (n == 0 || n == place)
-        return true; /* what it shows is judged */
-    memcpy(before, salvage->chain, CHAIN_SIZE);
-    return (i == salvage->run || link_shown(last->text, last->length, before)) &&
-           link_follows_as(before, place, suspect->text, suspect->length);
-}
-
-/* The suspects behind the last proved line stand where so many lines of the log have been. */
-static void end_run(struct salvage *salvage, uint64_t places)
-{
-    size_t count = places > 0 ? part_copies(salvage) : 0;
-
-    if (count < places)
-        gather_doubt(salvage, "lines of the log are missing behind n=%" PRIu64, salvage->n);
-    for (size_t i = salvage->run; i < salvage->suspect_count; i++)
-        salvage->suspects[i].takes_place = false;
-    for (size_t i = 0; i < count; i++) {
-        struct suspect *suspect = &salvage->suspects[salvage->run + i];
-
-        suspect->takes_place = true;
-        if (count == places) {
-            suspect->n = salvage->n + 1 + i;
-            if (!belongs(salvage, salvage->run + i, suspect->n))
-                gather_doubt(salvage, "a line of another place is where n=%" PRIu64 " has been", suspect->n);
-            keep_if_whole(salvage, suspect);
-        }
-    }
-    salvage->run = salvage->suspect_count;
-}
-
-/* Can the chain be picked up at this line? */
-static bool picks_up(const struct salvage *salvage, const struct line *line, const struct text *text,
-                     uint64_t n, unsigned char chain[CHAIN_SIZE])
-{
-    const struct suspect *last;
-    unsigned char before[CHAIN_SIZE];
-
-    if (salvage->suspect_count == salvage->run || n <= salvage->n + 1 || n == UINT64_MAX)
-        return false;
-    last = &salvage->suspects[salvage->suspect_count - 1];
-    if (link_shown(last->text, last->length, before) && link_follows(before, line, text->at, chain))
-        return true;
-    memcpy(before, salvage->chain, CHAIN_SIZE);
-    return salvage->suspect_count - salvage->run == 1 && n == salvage->n + 2 &&
-           link_computed(last->text, last->length, before) && link_follows(before, line, text->at, chain);
-}
-
-/* The first line behind a snapshot must vouch for it. */
-static void check_point(struct salvage *salvage, const struct line *line)
-{
-    unsigned char digest[HASH_SIZE];
-    int64_t cutoff;
-
-    if (line->column[COLUMN_OP].at[0] != OPERATION_POINT ||
-        !hex_decode(digest, line->column[COLUMN_HASH].at, HASH_SIZE) ||
-        memcmp(digest, salvage->header.digest, HASH_SIZE) != 0 ||
-        !time_parse(line->column[COLUMN_EXPIRES], &cutoff) || cutoff != salvage->header.cutoff)
-        gather_doubt(salvage, "no line vouches for the snapshot of the lines up to n=%" PRIu64,
-                     salvage->header.base);
-}
-
-static void take_log_line(struct salvage *salvage, const struct text *text)
-{
-    unsigned char chain[CHAIN_SIZE];
-    struct line line;
-    uint64_t n;
-    bool next;
-
-    if (!gather_split(&line, text, &n)) {
-        gather_suspect(salvage, text, 0, true);
-        return;
-    }
-    next = n == salvage->n + 1 && link_follows(salvage->chain, &line, text->at, chain);
-    if (!next && !picks_up(salvage, &line, text, n, chain)) {
-        gather_suspect(salvage, text, 0, true);
-        return;
-    }
-    end_run(salvage, n - 1 - salvage->n);
-    salvage->n = n;
-    memcpy(salvage->chain, chain, CHAIN_SIZE);
-    if (salvage->header.base > 0 && n == salvage->header.base + 1)
-        check_point(salvage, &line);
-    take_proved(salvage, &line, text);
-    salvage->run = salvage->suspect_count;
-}
-
-/* What follows the last proved line takes a place each; one that says that it belongs further on shows that
- * lines before it are missing. */
-static void end_log(struct salvage *salvage)
-{
-    uint64_t places = salvage->suspect_count - salvage->run, n;
-    struct line line;
-
-    salvage->base = salvage->n + places;
-    if (salvage->header.base > 0 && salvage->base == salvage->header.base)
-        gather_doubt(salvage, "lines of the log are missing behind n=%" PRIu64, salvage->n);
-    for (size_t i = 0; i < places; i++) {
-        const struct suspect *suspect = &salvage->suspects[salvage->run + i];
-        struct text text = {suspect->text, suspect->text + suspect->length};
-
-        if (!gather_split(&line, &text, &n) || n <= salvage->n + 1 + i)
-            continue;
-        gather_doubt(salvage, "lines of the log are missing behind n=%" PRIu64, salvage->n);
-        if (n > salvage->base && n - salvage->base < GAP_MOST)
-            salvage->base = n;
-    }
-    end_run(salvage, places);
-}
-
-static void take_log(struct salvage *salvage, struct text rest)
-{
-    struct text line;
-
-    salvage->n = salvage->header.base;
-    memcpy(salvage->chain, salvage->header.basechain, CHAIN_SIZE);
-    salvage->run = salvage->suspect_count;
-    while (gather_next(&rest, &line))
-        take_log_line(salvage, &line);
-    head_format(salvage->old_head, salvage->header.epoch, salvage->n, salvage->chain);
-    end_log(salvage);
-}
-
-/* proved: by the snapshot's digest, or by the line before. Else its token is in doubt; no other: the line
- * held the state of one token. */
-static void take_snapshot_line(struct salvage *salvage, const struct text *text, uint64_t *last, bool proved)
-{
-    struct record record;
-    struct line line;
-    uint64_t n;
-    bool whole = gather_split(&line, text, &n) && n > *last && n <= salvage->header.base &&
-                 !record_check(&record, &line) && record.op != OPERATION_POINT &&
-                 !index_find(&salvage->index, record.id) && gather_fits(salvage, &record);
-
-    if (whole)
-        gather_keep(salvage, &line, text);
-    if (whole && proved)
-        *last = n;
-    else
-        gather_suspect(salvage, text, 0, false)->whole = whole;
-}
-
-static bool snapshot_sound(const struct header *header, const struct text *rest)
-{
-    struct digest digest;
-    unsigned char sum[HASH_SIZE];
-
-    if (header->bytes > (uint64_t)(rest->end - rest->at))
-        return false;
-    crypto_digest_start(&digest, HASH_SIZE);
-    crypto_digest_add(&digest, rest->at, (size_t)header->bytes);
-    crypto_digest_end(&digest, sum, HASH_SIZE);
-    return memcmp(sum, header->digest, HASH_SIZE) == 0 &&
-           (header->bytes == 0 || rest->at[header->bytes - 1] == '\n');
-}
-
-/* Where a damaged snapshot ends: at the P line, or else at the first line of a higher number. */
-static const char *damaged_end(const struct salvage *salvage, struct text rest)
-{
-    const char *higher = rest.end;
-    struct text text;
-    struct line line;
-    uint64_t n;
-
-    while (gather_next(&rest, &text))
-        if (gather_split(&line, &text, &n) && n > salvage->header.base) {
-            if (n == salvage->header.base + 1 && line.column[COLUMN_OP].at[0] == OPERATION_POINT)
-                return text.at;
-            if (higher == rest.end)
-                higher = text.at;
-        }
-    return higher;
-}
-
-/* Is a damaged snapshot as long as it was? The chain says that a line belongs to the log, not that it is its
- * token's last: an older one, put where that was, would hide a revocation, but hardly have its length. */
-static bool has_its_length(struct salvage *salvage, struct text snapshot)
-{
-    const struct header *header = &salvage->header;
-    uint64_t bytes = (uint64_t)(snapshot.end - snapshot.at), lines = 0;
-    struct text text;
-
-    while (gather_next(&snapshot, &text))
-        lines++;
-    if (lines < header->lines)
-        gather_doubt(salvage, "lines of the snapshot up to n=%" PRIu64 " are missing", header->base);
-    return lines == header->lines && bytes == header->bytes;
-}
-
-/* A line is proved if it follows on the one before it, and is no part of another piece of the log. */
-static void take_damaged_snapshot(struct salvage *salvage, struct text left)
-{
-    bool has_length = has_its_length(salvage, left);
-    struct stretch doubtful = seams_find(&salvage->header, left);
-    struct links links = {.has_shown = true};
-    struct text text;
-    struct line line;
-    uint64_t last = 0, n;
-
-    chain_start(links.shown, salvage->header.storeid, salvage->header.epoch);
-    for (size_t i = 0; gather_next(&left, &text); i++) {
-        bool in_place = has_length && (i < doubtful.from || i > doubtful.to);
-
-        take_snapshot_line(salvage, &text, &last,
-                           in_place && gather_split(&line, &text, &n) &&
-                               links_lead_to(&links, &line, text.at));
-        links_move(&links, text.at, (size_t)(text.end - text.at));
-    }
-}
-
-/* Takes the snapshot off the front. */
-static void take_snapshot(struct salvage *salvage, struct text *rest)
-{
-    bool sound = snapshot_sound(&salvage->header, rest);
-    struct text left = {rest->at, sound ? rest->at + salvage->header.bytes : damaged_end(salvage, *rest)},
-                text;
-    uint64_t last = 0;
-
-    rest->at = left.end;
-    if (!sound)
-        take_damaged_snapshot(salvage, left);
-    else
-        while (gather_next(&left, &text))
-            take_snapshot_line(salvage, &text, &last, true);
-}
-
-static bool find_header(struct salvage *salvage, char *bytes, size_t size, const char *domain,
-                        size_t *header_length, struct fault *fault)
-{
-    const char *lf = memchr(bytes, '\n', size);
-
-    *header_length = lf ? (size_t)(lf - bytes) + 1 : 0;
-    if (lf && !header_parse(&salvage->header, bytes, *header_length))
-        return strcmp(salvage->header.domain, domain) == 0 ||
-               fault_set(fault, "it is the store of another domain");
-    if (!header_restore(&salvage->header, header_length, bytes, size, domain))
-        return fault_set(fault,
-                         "its header is damaged, and nothing in it proves what it was: put a backup there");
-    bytes[*header_length - 1] = '\n';
+    if (file->wrong)
+        return fault_set(fault, "%s: %s", file->name, file->wrong);
+    if (strcmp(header->domain, domain) != 0)
+        return fault_set(fault, "%s: it is the store of domain \"%s\"", file->name, header->domain);
+    if (chosen && strcmp(chosen->storeid, header->storeid) != 0)
+        return fault_set(fault, "%s: it is another store (storeid %s, not %s)", file->name, header->storeid,
+                         chosen->storeid);
+    if (chosen && chosen->epoch != header->epoch)
+        return fault_set(fault, "%s: it is of another epoch (%" PRIu64 ", not %" PRIu64 ")", file->name,
+                         header->epoch, chosen->epoch);
     return true;
 }
 
-/* A cutoff that is still to come was set by a wrong clock: what it would drop may still work. */
-static void find_doubtful(struct salvage *salvage, int64_t now)
+/* That of the file with the greatest base. The store's own may be damaged; then a copy's takes its place. */
+static bool choose_header(struct header *header, struct salvage_file *files, size_t count, const char *domain,
+                          struct fault *fault)
 {
-    const struct suspect *anybodys;
+    const struct header *chosen = NULL;
 
-    snapshot_of_index(&salvage->snapshot, &salvage->index);
-    anybodys = doubt_mark(&salvage->snapshot, salvage->suspects, salvage->suspect_count, &salvage->index);
-    if (anybodys)
-        gather_doubt(salvage, "a line behind n=%" PRIu64 " is so damaged that it could be any token's",
-                     anybodys->n > 0 ? anybodys->n - 1 : salvage->header.base);
-    if (cutoff_ahead(salvage->header.cutoff, now))
-        salvage->header.cutoff = now;
-    snapshot_drop_dead(&salvage->snapshot, salvage->header.cutoff);
+    for (size_t i = 0; i < count; i++) {
+        parse_header(&files[i]);
+        if (i == 0 && files[i].wrong)
+            continue;
+        if (!header_fits(&files[i], chosen, domain, fault))
+            return false;
+        if (!chosen || files[i].header.base > chosen->base)
+            chosen = &files[i].header;
+    }
+    if (!chosen)
+        return fault_set(fault,
+                         "%s: give a copy of the store, or of its first line alone: that has been the same "
+                         "since the last compaction",
+                         files[0].wrong);
+    *header = *chosen;
+    return true;
 }
 
-bool salvage_find(struct salvage *salvage, size_t size, const char *domain, int64_t now, struct fault *fault)
+/* What does a line with its LF prove? */
+static bool prove_line(struct proved *proved, const struct chain *chain, const char *text, size_t length)
 {
-    char *bytes = salvage->index.chunks[0].bytes;
-    struct text rest;
-    size_t header_length;
+    struct position position;
+    struct record record;
+    struct line line;
 
-    salvage->bytes = bytes;
-    salvage->size = size;
-    if (!find_header(salvage, bytes, size, domain, &header_length, fault))
+    if (!line_split(&line, text, length))
         return false;
-    rest = (struct text){bytes + header_length, bytes + size};
-    take_snapshot(salvage, &rest);
-    take_log(salvage, rest);
-    find_doubtful(salvage, now);
-    /* the lines that a new file gets, one for each token at most and the P line, want numbers too */
-    return (salvage->header.epoch < UINT64_MAX && salvage->base < UINT64_MAX - salvage->snapshot.count - 1) ||
-           fault_set(fault, "there are no numbers left for a new epoch and its lines");
+    proved->last = (struct last_line){.text = text, .id = line.column[COLUMN_ID].at, .length = length};
+    proved->sealed = chain_sealed(chain->header.basechain, &line, text, proved->chain, &proved->last.n);
+    if (!proved->sealed) {
+        if (!chain_proves(chain->origin, &line, text, &position) || position.n <= chain->header.base)
+            return false;
+        proved->last.n = position.n;
+        memcpy(proved->chain, position.chain, CHAIN_SIZE);
+    }
+    if (!record_parse(&record, &line))
+        return false;
+    proved->serial = record.serial;
+    proved->prior = record.prior;
+    memcpy(proved->before, record.before, CHAIN_SIZE);
+    return true;
 }
 
-void salvage_end_all(struct salvage *salvage)
+static void keep_line(struct finding *finding, struct salvage_file *file, const struct proved *proved)
 {
-    for (size_t i = 0; i < salvage->snapshot.count; i++)
-        salvage->snapshot.lines[i].ends = !line_revoked(salvage->snapshot.lines[i].id);
+    if (finding->count == finding->room) {
+        finding->room = finding->room * 2 + 64;
+        finding->lines = must_have(reallocarray(finding->lines, finding->room, sizeof(*proved)));
+    }
+    finding->lines[finding->count++] = *proved;
+    if (proved->sealed || proved->last.n <= file->at.n)
+        return;
+    file->at.n = proved->last.n;
+    memcpy(file->at.chain, proved->chain, CHAIN_SIZE);
+    file->behind = proved->last.text + proved->last.length;
+}
+
+/* The last line may lack its LF, or have another byte in its place. Then it gets one, if it proves itself. */
+static void end_last_line(const struct chain *chain, struct salvage_file *file, char *text)
+{
+    char *end = file->bytes + file->size;
+    struct proved proved;
+
+    for (size_t extra = 0; extra <= 1 && text + extra < end; extra++) {
+        char was = *(end - extra);
+
+        *(end - extra) = '\n';
+        if (prove_line(&proved, chain, text, (size_t)(end - extra - text) + 1)) {
+            file->size = (size_t)(end - extra - file->bytes) + 1;
+            return;
+        }
+        *(end - extra) = was;
+    }
+}
+
+/* Behind the header, and behind the snapshot if nothing of the log is there. */
+static const char *log_start(const struct chain *chain, const struct salvage_file *file)
+{
+    const char *end = file->bytes + file->size, *lf = memchr(file->bytes, '\n', file->size);
+    uint64_t left = lf ? (uint64_t)(end - lf) - 1 : 0;
+
+    return left < chain->header.bytes || !lf ? end : lf + 1 + chain->header.bytes;
+}
+
+static void collect(struct finding *finding, struct salvage_file *file, size_t number)
+{
+    char *text = file->bytes, *lf = memrchr(text, '\n', file->size);
+    struct proved proved = {.file = number};
+
+    file->at.n = finding->chain.header.base;
+    memcpy(file->at.chain, finding->chain.header.basechain, CHAIN_SIZE);
+    file->behind = log_start(&finding->chain, file);
+    end_last_line(&finding->chain, file, lf ? lf + 1 : text);
+    for (; (lf = memchr(text, '\n', (size_t)(file->bytes + file->size - text))) != NULL; text = lf + 1) {
+        proved.file = number;
+        if (prove_line(&proved, &finding->chain, text, (size_t)(lf - text) + 1))
+            keep_line(finding, file, &proved);
+    }
+}
+
+/* Behind the last proved line: is there anything that may have been a line of the log? */
+static bool has_doubtful_end(const struct finding *finding, const struct salvage_file *file)
+{
+    const char *text = file->behind, *end = file->bytes + file->size, *lf;
+    struct chain chain = finding->chain;
+    struct proved ignored;
+    size_t length;
+
+    chain.at = file->at;
+    chain.point_due = false;
+    for (; (lf = memchr(text, '\n', (size_t)(end - text))) != NULL; text = lf + 1)
+        if (!prove_line(&ignored, &chain, text, (size_t)(lf - text) + 1))
+            break;
+    return chain_rest(&chain, text, (size_t)(end - text), &length) == REST_DAMAGE;
+}
+
+/* Does a line with its LF still end in that chain? */
+static bool shows_chain(const char *bytes, const char *lf, const unsigned char chain[CHAIN_SIZE])
+{
+    unsigned char shown[CHAIN_SIZE];
+
+    return lf && lf - bytes >= CHAIN_HEX && hex_decode(shown, lf - CHAIN_HEX, CHAIN_SIZE) &&
+           memcmp(shown, chain, CHAIN_SIZE) == 0;
+}
+
+/* Is what stands at the end of a file just what the other's lines say? They are exactly as long, or one of
+ * them is what the file still ends in. */
+static bool end_is_known(const struct finding *finding, const struct salvage_file *file, size_t other)
+{
+    const char *lf = memrchr(file->bytes, '\n', file->size);
+    uint64_t n = file->at.n, length = 0;
+
+    for (size_t i = 0; i < finding->count; i++) {
+        const struct proved *line = &finding->lines[i];
+
+        if (line->sealed || line->file != other || line->last.n <= n)
+            continue;
+        n = line->last.n; /* they are sorted; the same one again counts once */
+        length += line->last.length;
+        if (shows_chain(file->bytes, lf, line->chain))
+            return true;
+    }
+    return length == (uint64_t)(file->bytes + file->size - file->behind);
+}
+
+static bool has_this_base(const struct finding *finding, const struct salvage_file *file)
+{
+    return file->wrong || (file->header.base == finding->chain.header.base &&
+                           memcmp(file->header.basechain, finding->chain.header.basechain, CHAIN_SIZE) == 0);
+}
+
+static void doubt_ends(struct finding *finding, const struct salvage_file *files, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        bool known = !has_this_base(finding, &files[i]) || !has_doubtful_end(finding, &files[i]);
+
+        for (size_t other = 0; other < count && !known; other++)
+            known = other != i && end_is_known(finding, &files[i], other);
+        if (!known)
+            finding->everybody = UINT64_MAX;
+    }
+}
+
+static int compare_numbers(uint64_t a, uint64_t b)
+{
+    return (a > b) - (a < b);
+}
+
+static int by_place(const void *a, const void *b)
+{
+    const struct proved *first = a, *second = b;
+
+    if (first->sealed != second->sealed)
+        return first->sealed - second->sealed;
+    if (first->last.n != second->last.n)
+        return compare_numbers(first->last.n, second->last.n);
+    return compare_numbers(first->file, second->file);
+}
+
+static void doubt_line(struct finding *finding, uint64_t serial, uint64_t n)
+{
+    finding->doubts =
+        must_have(reallocarray(finding->doubts, finding->doubt_count + 1, sizeof(struct doubt)));
+    finding->doubts[finding->doubt_count++] = (struct doubt){serial, n};
+}
+
+static void doubt_everybody(struct finding *finding, uint64_t n)
+{
+    if (n > finding->everybody)
+        finding->everybody = n;
+}
+
+/* The line behind a gap says whose token the last missing one changed; of the others nobody knows. The first
+ * of a file that was compacted is its P line, which changes none. */
+static void doubt_gap(struct finding *finding, uint64_t last_before, const struct proved *behind)
+{
+    uint64_t missing = behind->last.n - 1, base = finding->chain.header.base;
+
+    if (missing == last_before)
+        return;
+    if (missing > last_before + 1 && missing > base + 2)
+        doubt_everybody(finding, missing - 1);
+    if (missing > base + 1 && behind->prior > 0)
+        doubt_line(finding, behind->prior, missing);
+}
+
+/* Line after line of the log: is each one alone, does it fit the one before, is none missing? */
+static void doubt_log(struct finding *finding)
+{
+    const struct header *header = &finding->chain.header;
+    const unsigned char *before = header->basechain;
+    uint64_t n = header->base;
+
+    for (size_t i = 0; i < finding->count && !finding->lines[i].sealed; i++) {
+        const struct proved *line = &finding->lines[i];
+
+        if (line->last.n == n ? memcmp(line->chain, before, CHAIN_SIZE) != 0
+                              : line->last.n == n + 1 && memcmp(line->before, before, CHAIN_SIZE) != 0)
+            doubt_everybody(finding, UINT64_MAX);
+        if (line->last.n > n)
+            doubt_gap(finding, n, line);
+        before = line->chain;
+        n = line->last.n;
+    }
+}
+
+/* The header that was taken from a copy must be that of the store's own lines. */
+static bool is_ours(const struct finding *finding)
+{
+    for (size_t i = 0; i < finding->count; i++)
+        if (finding->lines[i].file == 0)
+            return true;
+    return false;
+}
+
+static int by_token(const void *a, const void *b)
+{
+    const struct proved *first = a, *second = b;
+    int order = memcmp(first->last.id, second->last.id, ID_LENGTH);
+
+    return order != 0 ? order : compare_numbers(first->last.n, second->last.n);
+}
+
+static int by_serial(const void *a, const void *b)
+{
+    return compare_numbers(((const struct doubt *)a)->serial, ((const struct doubt *)b)->serial);
+}
+
+/* n: of the token's last proved line. */
+static bool is_in_doubt(const struct finding *finding, uint64_t serial, uint64_t n)
+{
+    size_t low = 0, high = finding->doubt_count;
+
+    if (n < finding->everybody)
+        return true;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (finding->doubts[middle].serial < serial)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    for (; low < finding->doubt_count && finding->doubts[low].serial == serial; low++)
+        if (n < finding->doubts[low].n)
+            return true;
+    return false;
+}
+
+/* The lines of one token, count of them in order of n: the last is its state, but revoked absorbs. */
+static void take_token(struct salvage *salvage, const struct finding *finding, const struct proved *lines,
+                       size_t count)
+{
+    struct last_line state = lines[0].last;
+    uint64_t n = lines[count - 1].last.n;
+
+    for (size_t i = 1; i < count; i++)
+        if (!line_revoked(state.id) || line_revoked(lines[i].last.id))
+            state = lines[i].last;
+    state.ends = !line_revoked(state.id) && is_in_doubt(finding, lines[count - 1].serial, n);
+    salvage->ends += state.ends;
+    /* what has a line of the log, and was created before the snapshot, was in that too */
+    if (lines[0].sealed || lines[0].serial <= salvage->header.base)
+        salvage->lost--;
+    salvage->snapshot.lines[salvage->snapshot.count++] = state;
+}
+
+static void take_tokens(struct salvage *salvage, struct finding *finding)
+{
+    size_t next;
+
+    salvage->snapshot.lines = must_have(calloc(finding->count + 1, sizeof(*salvage->snapshot.lines)));
+    salvage->lost = salvage->header.lines;
+    qsort(finding->doubts, finding->doubt_count, sizeof(struct doubt), by_serial);
+    qsort(finding->lines, finding->count, sizeof(struct proved), by_token);
+    for (size_t i = 0; i < finding->count; i = next) {
+        const struct proved *lines = &finding->lines[i];
+
+        for (next = i + 1; next < finding->count; next++)
+            if (memcmp(finding->lines[next].last.id, lines->last.id, ID_LENGTH) != 0)
+                break;
+        if (memcmp(lines->last.id, record_no_id, ID_LENGTH) != 0)
+            take_token(salvage, finding, lines, next - i);
+    }
+    snapshot_sort(&salvage->snapshot);
+}
+
+/* Where the log ends: at the greatest line that proves itself, wherever it stands. */
+static void find_end(struct salvage *salvage, const struct salvage_file *files, size_t count)
+{
+    salvage->at = files[0].at;
+    for (size_t i = 1; i < count; i++)
+        if (files[i].at.n > salvage->at.n)
+            salvage->at = files[i].at;
+}
+
+bool salvage_find(struct salvage *salvage, struct salvage_file *files, size_t count, const char *domain,
+                  struct fault *fault)
+{
+    struct finding finding = {0};
+    bool found;
+
+    memset(salvage, 0, sizeof(*salvage));
+    if (!choose_header(&salvage->header, files, count, domain, fault))
+        return false;
+    finding.chain.header = salvage->header;
+    header_origin(finding.chain.origin, &salvage->header);
+    for (size_t i = 0; i < count; i++)
+        collect(&finding, &files[i], i);
+    found = !files[0].wrong || is_ours(&finding);
+    if (found) {
+        qsort(finding.lines, finding.count, sizeof(struct proved), by_place);
+        doubt_ends(&finding, files, count);
+        doubt_log(&finding);
+        find_end(salvage, files, count);
+        take_tokens(salvage, &finding);
+    } else {
+        fault_set(fault, "%s: it has no line that belongs to the copy", files[0].wrong);
+    }
+    free(finding.lines);
+    free(finding.doubts);
+    return found;
 }

@@ -1,47 +1,41 @@
 /*
- * What of a damaged store is sound, and which tokens are in doubt, toktab-store(5). Pure.
+ * What of a damaged store is proved, and which tokens are in doubt, toktab-store(5). Pure.
  *
- * It MUST NOT take for good what is not proved: a token is left as it is only if each line of the log that
- * could have ended it is there and proved, or shows that it was another token's.
- *
- * A line is proved if its chain follows on the line before. Behind damage the chain is picked up again at a
- * line that follows on the chain that the damaged line before it shows, or on the one that it must have had.
+ * It MUST NOT infer anything from bytes that prove nothing. A token is left as it is only if every line of
+ * the log that could have changed it later than its last proved one is there, or belonged to another token:
+ * the line behind a missing one says whose that was (prior).
  */
 #ifndef SALVAGE_H
 #define SALVAGE_H
 
-#include "doubt.h"
-#include "expect.h"
+#include "chain.h"
 #include "notice.h"
 #include "snapshot.h"
 
-struct salvage {
-    struct header header; /* of the old file */
-    uint64_t base;        /* n of the last whole line */
-    char old_head[HEAD_SIZE];
-    struct snapshot snapshot; /* without the tokens that were dead before the header's cutoff; who is in
-                                 doubt, and not revoked, ends */
-    struct fault any;         /* why every token is in doubt; "": it is not so */
-
-    struct index index; /* holds the file's bytes */
-    const char *bytes;
+/* The store, or another file of the same store: a backup, or another host's. */
+struct salvage_file {
+    const char *name; /* for messages */
+    char *bytes;      /* with room for one more: a last line that lacks its LF gets it there */
     size_t size;
-    struct suspect *suspects;
-    size_t suspect_count, suspect_room;
-    uint64_t n; /* of the last line that was proved, with its chain */
-    unsigned char chain[CHAIN_SIZE];
-    size_t run; /* the first of the suspects behind that line */
+
+    struct header header; /* set, like all below */
+    const char *wrong;    /* with its header; NULL: it is sound */
+    struct position at;   /* its greatest proved line of the log, or base */
+    const char *behind;   /* that line, where it stands first */
 };
 
-/* Room for a file of that size, which the caller fills. NULL: no memory. Ends with salvage_free(). */
-char *salvage_room(struct salvage *salvage, size_t size);
+struct salvage {
+    struct header header;     /* of the epoch that was damaged */
+    struct position at;       /* of the last line that is proved */
+    struct snapshot snapshot; /* the last proved line of each token; who is in doubt, and not revoked, ends */
+    size_t ends;              /* how many do */
+    uint64_t lost;            /* tokens of the old snapshot of which nothing is known any more */
+};
+
+/* files[0] is the store of that domain, the others are copies of it. False with fault: nothing can be made of
+ * them. Ends with salvage_free() whatever it returned; the bytes of the files must stay until then. */
+bool salvage_find(struct salvage *salvage, struct salvage_file *files, size_t count, const char *domain,
+                  struct fault *fault);
 void salvage_free(struct salvage *salvage);
-
-/* domain: whose store it should be. now: epoch seconds, which the header's cutoff is brought back to if it is
- * ahead of them. False with fault: nothing can be made of it. */
-bool salvage_find(struct salvage *salvage, size_t size, const char *domain, int64_t now, struct fault *fault);
-
-/* Have all tokens of the snapshot end that are not revoked. */
-void salvage_end_all(struct salvage *salvage);
 
 #endif

@@ -180,45 +180,36 @@ static enum status give_reason(struct attributes *attributes, const char *place)
     return status;
 }
 
-static enum status end_leak(const struct session *session, struct refs *refs, size_t i, const char *place)
-{
-    struct attributes attributes = {0};
-    struct record record;
-    enum status status = give_reason(&attributes, place);
-
-    if (status == STATUS_DONE)
-        status = ending_revoke(session, &attributes, refs, i, &record);
-    attributes_free(&attributes);
-    return status;
-}
-
-/* Those of one domain, whose store is read once for all. One that cannot be ended does not keep the others.
- */
+/* Those of one domain, together. */
 static enum status end_leaks_of(struct session *session, const struct domain *domain,
                                 const struct leaks *leaks)
 {
-    char **ids = must_have(calloc(leaks->active_count + 1, sizeof(*ids))),
-         **places = must_have(calloc(leaks->active_count + 1, sizeof(*places)));
-    struct refs refs;
-    enum status worst;
+    size_t most = leaks->active_count + 1;
+    char **ids = must_have(calloc(most, sizeof(*ids)));
+    struct attributes *attributes = must_have(calloc(most, sizeof(*attributes)));
+    struct ending *endings = must_have(calloc(most, sizeof(*endings)));
+    enum status status = STATUS_DONE;
+    struct refs refs = {0};
     int count = 0;
 
-    for (size_t i = 0; i < leaks->active_count; i++)
+    for (size_t i = 0; i < leaks->active_count && status == STATUS_DONE; i++)
         if (leaks->active[i].domain == domain) {
             ids[count] = leaks->active[i].id;
-            places[count++] = leaks->active[i].place;
+            endings[count].attributes = &attributes[count];
+            status = give_reason(&attributes[count++], leaks->active[i].place);
         }
     session->domain = domain;
-    worst = refs_make(&refs, domain->name, ids, count);
-    for (size_t i = 0; i < refs.count; i++) {
-        enum status status = end_leak(session, &refs, i, places[i]);
-
-        worst = status == STATUS_DONE ? worst : status;
-    }
+    if (status == STATUS_DONE)
+        status = refs_make(&refs, domain->name, ids, count);
+    if (status == STATUS_DONE)
+        status = ending_revoke(session, &refs, endings);
     refs_free(&refs);
-    free(places);
+    while (count > 0)
+        attributes_free(&attributes[--count]);
+    free(endings);
+    free(attributes);
     free(ids);
-    return worst;
+    return status;
 }
 
 static enum status end_leaks(struct session *session, const struct leaks *leaks)

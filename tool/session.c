@@ -55,9 +55,24 @@ static enum status choose_domain(struct session *session)
     return status;
 }
 
+static enum status find_caller(struct session *session)
+{
+    return session->caller.name ? STATUS_DONE : caller_find(&session->caller);
+}
+
+enum status session_refuse_delegated(struct session *session, const char *command)
+{
+    enum status status = find_caller(session);
+
+    if (status != STATUS_DONE || !session->caller.delegated || session->caller.uid == 0)
+        return status;
+    return fail(STATUS_NOT_PERMITTED, "%s: %s is an admin of domains alone: ask root to run it", command,
+                session->caller.name);
+}
+
 static enum status begin(struct session *session)
 {
-    enum status status = caller_find(&session->caller);
+    enum status status = find_caller(session);
 
     if (status == STATUS_DONE && session->caller.delegated && session->config_path)
         status =

@@ -29,6 +29,10 @@ enum status session_open(struct session *session);
 /* The same for a command that writes, which only the stores' owner can. */
 enum status session_open_to_change(struct session *session);
 
+/* For a command whose effects must outlive what a domain's admin may do: STATUS_NOT_PERMITTED, printed, to
+ * who came by sudo as one, whatever the arguments are: sudo lets her give any. Before session_open(). */
+enum status session_refuse_delegated(struct session *session, const char *command);
+
 /* The same without a domain: it stays NULL, whatever -d says. The caller may those for which caller_may()
  * says so, of which there is one at least. */
 enum status session_open_all(struct session *session);

@@ -84,18 +84,13 @@ void snapshot_drop_dead(struct snapshot *snapshot, int64_t cutoff)
     snapshot->count = kept;
 }
 
-void snapshot_describe(const struct snapshot *snapshot, struct header *header)
+size_t snapshot_seal(char text[LINE_SIZE_MAX], const struct last_line *line,
+                     const unsigned char basechain[CHAIN_SIZE], unsigned char seal[CHAIN_SIZE])
 {
-    struct digest digest;
+    size_t length = line->length - CHAIN_HEX - 1;
 
-    crypto_digest_start(&digest, HASH_SIZE);
-    header->lines = snapshot->count;
-    header->bytes = 0;
-    for (size_t i = 0; i < snapshot->count; i++) {
-        crypto_digest_add(&digest, snapshot->lines[i].text, snapshot->lines[i].length);
-        header->bytes += snapshot->lines[i].length;
-    }
-    crypto_digest_end(&digest, header->digest, HASH_SIZE);
+    memcpy(text, line->text, length);
+    return chain_finish_sealed(text, length, basechain, seal);
 }
 
 void point_of(struct record *point, const struct header *header, int64_t now, const char *by, const char *ext)

@@ -2,7 +2,7 @@
 #ifndef SNAPSHOT_H
 #define SNAPSHOT_H
 
-#include "header.h"
+#include "chain.h"
 #include "index.h"
 #include "record.h"
 
@@ -37,8 +37,9 @@ bool cutoff_ahead(int64_t cutoff, int64_t now);
 /* Leave out the tokens that were dead, the lesser of revoked and expires, before cutoff; TIME_NEVER: none. */
 void snapshot_drop_dead(struct snapshot *snapshot, int64_t cutoff);
 
-/* Set what a header says of its snapshot: lines, bytes, digest. */
-void snapshot_describe(const struct snapshot *snapshot, struct header *header);
+/* A line of the snapshot with this basechain, sealed for it. Returns its length, which stays. */
+size_t snapshot_seal(char text[LINE_SIZE_MAX], const struct last_line *line,
+                     const unsigned char basechain[CHAIN_SIZE], unsigned char seal[CHAIN_SIZE]);
 
 /* The P line of a file with this header. by and ext are kept. */
 void point_of(struct record *point, const struct header *header, int64_t now, const char *by,

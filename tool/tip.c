@@ -1,83 +1,119 @@
 #include "tip.h"
 
+#include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 
-#include "chain.h"
+#include "disk.h"
 
-static const char no_whole_line[] = "its end is not that of a store";
+/* The bytes of the file's end in which its last lines are looked for. */
+struct window {
+    const char *at, *end;
+    bool from_start; /* it begins where the log does: each line can be held against the one before */
+};
 
-/* The line of text that ends at end, which is behind an LF; NULL if it begins before text does. */
-static const char *line_before(const char *text, const char *end)
+/* Bring the chain to the last line that proves itself. *last: behind it; NULL: there is none. A damaged line
+ * before it is no reason to refuse a revocation; two sound ones that do not follow one another are. */
+static const char *find_last(struct chain *chain, const struct window *window, const char **last)
 {
-    const char *lf = end - 1 > text ? memrchr(text, '\n', (size_t)(end - 1 - text)) : NULL;
+    const char *text = window->at, *lf;
+    bool follows = window->from_start;
 
-    return lf ? lf + 1 : NULL;
-}
+    *last = follows && chain->header.base == 0 ? text : NULL;
+    for (; (lf = memchr(text, '\n', (size_t)(window->end - text))) != NULL; text = lf + 1) {
+        size_t length = (size_t)(lf - text) + 1;
+        struct position position;
+        struct line line;
 
-static bool chain_of(const struct line *line, unsigned char chain[CHAIN_SIZE])
-{
-    return hex_decode(chain, line->column[COLUMN_CHAIN].at, CHAIN_SIZE);
-}
-
-/* chain(n-1), from the line before the last, or from the header if the last is the first of the log. */
-static bool find_chain_before(unsigned char chain[CHAIN_SIZE], const struct header *header, uint64_t n,
-                              const char *tail, const char *last)
-{
-    const char *before = line_before(tail, last);
-    struct line line;
-    uint64_t n_before;
-
-    if (n == header->base + 1) {
-        memcpy(chain, header->basechain, CHAIN_SIZE);
-        return true;
+        if (!line_split(&line, text, length) || !chain_proves(chain->origin, &line, text, &position)) {
+            follows = false;
+            continue;
+        }
+        if (follows ? chain_line(chain, &line, text, length) != NULL : !chain_resume(chain, &line, text))
+            return "its last lines do not follow one another";
+        follows = true;
+        *last = lf + 1;
     }
-    return before && line_split(&line, before, (size_t)(last - before)) &&
-           decimal_parse(line.column[COLUMN_N], &n_before) && n_before == n - 1 && chain_of(&line, chain);
+    return *last ? NULL : "it does not end with a sound line";
 }
 
-/* The last line, which ends at end, must follow on the one before. */
-static bool find_last(struct tip *tip, const struct header *header, const char *tail, const char *end)
+/* What stands behind the last line. */
+static const char *judge_rest(struct tip *tip, const char *rest, size_t length)
 {
-    const char *last = line_before(tail, end);
-    unsigned char chain[CHAIN_SIZE];
+    char text[LINE_SIZE_MAX];
     struct line line;
+    size_t line_length;
 
-    if (!last || !line_split(&line, last, (size_t)(end - last)) ||
-        !decimal_parse(line.column[COLUMN_N], &tip->n) || tip->n <= header->base ||
-        !find_chain_before(chain, header, tip->n, tail, last))
-        return false;
-    chain_add(chain, last, (size_t)(line.column[COLUMN_CHAIN].at - last));
-    return chain_of(&line, tip->chain) && memcmp(chain, tip->chain, CHAIN_SIZE) == 0;
+    switch (chain_rest(&tip->chain, rest, length, &line_length)) {
+    case REST_NONE:
+    case REST_TORN:
+    case REST_UNSYNCED:
+        return NULL;
+    case REST_LINE:
+        memcpy(text, rest, line_length);
+        text[line_length] = '\n';
+        tip->end += line_length;
+        tip->lf_due = true;
+        return chain_line(&tip->chain, &line, text, line_length + 1);
+    case REST_DAMAGE:
+    default:
+        return "its end is damaged";
+    }
 }
 
-const char *tip_find(struct tip *tip, const char *head, size_t head_size, const char *tail, size_t tail_size,
-                     uint64_t from)
+const char *tip_find(struct tip *tip, const char *domain, const char *head, size_t head_size,
+                     const char *tail, size_t tail_size, uint64_t from)
 {
-    struct header header;
-    const char *head_end = memchr(head, '\n', head_size), *end = memrchr(tail, '\n', tail_size), *fault;
+    const char *head_end = memchr(head, '\n', head_size), *wrong, *last, *lf;
+    struct window window = {.end = tail + tail_size};
     uint64_t log_start;
 
-    if (!head_end || !end)
-        return no_whole_line;
-    fault = header_parse(&header, head, (size_t)(head_end - head) + 1);
-    if (fault)
-        return fault;
-    end++;
-    log_start = (uint64_t)(head_end - head) + 1 + header.bytes;
-    tip->epoch = header.epoch;
-    strcpy(tip->domain, header.domain);
-    strcpy(tip->storeid, header.storeid);
-    tip->end = from + (uint64_t)(end - tail);
-    if (tip->end < log_start || tail_size - (size_t)(end - tail) >= LINE_SIZE_MAX)
-        return no_whole_line;
-    if (tip->end == log_start && header.base == 0) {
-        tip->n = 0;
-        tip->fresh = true;
-        memcpy(tip->chain, header.basechain, CHAIN_SIZE);
-        return NULL;
-    }
-    if (!find_last(tip, &header, tail, end))
-        return "its last line does not follow on the one before";
-    tip->fresh = tip->n == header.base + 1 && header.base > 0;
-    return NULL;
+    if (!head_end)
+        return "this is not a toktab store";
+    wrong = chain_begin(&tip->chain, domain, head, (size_t)(head_end - head) + 1);
+    if (wrong)
+        return wrong;
+    chain_skip_snapshot(&tip->chain);
+    log_start = (uint64_t)(head_end - head) + 1 + tip->chain.header.bytes;
+    if (from + tail_size < log_start)
+        return "the snapshot is cut short";
+    window.from_start = from <= log_start;
+    lf = memchr(tail, '\n', tail_size);
+    if (!window.from_start && !lf)
+        return "it does not end with a sound line";
+    window.at = window.from_start ? tail + (log_start - from) : lf + 1;
+    wrong = find_last(&tip->chain, &window, &last);
+    if (wrong)
+        return wrong;
+    tip->end = from + (uint64_t)(last - tail);
+    tip->lf_due = false;
+    tip->size = from + tail_size;
+    wrong = judge_rest(tip, last, (size_t)(window.end - last));
+    return wrong ? wrong : chain_end(&tip->chain);
+}
+
+enum status tip_read(struct tip *tip, int fd, const char *domain, struct fault *fault)
+{
+    char head[LINE_SIZE_MAX], tail[TIP_TAIL];
+    size_t head_size, tail_size;
+    struct stat status;
+    const char *wrong;
+    uint64_t size;
+
+    if (fstat(fd, &status) < 0)
+        goto unreadable;
+    size = (uint64_t)status.st_size;
+    head_size = size < sizeof(head) ? (size_t)size : sizeof(head);
+    tail_size = size < sizeof(tail) ? (size_t)size : sizeof(tail);
+    if (!read_all(fd, head, head_size, 0) || !read_all(fd, tail, tail_size, size - tail_size))
+        goto unreadable;
+    wrong = tip_find(tip, domain, head, head_size, tail, tail_size, size - tail_size);
+    if (!wrong)
+        return STATUS_DONE;
+    fault_set(fault, "%s: run `toktab check`, which names what is damaged, and `toktab mend`", wrong);
+    return STATUS_DAMAGED;
+
+unreadable:
+    fault_set(fault, "it cannot be read: %s", strerror(errno));
+    return STATUS_IO;
 }

@@ -41,17 +41,17 @@ static void add(void *context, const char *id)
 static bool read_proved(struct tokens *tokens, int fd, const struct stat *store,
                         const struct session *session, char storeid[STOREID_HEX + 1], struct fault *fault)
 {
-    static const struct waypoint anywhere = {0};
+    static const struct known nothing = {0};
     struct progress progress = {0};
     const char *wrong;
 
     if (!load_header(&progress, fd, session->domain->name, fault))
         return false;
     must_have(index_make(&tokens->index, (size_t)store->st_size / 200) ? tokens->index.slots : NULL);
-    if (!load_lines(&progress, fd, (uint64_t)store->st_size, &tokens->index, true, &anywhere, fault))
+    if (!load_lines(&progress, fd, (uint64_t)store->st_size, &tokens->index, true, &nothing, fault))
         return false;
-    strcpy(storeid, progress.walk.header.storeid);
-    wrong = walk_end(&progress.walk);
+    strcpy(storeid, progress.chain.header.storeid);
+    wrong = chain_end(&progress.chain);
     return !wrong || fault_set(fault, "%s", wrong);
 }
 

@@ -134,7 +134,7 @@ static enum status change(struct log *log, const struct session *session, const 
     after->op = OPERATION_UPDATE;
     after->time = (int64_t)time(NULL);
     after->reason = (struct span){"", 0};
-    return change_append(log, session, after, false, fault);
+    return change_make(log, session, after, false, fault);
 }
 
 static void acknowledge(const struct record *before, const struct record *after)

@@ -32,14 +32,16 @@ _toktab_value() {
 _toktab_argument() {
     local filter=()
     case $1 in
-    scan) compopt -o default ;;
+    scan | mend)
+        compopt -o default
+        return
+        ;;
     revoke) filter=(--active) ;;
     rotate | update) filter=(--active --expired) ;;
     show | history) ;;
     *) return ;;
     esac
-    [[ $1 == scan ]] || _toktab_offer "$2" < <("${tool[@]}" list "${filter[@]}" -o id,label --no-headings \
-        2> /dev/null < /dev/null)
+    _toktab_offer "$2" < <("${tool[@]}" list "${filter[@]}" -o id,label --no-headings 2> /dev/null < /dev/null)
 }
 
 _toktab() {

@@ -8,7 +8,12 @@ _Static_assert(sizeof(struct digest) >= sizeof(crypto_generichash_blake2b_state)
 _Static_assert(2 * HASH_SIZE == crypto_verify_64_BYTES, "a hash in hexadecimal");
 _Static_assert(_Alignof(struct digest) >= _Alignof(crypto_generichash_blake2b_state), "state is aligned");
 
-static const unsigned char personal[crypto_generichash_blake2b_PERSONALBYTES] = "toktab/token/v1";
+_Static_assert(CHAIN_SIZE == crypto_generichash_blake2b_SALTBYTES, "a chain is a salt");
+
+typedef unsigned char personalisation[crypto_generichash_blake2b_PERSONALBYTES];
+
+static const personalisation of_token = "toktab/token/v1", of_line = "toktab/line/v1",
+                             of_seal = "toktab/seal/v1";
 
 int crypto_start(void)
 {
@@ -25,7 +30,21 @@ void crypto_hash_token(unsigned char hash[HASH_SIZE], const char *text, size_t l
 
     memcpy(salt, id, ID_LENGTH);
     crypto_generichash_blake2b_salt_personal(hash, HASH_SIZE, (const unsigned char *)text, length, NULL, 0,
-                                             salt, personal);
+                                             salt, of_token);
+}
+
+void crypto_sum_line(unsigned char sum[CHAIN_SIZE], const char *line, size_t length,
+                     const unsigned char salt[CHAIN_SIZE])
+{
+    crypto_generichash_blake2b_salt_personal(sum, CHAIN_SIZE, (const unsigned char *)line, length, NULL, 0,
+                                             salt, of_line);
+}
+
+void crypto_sum_seal(unsigned char sum[CHAIN_SIZE], const char *line, size_t length,
+                     const unsigned char salt[CHAIN_SIZE])
+{
+    crypto_generichash_blake2b_salt_personal(sum, CHAIN_SIZE, (const unsigned char *)line, length, NULL, 0,
+                                             salt, of_seal);
 }
 
 static crypto_generichash_blake2b_state *state_of(struct digest *digest)

@@ -8,7 +8,7 @@
 
 enum {
     HASH_SIZE = 32,  /* of a token, of a snapshot */
-    CHAIN_SIZE = 16, /* of a link of the chain, of a header's check */
+    CHAIN_SIZE = 16, /* of a line, of a header's check */
     ID_LENGTH = 12,  /* characters of a token's id, which is its salt */
 };
 
@@ -23,6 +23,12 @@ int crypto_start(void);
 /* The salted hash of a token's text: BLAKE2b-256, salted by its id, personalised (toktab-store(5)). */
 void crypto_hash_token(unsigned char hash[HASH_SIZE], const char *text, size_t length,
                        const char id[ID_LENGTH]);
+
+/* The BLAKE2b-128 of a line, salted and personalised (toktab-store(5)): what it proves itself by. */
+void crypto_sum_line(unsigned char sum[CHAIN_SIZE], const char *line, size_t length,
+                     const unsigned char salt[CHAIN_SIZE]);
+void crypto_sum_seal(unsigned char sum[CHAIN_SIZE], const char *line, size_t length,
+                     const unsigned char salt[CHAIN_SIZE]);
 
 /* size: of the result, HASH_SIZE or CHAIN_SIZE; the same for both calls. */
 void crypto_digest_start(struct digest *digest, size_t size);

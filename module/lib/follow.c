@@ -10,7 +10,7 @@ enum {
     GARBAGE_MIN = 1 << 20,   /* bytes of an arena below which its garbage does not matter */
     SIZE_BELIEVED = 1 << 30, /* bytes of a file for which slots are made before a line is seen */
     SLICE = 16 << 20,        /* bytes for which slots are made at once: a size can be claimed, lines cannot */
-    RETRY_AFTER = 1000,      /* milliseconds before a file is read again that only could not be read */
+    RETRY_AFTER = 1000000000, /* nanoseconds before what was bad is read again */
 };
 
 static struct progress *progress_of(struct reader *reader)
@@ -32,7 +32,7 @@ static void commit(struct reader *reader, const struct progress *progress)
 {
     atomic_store_explicit(&reader->valid, progress == &reader->progress[1], memory_order_release);
     atomic_store_explicit(&reader->newest_line, progress->newest, memory_order_relaxed);
-    atomic_store_explicit(&reader->last_line, progress->walk.n, memory_order_relaxed);
+    atomic_store_explicit(&reader->last_line, progress->chain.at.n, memory_order_relaxed);
 }
 
 static bool has_table(const struct reader *reader)
@@ -97,17 +97,18 @@ static void adopt_fd(struct reader *reader, int fd, const struct stat *status)
 static bool known_bad(const struct reader *reader, const struct bad_file *bad,
                       const struct identity *identity, struct fault *fault)
 {
-    if (!identity_equal(&bad->identity, identity) || reader->looked >= bad->until)
+    if (!identity_equal(&bad->identity, identity) || reader->path_looked >= bad->until)
         return false;
     *fault = bad->fault;
     return true;
 }
 
-static void remember_bad(const struct reader *reader, struct bad_file *bad, const struct identity *identity,
-                         const struct fault *fault)
+/* always: what is wrong with it stays wrong until it is another file. */
+static void remember_bad(const struct reader *reader, struct bad_file *bad, bool always,
+                         const struct identity *identity, const struct fault *fault)
 {
     bad->identity = *identity;
-    bad->until = fault->passing ? reader->looked + RETRY_AFTER : INT64_MAX;
+    bad->until = always ? INT64_MAX : reader->path_looked + RETRY_AFTER;
     bad->fault = *fault;
 }
 
@@ -122,14 +123,14 @@ static void keep_garbage_low(struct reader *reader)
 /* A part of the file that is held, up to that offset. */
 static bool read_slice(struct reader *reader, struct progress *progress, uint64_t end, struct fault *fault)
 {
-    static const struct waypoint anywhere = {0};
+    static const struct known nothing = {0};
     size_t more = load_lines_most(end - progress->offset);
 
     /* where there is no memory for all that may come: what is known already, a revocation above all, needs
      * none */
     if (!index_holds(current_index(reader), more))
         copy_index(reader, more);
-    return load_lines(progress, reader->fd, end, current_index(reader), false, &anywhere, fault);
+    return load_lines(progress, reader->fd, end, current_index(reader), false, &nothing, fault);
 }
 
 /* Read on in the file that is held, to a size that is not below what was read. */
@@ -142,15 +143,15 @@ static bool read_on(struct reader *reader, uint64_t size, struct fault *fault)
         uint64_t start = progress->offset, end = size - start < SLICE ? size : start + SLICE;
 
         good = read_slice(reader, progress, end, fault);
-        if (!good && !second_look) /* a writer may just have cut off an unterminated line and be writing
+        if (!good && !second_look) /* a writer may just have cut off an unfinished line and be writing
                                       another there */
             good = second_look = true;
         else if (progress->offset == start)
-            break; /* an unterminated line */
+            break; /* an unfinished line */
     }
     commit(reader, progress);
     keep_garbage_low(reader);
-    return good && (!progress->walk.point_due || fault_set(fault, "the line of the compaction is missing"));
+    return good && (!progress->chain.point_due || fault_set(fault, "the line of the compaction is missing"));
 }
 
 /* Read what was appended to the file that is held, as far as status has it. It is not yet known whether that
@@ -171,22 +172,25 @@ static bool drain(struct reader *reader, const struct stat *status, struct fault
     else
         good = read_on(reader, identity.size, fault);
     if (!good && !fault->passing)
-        remember_bad(reader, &reader->bad_tail, &identity, fault);
+        remember_bad(reader, &reader->bad_tail, false, &identity, fault);
     return good;
 }
 
-/* The index is what the store said when status was made. Returns true. */
+/* The index is what the store said when status was made. What is seen ends where the last line that was taken
+ * does: with bytes behind it the file counts as changed, for they may become a line without any other sign.
+ * Returns true. */
 static bool publish_seen(struct reader *reader, const struct stat *status)
 {
     struct identity identity = identity_of(status);
 
+    identity.size = progress_of(reader)->offset;
     seen_publish(&reader->seen, &identity);
     return true;
 }
 
 /* Read a file from its start into a new generation. progress: behind its header. */
 static bool read_whole(struct reader *reader, struct progress *progress, int fd, const struct stat *status,
-                       const struct waypoint *waypoint, struct fault *fault)
+                       const struct known *known, struct fault *fault)
 {
     struct index *index = &reader->generation[gate_idle(&reader->gate)];
     const char *wrong;
@@ -194,8 +198,8 @@ static bool read_whole(struct reader *reader, struct progress *progress, int fd,
 
     if (!index_make(index, (size_t)(status->st_size < SIZE_BELIEVED ? status->st_size : SIZE_BELIEVED) / 200))
         return fault_set_passing(fault, "no memory to read it");
-    good = load_lines(progress, fd, (uint64_t)status->st_size, index, true, waypoint, fault);
-    wrong = good ? walk_end(&progress->walk) : NULL;
+    good = load_lines(progress, fd, (uint64_t)status->st_size, index, true, known, fault);
+    wrong = good ? chain_end(&progress->chain) : NULL;
     if (wrong)
         good = fault_set(fault, "%s", wrong);
     if (good && has_table(reader) && !index_copy_revoked(index, current_index(reader)))
@@ -212,26 +216,25 @@ static bool read_whole(struct reader *reader, struct progress *progress, int fd,
 }
 
 /* Is the file's snapshot just what has been read already, so that it can be passed over? */
-static bool continues_here(const struct walk *mine, const struct header *header)
+static bool continues_here(const struct chain *mine, const struct header *header)
 {
-    return header->epoch == mine->header.epoch && header->base == mine->n && header->base > 0 &&
-           memcmp(header->basechain, mine->chain, CHAIN_SIZE) == 0;
+    return header->epoch == mine->header.epoch && header->base == mine->at.n && header->base > 0 &&
+           memcmp(header->basechain, mine->at.chain, CHAIN_SIZE) == 0;
 }
 
-/* May this header follow on what has been read? Then waypoint says what its log must pass. */
-static bool may_follow(const struct walk *mine, const struct header *header, struct waypoint *waypoint,
+/* May this header come after what has been read? *same_log: then its log must hold all that. */
+static bool may_follow(const struct chain *mine, const struct header *header, bool *same_log,
                        struct fault *fault)
 {
     if (strcmp(header->storeid, mine->header.storeid) != 0)
-        return fault_set(fault, "it is another store than the one that was read before (storeid %s, not %s)",
+        return fault_set(fault,
+                         "it is another store than the one that was read before (storeid %s, not %s): if "
+                         "that is meant, reload or restart this program",
                          header->storeid, mine->header.storeid);
     if (header->epoch < mine->header.epoch)
         return fault_set(fault, "it is older than what was read before: epoch %" PRIu64 ", not %" PRIu64,
                          header->epoch, mine->header.epoch);
-    if (header->epoch == mine->header.epoch && header->base <= mine->n) {
-        waypoint->n = mine->n;
-        memcpy(waypoint->chain, mine->chain, CHAIN_SIZE);
-    }
+    *same_log = header->epoch == mine->header.epoch;
     return true;
 }
 
@@ -239,9 +242,9 @@ static bool may_follow(const struct walk *mine, const struct header *header, str
 static bool jump(struct reader *reader, struct progress *progress, int fd, const struct stat *status,
                  struct fault *fault)
 {
-    walk_skip_snapshot(&progress->walk);
-    progress->offset += progress->walk.header.bytes;
-    progress->lines += progress->walk.header.lines;
+    chain_skip_snapshot(&progress->chain);
+    progress->offset += progress->chain.header.bytes;
+    progress->lines += progress->chain.header.lines;
     adopt_fd(reader, fd, status);
     commit(reader, progress);
     return drain(reader, status, fault) && publish_seen(reader, status);
@@ -252,33 +255,24 @@ static bool jump(struct reader *reader, struct progress *progress, int fd, const
 static bool take_file(struct reader *reader, int fd, const struct stat *status, bool may_jump,
                       struct fault *fault)
 {
-    struct walk mine = progress_of(reader)->walk;
+    const struct progress *mine = progress_of(reader);
     struct progress *progress = progress_copy(reader);
-    struct waypoint waypoint = {0};
     struct identity identity = identity_of(status);
-    bool good = load_header(progress, fd, reader->domain, fault);
+    struct known known = {0};
+    bool same_log = false, good = load_header(progress, fd, reader->domain, fault);
 
-    good = good && (!has_table(reader) || may_follow(&mine, &progress->walk.header, &waypoint, fault));
-    if (good && has_table(reader) && may_jump && continues_here(&mine, &progress->walk.header))
+    good =
+        good && (!has_table(reader) || may_follow(&mine->chain, &progress->chain.header, &same_log, fault));
+    if (good && same_log && may_jump && continues_here(&mine->chain, &progress->chain.header))
         return jump(reader, progress, fd, status, fault);
-    good = good && read_whole(reader, progress, fd, status, &waypoint, fault);
+    if (same_log)
+        known = (struct known){mine->chain.at, current_index(reader)};
+    good = good && read_whole(reader, progress, fd, status, &known, fault);
     if (!good) {
-        remember_bad(reader, &reader->bad_whole, &identity, fault);
+        remember_bad(reader, &reader->bad_whole, !fault->passing, &identity, fault);
         close(fd);
     }
     return good;
-}
-
-static bool take_found(struct reader *reader, const struct stat *found, bool may_jump, struct fault *fault)
-{
-    struct identity identity = identity_of(found);
-    struct stat status;
-    int fd;
-
-    if (known_bad(reader, &reader->bad_whole, &identity, fault))
-        return false;
-    fd = place_open(&reader->place, O_RDONLY, &status, fault);
-    return fd >= 0 && take_file(reader, fd, &status, may_jump, fault);
 }
 
 void follow_recover(struct reader *reader)
@@ -304,25 +298,69 @@ static bool drain_held(struct reader *reader)
            place_store_trusted(&ignored, &held, &reader->directory) && drain(reader, &held, &ignored);
 }
 
-bool follow(struct reader *reader, struct fault *fault)
+/* Owns fd, which is open on what lies at the path. */
+static bool take_opened(struct reader *reader, int fd, const struct stat *found, bool may_jump,
+                        struct fault *fault)
 {
-    struct stat held, found, directory;
-    bool ours = reader_holds_fd(reader, &held); /* what will be published, so it is asked first */
-    bool is_there = place_look(&reader->place, &found, &directory, fault);
-    struct identity there;
-    bool drained, same_file;
+    struct identity identity = identity_of(found);
 
-    if (S_ISDIR(directory.st_mode))
-        reader->directory = directory;
-    there = identity_of(&found);
-    same_file = is_there && ours && identity_same_file(&there, &reader->held);
-    if (same_file && !reader->whole_due && drain(reader, &held, fault))
-        return publish_seen(reader, &held);
-    /* another file is there, so the one that is held has got its last line: appends and renames share a lock
-     */
-    drained = !same_file && drain_held(reader);
-    if (!is_there || !take_found(reader, &found, drained, fault))
+    if (known_bad(reader, &reader->bad_whole, &identity, fault)) {
+        close(fd);
+        return false;
+    }
+    if (!take_file(reader, fd, found, may_jump, fault))
         return false;
     reader->whole_due = false;
     return true;
+}
+
+static bool is_held(const struct reader *reader, const struct stat *found)
+{
+    struct identity there = identity_of(found);
+
+    return identity_same_file(&there, &reader->held);
+}
+
+/*
+ * The host has no descriptor left. What lies at the path can still be looked at; if it is another file, the
+ * one that is held has got its last line, and its descriptor is given up for the new one: a revocation there
+ * must not wait for the host to close something.
+ */
+static bool follow_without_descriptor(struct reader *reader, const struct stat *held, struct fault *fault)
+{
+    struct stat found, directory;
+    bool drained;
+    int fd, old = reader->fd;
+
+    if (!place_look(&reader->place, &found, &directory, fault))
+        return false;
+    if (is_held(reader, &found) && !reader->whole_due)
+        return drain(reader, held, fault) && publish_seen(reader, held);
+    drained = drain_held(reader);
+    reader->fd = -1;
+    close(old);
+    fd = place_open(&reader->place, O_RDONLY, &found, fault);
+    return fd >= 0 && take_opened(reader, fd, &found, drained, fault);
+}
+
+bool follow(struct reader *reader, bool may_do_without_open, struct fault *fault)
+{
+    struct stat held, found, directory;
+    bool ours = reader_holds_fd(reader, &held); /* what will be published, so it is asked first */
+    int fd = place_open(&reader->place, O_RDONLY, &found, fault), error = errno;
+    bool drained;
+
+    if (stat(reader->place.directory, &directory) == 0)
+        reader->directory = directory;
+    if (fd < 0 && ours && may_do_without_open && (error == EMFILE || error == ENFILE))
+        return follow_without_descriptor(reader, &held, fault);
+    if (fd >= 0 && ours && is_held(reader, &found) && !reader->whole_due && drain(reader, &held, fault)) {
+        close(fd);
+        return publish_seen(reader, &held);
+    }
+    /* where another file is there, the one that is held has got its last line: appends and renames share a
+     * lock */
+    drained = !(ours && fd >= 0 && is_held(reader, &found)) && drain_held(reader);
+    errno = error;
+    return fd >= 0 && take_opened(reader, fd, &found, drained, fault);
 }

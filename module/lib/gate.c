@@ -16,6 +16,7 @@ struct count {
 struct gate_shared {
     pthread_mutex_t lock;
     struct count inside[GENERATIONS][STRIPES];
+    _Alignas(64) _Atomic int64_t stamp;
 };
 
 static const pthread_mutex_t unlocked = PTHREAD_MUTEX_INITIALIZER;
@@ -36,6 +37,7 @@ bool gate_make(struct gate *gate)
     }
     shared->lock = unlocked; /* which is all zeros */
     gate->shared = shared;
+    gate->stamp = &shared->stamp;
     atomic_init(&gate->current, 0);
     gate->changing = false;
     return true;

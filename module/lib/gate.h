@@ -20,11 +20,14 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 struct gate_shared;
 
 struct gate {
     struct gate_shared *shared;
+    _Atomic int64_t
+        *stamp; /* for whoever needs to know of a fork: in a child it is 0 until it is set there */
     _Atomic unsigned current; /* 0 or 1 */
     bool changing;            /* under the lock: the refresher is at work */
 };

@@ -4,8 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "chain.h"
-
 enum field {
     MAGIC,
     DOMAIN,
@@ -45,12 +43,21 @@ static void digest_of(unsigned char *result, size_t size, const char *text, size
     crypto_digest_end(&digest, result, size);
 }
 
+void header_origin(unsigned char origin[CHAIN_SIZE], const struct header *header)
+{
+    char text[96];
+    int length =
+        snprintf(text, sizeof(text), "toktab-log-1|%.32s|%020" PRIu64 "|", header->storeid, header->epoch);
+
+    digest_of(origin, CHAIN_SIZE, text, (size_t)length);
+}
+
 void header_start(struct header *header)
 {
     header->epoch = 1;
     header->base = header->lines = header->bytes = 0;
     header->cutoff = TIME_NEVER;
-    chain_start(header->basechain, header->storeid, header->epoch);
+    header_origin(header->basechain, header);
     digest_of(header->digest, HASH_SIZE, "", 0);
 }
 
@@ -91,16 +98,16 @@ static bool check_holds(struct span check, const char *text)
     return hex_parse(check, given, CHAIN_SIZE) && memcmp(given, computed, CHAIN_SIZE) == 0;
 }
 
-/* In a store that was never compacted, the snapshot is empty and the chain starts at its start. */
+/* In a store that was never compacted, the snapshot is empty and the log begins at its origin. */
 static bool header_consistent(const struct header *header)
 {
-    unsigned char chain[CHAIN_SIZE], digest[HASH_SIZE];
+    unsigned char origin[CHAIN_SIZE], digest[HASH_SIZE];
 
-    chain_start(chain, header->storeid, header->epoch);
+    header_origin(origin, header);
     digest_of(digest, HASH_SIZE, "", 0);
     if (header->epoch == 0 || (header->lines == 0) != (header->bytes == 0) || header->lines > header->base)
         return false;
-    if (header->base == 0 && memcmp(chain, header->basechain, CHAIN_SIZE) != 0)
+    if (header->base == 0 && memcmp(origin, header->basechain, CHAIN_SIZE) != 0)
         return false;
     return header->bytes > 0 || memcmp(digest, header->digest, HASH_SIZE) == 0;
 }

@@ -21,11 +21,14 @@ struct header {
     unsigned char basechain[CHAIN_SIZE]; /* chain(base) */
     int64_t cutoff;                      /* tokens dead before it may be missing; TIME_NEVER: none are */
     uint64_t lines, bytes;               /* of the snapshot */
-    unsigned char digest[HASH_SIZE];     /* of the snapshot's bytes */
+    unsigned char digest[HASH_SIZE];     /* of the seals of its lines */
 };
 
 /* [a-z0-9][a-z0-9.-]{0,62} */
 bool domain_name_valid(struct span name);
+
+/* chain(0) of this header's storeid and epoch: the salt that the lines of its log prove themselves by. */
+void header_origin(unsigned char origin[CHAIN_SIZE], const struct header *header);
 
 /* A new store's header but for domain and storeid, which the caller has set. */
 void header_start(struct header *header);

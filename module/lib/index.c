@@ -203,15 +203,22 @@ void index_prefetch(const struct index *index, const char id[ID_LENGTH])
     __builtin_prefetch(&index->slots[hash_of(id) & index->mask]);
 }
 
-/* A copied line lacks its number; a byte in its place keeps an id from the start of a chunk. */
-static bool copy_line(struct index *to, const char *id)
+enum { KEPT_DEAD = '#' }; /* stands before the id in the place of "|" */
+
+bool index_is_kept_dead(const char *id)
+{
+    return id[-1] == KEPT_DEAD;
+}
+
+/* A copied line lacks its number; the mark in its place keeps an id from the start of a chunk. */
+static bool copy_line(struct index *to, const char *id, char mark)
 {
     size_t length = length_of(id), size;
     char *room = index_room(to, length + 1, length + 1, &size);
 
     if (!room || (!index_holds(to, 1) && !index_grow(to)))
         return false;
-    room[0] = '|';
+    room[0] = mark;
     memcpy(room + 1, id, length);
     index_keep(to, length + 1);
     index_put(to, room + 1, length);
@@ -238,7 +245,7 @@ static void copy_one(void *context, const char *id)
 {
     struct copy *copy = context;
 
-    copy->good = copy->good && copy_line(copy->to, id);
+    copy->good = copy->good && copy_line(copy->to, id, id[-1]);
 }
 
 static void copy_one_if_revoked(void *context, const char *id)
@@ -247,7 +254,7 @@ static void copy_one_if_revoked(void *context, const char *id)
     const char *there = line_revoked(id) ? index_find(copy->to, id) : NULL;
 
     if (line_revoked(id) && !(there && line_revoked(there)))
-        copy_one(context, id);
+        copy->good = copy->good && copy_line(copy->to, id, KEPT_DEAD);
 }
 
 bool index_copy_all(struct index *to, const struct index *from)

@@ -59,6 +59,9 @@ void index_each(const struct index *index, void (*visit)(void *context, const ch
 /* Fetch the memory that index_find() will want first. */
 void index_prefetch(const struct index *index, const char id[ID_LENGTH]);
 
+/* Is this line here only because it was revoked in an index that this one was copied from? */
+bool index_is_kept_dead(const char *id);
+
 /* Copy tokens into another index. Those that `to` has already stay, but for this: what is revoked in `from`
  * is revoked in `to` afterwards. False with errno ENOMEM. */
 bool index_copy_all(struct index *to, const struct index *from);

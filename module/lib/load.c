@@ -9,7 +9,17 @@ enum {
     STEP = 256 * 1024, /* bytes read at once: they stay in the cache until they are hashed */
     CHUNK_MOST = 64 * 1024 * 1024,
     TAIL_ROOM = 64 * 1024, /* for what will be appended */
-    LINE_SIZE_LEAST = 128, /* of a line with its LF in which each column is as short as it can be */
+    LINE_SIZE_LEAST = 160, /* of a line with its LF in which each column is as short as it can be */
+};
+
+/* A file that is being read into an index. */
+struct loading {
+    struct progress *progress;
+    int fd;
+    struct index *index;
+    bool grow;
+    const struct known *known;
+    struct fault *fault;
 };
 
 static ssize_t read_at(int fd, void *bytes, size_t size, uint64_t offset)
@@ -27,6 +37,16 @@ size_t load_lines_most(uint64_t bytes)
     return (size_t)(bytes / LINE_SIZE_LEAST + 1);
 }
 
+static bool unreadable(struct fault *fault)
+{
+    return fault_set_passing(fault, "it cannot be read: %s", strerror(errno));
+}
+
+static bool no_memory(struct fault *fault)
+{
+    return fault_set_passing(fault, "no memory to read it");
+}
+
 bool load_header(struct progress *progress, int fd, const char *domain, struct fault *fault)
 {
     char text[LINE_SIZE_MAX];
@@ -35,127 +55,247 @@ bool load_header(struct progress *progress, int fd, const char *domain, struct f
     const char *wrong;
 
     if (got < 0)
-        return fault_set_passing(fault, "it cannot be read: %s", strerror(errno));
-    wrong = end ? walk_start(&progress->walk, domain, text, (size_t)(end - text) + 1)
+        return unreadable(fault);
+    wrong = end ? chain_begin(&progress->chain, domain, text, (size_t)(end - text) + 1)
                 : "this is not a toktab store";
     progress->offset = end ? (uint64_t)(end - text) + 1 : 0;
+    progress->lf_due = false;
     progress->lines = 1;
     return !wrong || fault_set(fault, "line 1: %s", wrong);
 }
 
-static bool wrong_line(struct fault *fault, const struct progress *progress, const char *what)
+static bool wrong_line(const struct loading *loading, const char *what)
 {
-    return fault_set(fault, "line %" PRIu64 " (byte %" PRIu64 "): %s", progress->lines + 1, progress->offset,
-                     what);
+    return fault_set(loading->fault, "line %" PRIu64 " (byte %" PRIu64 "): %s", loading->progress->lines + 1,
+                     loading->progress->offset, what);
 }
 
-static bool passes_waypoint(const struct progress *progress, const struct waypoint *waypoint)
+static bool parted(const struct loading *loading)
 {
-    return waypoint->n == 0 || waypoint->n != progress->walk.n || progress->walk.bytes_left > 0 ||
-           memcmp(waypoint->chain, progress->walk.chain, CHAIN_SIZE) == 0;
+    return fault_set(loading->fault,
+                     "it is not the store that was read before: its log differs at line n=%" PRIu64
+                     " or before",
+                     loading->known->at.n);
 }
 
-/* A line that the walk has proved, for which there is room. */
-static void take_line(struct progress *progress, const struct line *line, const char *end,
-                      struct index *index)
+/* A line of a snapshot that was known before, in the log, must be that line. What was kept dead from another
+ * epoch is no line of this log. */
+static bool agrees_with_snapshot(const struct known *known, const struct line *line, uint64_t n)
+{
+    const char *id = line->column[COLUMN_ID].at, *mine;
+    size_t length = (size_t)(line->column[COLUMN_CHAIN].at - id);
+    struct line my_line;
+
+    if (n > known->at.n)
+        return true;
+    mine = index_find(known->index, id);
+    if (!mine)
+        return false;
+    if (index_is_kept_dead(mine))
+        return true;
+    line_split_accepted(&my_line, mine);
+    return length == (size_t)(my_line.column[COLUMN_CHAIN].at - mine) && memcmp(id, mine, length) == 0;
+}
+
+static bool agrees(const struct known *known, const struct chain *chain, bool in_snapshot,
+                   const struct line *line)
+{
+    if (known->at.n == 0)
+        return true;
+    if (in_snapshot && chain->header.base > known->at.n)
+        return agrees_with_snapshot(known, line, chain->at.n);
+    return chain->bytes_left > 0 || chain->at.n != known->at.n || position_equal(&chain->at, &known->at);
+}
+
+/* A line that was proved, for which there is room. */
+static void take_line(const struct loading *loading, const struct line *line, const char *end)
 {
     const struct span *id = &line->column[COLUMN_ID];
+    struct progress *progress = loading->progress;
     int64_t time;
 
     if (time_parse(line->column[COLUMN_TIME], &time) && time != TIME_NEVER && time > progress->newest)
         progress->newest = time;
     if (memcmp(id->at, record_no_id, ID_LENGTH) != 0)
-        index_put(index, id->at, (size_t)(end - id->at));
+        index_put(loading->index, id->at, (size_t)(end - id->at));
+    progress->lines++;
 }
 
 /* May a line be put? It needs a slot only if its token is new. */
-static bool has_room(struct index *index, bool grow, const char *text, size_t length)
+static bool has_room(const struct loading *loading, const char *text, size_t length)
 {
+    struct index *index = loading->index;
     struct line line;
 
-    if (index_holds(index, 1) || (grow && index_grow(index)))
+    if (index_holds(index, 1) || (loading->grow && index_grow(index)))
         return true;
     return line_split(&line, text, length) &&
            (memcmp(line.column[COLUMN_ID].at, record_no_id, ID_LENGTH) == 0 ||
             index_find(index, line.column[COLUMN_ID].at));
 }
 
+/* Prove a whole line of the arena, and take it. */
+static bool prove_and_take(const struct loading *loading, const char *text, size_t length)
+{
+    struct chain *chain = &loading->progress->chain;
+    bool in_snapshot = chain->bytes_left > 0;
+    struct line line;
+    const char *wrong;
+
+    if (!has_room(loading, text, length))
+        return no_memory(loading->fault);
+    wrong = chain_line(chain, &line, text, length);
+    if (wrong)
+        return wrong_line(loading, wrong);
+    if (!agrees(loading->known, chain, in_snapshot, &line))
+        return parted(loading);
+    take_line(loading, &line, text + length);
+    return true;
+}
+
 /* Take the whole lines of bytes that were read to the arena's end. *taken: how far. */
-static bool take_lines(struct progress *progress, const char *bytes, size_t size, size_t *taken,
-                       struct index *index, bool grow, const struct waypoint *waypoint, struct fault *fault)
+static bool take_lines(const struct loading *loading, const char *bytes, size_t size, size_t *taken)
 {
     const char *at = bytes, *end;
     bool good = true;
 
     while (good && (end = memchr(at, '\n', size - (size_t)(at - bytes))) != NULL) {
         size_t length = (size_t)(++end - at);
-        const char *wrong = NULL, *bar = memchr(at, '|', length);
-        struct line line;
+        const char *bar = memchr(at, '|', length);
 
         if (bar && end - bar > ID_LENGTH)
-            index_prefetch(index, bar + 1); /* comes while the chain is hashed */
-
-        if (!has_room(index, grow, at, length)) {
-            good = fault_set_passing(fault, "no memory to read it");
-        } else if ((wrong = walk_line(&progress->walk, &line, at, length)) != NULL) {
-            good = wrong_line(fault, progress, wrong);
-        } else if (!passes_waypoint(progress, waypoint)) {
-            good = fault_set(
-                fault, "it is not the store that was read before: line n=%" PRIu64 " of its log is another",
-                waypoint->n);
-        } else {
-            take_line(progress, &line, end, index);
-            progress->offset += length;
-            progress->lines++;
+            index_prefetch(loading->index, bar + 1); /* comes while the line is hashed */
+        good = prove_and_take(loading, at, length);
+        if (good) {
+            loading->progress->offset += length;
             at = end;
         }
     }
     *taken = (size_t)(at - bytes);
-    if (good && size - *taken >= LINE_SIZE_MAX)
-        good = wrong_line(fault, progress, "the line is too long");
     return good;
 }
 
-static bool reached_waypoint(const struct progress *progress, const struct waypoint *waypoint,
-                             struct fault *fault)
+/* Read up to size, as far as whole lines are good. */
+static bool read_lines(const struct loading *loading, uint64_t size)
 {
-    if (progress->walk.n >= waypoint->n)
-        return true;
-    return fault_set(fault,
-                     "it is older than what was read before: its log ends at n=%" PRIu64 ", not %" PRIu64,
-                     progress->walk.n, waypoint->n);
-}
-
-bool load_lines(struct progress *progress, int fd, uint64_t size, struct index *index, bool grow,
-                const struct waypoint *waypoint, struct fault *fault)
-{
+    struct progress *progress = loading->progress;
     size_t room, taken;
 
-    if (!passes_waypoint(progress, waypoint))
-        return fault_set(fault, "it is not the store that was read before: its log has parted from that");
     while (progress->offset < size) {
         uint64_t rest = size - progress->offset;
-        char *bytes = index_room(index, LINE_SIZE_MAX,
+        char *bytes = index_room(loading->index, LINE_SIZE_MAX,
                                  rest < CHUNK_MOST ? (size_t)rest + TAIL_ROOM : CHUNK_MOST, &room);
         size_t wish = room < STEP ? room : STEP;
         ssize_t got;
+        bool good;
 
         if (!bytes)
-            return fault_set_passing(fault, "no memory to read it");
-        got = read_at(fd, bytes, wish < rest ? wish : (size_t)rest, progress->offset);
+            return no_memory(loading->fault);
+        got = read_at(loading->fd, bytes, wish < rest ? wish : (size_t)rest, progress->offset);
         if (got < 0)
-            return fault_set_passing(fault, "it cannot be read: %s", strerror(errno));
-        if (got == 0)
-            break;
-        if (!take_lines(progress, bytes, (size_t)got, &taken, index, grow, waypoint, fault)) {
-            index_keep(index, taken);
-            return false;
-        }
-        index_keep(index, taken);
-        if ((uint64_t)got == rest)
-            break; /* what is left is a line without an end, which a writer is writing or has not finished */
-        if (taken == 0 && (size_t)got < LINE_SIZE_MAX)
-            break;
+            return unreadable(loading->fault);
+        good = take_lines(loading, bytes, (size_t)got, &taken);
+        index_keep(loading->index, taken);
+        if (!good || taken == 0)
+            return good;
     }
-    return reached_waypoint(progress, waypoint, fault);
+    return true;
+}
+
+/* The line that only lacks its LF, which it gets in the arena. */
+static bool take_unended(const struct loading *loading, const char *bytes, size_t length)
+{
+    size_t size;
+    char *room = index_room(loading->index, LINE_SIZE_MAX, LINE_SIZE_MAX, &size);
+
+    if (!room)
+        return no_memory(loading->fault);
+    memcpy(room, bytes, length);
+    room[length] = '\n';
+    if (!prove_and_take(loading, room, length + 1))
+        return false;
+    index_keep(loading->index, length + 1);
+    loading->progress->offset += length;
+    loading->progress->lf_due = true;
+    return true;
+}
+
+/* What stands behind the last good line. good: whole lines were; else fault says what is wrong with the next
+ * one. */
+static bool judge_rest(const struct loading *loading, uint64_t size, bool good)
+{
+    struct progress *progress = loading->progress;
+    char bytes[REST_SIZE_MAX + 1];
+    uint64_t rest = size - progress->offset;
+    size_t length;
+    ssize_t got =
+        read_at(loading->fd, bytes, rest < sizeof(bytes) ? (size_t)rest : sizeof(bytes), progress->offset);
+
+    if (got < 0)
+        return unreadable(loading->fault);
+    switch (chain_rest(&progress->chain, bytes, (size_t)got, &length)) {
+    case REST_NONE:
+    case REST_TORN:
+    case REST_UNSYNCED:
+        return true;
+    case REST_LINE:
+        return take_unended(loading, bytes, length);
+    case REST_DAMAGE:
+    default:
+        return good && wrong_line(loading, progress->chain.bytes_left > 0 ? "the snapshot is cut short"
+                                           : got > REST_SIZE_MAX          ? "the line is too long"
+                                                                          : "its end is damaged");
+    }
+}
+
+/* The LF that the last line lacked may have come. Another byte in its place is the end of the file, or
+ * damage. */
+static bool pass_lf(const struct loading *loading, uint64_t size)
+{
+    struct progress *progress = loading->progress;
+    char byte;
+    ssize_t got;
+
+    if (!progress->lf_due || progress->offset >= size)
+        return true;
+    got = read_at(loading->fd, &byte, 1, progress->offset);
+    if (got < 0)
+        return unreadable(loading->fault);
+    if (got == 1 && byte != '\n')
+        return size == progress->offset + 1 || wrong_line(loading, "the line before it does not end");
+    progress->offset += (uint64_t)got;
+    progress->lf_due = got == 0;
+    return true;
+}
+
+static bool reached_known(const struct loading *loading)
+{
+    uint64_t n = loading->progress->chain.at.n;
+
+    if (n >= loading->known->at.n)
+        return true;
+    return fault_set(loading->fault,
+                     "it is older than what was read before: its log ends at n=%" PRIu64 ", not %" PRIu64, n,
+                     loading->known->at.n);
+}
+
+bool load_lines(struct progress *progress, int fd, uint64_t size, struct index *index, bool grow,
+                const struct known *known, struct fault *fault)
+{
+    const struct loading loading = {progress, fd, index, grow, known, fault};
+    bool good;
+
+    if (known->at.n == progress->chain.at.n && known->at.n > 0 && progress->chain.bytes_left == 0 &&
+        !position_equal(&known->at, &progress->chain.at))
+        return parted(&loading);
+    if (!pass_lf(&loading, size))
+        return false;
+    if (progress->lf_due)
+        return reached_known(&loading);
+    good = read_lines(&loading, size);
+    if (!good && (fault->passing || size - progress->offset > REST_SIZE_MAX))
+        return false;
+    if (progress->offset < size && !judge_rest(&loading, size, good))
+        return false;
+    return reached_known(&loading);
 }

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "trust.h"
+
 enum { REPLACED_ROUNDS = 1000 };
 
 void place_of_store(struct place *place, const char *directory, const char *domain)
@@ -18,12 +20,20 @@ void place_of_store(struct place *place, const char *directory, const char *doma
 
 bool place_directory_trusted(struct fault *fault, const struct stat *directory)
 {
+    unsigned mode = directory->st_mode & 07777;
+
     if (!S_ISDIR(directory->st_mode))
         return fault_set(fault, "its directory is not a directory");
-    if (directory->st_mode & (S_IWGRP | S_IWOTH))
-        return fault_set(fault, "its directory can be written by %s (mode %04o): chmod go-w the directory",
-                         directory->st_mode & S_IWOTH ? "everybody" : "its group",
-                         (unsigned)(directory->st_mode & 07777));
+    if (directory->st_mode & S_IWOTH)
+        return fault_set(
+            fault,
+            "its directory can be written by everybody (owner uid %u, mode %04o): chmod go-w the directory",
+            (unsigned)directory->st_uid, mode);
+    if (directory->st_mode & S_IWGRP)
+        return fault_set(
+            fault,
+            "its directory can be written by group %u (owner uid %u, mode %04o): chmod g-w the directory",
+            (unsigned)directory->st_gid, (unsigned)directory->st_uid, mode);
     return true;
 }
 
@@ -50,19 +60,28 @@ bool place_store_trusted(struct fault *fault, const struct stat *store, const st
 }
 
 /* errno as it was found, so that a caller can tell "missing" from the rest. */
-static bool fault_errno(struct fault *fault, const char *what)
+static bool fault_errno(struct fault *fault)
 {
     int error = errno;
 
     if (error == ELOOP)
         fault_set(fault, "it is a symbolic link: put the file itself there, or set store_dir");
     else if (error == ENOENT)
-        fault_set(fault, "%s does not exist%s", what,
-                  strcmp(what, "it") == 0 ? ": create a token, or put a backup there"
-                                          : ": create it, or set store_dir");
+        fault_set(fault, "it does not exist: create a token, or put a backup there");
     else
-        fault_set(fault, "%s cannot be opened: %s", what, strerror(error));
+        fault_set(fault, "it cannot be opened: %s", strerror(error));
     errno = error;
+    return false;
+}
+
+static bool find_directory(const struct place *place, struct destination *directory, struct fault *fault)
+{
+    if (trust_path(directory, place->directory, fault))
+        return true;
+    if (errno == ENOENT) {
+        fault_set(fault, "its directory does not exist: create it, or set store_dir");
+        errno = ENOENT;
+    }
     return false;
 }
 
@@ -76,10 +95,17 @@ static void close_keeping_errno(int fd)
 
 int place_open_directory(const struct place *place, struct stat *directory, struct fault *fault)
 {
-    int fd = open(place->directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    struct destination found;
+    int fd;
 
+    if (!find_directory(place, &found, fault))
+        return -1;
+    fd = open(found.path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0 || fstat(fd, directory) < 0) {
-        fault_errno(fault, "its directory");
+        int error = errno;
+
+        fault_set(fault, "its directory cannot be opened: %s", strerror(error));
+        errno = error;
     } else if (!place_directory_trusted(fault, directory)) {
         errno = EPERM;
     } else {
@@ -90,61 +116,91 @@ int place_open_directory(const struct place *place, struct stat *directory, stru
     return -1;
 }
 
+/* The path of the store, without symbolic links, in a directory that may be trusted. */
+static bool find_store(const struct place *place, char path[PATH_MAX], struct stat *directory,
+                       struct fault *fault)
+{
+    struct destination found;
+    bool is_found = find_directory(place, &found, fault);
+
+    *directory = found.status;
+    if (!is_found)
+        return false;
+    if (!place_directory_trusted(fault, directory)) {
+        errno = S_ISDIR(directory->st_mode) ? EPERM : ENOTDIR;
+        return false;
+    }
+    if (snprintf(path, PATH_MAX, "%s/%s", found.path, place->name) < PATH_MAX)
+        return true;
+    errno = ENAMETOOLONG;
+    return fault_errno(fault);
+}
+
+/* A container can mount the file instead of its directory. Then it keeps the file that it has mounted,
+ * whatever takes the name outside. */
+static bool is_mounted(const char *path)
+{
+    struct statx found;
+
+    return statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, 0, &found) == 0 &&
+           found.stx_attributes & STATX_ATTR_MOUNT_ROOT;
+}
+
 /*
  * rename(2) takes the last link from the file that it replaces a moment before the name leads to the new one.
  * Who then asked the name would take the old file, in its last state, for the store, and never see it change
  * again. So the name is asked again.
  */
-static bool is_being_replaced(const struct stat *store, unsigned *round)
+static bool is_being_replaced(const char *path, const struct stat *store, unsigned *round)
 {
-    if (store->st_nlink > 0 || ++*round >= REPLACED_ROUNDS)
+    if (store->st_nlink > 0 || ++*round >= REPLACED_ROUNDS || is_mounted(path))
         return false;
     sched_yield();
     return true;
 }
 
-static bool has_link(const struct stat *store, struct fault *fault)
+/* errno as place_open() has it. */
+static bool store_suits(const char *path, const struct stat *store, const struct stat *directory,
+                        struct fault *fault)
 {
+    errno = EPERM;
+    if (!place_store_trusted(fault, store, directory))
+        return false;
     if (store->st_nlink > 0)
         return true;
-    errno = EAGAIN;
-    return fault_set_passing(fault, "it is being replaced");
-}
-
-static int open_store(int at, const struct place *place, int flags, struct stat *store, struct fault *fault)
-{
-    unsigned round = 0;
-    int fd = -1;
-
-    do {
-        if (fd >= 0)
-            close(fd);
-        fd = openat(at, place->name, flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-        if (fd < 0 || fstat(fd, store) < 0) {
-            fault_errno(fault, "it");
-            if (fd >= 0)
-                close_keeping_errno(fd);
-            return -1;
-        }
-    } while (is_being_replaced(store, &round));
-    return fd;
+    if (is_mounted(path))
+        fault_set(fault, "it was replaced or removed, but this container has mounted the old file: mount the "
+                         "directory, not the file");
+    else
+        fault_set_passing(fault, "it is being replaced");
+    errno = EPERM;
+    return false;
 }
 
 int place_open(const struct place *place, int flags, struct stat *store, struct fault *fault)
 {
     struct stat directory;
-    int at = place_open_directory(place, &directory, fault), fd;
+    char path[PATH_MAX];
+    unsigned round = 0;
+    int fd = -1;
 
-    if (at < 0)
+    if (!find_store(place, path, &directory, fault))
         return -1;
-    fd = open_store(at, place, flags, store, fault);
-    if (fd >= 0 && (!place_store_trusted(fault, store, &directory) || !has_link(store, fault))) {
-        close(fd);
-        fd = -1;
-        errno = EPERM;
-    }
-    close_keeping_errno(at);
-    return fd;
+    do {
+        if (fd >= 0)
+            close(fd);
+        fd = open(path, flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+        if (fd < 0 || fstat(fd, store) < 0) {
+            fault_errno(fault);
+            if (fd >= 0)
+                close_keeping_errno(fd);
+            return -1;
+        }
+    } while (is_being_replaced(path, store, &round));
+    if (store_suits(path, store, &directory, fault))
+        return fd;
+    close_keeping_errno(fd);
+    return -1;
 }
 
 bool place_look(const struct place *place, struct stat *store, struct stat *directory, struct fault *fault)
@@ -152,23 +208,11 @@ bool place_look(const struct place *place, struct stat *store, struct stat *dire
     char path[PATH_MAX];
     unsigned round = 0;
 
-    memset(directory, 0, sizeof(*directory));
-    if (snprintf(path, sizeof(path), "%s/%s", place->directory, place->name) >= PATH_MAX) {
-        errno = ENAMETOOLONG;
-        return fault_errno(fault, "its directory");
-    }
-    if (stat(place->directory, directory) < 0)
-        return fault_errno(fault, "its directory");
-    if (!place_directory_trusted(fault, directory)) {
-        errno = S_ISDIR(directory->st_mode) ? EPERM : ENOTDIR;
+    if (!find_store(place, path, directory, fault))
         return false;
-    }
     do
         if (lstat(path, store) < 0)
-            return fault_errno(fault, "it");
-    while (is_being_replaced(store, &round));
-    if (place_store_trusted(fault, store, directory))
-        return has_link(store, fault);
-    errno = EPERM;
-    return false;
+            return fault_errno(fault);
+    while (is_being_replaced(path, store, &round));
+    return store_suits(path, store, directory, fault);
 }

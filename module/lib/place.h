@@ -1,8 +1,9 @@
 /*
  * Where a store is, and whether what lies there may be trusted.
  *
- * A reader MUST NOT believe a file that somebody could have put there or changed who is neither root nor the
- * owner of the directory. It MUST check what it has opened, not what the path led to a moment ago.
+ * A reader MUST NOT believe a file that anybody could have put there or changed but root, its own user and
+ * the owner of the directory. It MUST check what it has opened, not what the path led to a moment ago;
+ * trust.h says why the path still leads there.
  */
 #ifndef PLACE_H
 #define PLACE_H
@@ -25,16 +26,18 @@ void place_of_store(struct place *place, const char *directory, const char *doma
 bool place_directory_trusted(struct fault *fault, const struct stat *directory);
 bool place_store_trusted(struct fault *fault, const struct stat *store, const struct stat *directory);
 
-/* Open the directory, for openat(2), if it may be trusted. Returns a descriptor, or -1 with fault and errno.
- */
+/* Open the directory, for openat(2), if it and the path to it may be trusted. Returns a descriptor, or -1
+ * with fault and errno (EPERM: not to be trusted). */
 int place_open_directory(const struct place *place, struct stat *directory, struct fault *fault);
 
-/* Open the store, if it may be trusted; flags O_RDONLY or O_RDWR. Neither a symlink is followed nor is a FIFO
- * waited for. Returns a descriptor, or -1 with fault and errno (EPERM: not to be trusted). */
+/* Open the store, if it and the path to it may be trusted; flags O_RDONLY or O_RDWR. Neither a symlink is
+ * followed nor is a FIFO waited for. Returns a descriptor, or -1 with fault and errno (EPERM: not to be
+ * trusted). */
 int place_open(const struct place *place, int flags, struct stat *store, struct fault *fault);
 
 /* What lies at the path now? Wants no descriptor: a host may have none left. False with fault and errno if it
- * is nothing that could be trusted. directory: of the directory, all zeros if that could not be found out. */
+ * is nothing that could be trusted. directory: of the directory, all zeros if the path to it cannot be
+ * followed or trusted. */
 bool place_look(const struct place *place, struct stat *store, struct stat *directory, struct fault *fault);
 
 #endif

@@ -1,6 +1,8 @@
 #include "reader.h"
 
+#include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <syslog.h>
 #include <time.h>
 #include <unistd.h>
@@ -8,16 +10,20 @@
 #include "follow.h"
 
 enum {
-    LOOK_INTERVAL = 1000, /* milliseconds between two looks at the path */
-    CLOCK_TRUST = 300,    /* seconds by which a time in the store may be ahead of the clock and still count */
+    LOOK_HOLDS = 1000000,    /* nanoseconds for which a look holds: see the model in reader.h */
+    PATH_HOLDS = 1000000000, /* nanoseconds between two looks at the path */
+    CLOCK_TRUST = 300, /* seconds by which a time in the store may be ahead of the clock and still count */
 };
+
+#define SECOND INT64_C(1000000000)
+#define LONG_AGO (INT64_MIN / 2)
 
 static int64_t monotonic(void)
 {
     struct timespec now;
 
-    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * SECOND + now.tv_nsec;
 }
 
 /* What a refresh has to tell the admin, once for each trouble, and when it is over; "": nothing. */
@@ -51,6 +57,27 @@ static void tell(const struct reader *reader, const struct news *news)
                    reader->place.name, news->text.text);
 }
 
+/* Has this process looked at the store itself? Not yet, if it was just forked. */
+static bool has_looked(struct reader *reader)
+{
+    return atomic_load_explicit(reader->gate.stamp, memory_order_relaxed) != 0;
+}
+
+/* A look that began then has found the index to be what the store says. */
+static void publish_look(struct reader *reader, int64_t began)
+{
+    atomic_store_explicit(&reader->good, began, memory_order_relaxed);
+    atomic_store_explicit(reader->gate.stamp, began, memory_order_release);
+}
+
+/* Is the store out of this process's reach, though it may have been in that of the one it was forked from? */
+static bool out_of_reach(const struct reader *reader, int error)
+{
+    struct stat root;
+
+    return error == EACCES || error == EPERM || stat("/", &root) < 0 || !same_file(&root, &reader->root);
+}
+
 /* Under the lock. */
 static struct news refresh(struct reader *reader)
 {
@@ -61,15 +88,18 @@ static struct news refresh(struct reader *reader)
     if (reader->gate.changing)
         follow_recover(reader);
     reader->gate.changing = true;
-    atomic_store_explicit(&reader->looked, now, memory_order_relaxed);
-    good = follow(reader, &fault);
+    atomic_store_explicit(&reader->path_looked, now, memory_order_relaxed);
+    good = follow(reader, has_looked(reader), &fault);
     if (good) {
         if (reader->standing == STANDING_NONE)
-            strcpy(reader->storeid, reader->progress[reader->valid].walk.header.storeid);
-        atomic_store_explicit(&reader->good, now, memory_order_relaxed);
+            strcpy(reader->storeid, reader->progress[reader->valid].chain.header.storeid);
         atomic_store_explicit(&reader->standing, STANDING_GOOD, memory_order_release);
-    } else if (reader->standing != STANDING_NONE) {
-        atomic_store_explicit(&reader->standing, STANDING_TROUBLE, memory_order_release);
+        publish_look(reader, now);
+    } else {
+        if (!has_looked(reader) && out_of_reach(reader, errno))
+            atomic_store_explicit(&reader->good, LONG_AGO, memory_order_relaxed);
+        if (reader->standing != STANDING_NONE)
+            atomic_store_explicit(&reader->standing, STANDING_TROUBLE, memory_order_release);
     }
     atomic_store_explicit(&reader->complained, false, memory_order_relaxed);
     reader->gate.changing = false;
@@ -83,7 +113,7 @@ static bool unchanged(struct reader *reader)
     struct identity identity;
 
     if (atomic_load_explicit(&reader->standing, memory_order_acquire) != STANDING_GOOD ||
-        fstat(atomic_load_explicit(&reader->fd, memory_order_relaxed), &status) < 0)
+        !has_looked(reader) || fstat(atomic_load_explicit(&reader->fd, memory_order_relaxed), &status) < 0)
         return false;
     identity = identity_of(&status);
     return seen_equals(&reader->seen, &identity);
@@ -96,7 +126,7 @@ static void look_at_path(struct reader *reader, int64_t looked, int64_t now)
     struct gate_hold hold;
     struct news news;
 
-    if (!atomic_compare_exchange_strong(&reader->looked, &looked, now) ||
+    if (!atomic_compare_exchange_strong(&reader->path_looked, &looked, now) ||
         !gate_try_lock(&reader->gate, &hold))
         return;
     news = refresh(reader);
@@ -109,27 +139,42 @@ static void wait_and_refresh(struct reader *reader)
 {
     struct news news = {0};
     struct gate_hold hold;
+    int64_t began;
 
     gate_lock(&reader->gate, &hold);
-    if (reader->gate.changing || !unchanged(reader)) /* else another thread has just done it */
+    began = monotonic();
+    if (!reader->gate.changing && unchanged(reader))
+        publish_look(reader, began); /* another thread has just followed it */
+    else
         news = refresh(reader);
     gate_unlock(&reader->gate, &hold);
     tell(reader, &news);
 }
 
+/* Does the last look still hold? A look that began after `now` was read does too; one far ahead is of another
+ * clock: this process was forked into another time namespace. */
+static bool look_holds(struct reader *reader, int64_t now)
+{
+    int64_t age = now - atomic_load_explicit(reader->gate.stamp, memory_order_acquire);
+
+    return age < LOOK_HOLDS && age > -LOOK_HOLDS;
+}
+
 enum standing reader_look(struct reader *reader)
 {
-    int64_t now = monotonic();
+    int64_t now = monotonic(), looked;
 
-    if (unchanged(reader)) {
-        int64_t looked = atomic_load_explicit(&reader->looked, memory_order_relaxed);
-
-        if (now - looked >= LOOK_INTERVAL)
-            look_at_path(reader, looked, now);
-        else if (now != atomic_load_explicit(&reader->good, memory_order_relaxed))
-            atomic_store_explicit(&reader->good, now, memory_order_relaxed);
-    } else {
+    if (atomic_load_explicit(&reader->standing, memory_order_acquire) == STANDING_GOOD &&
+        look_holds(reader, now))
+        return STANDING_GOOD;
+    if (!unchanged(reader)) {
         wait_and_refresh(reader);
+    } else {
+        looked = atomic_load_explicit(&reader->path_looked, memory_order_relaxed);
+        if (now - looked >= PATH_HOLDS)
+            look_at_path(reader, looked, now);
+        else
+            publish_look(reader, now);
     }
     return (enum standing)atomic_load_explicit(&reader->standing, memory_order_acquire);
 }
@@ -137,7 +182,7 @@ enum standing reader_look(struct reader *reader)
 bool reader_still_trusted(struct reader *reader)
 {
     return monotonic() - atomic_load_explicit(&reader->good, memory_order_relaxed) <
-           reader->stale_limit * 1000;
+           reader->stale_limit * SECOND;
 }
 
 int64_t reader_clock(struct reader *reader)
@@ -167,6 +212,9 @@ bool reader_open(struct reader *reader, const char *directory, const char *domai
     reader->stale_limit = stale_limit;
     reader->notice = notice;
     atomic_init(&reader->fd, -1);
+    atomic_init(&reader->good, LONG_AGO);
+    if (stat("/", &reader->root) < 0)
+        return false;
     if (!gate_make(&reader->gate))
         return false;
     if (!index_make(&reader->generation[0], 0)) {

@@ -5,6 +5,16 @@
  * token again that it has once seen revoked, whatever file takes the place of the one it knew. Where it
  * cannot read the store, it MUST NOT go on admitting for longer than stale_limit. It MUST NOT parse a file
  * again and again that it found bad.
+ *
+ * A look holds for a millisecond. Let a look begin at L: it takes the time, then asks the file, brings the
+ * index up to what it found, and publishes L (release), in this order. A verify that begins at V answers
+ * without a look of its own only if the state is good and 0 <= V - L < 1 ms (acquire). A writer's line is in
+ * the file at W; the writer makes it durable, waits two milliseconds and acknowledges at A >= W + 2 ms. Every
+ * verify with V > A that rests on a look of others has L > V - 1 ms > A - 1 ms >= W + 1 ms: its look began
+ * after the line was there, so the index holds it. The second millisecond is room for what two readings of
+ * one clock may differ by. All times are of CLOCK_MONOTONIC in one process: L lies on a page that fork(2)
+ * wipes, so a child looks for itself first. The coarse clock will not do: a processor that stands still holds
+ * it back for the others.
  */
 #ifndef READER_H
 #define READER_H
@@ -30,7 +40,7 @@ enum standing {
  */
 struct bad_file {
     struct identity identity;
-    int64_t until; /* milliseconds of the monotonic clock */
+    int64_t until; /* nanoseconds of the monotonic clock */
     struct fault fault;
 };
 
@@ -40,15 +50,16 @@ struct reader {
     const char *domain;
     const struct notice *notice;
     int64_t stale_limit; /* seconds */
+    struct stat root;    /* the root directory that the path starts from */
 
     /* read by everybody */
     _Atomic int standing;
     _Atomic int fd; /* of the file that the index is from; -1: none */
     struct seen seen;
-    _Atomic int64_t looked;     /* when the path was last looked at, in milliseconds of the monotonic clock */
-    _Atomic int64_t good;       /* when the store was last known to be good, likewise */
-    _Atomic uint64_t last_line; /* the place in the log of the last one that was read */
-    _Atomic int64_t newest_line;  /* the greatest time in the store, in seconds since the epoch */
+    _Atomic int64_t path_looked; /* when the path was last looked at, in nanoseconds of the monotonic clock */
+    _Atomic int64_t good;        /* when the store was last known to be good, likewise */
+    _Atomic uint64_t last_line;  /* the place in the log of the last one that was read */
+    _Atomic int64_t newest_line; /* the greatest time in the store, in seconds since the epoch */
     _Atomic int64_t newest_clock; /* that this reader's own clock has shown, likewise */
     char
         storeid[STOREID_HEX + 1]; /* of the store: there before the standing is good, and the same for ever */
@@ -73,8 +84,8 @@ bool reader_open(struct reader *reader, const char *directory, const char *domai
                  const struct notice *notice);
 void reader_close(struct reader *reader);
 
-/* Look whether the store has changed, and follow it. Call it for each verdict, before reader_find().
- * Thread-safe. */
+/* Look whether the store has changed, and follow it. Call it for each verdict, before the index is asked.
+ * Makes no system call where a look of the last millisecond still holds. Thread-safe. */
 enum standing reader_look(struct reader *reader);
 
 /* May a token that was good be admitted though the standing is not good any more? */

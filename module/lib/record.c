@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "chain.h"
 #include "cidr.h"
 
 /* Where the columns of fixed width stand, counted from the id. */
@@ -281,7 +280,10 @@ bool record_parse(struct record *record, const struct line *line)
     record->reason = column[COLUMN_REASON];
     record->prev = column[COLUMN_PREV];
     record->ext = column[COLUMN_EXT];
-    return id_suits(record->id, record->op) && hex_decode(record->hash, column[COLUMN_HASH].at, HASH_SIZE) &&
+    return column[COLUMN_BEFORE].length == CHAIN_HEX &&
+           hex_decode(record->before, column[COLUMN_BEFORE].at, CHAIN_SIZE) &&
+           decimal_parse(column[COLUMN_PRIOR], &record->prior) && id_suits(record->id, record->op) &&
+           hex_decode(record->hash, column[COLUMN_HASH].at, HASH_SIZE) &&
            decimal_parse(column[COLUMN_SERIAL], &record->serial) &&
            time_parse(column[COLUMN_CREATED], &record->created) &&
            time_parse(column[COLUMN_EXPIRES], &record->expires) &&
@@ -320,15 +322,15 @@ const char *record_check(struct record *record, const struct line *line)
     if (column[COLUMN_N].at && (!decimal_parse(column[COLUMN_N], &record->n) || record->n == 0))
         return "n";
     if (!record_parse(record, line))
-        return "id, hash, serial or one of the times";
+        return "id, hash, serial, prior, before or one of the times";
     if (!op_suits(record->op))
         return "op";
     if (!by_suits(record->by))
         return "by";
     if (!ext_parse(record->ext, &foreign))
         return "ext";
-    if (!hex_decode(record->chain, column[COLUMN_CHAIN].at, CHAIN_SIZE))
-        return "chain";
+    if (record->prior >= record->n)
+        return "prior";
     return record->op == OPERATION_POINT ? check_point(record) : check_token(record);
 }
 
@@ -403,12 +405,13 @@ static void put_time(char text[LINE_SIZE_MAX], size_t *length, int64_t time)
         put(text, length, "%" PRId64 "|", time);
 }
 
-size_t record_format(char text[LINE_SIZE_MAX], const struct record *record, unsigned char chain[CHAIN_SIZE])
+size_t record_format(char text[LINE_SIZE_MAX], const struct record *record)
 {
-    char hash[HASH_HEX + 1] = "", link[CHAIN_HEX + 1] = "";
+    char hash[HASH_HEX + 1] = "", before[CHAIN_HEX + 1] = "";
     size_t length = 0;
 
     hex_encode(hash, record->hash, HASH_SIZE);
+    hex_encode(before, record->before, CHAIN_SIZE);
     put(text, &length, "%" PRIu64 "|%s|%c|%s|%" PRIu64 "|", record->n, record->id, record->op, hash,
         record->serial);
     put_time(text, &length, record->created);
@@ -423,11 +426,6 @@ size_t record_format(char text[LINE_SIZE_MAX], const struct record *record, unsi
     put_span(text, &length, record->reason);
     put_span(text, &length, record->prev);
     put_span(text, &length, record->ext);
-    if (length + CHAIN_HEX + 1 > LINE_SIZE_MAX)
-        return 0;
-    chain_add(chain, text, length);
-    hex_encode(link, chain, CHAIN_SIZE);
-    memcpy(text + length, link, CHAIN_HEX);
-    text[length + CHAIN_HEX] = '\n';
-    return length + CHAIN_HEX + 1;
+    put(text, &length, "%" PRIu64 "|%s|", record->prior, before);
+    return length + CHAIN_HEX + 1 <= LINE_SIZE_MAX ? length : 0;
 }

@@ -37,7 +37,9 @@ enum column {
     COLUMN_REASON,
     COLUMN_PREV,
     COLUMN_EXT,
-    COLUMN_CHAIN,
+    COLUMN_PRIOR,
+    COLUMN_BEFORE,
+    COLUMN_CHAIN, /* in a snapshot: the seal */
     COLUMNS,
 };
 
@@ -62,7 +64,8 @@ struct record {
     int64_t created, expires, revoked, time; /* seconds since the epoch; expires, revoked: or TIME_NEVER */
     int64_t used; /* likewise, or 0: not known. In no line: whoever shows it sets it (usage_file.h) */
     struct span by, scopes, nets, user, label, reason, prev, ext;
-    unsigned char chain[CHAIN_SIZE];
+    uint64_t prior;                   /* serial of the token that the line before changed; 0: none */
+    unsigned char before[CHAIN_SIZE]; /* chain of the line before */
 };
 
 extern const char record_no_id[ID_LENGTH + 1]; /* dashes: the line changes no token */
@@ -86,15 +89,15 @@ bool record_parse(struct record *record, const struct line *line);
  * not as it should be. */
 bool record_check_for_verdict(struct record *record, const struct line *line, bool *foreign);
 
-/* The whole grammar: n, if the line has one, chain and texts too. Returns NULL, or the name of a column that
+/* The whole grammar: n, if the line has one, and the texts too. Returns NULL, or the name of a column that
  * is not as it should be. */
 const char *record_check(struct record *record, const struct line *line);
 
 /*
- * Write a record as a line with its LF, and move chain from that of the line before to its own. record->chain
- * is not looked at. Returns the length, or 0 if the line would be longer than LINE_SIZE_MAX.
+ * Write a record as a line up to and with the "|" before its chain, which chain_finish() adds. Returns the
+ * length, or 0 if the whole line would be longer than LINE_SIZE_MAX.
  */
-size_t record_format(char text[LINE_SIZE_MAX], const struct record *record, unsigned char chain[CHAIN_SIZE]);
+size_t record_format(char text[LINE_SIZE_MAX], const struct record *record);
 
 /* A column of time: unpadded seconds, or "-" for TIME_NEVER. */
 bool time_parse(struct span text, int64_t *time);

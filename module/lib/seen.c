@@ -17,6 +17,11 @@ bool identity_same_file(const struct identity *a, const struct identity *b)
     return a->device == b->device && a->inode == b->inode;
 }
 
+bool same_file(const struct stat *a, const struct stat *b)
+{
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
 bool identity_equal(const struct identity *a, const struct identity *b)
 {
     return identity_same_file(a, b) && a->size == b->size && a->links == b->links && a->changed == b->changed;

@@ -17,6 +17,9 @@ struct identity identity_of(const struct stat *status);
 bool identity_equal(const struct identity *a, const struct identity *b);
 bool identity_same_file(const struct identity *a, const struct identity *b);
 
+/* Is this the same file? */
+bool same_file(const struct stat *a, const struct stat *b);
+
 struct seen {
     _Atomic unsigned version; /* odd while it is being written */
     _Atomic uint64_t device, inode, size, links;

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """An independent reader and writer of toktab's tokens and stores.
 
-It was made from toktab-store(5) alone and shares no code with the library or the tool, so that each can
-be held against the other. It reads strictly: what the format does not allow is a Fault. It writes whatever
-it is asked to, sound or hostile. It locks nothing, and is no tool for a store that somebody uses.
+It was made from the description of the format alone and shares no code with the library or the tool, so that each
+can be held against the other; oracle_mend.py mends, likewise. It reads strictly: what the format does not allow is a
+Fault. It writes whatever it is asked to, sound or hostile. It locks nothing, and is no tool for a store that somebody
+uses.
 
     oracle.py generate --tokens N --domain D --out FILE [--tokens-out FILE] [--seed S]
     oracle.py read FILE
@@ -15,44 +16,102 @@ import hashlib
 import json
 import os
 import random
+import re
 import sys
 import zlib
 
 from oracle_format import (
     ALPHABET,
+    COLUMNS,
+    LINE_LIMIT,
     NO_ID,
     Fault,
     Header,
     Record,
-    chain_next,
+    chain_of,
     chain_start,
+    digest_of,
     parse_header,
     parse_line,
+    prove,
+    proved,
+    seal_of,
+    sealed,
     token_hash,
     token_id,
 )
 
 
+SECTOR = 512
+
+
 def changes(tokens, record):
-    """Does a line change tokens, {id: (n, Record, line)}? P lines do not, and revoked absorbs."""
+    """Does a line change tokens, {id: (n, Record, text)}? P lines do not, and revoked absorbs."""
     before = tokens.get(record.id)
     return record.op != "P" and not (before and before[1].revoked is not None and record.revoked is None)
 
 
-def snapshot(tokens, cutoff):
-    """The snapshot's lines: the last of each id in order of n, but for the ids that were dead before cutoff."""
+def snapshot(tokens, cutoff, basechain):
+    """The snapshot's lines: the last of each id in order of n, sealed, without the ids that were dead before cutoff."""
 
     def kept(record):
         return cutoff is None or record.dead_at() is None or record.dead_at() >= cutoff
 
-    return [line for _, record, line in sorted(tokens.values(), key=lambda entry: entry[0]) if kept(record)]
+    entries = sorted(tokens.values(), key=lambda entry: entry[0])
+    return [sealed(basechain, text) for _, record, text in entries if kept(record)]
+
+
+# What stands behind the last whole line that counts
+
+
+def rest_kind(data, at, n, chain, start):
+    """Of what a file has from at on, behind line n: "" (nothing), "line", "torn", "unsynced" or "damage".
+
+    chain: that of line n; start: chain(0) of the epoch
+    """
+    rest = data[at:]
+    if not rest:
+        return ""
+    line = unended_line(rest, start)
+    if line:
+        return "line" if (line.n, line.before) == (n + 1, chain) else "damage"
+    written, nuls, more = re.fullmatch(rb"([^\0]*)([\0\n]*)(.*)", rest, re.DOTALL).groups()
+    if len(rest) >= LINE_LIMIT or not is_torn(written, n):
+        return "damage"
+    if more and (len(data) - len(more)) % SECTOR:
+        return "damage"  # what was not synced are whole sectors up to here; a bit that flipped in a line is not
+    if rest.count(b"\0") == 1 and has_all_columns(rest):
+        return "damage"  # nor is it where it happens to be at the end of a sector
+    if any(unended_line(piece, start) for piece in re.split(rb"[\n\0]", more)):
+        return "damage"
+    return "unsynced" if nuls else "torn"
+
+
+def unended_line(text, start):
+    """The Line that lacks nothing but its LF, or has another byte there; or lacks nothing."""
+    return proved(text + b"\n", chain_of, start) or proved(text[:-1] + b"\n", chain_of, start)
+
+
+def has_all_columns(text):
+    columns = text.split(b"|", COLUMNS - 1)
+    return len(columns) == COLUMNS and (len(columns[-1]) >= 32 or b"|" in columns[-1])
+
+
+def is_torn(text, n):
+    """Are these the first bytes of line n + 1, as far as one can see?"""
+    number, bar, _ = text.partition(b"|")
+    return (
+        (b"%d|" % (n + 1)).startswith(number + bar)
+        and all(byte >= 0x20 and byte != 0x7F for byte in text)
+        and not has_all_columns(text)
+    )
 
 
 class Store:
     """A store's bytes, read and proved. Raises Fault at the first thing that is wrong.
 
-    header, n, chain; tokens: {id: (n, Record, line)}; log: [(n, Record, line)] from base+1 on;
-    torn: bytes behind the last whole line
+    header, n, chain; tokens: {id: (n, Record, text)}; log: [(n, Record, text)] from base+1 on;
+    rest: the kind of what stands behind the last whole line; torn: its bytes, unless they count
     """
 
     def __init__(self, data):
@@ -61,49 +120,65 @@ class Store:
             raise Fault("header: not a whole line")
         self.header = parse_header(data[:end])
         self.n, self.chain = self.header.base, self.header.basechain
-        self.tokens, self.log = {}, []
+        self.prior = 0 if self.chain == self.header.start else None  # None: a line of this epoch that is gone
+        self.tokens, self.snapshot, self.log = {}, [], []
         self._read_snapshot(data[end : end + self.header.bytes])
-        *lines, self.torn = data[end + self.header.bytes :].split(b"\n")
-        for line in lines:
-            self._read_line(line + b"\n")
+        self._read_log(data, end + self.header.bytes)
         if self.header.base and not self.log:
             raise Fault("a snapshot without its P line")
 
     def _read_snapshot(self, data):
         header, last = self.header, 0
-        if len(data) != header.bytes or hashlib.blake2b(data, digest_size=32).hexdigest() != header.digest:
-            raise Fault("snapshot: its digest is wrong")
-        if data.count(b"\n") != header.lines or data[-1:] not in (b"", b"\n"):
-            raise Fault("snapshot: not %d whole lines" % header.lines)
-        for line in data.split(b"\n")[:-1]:
+        if len(data) != header.bytes or data.count(b"\n") != header.lines or data[-1:] not in (b"", b"\n"):
+            raise Fault("snapshot: not %d lines in %d bytes" % (header.lines, header.bytes))
+        self.snapshot = [text + b"\n" for text in data.split(b"\n")[:-1]]
+        for text in self.snapshot:
             try:
-                n, record, _, _ = parse_line(line + b"\n")
+                line = prove(text, seal_of, header.basechain)
             except Fault as fault:
                 raise Fault("snapshot, after line %d: %s" % (last, fault)) from fault
-            if not last < n <= header.base or record.op == "P" or record.id in self.tokens:
-                raise Fault("snapshot: line %d does not belong here" % n)
-            self.tokens[record.id] = (n, record, line + b"\n")
-            last = n
-        if snapshot(self.tokens, header.cutoff) != [line for _, _, line in self.tokens.values()]:
+            if not last < line.n <= header.base or line.record.op == "P" or line.record.id in self.tokens:
+                raise Fault("snapshot: line %d does not belong here" % line.n)
+            last = line.n
+            self.tokens[line.record.id] = (last, line.record, text)
+        if last == header.base:
+            self.prior = line.record.serial if self.prior is None else self.prior
+        if digest_of(self.snapshot) != header.digest:
+            raise Fault("snapshot: its digest is wrong")
+        if snapshot(self.tokens, header.cutoff, header.basechain) != self.snapshot:
             raise Fault("snapshot: holds what was dead before the cutoff")
 
-    def _read_line(self, line):
-        expected = self.n + 1
-        try:
-            n, record, body, chain = parse_line(line)
-            if n != expected:
-                raise Fault("its number is %d" % n)
-            if chain != chain_next(self.chain, body):
-                raise Fault("its chain is wrong")
-            if self.header.base and not self.log:
-                self._check_point(record)
-            if changes(self.tokens, record):
-                self._check_change(n, record)
-                self.tokens[record.id] = (n, record, line)
-        except Fault as fault:
-            raise Fault("line %d: %s" % (expected, fault)) from fault
-        self.log.append((n, record, line))
-        self.n, self.chain = n, chain
+    def _read_log(self, data, place):
+        fault = None
+        while not fault and (end := data.find(b"\n", place) + 1):
+            try:
+                self._read_line(data[place:end])
+                place = end
+            except Fault as found:
+                fault = Fault("line %d: %s" % (self.n + 1, found))
+        rest = data[place:]
+        self.rest = rest_kind(data, place, self.n, self.chain, self.header.start)
+        if self.rest == "damage":
+            raise fault or Fault("behind line %d: damage" % self.n)
+        if self.rest == "line":
+            self._read_line(unended_line(rest, self.header.start).text)
+        self.torn = b"" if self.rest == "line" else rest
+
+    def _read_line(self, text):
+        line = prove(text, chain_of, self.header.start)
+        if line.n != self.n + 1:
+            raise Fault("its number is %d" % line.n)
+        if line.before != self.chain:
+            raise Fault("it follows on another line")
+        if self.prior not in (line.prior, None):
+            raise Fault("prior is not the token of the line before")
+        if self.header.base and not self.log:
+            self._check_point(line.record)
+        if changes(self.tokens, line.record):
+            self._check_change(line.n, line.record)
+            self.tokens[line.record.id] = (line.n, line.record, text)
+        self.log.append((line.n, line.record, text))
+        self.n, self.chain, self.prior = line.n, line.chain, line.record.serial
 
     def _check_point(self, record):
         if record.op != "P" or (record.hash, record.expires) != (self.header.digest, self.header.cutoff):
@@ -140,13 +215,26 @@ class Writer:
     def __init__(self, domain, storeid=None, epoch=1):
         storeid = storeid or random.randbytes(16).hex()
         self.header = Header(domain, storeid, epoch, basechain=chain_start(storeid, epoch))
-        self.n, self.chain = 0, self.header.basechain
+        self.n, self.chain, self.prior = 0, self.header.basechain, 0
         self.tokens, self.snapshot, self.log = {}, [], []
 
+    @classmethod
+    def on(cls, store):
+        """Goes on where a Store ends, without what is torn there."""
+        writer = cls(store.header.domain, store.header.storeid, store.header.epoch)
+        writer.header, writer.n, writer.chain, writer.prior = store.header, store.n, store.chain, store.prior
+        writer.tokens, writer.snapshot = dict(store.tokens), list(store.snapshot)
+        writer.log = [text for _, _, text in store.log]
+        return writer
+
     def append_raw(self, columns):
-        """Chain a line of any columns between n and chain: a list of texts, or bytes as they are."""
-        body = columns if isinstance(columns, bytes) else "|".join([str(self.n + 1), *columns, ""]).encode()
-        self.n, self.chain = self.n + 1, chain_next(self.chain, body)
+        """Log a line of any columns: a list of the texts from id to ext, or the bytes before the chain as they are."""
+        body = columns
+        if not isinstance(body, bytes):
+            body = "|".join([str(self.n + 1), *columns, str(self.prior), self.chain, ""]).encode()
+        self.n, self.chain = self.n + 1, chain_of(self.header.start, body)
+        serial = body.split(b"|", 5)[4:5]
+        self.prior = int(serial[0]) if serial and serial[0].isdigit() else 0
         self.log.append(body + self.chain.encode() + b"\n")
         return self.log[-1]
 
@@ -168,22 +256,24 @@ class Writer:
 
     def compact(self, time=1700000000, cutoff=None, by=("root", 0, None), ext=()):
         cutoff = max((t for t in (cutoff, self.header.cutoff) if t is not None), default=None)
-        self.snapshot, self.log = snapshot(self.tokens, cutoff), []
-        data = b"".join(self.snapshot)
-        digest = hashlib.blake2b(data, digest_size=32).hexdigest()
+        self.snapshot, self.log = snapshot(self.tokens, cutoff, self.chain), []
         self.header = self.header._replace(
-            base=self.n, basechain=self.chain, cutoff=cutoff, lines=len(self.snapshot), bytes=len(data), digest=digest
+            base=self.n, basechain=self.chain, cutoff=cutoff, lines=len(self.snapshot),
+            bytes=sum(map(len, self.snapshot)), digest=digest_of(self.snapshot),
         )
-        kept = set(self.snapshot)
-        self.tokens = {id: entry for id, entry in self.tokens.items() if entry[2] in kept}
-        self.append(Record(NO_ID, "P", digest, 0, time, cutoff, None, time, by, ext=ext))
+        lines = [parse_line(text) for text in self.snapshot]
+        self.tokens = {line.record.id: (line.n, line.record, line.text) for line in lines}
+        self.append(Record(NO_ID, "P", self.header.digest, 0, time, cutoff, None, time, by, ext=ext))
+
+    def begin_epoch(self, epoch, time=1700000000, by=("root", 0, None), old_head=None):
+        """What mending does with what it kept."""
+        mended = old_head or self.head()
+        self.header = self.header._replace(epoch=epoch)
+        self.chain, self.prior = self.header.start, 0
+        self.compact(time, by=by, ext=(("mended", mended),))
 
     def mend(self, time=1700000000, by=("root", 0, None)):
-        """A new epoch on top of what is there."""
-        old_head, epoch = self.head(), max(self.header.epoch + 1, time)
-        self.chain = chain_start(self.header.storeid, epoch)
-        self.header = self.header._replace(epoch=epoch)
-        self.compact(time, by=by, ext=(("mended", old_head),))
+        self.begin_epoch(max(self.header.epoch + 1, time * 1000000), time, by)
 
     def skip_to(self, n):
         """Pretend that n lines were written and compacted away."""
@@ -225,7 +315,7 @@ def generate(count, domain, prefix="tok", seed=1, time=1700000000):
     storeid = rng.randbytes(16).hex()
     header = Header(domain, storeid, basechain=chain_start(storeid, 1))
     yield header.text(), None
-    chain, blake, crc = bytes.fromhex(header.basechain), hashlib.blake2b, zlib.crc32
+    chain, salt, blake, crc = header.basechain, bytes.fromhex(header.basechain), hashlib.blake2b, zlib.crc32
     start = prefix.encode() + b"_"
     crc_digits = [a + b + c for a in ALPHABET for b in ALPHABET for c in ALPHABET]
     for n in range(1, count + 1):
@@ -234,11 +324,11 @@ def generate(count, domain, prefix="tok", seed=1, time=1700000000):
         high, low = divmod(crc(body), 62**3)
         token = body + (crc_digits[high] + crc_digits[low]).encode()
         hash = blake(token, digest_size=32, salt=characters[:12], person=b"toktab/token/v1").hexdigest()
-        line = b"%d|%s|C|%s|%d|%d|-|-|%d|root/0/-||||token %d||||" % (
-            n, characters[:12], hash.encode(), n, time, time, n,
+        line = b"%d|%s|C|%s|%d|%d|-|-|%d|root/0/-||||token %d||||%d|%s|" % (
+            n, characters[:12], hash.encode(), n, time, time, n, n - 1, chain.encode(),
         )
-        chain = blake(chain + line, digest_size=16).digest()
-        yield line + chain.hex().encode() + b"\n", token + b"\n"
+        chain = blake(line, digest_size=16, salt=salt, person=b"toktab/line/v1").hexdigest()
+        yield line + chain.encode() + b"\n", token + b"\n"
 
 
 def generate_files(count, domain, store_path, tokens_path=None, prefix="tok", seed=1):

@@ -1,8 +1,9 @@
-"""The format's grammar: tokens, text in columns, lines, the header and the chain.
+"""The format's grammar: tokens, text in columns, lines and what proves them, and the header.
 
-Made from toktab-store(5) alone, as oracle.py is, which builds on it and should be read first.
+Made from the description of the format alone, as oracle.py is, which builds on it and should be read first.
 """
 
+import functools
 import hashlib
 import ipaddress
 import random
@@ -15,7 +16,7 @@ TOKEN_SHAPE = re.compile(r"([a-z][a-z0-9]{1,15})_([0-9A-Za-z]{12})([0-9A-Za-z]{4
 DOMAIN_SHAPE = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}")
 NO_ID = "-" * 12
 LINE_LIMIT = 4096
-COLUMNS = 18
+COLUMNS = 20
 DIGEST_OF_NOTHING = hashlib.blake2b(digest_size=32).hexdigest()
 
 
@@ -135,7 +136,7 @@ def hexes(digits, text):
 
 
 class Record(typing.NamedTuple):
-    """What one line says, without its place (n) and its chain."""
+    """What one line says, without its place in the log."""
 
     id: str = NO_ID
     op: str = "C"
@@ -181,7 +182,7 @@ def parse_by(text):
 
 
 def parse_columns(columns):
-    """The Record of a line's columns 2 to 17, each in its grammar."""
+    """The Record of a line's columns 2 to 17, id to ext, each in its grammar."""
     (id, op, hash, serial, created, expires, revoked, time, by, scopes, nets, user, label, reason, prev,
         ext) = columns
     if op not in ("C", "R", "U", "P"):
@@ -218,23 +219,76 @@ def chain_start(storeid, epoch):
     return hashlib.blake2b(b"toktab-log-1|%s|%020d|" % (storeid.encode(), epoch), digest_size=16).hexdigest()
 
 
-def chain_next(chain, body):
-    """body: the line up to and with the "|" before its chain."""
-    return hashlib.blake2b(bytes.fromhex(chain) + body, digest_size=16).hexdigest()
+def chain_of(start, body):
+    """start: chain(0) of the line's epoch; body: the line up to and with the "|" before its chain."""
+    return hashlib.blake2b(body, digest_size=16, salt=bytes.fromhex(start), person=b"toktab/line/v1").hexdigest()
 
 
-def parse_line(line):
-    """n, Record, body and chain of a whole line with its LF."""
-    if len(line) > LINE_LIMIT:
+def seal_of(basechain, body):
+    """What a snapshot has in the place of a line's chain."""
+    return hashlib.blake2b(body, digest_size=16, salt=bytes.fromhex(basechain), person=b"toktab/seal/v1").hexdigest()
+
+
+def sealed(basechain, text):
+    """A line as the snapshot up to basechain has it."""
+    body = body_of(text)
+    return body + seal_of(basechain, body).encode() + b"\n"
+
+
+def digest_of(snapshot):
+    """Of the lines of a snapshot: over their seals."""
+    seals = b"".join(bytes.fromhex(text[-33:-1].decode()) for text in snapshot)
+    return hashlib.blake2b(seals, digest_size=32).hexdigest()
+
+
+def body_of(text):
+    """A line up to and with the "|" before its last column."""
+    return text[: text.rindex(b"|") + 1]
+
+
+class Line(typing.NamedTuple):
+    """A line's columns. chain: what its last column holds, which is a seal in a snapshot."""
+
+    n: int
+    record: Record
+    prior: int
+    before: str
+    chain: str
+    text: bytes
+
+
+@functools.lru_cache(100000)
+def parse_line(text):
+    """The Line of a whole line with its LF."""
+    if len(text) > LINE_LIMIT:
         raise Fault("longer than %d bytes" % LINE_LIMIT)
     try:
-        columns = line[:-1].decode().split("|")
+        columns = text[:-1].decode().split("|")
     except UnicodeDecodeError as error:
         raise Fault("not UTF-8") from error
-    if len(columns) != COLUMNS:
+    if len(columns) != COLUMNS or text[-1:] != b"\n":
         raise Fault("%d columns" % len(columns))
-    body = line[: line.rindex(b"|") + 1]
-    return number(columns[0]), parse_columns(columns[1:-1]), body, hexes(32, columns[-1])
+    n, *middle, prior, before, chain = columns
+    line = Line(number(n), parse_columns(middle), number(prior), hexes(32, before), hexes(32, chain), text)
+    if line.n == 0:
+        raise Fault("lines are counted from 1")
+    return line
+
+
+def prove(text, hash, salt):
+    """The Line of a whole line; its last column must be hash (chain_of or seal_of) with this salt."""
+    line = parse_line(text)
+    if hash(salt, body_of(text)) != line.chain:
+        raise Fault("its last column does not prove it")
+    return line
+
+
+def proved(text, hash, salt):
+    """As prove(), or None."""
+    try:
+        return prove(text, hash, salt)
+    except Fault:
+        return None
 
 
 class Header(typing.NamedTuple):
@@ -247,6 +301,11 @@ class Header(typing.NamedTuple):
     lines: int = 0
     bytes: int = 0
     digest: str = DIGEST_OF_NOTHING
+
+    @property
+    def start(self):
+        """chain(0) of this epoch, which every line of its log is salted with."""
+        return chain_start(self.storeid, self.epoch)
 
     def text(self):
         body = "toktab1|%s|%s|%020d|%020d|%s|%s|%020d|%020d|%s|" % (

@@ -157,7 +157,7 @@ class Others(MachineTest):
         self.refused(77, "-d", "shop", "create", "-l", "x", user="reader", says=["shop", "reader"])
         self.refused(77, "-d", "shop", "revoke", "-y", "1", user="reader")
         self.refused(77, "-d", "shop", "compact", user="reader", says=["shop", "reader"])
-        self.refused(77, "-d", "shop", "check", "--mend", "-y", user="reader", says=["shop", "reader"])
+        self.refused(77, "-d", "shop", "mend", "-y", user="reader", says=["shop", "reader"])
 
     def test_a_second_time_is_not_tried(self):
         os.chmod(self.site.conf, 0o600)

@@ -1,11 +1,13 @@
 """What the manual shows is what there is."""
 
+import hashlib
 import os
 import re
 import subprocess
 import unittest
 
 from harness import TOKTAB, SiteTest
+from oracle_format import base62
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -16,7 +18,7 @@ def read(path):
 
 
 class Vectors(unittest.TestCase):
-    """toktab-store(5) shows two stores. A line that begins with four spaces goes on the one above, without them."""
+    """toktab-store(5) shows three stores. A line that begins with four spaces goes on the one above, without them."""
 
     def shown(self, name):
         page = read("conf/toktab-store.5")
@@ -24,9 +26,25 @@ class Vectors(unittest.TestCase):
         return block.group(1).replace("\\-", "-").replace("\n    ", "").encode()
 
     def test_are_those_of_the_unit_tests(self):
-        for name in ("vector.tokens", "vector-compacted.tokens"):
+        for name in ("vector.tokens", "vector-compacted.tokens", "vector-mended.tokens"):
             with self.subTest(name=name), open(os.path.join(TOP, "tests/unit", name), "rb") as file:
                 self.assertEqual(self.shown(name), file.read())
+
+    def test_tokens_and_heads(self):
+        page = read("conf/toktab-store.5")
+        for text in re.findall(r"\bacme_\w{61}\b|\b\d+:\d+:[0-9a-f]{32}\b", read("tests/unit/vectors.txt")):
+            self.assertIn("\n%s\n" % text, page)
+
+    def test_foreign_key(self):
+        """Its id and its hash, which the page shows, are what the page says."""
+        page = read("conf/toktab-store.5").replace("\\-", "-")
+        key = re.search(r"^sk-.*$", page, re.M)[0].encode()
+        shown = re.search(r"^id of K +(\w{12})\nhash of K +(\w{32})\n +(\w{32})$", page, re.M)
+        storeid = bytes.fromhex(self.shown("vector.tokens").split(b"|")[2].decode())
+        digest = hashlib.blake2b(key, digest_size=32, salt=storeid, person=b"toktab/foreign1").digest()
+        id = base62(int.from_bytes(digest[:9], "big") % 62**12, 12)
+        hash = hashlib.blake2b(key, digest_size=32, salt=id.encode(), person=b"toktab/token/v1").hexdigest()
+        self.assertEqual((shown[1], shown[2] + shown[3]), (id, hash))
 
 
 class Configurations(SiteTest):

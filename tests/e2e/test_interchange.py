@@ -1,14 +1,17 @@
 """Stores by the oracle are read right by the tool, and the other way round."""
 
+import os
 import random
 import time
 import unittest
 
+import damage
 from harness import SiteTest
-from oracle import Store, Writer, generate
-from oracle_format import chain_next, make_token, token_hash, token_id
+from oracle import Fault, Store, Writer, generate
+from oracle_format import body_of, make_token, parse_line, token_hash, token_id
 
 NOW = int(time.time())
+CASES = int(os.environ.get("MEND_CASES", 30)) // 2
 SCRIPTS = ("plain", "a|b %7C", "Müller", "本番", "🦊", 'q"uote', "sp  ace", "back\\slash")
 
 
@@ -63,6 +66,9 @@ class Interchange(SiteTest):
                 writer.update(other, revoked=None, label="back?")
         return writer, tokens
 
+    def state(self, writer, token):
+        return writer.tokens[token_id(token)][1].state(NOW)
+
     def test_a_thousand_tokens(self):
         writer, tokens = self.random_store(1, 1000)
         self.assert_read_right(writer)
@@ -91,9 +97,9 @@ class Interchange(SiteTest):
         compacting, tokens = self.random_store(4, 20)
         following = Writer("example.com", compacting.header.storeid)
         for line in compacting.log:
-            following.append_raw(line[: line.rindex(b"|") + 1])
+            following.append_raw(body_of(line))
         compacting.compact(NOW)
-        following.append_raw(compacting.log[0][: compacting.log[0].rindex(b"|") + 1])
+        following.append_raw(body_of(compacting.log[0]))
         following.tokens = dict(compacting.tokens)
         following.create(self.site.guard(make_token()), "later", time=NOW)
         self.assert_read_right(following)
@@ -136,7 +142,63 @@ class Interchange(SiteTest):
             self.assertEqual(store.record(token_id(made)).serial, n + 1)
             self.assertIsNotNone(store.record(token_id(token)).revoked)
             self.assertEqual(self.json("check")["head"], store.head())
-            self.assertEqual(store.chain, chain_next(store.log[-2][2][-33:-1].decode(), store.log[-1][2][:-33]))
+            lines = [parse_line(text) for _, _, text in store.log[-3:]]
+            self.assertEqual([line.before for line in lines[1:]], [line.chain for line in lines[:-1]])
+            self.assertEqual([line.prior for line in lines[1:]], [line.record.serial for line in lines[:-1]])
+
+    def test_what_is_not_finished(self):
+        """The tool goes on as the oracle does from what stands behind the last LF."""
+        writer, tokens = self.random_store(6, 12)
+        whole = writer.data()
+        living = next(token for token in tokens if self.state(writer, token) == "active")
+        writer.revoke(living, time=NOW)
+        line, n = writer.log[-1], writer.n
+        for kind, rest in (
+            ("line", line[:-1]), ("line", line[:-1] + b"x"), ("line", line[:-1] + b"\0"), ("torn", line[:-2]),
+            ("torn", line[: len(line) // 2]), ("torn", b"%d" % n), ("unsynced", bytes(4095)),
+            ("unsynced", line[:40] + bytes(-(len(whole) + 40) % 512) + line[40:]),
+        ):
+            with self.subTest(kind=kind, rest=rest[:50]):
+                self.site.put(whole + rest)
+                store = Store(whole + rest)
+                self.assertEqual((store.rest, store.n), (kind, n - (kind != "line")))
+                self.assertEqual(self.json("check")["head"], store.head())
+                self.assertEqual(self.verdict(living) == ("deny", "revoked"), kind == "line")
+                self.create()
+                self.assertEqual(self.site.read().n, store.n + 1)
+                sound = Writer.on(store).data()
+                self.assertEqual(self.site.bytes()[: len(sound)], sound)
+
+    def test_damage_at_the_end(self):
+        writer, _ = self.random_store(7, 12)
+        for rest in (b"x", writer.log[-1], writer.log[-1][:-1], writer.log[3][:-1], b"%d|a\n" % (writer.n + 1),
+                b"\0x", bytes(4096)):
+            with self.subTest(rest=rest[:50]):
+                self.site.put(writer.data() + rest)
+                self.assertRaises(Fault, self.site.read)
+                self.expect(1, "check")
+                self.refused(65, "create", "-l", "x", says="toktab mend")
+                self.assertEqual(self.site.bytes(), writer.data() + rest)
+
+    def test_check_agrees_on_damaged_stores(self):
+        for kind in damage.KINDS:
+            for number, case in enumerate(damage.cases(kind, CASES, "interchange")):
+                with self.subTest(kind=kind, number=number):
+                    self.site.put(case.files[0])
+                    try:
+                        head = Store(case.files[0]).head()
+                    except Fault:
+                        self.expect(1, "check")
+                    else:
+                        self.assertEqual(self.json("check")["head"], head)
+
+    def test_compacts_to_the_same_bytes(self):
+        writer, _ = self.random_store(8, 40)
+        self.site.put(writer)
+        self.ok("compact", "--drop-dead", "0s")
+        point = self.site.read().log[0][1]
+        writer.compact(point.time, point.expires, point.by)
+        self.assertEqual(self.site.bytes(), writer.data())
 
     def test_revoke_keeps_what_it_does_not_know(self):
         token = self.site.guard(make_token())

@@ -85,7 +85,7 @@ class Mended(NginxCase):
             self.addCleanup(connection.close)
 
     def mend(self, *args):
-        result = self.site.run("check", "--mend", "-y", *args)
+        result = self.site.run("mend", "-y", *args)
         self.assertEqual(result.code, 0, result)
 
     def test_an_older_copy_that_is_meant(self):

@@ -14,17 +14,23 @@ from oracle_format import (
     Fault,
     Record,
     base62,
+    body_of,
     chain_start,
+    digest_of,
     escape,
     escape_ext,
     escape_list,
     make_token,
+    parse_line,
     parse_token,
+    seal_of,
+    sealed,
     token_hash,
     unescape,
     unescape_ext,
     unescape_list,
 )
+from oracle_mend import mend
 
 ID = "0123456789AB"
 SECRET = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQ"
@@ -110,24 +116,37 @@ class Stores(unittest.TestCase):
         states = [store.record(parse_token(token)[1]).state(NOW + 100) for token in tokens]
         self.assertEqual(states, ["active", "active", "revoked", "expired"])
 
-    def test_torn_tail(self):
-        writer, _ = small_store()
-        data = writer.data()
-        for cut in range(1, len(writer.log[-1])):
-            store = Store(data[:-cut])
-            self.assertEqual((store.n, len(store.torn)), (5, len(writer.log[-1]) - cut))
-
-    def test_every_flipped_byte_is_found(self):
+    def test_every_flipped_bit_is_found(self):
+        """But in the LF behind the last line, which counts all the same."""
         for compact in (False, True):
-            writer, tokens = small_store()
+            writer, _ = small_store()
             if compact:
                 writer.compact(NOW, cutoff=NOW)
                 writer.create(make_token())
             data = writer.data()
-            for place in range(len(data) - 1):
+            for place in range(len(data)):
                 flipped = bytearray(data)
-                flipped[place] ^= 1 + place % 255
-                self.assertRaises(Fault, Store, bytes(flipped))
+                flipped[place] ^= 1 << place % 8
+                if place < len(data) - 1:
+                    self.assertRaises(Fault, Store, bytes(flipped))
+                else:
+                    self.assertEqual(Store(bytes(flipped)).head(), writer.head())
+
+    def test_lines_name_what_stands_before_them(self):
+        writer, tokens = small_store()
+        writer.compact(NOW)
+        writer.revoke(tokens[0])
+        writer.mend(NOW)
+        writer.revoke(tokens[1])
+        writer.update(tokens[3], label="y")
+        lines = [parse_line(line) for line in writer.snapshot + writer.log]
+        self.assertEqual([(line.n, line.prior) for line in lines],
+            [(4, 3), (5, 4), (6, 2), (8, 0), (9, 0), (10, 0), (11, 2)])
+        self.assertEqual([line.before for line in lines[4:]],
+            [writer.header.start] + [line.chain for line in lines[4:-1]])
+        writer.prior = 3
+        writer.update(tokens[3], label="z")
+        self.assertRaises(Fault, Store, writer.data())
 
     def test_lost_moved_and_foreign_lines_are_found(self):
         writer, _ = small_store()
@@ -136,6 +155,7 @@ class Stores(unittest.TestCase):
         for lines in (log[1:], log[:2] + log[3:], [log[1], log[0]] + log[2:], log + log[-1:], log[:3] + log[2:]):
             self.assertRaises(Fault, Store, header + b"".join(lines))
         self.assertRaises(Fault, Store, Writer("example.com").header.text() + b"".join(log))
+        self.assertRaises(Fault, Store, Writer("example.com", STOREID, 2).header.text() + b"".join(log))
         self.assertRaises(Fault, Store, b"")
         self.assertRaises(Fault, Store, header[:-1])
 
@@ -145,13 +165,17 @@ class Stores(unittest.TestCase):
         writer.update(tokens[2], revoked=None, label="back again")
         self.assertEqual(Store(writer.data()).tokens[before[1].id], before)
         writer.compact(NOW)
-        self.assertIn(before[2], writer.snapshot)
+        self.assertIn(sealed(writer.header.basechain, before[2]), writer.snapshot)
 
     def test_compaction(self):
         writer, tokens = small_store()
         n, chain, lines = writer.n, writer.chain, sorted(writer.tokens.values(), key=lambda entry: entry[0])
         writer.compact(NOW + 9, cutoff=NOW + 50)
-        self.assertEqual(writer.snapshot, [line for _, record, line in lines if record.op != "R"])
+        self.assertEqual([body_of(text) for text in writer.snapshot],
+            [body_of(text) for _, record, text in lines if record.op != "R"])
+        self.assertEqual([text[-33:-1].decode() for text in writer.snapshot],
+            [seal_of(chain, body_of(text)) for text in writer.snapshot])
+        self.assertEqual(writer.header.digest, digest_of(writer.snapshot))
         self.assertEqual((writer.header.base, writer.header.basechain), (n, chain))
         store = Store(writer.data())
         self.assertEqual((store.n, len(store.tokens), store.head()), (7, 3, writer.head()))
@@ -166,69 +190,160 @@ class Stores(unittest.TestCase):
     def test_dead_before_the_cutoff(self):
         writer, tokens = small_store()
         for cutoff, kept in ((None, 4), (NOW + 2, 4), (NOW + 3, 3), (NOW + 100, 3), (NOW + 101, 2)):
-            self.assertEqual(len(oracle.snapshot(writer.tokens, cutoff)), kept, cutoff)
+            self.assertEqual(len(oracle.snapshot(writer.tokens, cutoff, writer.chain)), kept, cutoff)
 
     def test_a_snapshot_wants_its_point(self):
         writer, _ = small_store()
         writer.compact(NOW)
         self.assertRaises(Fault, Store, writer.data()[: -len(writer.log[0])])
 
-    def test_mending(self):
-        writer, tokens = small_store()
-        old_head, count = writer.head(), len(writer.tokens)
-        writer.mend(NOW + 5)
-        store = Store(writer.data())
-        self.assertEqual((store.header.epoch, store.n, len(store.tokens)), (NOW + 5, 7, count))
-        self.assertEqual(store.header.basechain, chain_start(STOREID, NOW + 5))
-        self.assertEqual(store.log[0][1].ext, (("mended", old_head),))
-
     def test_a_follower_keeps_the_points(self):
         compacted, tokens = small_store()
         follower, _ = small_store()
         compacted.compact(NOW)
-        follower.append_raw(compacted.log[0][: compacted.log[0].rindex(b"|") + 1])
+        follower.append_raw(body_of(compacted.log[0]))
         self.assertEqual(Store(follower.data()).head(), compacted.head())
 
+    def test_is_written_on(self):
+        for compact in (False, True):
+            writer, tokens = small_store()
+            if compact:
+                writer.compact(NOW)
+            store = Store(writer.data()[:-1])
+            again = Writer.on(store)
+            self.assertEqual(again.data(), writer.data())
+            for each in (again, writer):
+                each.revoke(tokens[0])
+            self.assertEqual(again.data(), writer.data())
+            Store(again.data())
 
-class Manual(unittest.TestCase):
-    """The samples in toktab-store(5)."""
 
-    path = os.path.join(os.path.dirname(oracle.__file__), "..", "..", "conf", "toktab-store.5")
-    tokens = (
-        "acme_ExampleTokenNeverUseThisSecretItIsPrintedInTheManual12009B2EU",
-        "acme_SecondSampleAnotherSecretThatIsKnownToEveryReader45678929SVNN",
-    )
+class Rests(unittest.TestCase):
+    """What stands behind the last LF, and what the next writer makes of it."""
 
     def setUp(self):
-        with open(self.path, encoding="utf-8") as file:
-            self.text = file.read()
+        self.writer, self.tokens = small_store()
+        self.before = self.writer.data()
+        self.writer.revoke(self.tokens[0], reason="a | b")
+        self.line = self.writer.log[-1]
 
-    def sample(self, name):
-        """The bytes of a sample store, which the page wraps into lines that go on after four spaces."""
-        text = self.text.split('.\\" begin %s\n' % name)[1].split('.\\" end %s\n' % name)[0]
-        lines = [line for line in text.splitlines(keepends=True) if not line.startswith(".")]
-        return "".join(lines).replace("\n    ", "").replace("\\-", "-").encode()
+    def assert_rest(self, kind, rest):
+        """The kind, and whether the revocation counts."""
+        data = self.before + rest
+        if kind == "damage":
+            self.assertRaises(Fault, Store, data)
+            return
+        store = Store(data)
+        counts = kind == "line"
+        self.assertEqual((store.rest, store.n, store.torn), (kind, 6 + counts, b"" if counts else rest))
+        self.assertEqual(Writer.on(store).data(), self.before + self.line * counts)
 
-    def test_store(self):
-        store = Store(self.sample("vector.tokens"))
-        self.assertEqual(store.head(), "1:3:604b5d89fe36f526bf92dc4cddd58e69")
-        for token in self.tokens:
-            self.assertIn(token, self.text)
-            self.assertEqual(store.record(parse_token(token)[1]).hash, token_hash(token))
+    def test_a_line_without_its_end(self):
+        self.assert_rest("line", self.line[:-1])
+        for other in set(range(256)) - {10}:
+            self.assert_rest("line", self.line[:-1] + bytes([other]))
+        self.assert_rest("damage", self.line[:-1] + b"xx")
+        self.assert_rest("damage", self.line[:-1] + self.line)
+
+    def test_a_line_that_is_not_the_next(self):
+        for text in self.writer.log[:-1]:
+            self.assert_rest("damage", text[:-1])
+        forked, _ = small_store()
+        forked.update(self.tokens[1], label="other")
+        forked.revoke(self.tokens[1])
+        self.assert_rest("damage", forked.log[-1][:-1])
+
+    def test_torn(self):
+        for length in range(1, len(self.line) - 1):
+            self.assert_rest("torn", self.line[:length])
+        self.assert_rest("torn", b"7|" + b"x" * 4093)
+        for rest in (b"6", b"8|", b"70", b"07", b"|", b"x", b"7\n", b"7|a\x1f", b"7|a\x7f", b"7|" + b"x" * 4094):
+            self.assert_rest("damage", rest)
+
+    def test_a_whole_line_that_fails_to_prove(self):
+        for at in (at for at in range(len(self.line) - 1) if self.line[at : at + 1] != b"|"):
+            self.assert_rest("damage", self.line[:at] + b"!" + self.line[at + 1 : -1])
+
+    def test_unsynced(self):
+        room = -len(self.before) % 512
+        for rest in (b"\0", b"\0" * 4095, b"7|x\0\0", b"7|x" + bytes(room - 3) + b"more|of|it\n"):
+            self.assert_rest("unsynced", rest)
+        for rest in (
+            b"\0" * 4096, b"x\0", b"\0x", b"\0\n", bytes(room) + self.line, bytes(room) + self.line[:-1],
+            bytes(room) + b"\n" + self.line, b"7|x" + bytes(room) + b"more",
+        ):
+            self.assert_rest("damage", rest)
+
+    def test_a_bit_that_makes_a_nul(self):
+        place = self.line.index(b" ")
+        self.assert_rest("damage", self.line[:place] + b"\0" + self.line[place + 1 :])
+
+
+class Vectors(unittest.TestCase):
+    """The stores in tests/unit, which toktab-store(5) shows."""
+
+    folder = os.path.join(os.path.dirname(oracle.__file__), "..", "unit")
+    tokens = {
+        "ExampleToken": "acme_ExampleTokenNeverUseThisSecretItIsPrintedInTheManual12009B2EU",
+        "SecondSample": "acme_SecondSampleAnotherSecretThatIsKnownToEveryReader45678929SVNN",
+        "ThirdExample": "acme_ThirdExampleThisOneExpiredAndWasDroppedByTheCompaction30kYUie",
+        "FourthSample": "acme_FourthSampleThisOneWasCreatedAfterTheCompactionAndLives4GCQOw",
+    }
+    admin = ("alice", 1000, 1000)
+
+    def bytes(self, name):
+        with open(os.path.join(self.folder, name), "rb") as file:
+            return file.read()
+
+    def states(self, store):
+        """Of each token, at the time of mending."""
+        for id, (_, record, _) in store.tokens.items():
+            self.assertEqual(record.hash, token_hash(self.tokens[id]))
+        return {id: record.state(1774224000) for id, (_, record, _) in store.tokens.items()}
+
+    def compacted(self):
+        writer = Writer.on(Store(self.bytes("vector.tokens")))
+        writer.compact(1772496000, cutoff=1769904000)
+        return writer
+
+    def test_plain(self):
+        store = Store(self.bytes("vector.tokens"))
+        self.assertEqual(store.head(), "1:4:0040640696ade1b8114a1b76c8dd15f9")
+        self.assertEqual(self.states(store),
+            {"ExampleToken": "revoked", "SecondSample": "active", "ThirdExample": "expired"})
         first = store.record("ExampleToken")
-        self.assertEqual((first.label, first.reason, first.state(NOW)),
-            ("build|100% für CI", "laptop lost", "revoked"))
+        self.assertEqual((first.label, first.reason), ("build|100% für CI", "laptop lost"))
         self.assertEqual(store.record("SecondSample").ext, (("note", "made by hand"),))
+        writer = Writer("example.com", STOREID)
+        for _, record, _ in store.log:
+            writer.append(record)
+        self.assertEqual(writer.data(), self.bytes("vector.tokens"))
 
     def test_compacted(self):
-        writer = Writer("example.com", STOREID)
-        for _, record, _ in Store(self.sample("vector.tokens")).log:
-            writer.append(record)
-        self.assertEqual(writer.data(), self.sample("vector.tokens"))
-        writer.compact(1772496000, cutoff=1769904000)
-        self.assertEqual(writer.data(), self.sample("vector-compacted.tokens"))
-        self.assertEqual(writer.head(), "1:4:0cd56bbb4f048af1231c469a5ced9b51")
-        self.assertEqual(len(oracle.snapshot(writer.tokens, 1769904001)), 1)
+        writer = self.compacted()
+        self.assertEqual(writer.data(), self.bytes("vector-compacted.tokens"))
+        self.assertEqual(writer.head(), "1:5:09d926e2b18abbe773a3fda8ef74132b")
+        self.assertEqual(self.states(Store(writer.data())), {"ExampleToken": "revoked", "SecondSample": "active"})
+
+    def test_mended(self):
+        writer = self.compacted()
+        second, fourth = self.tokens["SecondSample"], self.tokens["FourthSample"]
+        writer.update(second, label="cron at night", time=1773100800, by=self.admin)
+        writer.create(fourth, "monitoring", 1773187200, by=self.admin, scopes=("read",))
+        self.assertEqual(writer.head(), "1:7:b61f38aec8ff210e106cd8d7a038b520")
+        done = mend([writer.data().replace(writer.log[1], b"")], "example.com", 1774224000123456, 1774224000,
+            reason="mended: a change of this token was lost")
+        self.assertEqual((done.ended, done.lost), (["SecondSample"], 0))
+        self.assertEqual(done.writer.data(), self.bytes("vector-mended.tokens"))
+        self.assertEqual(done.writer.head(), "1774224000123456:9:9112d065a595bc1059fda19b1f162b11")
+        self.assertEqual(self.states(Store(done.writer.data())),
+            {"ExampleToken": "revoked", "SecondSample": "revoked", "FourthSample": "active"})
+
+    def test_are_described(self):
+        text = self.bytes("vectors.txt").decode()
+        for known in (*self.tokens.values(), *(Store(self.bytes("vector%s.tokens" % name)).head()
+                for name in ("", "-compacted", "-mended"))):
+            self.assertIn(known, text)
 
 
 class Generator(unittest.TestCase):

@@ -1,12 +1,16 @@
-"""Stores and directories that the tool must not trust: symlinks, FIFOs, foreign owners, wide permissions."""
+"""Stores and directories that nobody must trust: symlinks, FIFOs, foreign owners, wide permissions, on the way too."""
 
 import contextlib
 import os
+import subprocess
 import unittest
 
-from harness import IS_ROOT, NOBODY, Site, SiteTest, needs_root
+import pam_host as pam
+from harness import IS_ROOT, NOBODY, TIME_LIMIT, TOKTAB, Result, Site, SiteTest, config_text, environment, needs_root
+from machine import propagation
 from oracle import Writer
 from oracle_format import make_token
+from pam_host import PamTest
 
 READERS = (["list"], ["show", "1"], ["check"], ["verify"])
 WRITERS = (["create", "-l", "new"], ["revoke", "-y", "1"])
@@ -135,6 +139,223 @@ class Untrusted(SiteTest):
         self.assertEqual(site.read().n, 1)
 
 
+def move_below(site, name):
+    """The stores go into a directory of that name, which is returned: one on the way, to be spoilt."""
+    parent = os.path.join(site.dir, name)
+    os.mkdir(parent)
+    os.chmod(parent, 0o755)
+    os.rename(site.store_dir, os.path.join(parent, "stores"))
+    site.store_dir = os.path.join(parent, "stores")
+    site.configure(config_text(site.store_dir, site.domains))
+    return parent
+
+
+class OnTheWay(SiteTest):
+    """The directories above that of the stores."""
+
+    def setUp(self):
+        super().setUp()
+        self.parent = move_below(self.site, "parent")
+        self.token = self.create("old")
+
+    def all_work(self):
+        self.ok("list")
+        self.create("another")
+        self.assertEqual(self.verdict(self.token)[0], "allow")
+
+    def all_refuse(self, *says):
+        before = self.site.bytes()
+        for args in READERS + WRITERS:
+            with self.subTest(command=args[0]):
+                code = (1,) if args[0] == "check" else (77,)
+                self.refused(code, *args, says=(self.parent, *says), stdin=self.token)
+        self.assertEqual(self.site.bytes(), before)
+
+    def test_narrow_modes_and_sticky_ones(self):
+        for mode in (0o700, 0o711, 0o755, 0o555, 0o1777):
+            os.chmod(self.parent, mode)
+            self.all_work()
+
+    def test_writable_by_everybody(self):
+        for mode in (0o757, 0o777, 0o2777):
+            os.chmod(self.parent, mode)
+            self.all_refuse("can be written by everybody", "mode %04o" % mode, "chmod go-w it")
+
+    def test_writable_by_a_group(self):
+        if IS_ROOT:
+            os.chown(self.parent, -1, NOBODY)
+        elif os.getegid() == 0:
+            self.skipTest("this user's group may write everywhere")
+        os.chmod(self.parent, 0o775)
+        self.all_refuse("can be written by group %d" % os.stat(self.parent).st_gid, "mode 0775", "chmod g-w it")
+
+    @needs_root
+    def test_writable_by_group_0(self):
+        os.chmod(self.parent, 0o775)
+        self.all_work()
+
+    @needs_root
+    def test_owner(self):
+        os.chown(self.parent, NOBODY, -1)
+        self.all_refuse("%s belongs to uid %d (mode 0755)" % (self.parent, NOBODY), "chown it to root")
+
+    @needs_root
+    def test_owner_is_who_asks(self):
+        """Everybody may have stores below what is their own."""
+        for path in (self.parent, self.site.store_dir, self.site.path(), self.site.lock_path()):
+            os.chown(path, NOBODY, NOBODY)
+        self.expect(0, "list", user=NOBODY)
+        self.expect(77, "list", user=12345)
+
+    def test_link_in_a_writable_directory(self):
+        """It leads to where nobody could change anything."""
+        folder = os.path.join(self.site.dir, "open")
+        os.mkdir(folder)
+        os.symlink(self.site.store_dir, os.path.join(folder, "link"))
+        self.site.configure(config_text(os.path.join(folder, "link"), self.site.domains))
+        self.all_work()
+        os.chmod(folder, 0o777)
+        self.parent = folder
+        self.all_refuse("can be written by everybody")
+
+    def within(self, script, *args):
+        """Run the tool in a mount namespace of its own, where the script has mounted something."""
+        command = ["unshare", "--mount", "--propagation", propagation(), "sh", "-ec", script + '\nexec "$@"', "sh",
+                   TOKTAB, "-c", self.site.conf, *args]
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, env=environment(),
+                              cwd=self.site.dir, timeout=TIME_LIMIT, check=False)
+        return Result(command, done.returncode, done.stdout, done.stderr)
+
+    def needs_mounts(self):
+        """After what a site is made of: the directory that is probed is private."""
+        probe = self.within("mount --bind parent parent", "list")
+        if probe.code != 0:
+            self.skipTest("root may not mount here: %s" % probe.err.strip())
+
+    @needs_root
+    def test_read_only_mount(self):
+        self.needs_mounts()
+        os.chmod(self.parent, 0o777)
+        mount = "mount --bind parent parent"
+        self.assertEqual(self.within(mount, "list").code, 77)
+        done = self.within(mount + "; mount -o remount,bind,ro parent", "list")
+        self.assertEqual(done.code, 0, done)
+        os.chown(self.parent, NOBODY, -1)  # who can write it where it is not mounted read-only
+        self.assertEqual(self.within(mount + "; mount -o remount,bind,ro parent", "list").code, 77)
+
+    @needs_root
+    def test_file_that_is_mounted_alone(self):
+        """As a container may do it: then it never sees the file that takes the place of this one outside."""
+        self.needs_mounts()
+        outside = os.path.join(self.site.dir, "outside.tokens")
+        mount = "cp -p %s outside.tokens; mount --bind outside.tokens %s" % ((self.site.path(),) * 2)
+        self.assertEqual(self.within(mount, "list").code, 0)
+        for change in ("cp -p outside.tokens new; mv new outside.tokens", "rm outside.tokens"):
+            done = self.within("%s; %s" % (mount, change), "list")
+            self.assertEqual(done.code, 77, done)
+            self.assertIn("mount the directory, not the file", done.err)
+        self.assertFalse(os.path.exists(outside))
+
+    def test_namespace_that_does_not_map_root(self):
+        """The host's directories belong to nobody there."""
+        user = {"user": 12345, "group": 12345, "extra_groups": []} if IS_ROOT else {}
+        namespace = ["unshare", "--user", "--map-root-user"]
+        probe = subprocess.run([*namespace, "true"], stderr=subprocess.PIPE, check=False, **user)
+        if probe.returncode != 0:
+            self.skipTest("no user namespaces here: %s" % probe.stderr.decode().strip())
+        if IS_ROOT:
+            for path in (self.site.store_dir, self.site.path(), self.site.lock_path()):
+                os.chown(path, 12345, 12345)
+        command = [*namespace, self.site.tool(12345), "-c", self.site.conf]
+        for args in (["list"], ["create", "-l", "inside"]):
+            done = subprocess.run([*command, *args], stdin=subprocess.DEVNULL, capture_output=True, env=environment(),
+                                  timeout=TIME_LIMIT, check=False, **user)
+            self.assertEqual(done.returncode, 0, done.stderr)
+        self.site.guard(done.stdout.decode().strip())
+        self.assertEqual(self.site.read().n, 2)
+
+
+@needs_root
+class Attack(PamTest):
+    """Somebody puts a store of their own where PAM expects the system's, with a token for root in it."""
+
+    OWNER, STRANGER = 23456, 34567
+
+    def prepare(self, number):
+        """A directory on the way, and the system's store, which works."""
+        parent = os.path.join(self.site.dir, "parent-%d" % number)
+        os.mkdir(parent)
+        os.chmod(parent, 0o755)
+        self.site.store_dir = os.path.join(parent, "stores")
+        os.mkdir(self.site.store_dir)
+        os.chown(self.site.store_dir, self.OWNER, self.OWNER)
+        os.chmod(self.site.store_dir, 0o750)
+        self.site.configure(config_text(self.site.store_dir, self.site.domains))
+        token = self.create("good", "-u", "root")
+        self.expect_code(pam.SUCCESS, "user", "root", token)
+        return parent, token
+
+    def as_stranger(self, parent, command):
+        subprocess.run(["sh", "-ec", command], cwd=parent, user=self.STRANGER, group=self.STRANGER, extra_groups=[],
+                       check=True)
+
+    def attack(self, parent, command):
+        """What the stranger gets in: a token of a store of the stranger's own."""
+        self.as_stranger(parent, command)
+        done = self.site.run("-d", self.site.domain, "create", "-l", "evil", "-u", "root", user=self.STRANGER)
+        if done.code != 0:  # the stranger's own tool does not trust the place either
+            writer = Writer(self.site.domain)
+            token = self.site.guard(make_token())
+            writer.create(token, user="root")
+            self.site.put(writer)
+            return token
+        return self.site.guard(done.out.strip())
+
+    def refuse(self, token, parent):
+        log = self.expect_code(pam.AUTHINFO_UNAVAIL, "user", "root", token)
+        self.assertTrue(any(parent.encode() in text for _, text in log), log)
+
+    def test_who_could_rename_the_directory(self):
+        replace = "mv stores aside && mkdir -m 0750 stores"
+        for number, (owner, group, mode) in enumerate((
+            (self.STRANGER, 0, 0o755), (0, self.STRANGER, 0o775), (0, 0, 0o777), (self.OWNER, self.STRANGER, 0o2770),
+        )):
+            with self.subTest(owner=owner, group=group, mode="%o" % mode):
+                parent, good = self.prepare(number)
+                os.chown(parent, owner, group)
+                os.chmod(parent, mode)
+                self.refuse(good, parent)
+                evil = self.attack(parent, replace)
+                self.refuse(evil, parent)
+                # what stands there is good but for the way to it
+                os.chown(parent, 0, 0)
+                os.chmod(parent, 0o755)
+                self.expect_code(pam.SUCCESS, "user", "root", evil)
+
+    def test_who_could_make_the_directory(self):
+        parent, good = self.prepare(0)
+        os.chmod(parent, 0o1777)
+        self.refuse(good, parent)
+        os.chown(self.site.store_dir, 0, 0)
+        os.chown(self.site.path(), 0, 0)
+        self.expect_code(pam.SUCCESS, "user", "root", good)
+        os.rename(self.site.store_dir, self.site.store_dir + ".away")
+        self.refuse(self.attack(parent, "mkdir -m 0750 stores"), parent)
+
+    def test_who_could_make_a_link(self):
+        """In a sticky directory, to a place that is well protected: an old backup would do."""
+        parent, good = self.prepare(0)
+        folder = os.path.join(self.site.dir, "tmp")
+        os.mkdir(folder)
+        os.chmod(folder, 0o1777)
+        self.site.configure(config_text(os.path.join(folder, "link"), self.site.domains))
+        os.symlink(self.site.store_dir, os.path.join(folder, "link"))
+        self.expect_code(pam.SUCCESS, "user", "root", good)
+        os.unlink(os.path.join(folder, "link"))
+        self.as_stranger(folder, "ln -s %s link" % self.site.store_dir)
+        self.refuse(good, folder)
+
+
 class AnotherStore(SiteTest):
     domains = [{"name": "example.com"}, {"name": "other"}]
 
@@ -166,7 +387,7 @@ class Truncated(SiteTest):
                     self.assertEqual(verdict, "error" if length < header else "allow" if place < whole else "deny")
 
     def test_the_next_writer_cuts_exactly_the_torn_tail(self):
-        for torn in (b"4", b"4|abc|C|", b"\0" * 40, b"x" * 4000):
+        for torn in (b"4", b"4|abc|C|", b"\0" * 40, b"4|" + b"x" * 4000):
             writer = Writer("example.com")
             for _ in range(3):
                 writer.create(make_token())

@@ -42,6 +42,9 @@ void file_append(const char *path, const void *bytes, size_t length);
 /* By another file that is renamed over it. */
 void file_replace(const char *path, const void *bytes, size_t length);
 
+/* Wait as a writer does before it acknowledges: until no look holds that began before. */
+void looks_end(void);
+
 /* How many descriptors has this process open? */
 size_t open_descriptors(void);
 

@@ -5,8 +5,6 @@
 #include <string.h>
 #include <zlib.h>
 
-#include "chain.h"
-
 void sample_make(struct sample *sample)
 {
     struct record *record = &sample->record;
@@ -48,7 +46,7 @@ void forge_start(struct forge *forge, const char *directory, const char *domain)
     crypto_random_bytes(storeid, sizeof(storeid));
     hex_encode(forge->header.storeid, storeid, sizeof(storeid));
     header_start(&forge->header);
-    memcpy(forge->chain, forge->header.basechain, CHAIN_SIZE);
+    memcpy(forge->at.chain, forge->header.basechain, CHAIN_SIZE);
     file_replace(forge->path, text, header_format(text, &forge->header));
 }
 
@@ -77,12 +75,18 @@ static struct forged_line *state_of(struct forge *forge, const char *id)
 
 size_t forge_line(struct forge *forge, struct record *record, char text[LINE_SIZE_MAX])
 {
+    unsigned char origin[CHAIN_SIZE];
     size_t length;
     struct forged_line *line;
 
-    record->n = ++forge->n;
-    length = record_format(text, record, forge->chain);
+    record->n = ++forge->at.n;
+    record->prior = forge->serial;
+    memcpy(record->before, forge->at.chain, CHAIN_SIZE);
+    forge->serial = record->serial;
+    header_origin(origin, &forge->header);
+    length = record_format(text, record);
     MUST(length > 0);
+    length = chain_finish(text, length, origin, forge->at.chain);
     if (memcmp(record->id, record_no_id, ID_LENGTH) == 0)
         return length;
     line = state_of(forge, record->id);
@@ -106,7 +110,7 @@ void forge_append(struct forge *forge, struct record *record)
 void forge_create(struct forge *forge, struct sample *sample)
 {
     sample->record.op = OPERATION_CREATE;
-    sample->record.serial = forge->n + 1;
+    sample->record.serial = forge->at.n + 1;
     forge_append(forge, &sample->record);
 }
 
@@ -174,13 +178,15 @@ static int by_n(const void *a, const void *b)
     return first < second ? -1 : first > second;
 }
 
-static void digest_of(unsigned char result[HASH_SIZE], const struct bytes *bytes)
+void forge_seal(struct bytes *line, const unsigned char basechain[CHAIN_SIZE], unsigned char seal[CHAIN_SIZE])
 {
-    struct digest digest;
+    char text[LINE_SIZE_MAX];
+    size_t length = line->length - CHAIN_HEX - 1;
 
-    crypto_digest_start(&digest, HASH_SIZE);
-    crypto_digest_add(&digest, bytes->at, bytes->length);
-    crypto_digest_end(&digest, result, HASH_SIZE);
+    memcpy(text, line->at, length);
+    length = chain_finish_sealed(text, length, basechain, seal);
+    bytes_free(line);
+    bytes_add(line, text, length);
 }
 
 /* Every state that is forged is dead for good or not at all: it was revoked at NOW, or will never end. */
@@ -189,34 +195,56 @@ static bool is_kept(const struct forged_line *line, int64_t cutoff)
     return !line->revoked || cutoff == TIME_NEVER || cutoff <= NOW;
 }
 
-void compaction_prepare(struct compaction *compaction, const struct forge *forge, int64_t cutoff)
+/* The snapshot of what the forge has, for the header's basechain and cutoff. */
+static void add_snapshot(struct compaction *compaction, const struct forge *forge)
 {
     struct header *header = &compaction->header;
-    struct record *point = &compaction->point;
+    unsigned char seal[CHAIN_SIZE];
+    struct digest digest;
 
-    memset(compaction, 0, sizeof(*compaction));
-    *header = forge->header;
-    header->base = forge->n;
-    memcpy(header->basechain, forge->chain, CHAIN_SIZE);
-    header->cutoff = cutoff;
+    crypto_digest_start(&digest, HASH_SIZE);
     header->lines = 0;
     bytes_add(&compaction->snapshot, "", 0);
     qsort(forge->state, forge->count, sizeof(*forge->state), by_n);
     for (size_t i = 0; i < forge->count; i++) {
-        if (!is_kept(&forge->state[i], cutoff))
+        if (!is_kept(&forge->state[i], header->cutoff))
             continue;
+        forge_seal(&forge->state[i].text, header->basechain, seal);
+        crypto_digest_add(&digest, seal, CHAIN_SIZE);
         bytes_add(&compaction->snapshot, forge->state[i].text.at, forge->state[i].text.length);
         header->lines++;
     }
     header->bytes = compaction->snapshot.length;
-    digest_of(header->digest, &compaction->snapshot);
+    crypto_digest_end(&digest, header->digest, HASH_SIZE);
+}
+
+static void prepare(struct compaction *compaction, const struct forge *forge, const struct header *header,
+                    const char *ext)
+{
+    struct record *point = &compaction->point;
+
+    memset(compaction, 0, sizeof(*compaction));
+    compaction->header = *header;
+    add_snapshot(compaction, forge);
     memcpy(point->id, record_no_id, sizeof(record_no_id));
     point->op = OPERATION_POINT;
-    memcpy(point->hash, header->digest, HASH_SIZE);
+    memcpy(point->hash, compaction->header.digest, HASH_SIZE);
     point->created = point->time = NOW;
-    point->expires = cutoff;
+    point->expires = header->cutoff;
     point->revoked = TIME_NEVER;
     point->by = span_of("root/0/-");
+    point->ext = span_of(ext);
+}
+
+void compaction_prepare(struct compaction *compaction, const struct forge *forge, int64_t cutoff)
+{
+    struct header header = forge->header;
+
+    header.base = forge->at.n;
+    memcpy(header.basechain, forge->at.chain, CHAIN_SIZE);
+    header.cutoff = cutoff;
+    prepare(compaction, forge, &header, "");
+    compaction->serial = forge->serial;
 }
 
 struct bytes compaction_file(struct compaction *compaction, struct forge *forge)
@@ -225,8 +253,9 @@ struct bytes compaction_file(struct compaction *compaction, struct forge *forge)
     struct bytes file = {0};
 
     forge->header = compaction->header;
-    forge->n = compaction->header.base;
-    memcpy(forge->chain, compaction->header.basechain, CHAIN_SIZE);
+    forge->at.n = compaction->header.base;
+    memcpy(forge->at.chain, compaction->header.basechain, CHAIN_SIZE);
+    forge->serial = compaction->serial;
     bytes_add(&file, text, header_format(text, &compaction->header));
     bytes_add(&file, compaction->snapshot.at, compaction->snapshot.length);
     if (!compaction->without_point)
@@ -253,10 +282,12 @@ void forge_compact(struct forge *forge, int64_t cutoff)
 
 void compaction_prepare_epoch(struct compaction *compaction, const struct forge *forge, uint64_t epoch)
 {
-    compaction_prepare(compaction, forge, forge->header.cutoff);
-    compaction->header.epoch = epoch;
-    chain_start(compaction->header.basechain, compaction->header.storeid, epoch);
-    compaction->point.ext = span_of("mended=1:1:00000000000000000000000000000000");
+    struct header header = forge->header;
+
+    header.epoch = epoch;
+    header.base = forge->at.n;
+    header_origin(header.basechain, &header);
+    prepare(compaction, forge, &header, "mended=1:1:00000000000000000000000000000000");
 }
 
 void forge_mend(struct forge *forge, uint64_t epoch)

@@ -3,9 +3,8 @@
 #ifndef FORGE_H
 #define FORGE_H
 
+#include "chain.h"
 #include "fixture.h"
-#include "header.h"
-#include "record.h"
 #include "token.h"
 
 /* A token, and what a store says of it. The record's texts are constants. */
@@ -29,10 +28,10 @@ struct forged_line {
 };
 
 struct forge {
-    char path[SCRATCH_PATH]; /* of the store */
-    struct header header;    /* of the file at path */
-    uint64_t n;              /* of the log's last line */
-    unsigned char chain[CHAIN_SIZE];
+    char path[SCRATCH_PATH];   /* of the store */
+    struct header header;      /* of the file at path */
+    struct position at;        /* of the log's last line */
+    uint64_t serial;           /* of the token that it changed */
     struct forged_line *state; /* of each id */
     size_t count;
 };
@@ -43,7 +42,8 @@ enum { NOW = 1767225600 }; /* the time of what is forged: 2026-01-01 */
 void forge_start(struct forge *forge, const char *directory, const char *domain);
 void forge_end(struct forge *forge);
 
-/* The next line of the log: record->n is set. Not written to the file; returns its length. */
+/* The next line of the log: record->n, prior and before are set. Not written to the file; returns its length.
+ */
 size_t forge_line(struct forge *forge, struct record *record, char text[LINE_SIZE_MAX]);
 
 /* The next line, appended to the file. */
@@ -59,11 +59,16 @@ void forge_fill(struct forge *forge, struct sample *sample, size_t line_length, 
 void forge_copy(struct forge *copy, const struct forge *forge, const char *name);
 void forge_install(struct forge *copy, const struct forge *in_place_of);
 
+/* A line of a snapshot, sealed for another basechain. */
+void forge_seal(struct bytes *line, const unsigned char basechain[CHAIN_SIZE],
+                unsigned char seal[CHAIN_SIZE]);
+
 /* A compaction in two steps; what is in between may be spoilt. */
 struct compaction {
     struct header header;
     struct bytes snapshot;
     struct record point;
+    uint64_t serial; /* that line base changed */
     bool without_point;
 };
 

@@ -71,6 +71,7 @@ const char *host_ask_for(struct host *host, const struct sample *sample, const s
     if (!result)
         result = &own;
     result->size = sizeof(*result);
+    looks_end();
     verdict = toktab_verify(host->table, sample->token, strlen(sample->token), request, result);
     return verdict == result->verdict ? answer_name(result) : "two verdicts";
 }

@@ -20,7 +20,8 @@ void host_open(struct host *host, const char *directory, const char *stale_limit
 void host_open_with(struct host *host, const char *directory, const char *settings);
 void host_close(struct host *host);
 
-/* "allow", or the verdict and the reason: "deny revoked", "error store" */
+/* "allow", or the verdict and the reason: "deny revoked", "error store". Asks when no look from before holds.
+ */
 const char *host_ask(struct host *host, const struct sample *sample);
 
 /* The same for a request. */

@@ -38,7 +38,8 @@ void scene_open_reader(struct reader *reader, const struct scene *scene)
 
 enum standing reader_look_at_path(struct reader *reader)
 {
-    atomic_store(&reader->looked, 0);
+    atomic_store(&reader->path_looked, 0);
+    looks_end();
     return reader_look(reader);
 }
 

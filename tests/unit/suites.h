@@ -24,6 +24,7 @@ Suite *follow_suite(void);
 Suite *compacted_suite(void);
 Suite *replaced_suite(void);
 Suite *trust_suite(void);
+Suite *untrusted_suite(void);
 Suite *reader_suite(void);
 Suite *host_suite(void);
 Suite *crowd_suite(void);

@@ -94,18 +94,20 @@ END_TEST
 static size_t next_line(const struct forge *forge, const struct sample *sample, char text[LINE_SIZE_MAX])
 {
     struct record record = sample->record;
-    unsigned char chain[CHAIN_SIZE];
+    unsigned char origin[CHAIN_SIZE], chain[CHAIN_SIZE];
 
-    memcpy(chain, forge->chain, CHAIN_SIZE);
     record.op = OPERATION_CREATE;
-    record.n = record.serial = forge->n + 1;
-    return record_format(text, &record, chain);
+    record.n = record.serial = forge->at.n + 1;
+    record.prior = forge->serial;
+    memcpy(record.before, forge->at.chain, CHAIN_SIZE);
+    header_origin(origin, &forge->header);
+    return chain_finish(text, record_format(text, &record), origin, chain);
 }
 
-/* How much of a torn line is there: the first byte, a half, all but the LF. */
+/* How much of a torn line is there: the first byte, a half, all but the LF and a digit before it. */
 static size_t torn_length(int i, size_t length)
 {
-    return i == 0 ? 1 : i == 1 ? length / 2 : length - 1;
+    return i == 0 ? 1 : i == 1 ? length / 2 : length - 2;
 }
 
 START_TEST(torn_tail_is_ignored_until_it_is_complete)
@@ -174,6 +176,62 @@ START_TEST(torn_tail_at_opening)
     file_append(s.forge.path, text + torn, length - torn);
     EXPECT(s, c, "allow");
     ck_assert_uint_eq(s.host.alerts, 0);
+    scene_end(&s);
+}
+END_TEST
+
+/* ---- a last line without its LF ---- */
+
+/* An editor takes the LF off, or a bit of it flips: the line counts, for who has read it and for who has not.
+ * Then a writer puts the LF there, and goes on. */
+START_TEST(last_line_counts_without_its_lf)
+{
+    struct scene s;
+    struct bytes file;
+
+    scene_start(&s, "60s");
+    forge_revoke(&s.forge, &s.b);
+    if (_i < 2)
+        EXPECT(s, b, "deny revoked");
+    file = file_read(s.forge.path);
+    if (_i % 2 == 0)
+        file.length--;
+    else
+        file.at[file.length - 1] = 'J';
+    file_replace(s.forge.path, file.at, file.length);
+    EXPECT(s, b, "deny revoked");
+    EXPECT(s, a, "allow");
+    host_close(&s.host);
+    host_open(&s.host, s.directory, "60s");
+    EXPECT(s, b, "deny revoked");
+    EXPECT(s, d, "deny unknown");
+    file.length -= _i % 2 == 1;
+    bytes_add(&file, "\n", 1);
+    file_write(s.forge.path, file.at, file.length);
+    EXPECT(s, b, "deny revoked");
+    forge_create(&s.forge, &s.c);
+    EXPECT(s, c, "allow");
+    forge_revoke(&s.forge, &s.c);
+    EXPECT(s, c, "deny revoked");
+    ck_assert_uint_eq(s.host.alerts, 0);
+    bytes_free(&file);
+    scene_end(&s);
+}
+END_TEST
+
+START_TEST(last_line_without_its_lf_is_followed_by_one_byte_at_most)
+{
+    struct scene s;
+    struct bytes file;
+
+    scene_start(&s, "60s");
+    forge_revoke(&s.forge, &s.b);
+    file = file_read(s.forge.path);
+    file.length--;
+    bytes_add(&file, "JJ", 2);
+    file_write(s.forge.path, file.at, file.length);
+    EXPECT_TROUBLE(s);
+    bytes_free(&file);
     scene_end(&s);
 }
 END_TEST
@@ -249,7 +307,7 @@ START_TEST(shrinking_below_what_was_read_is_trouble)
 
     scene_start(&s, "60s");
     whole = file_read(s.forge.path);
-    ck_assert_int_eq(truncate(s.forge.path, _i == 0 ? 0 : (off_t)whole.length - 1), 0);
+    ck_assert_int_eq(truncate(s.forge.path, _i == 0 ? 0 : (off_t)whole.length - 2), 0);
     EXPECT_TROUBLE(s);
     EXPECT_TROUBLE(s);
     ck_assert_uint_eq(s.host.alerts, 1);
@@ -370,6 +428,8 @@ Suite *follow_suite(void)
     tcase_add_loop_test(torn, torn_tail_is_ignored_until_it_is_complete, 0, 3);
     tcase_add_loop_test(torn, torn_tail_is_cut_off_and_another_line_comes, 0, 12);
     tcase_add_loop_test(torn, torn_tail_at_opening, 0, 3);
+    tcase_add_loop_test(torn, last_line_counts_without_its_lf, 0, 4);
+    tcase_add_test(torn, last_line_without_its_lf_is_followed_by_one_byte_at_most);
     suite_add_tcase(suite, torn);
     tcase_add_loop_test(damage, damage_at_the_tail_is_trouble, 0, 6);
     tcase_add_loop_test(damage, damage_that_is_undone_is_over, 0, 6);

@@ -74,6 +74,92 @@ START_TEST(descriptor_is_another_file_now)
 }
 END_TEST
 
+/* The store is replaced while the host has no descriptor left: a revocation in the new file must not wait. */
+START_TEST(no_descriptor_is_left)
+{
+    struct scene s;
+    struct forge next[2];
+
+    scene_start(&s, "60s");
+    forge_copy(&next[0], &s.forge, "first");
+    forge_revoke(&next[0], &s.a);
+    if (_i == 1)
+        forge_compact(&next[0], NOW);
+    forge_copy(&next[1], &next[0], "second");
+    forge_revoke(&next[1], &s.b);
+    EXPECT(s, a, "allow");
+    while (open("/dev/null", O_RDONLY | O_CLOEXEC) >= 0)
+        continue;
+    ck_assert_int_eq(errno, EMFILE);
+    EXPECT(s, a, "allow");
+    forge_install(&next[0], &s.forge);
+    EXPECT(s, a, "deny revoked");
+    EXPECT(s, b, "allow");
+    forge_install(&next[1], &s.forge);
+    EXPECT(s, b, "deny revoked");
+    EXPECT(s, d, "deny unknown");
+    for (int fd = 3; fd < 4096; fd++)
+        close(fd);
+    EXPECT(s, b, "deny revoked");
+    ck_assert_uint_eq(s.host.alerts, 0);
+    forge_end(&next[0]);
+    forge_end(&next[1]);
+    scene_end(&s);
+}
+END_TEST
+
+/* ---- after fork ---- */
+
+static bool answers(struct scene *s, const struct sample *sample, const char *answer)
+{
+    return strcmp(host_ask(&s->host, sample), answer) == 0;
+}
+
+/* Who inherited a good table and cannot reach the store admits nobody, not for stale_limit either. */
+START_TEST(child_without_a_look_of_its_own)
+{
+    struct scene s;
+    pid_t child;
+
+    scene_start(&s, "60s");
+    forge_revoke(&s.forge, &s.b);
+    EXPECT(s, b, "deny revoked");
+    if (geteuid() != 0)
+        ck_assert_int_eq(chmod(s.directory, 0), 0);
+    child = fork();
+    if (child == 0) {
+        bool away = geteuid() != 0 || chroot(s.directory) == 0;
+
+        _exit(away && answers(&s, &s.a, "error store") && answers(&s, &s.b, "deny revoked") &&
+                      answers(&s, &s.a, "error store")
+                  ? 0
+                  : 1);
+    }
+    ck_assert_int_eq(chmod(s.directory, 0750), 0);
+    expect_child(child);
+    EXPECT(s, a, "allow");
+    scene_end(&s);
+}
+END_TEST
+
+/* It has stale_limit once it has looked; and where it is not its rights that are missing but the store. */
+START_TEST(child_with_a_store_that_goes)
+{
+    struct scene s;
+    pid_t child;
+
+    scene_start(&s, "60s");
+    child = fork();
+    if (child == 0)
+        _exit((_i == 1 || answers(&s, &s.a, "allow")) && unlink(s.forge.path) == 0 &&
+                      answers(&s, &s.a, "allow") && answers(&s, &s.d, "error store")
+                  ? 0
+                  : 1);
+    expect_child(child);
+    scene_end(&s);
+}
+END_TEST
+
 START_TEST(descriptors_are_closed_on_exec)
 {
     struct scene s;
@@ -260,6 +346,9 @@ Suite *host_suite(void)
     tcase_add_test(descriptors, descriptor_was_closed);
     tcase_add_loop_test(descriptors, descriptor_is_another_file_now, 0, 3);
     tcase_add_test(descriptors, descriptors_are_closed_on_exec);
+    tcase_add_loop_test(descriptors, no_descriptor_is_left, 0, 2);
+    tcase_add_test(descriptors, child_without_a_look_of_its_own);
+    tcase_add_loop_test(descriptors, child_with_a_store_that_goes, 0, 2);
     tcase_add_test(descriptors, no_descriptor_is_left_open);
     suite_add_tcase(suite, descriptors);
     tcase_add_test(process, errno_is_left_alone);

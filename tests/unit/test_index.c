@@ -18,8 +18,9 @@ static void put(struct index *index, const char id[ID_LENGTH], bool revoked, uns
 {
     char line[LINE_SIZE_MAX], *room;
     size_t size;
-    int length = snprintf(line, sizeof(line), "1|%.12s|C|" HASH "|1|1|-|%s|1|root/0/-||||%u||||" CHAIN "\n",
-                          id, revoked ? "7" : "-", note);
+    int length = snprintf(line, sizeof(line),
+                          "1|%.12s|C|" HASH "|1|1|-|%s|1|root/0/-||||%u||||0|" CHAIN "|" CHAIN "\n", id,
+                          revoked ? "7" : "-", note);
 
     room = index_room(index, LINE_SIZE_MAX, LINE_SIZE_MAX, &size);
     MUST(room && size >= LINE_SIZE_MAX);

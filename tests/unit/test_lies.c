@@ -91,12 +91,25 @@ static void base_zero(struct compaction *compaction)
 
 static void change_snapshot(struct compaction *compaction, void (*change)(struct bytes *snapshot))
 {
+    unsigned char seal[CHAIN_SIZE];
+    struct bytes sealed = {0};
     struct digest digest;
+    const char *lf;
 
     change(&compaction->snapshot);
-    compaction->header.bytes = compaction->snapshot.length;
     crypto_digest_start(&digest, HASH_SIZE);
-    crypto_digest_add(&digest, compaction->snapshot.at, compaction->snapshot.length);
+    for (const char *text = compaction->snapshot.at; (lf = strchr(text, '\n')) != NULL; text = lf + 1) {
+        struct bytes line = {0};
+
+        bytes_add(&line, text, (size_t)(lf - text) + 1);
+        forge_seal(&line, compaction->header.basechain, seal);
+        crypto_digest_add(&digest, seal, CHAIN_SIZE);
+        bytes_add(&sealed, line.at, line.length);
+        bytes_free(&line);
+    }
+    bytes_free(&compaction->snapshot);
+    compaction->snapshot = sealed;
+    compaction->header.bytes = compaction->snapshot.length;
     crypto_digest_end(&digest, compaction->header.digest, HASH_SIZE);
     memcpy(compaction->point.hash, compaction->header.digest, HASH_SIZE);
 }
@@ -209,7 +222,7 @@ START_TEST(number_must_be_the_next)
     struct bytes file;
 
     forge_four(&forge, samples);
-    forge.n = (uint64_t)((int64_t)forge.n + steps[_i]);
+    forge.at.n = (uint64_t)((int64_t)forge.at.n + steps[_i]);
     forge_create(&forge, &samples[0]);
     file = file_read(forge.path);
     ck_assert(!is_sound(&file));
@@ -218,12 +231,12 @@ START_TEST(number_must_be_the_next)
 }
 END_TEST
 
-START_TEST(walk_stays_where_it_was_after_a_fault)
+START_TEST(chain_stays_where_it_was_after_a_fault)
 {
     struct forge forge;
     struct sample samples[4];
     struct bytes file;
-    struct walk walk, before;
+    struct chain chain, before;
     struct line line;
     char text[LINE_SIZE_MAX];
     size_t length;
@@ -231,16 +244,16 @@ START_TEST(walk_stays_where_it_was_after_a_fault)
 
     forge_four(&forge, samples);
     file = file_read(forge.path);
-    ck_assert_ptr_null(walk_through(&walk, &file, &at));
-    before = walk;
+    ck_assert_ptr_null(chain_through(&chain, &file, &at));
+    before = chain;
     length = forge_line(&forge, &samples[0].record, text);
     text[length - 2] = text[length - 2] == '0' ? '1' : '0';
-    ck_assert_ptr_nonnull(walk_line(&walk, &line, text, length));
-    ck_assert_ptr_nonnull(walk_line(&walk, &line, "x\n", 2));
-    ck_assert_uint_eq(walk.n, before.n);
-    ck_assert_mem_eq(walk.chain, before.chain, CHAIN_SIZE);
-    hex_encode(text + length - 1 - CHAIN_HEX, forge.chain, CHAIN_SIZE);
-    ck_assert_ptr_null(walk_line(&walk, &line, text, length));
+    ck_assert_ptr_nonnull(chain_line(&chain, &line, text, length));
+    ck_assert_ptr_nonnull(chain_line(&chain, &line, "x\n", 2));
+    ck_assert_uint_eq(chain.at.n, before.at.n);
+    ck_assert_mem_eq(chain.at.chain, before.at.chain, CHAIN_SIZE);
+    hex_encode(text + length - 1 - CHAIN_HEX, forge.at.chain, CHAIN_SIZE);
+    ck_assert_ptr_null(chain_line(&chain, &line, text, length));
     bytes_free(&file);
     forge_end(&forge);
 }
@@ -253,7 +266,7 @@ Suite *lies_suite(void)
 
     tcase_add_loop_test(lie, lie_is_found, 0, LENGTH(lies));
     tcase_add_loop_test(lie, number_must_be_the_next, 0, 5);
-    tcase_add_test(lie, walk_stays_where_it_was_after_a_fault);
+    tcase_add_test(lie, chain_stays_where_it_was_after_a_fault);
     suite_add_tcase(suite, lie);
     return suite;
 }

@@ -9,7 +9,7 @@
 
 #define LENGTH(array) (int)(sizeof(array) / sizeof((array)[0]))
 
-START_TEST(exactly_18_columns)
+START_TEST(exactly_20_columns)
 {
     char text[LINE_SIZE_MAX], other[LINE_SIZE_MAX];
     size_t length = columns_join(text, sizeof(text), token_columns, -1, NULL), at = 0;
@@ -142,72 +142,79 @@ static struct record sample_record(void)
 START_TEST(written_and_read_back)
 {
     struct record record = sample_record(), back;
-    unsigned char chain[CHAIN_SIZE] = {1}, expected[CHAIN_SIZE] = {1};
+    unsigned char origin[CHAIN_SIZE] = {1}, chain[CHAIN_SIZE], expected[CHAIN_SIZE];
     char text[LINE_SIZE_MAX], again[LINE_SIZE_MAX];
+    struct position position;
     struct line line;
     size_t length;
 
     if (_i == 1) {
         record.n = record.serial = UINT64_MAX;
+        record.prior = UINT64_MAX - 1;
         record.expires = record.revoked = record.created = TIME_NEVER - 1;
         record.label = span_of("\xe6\x97\xa5\xe6\x9c\xac");
         record.ext = span_of("a=b");
         record.prev = span_of("SecondSample");
     }
-    length = record_format(text, &record, chain);
+    length = record_format(text, &record);
     ck_assert_uint_gt(length, 0);
+    length = chain_finish(text, length, origin, chain);
     ck_assert(line_split(&line, text, length));
     ck_assert_ptr_null(record_check(&back, &line));
-    chain_add(expected, text, length - CHAIN_HEX - 1);
+    crypto_sum_line(expected, text, length - CHAIN_HEX - 1, origin);
     ck_assert_mem_eq(chain, expected, CHAIN_SIZE);
-    ck_assert_mem_eq(back.chain, chain, CHAIN_SIZE);
+    ck_assert(chain_proves(origin, &line, text, &position));
+    ck_assert_uint_eq(position.n, record.n);
+    ck_assert_mem_eq(position.chain, chain, CHAIN_SIZE);
+    ck_assert_uint_eq(back.prior, record.prior);
+    ck_assert_mem_eq(back.before, record.before, CHAIN_SIZE);
     ck_assert_uint_eq(back.n, record.n);
     ck_assert_str_eq(back.id, record.id);
     ck_assert_mem_eq(back.hash, record.hash, HASH_SIZE);
     ck_assert_int_eq(back.expires, record.expires);
     ck_assert_int_eq(back.revoked, record.revoked);
     ck_assert_uint_eq(back.label.length, record.label.length);
-    memset(expected, 0, sizeof(expected));
-    expected[0] = 1;
-    ck_assert_uint_eq(record_format(again, &back, expected), length);
+    ck_assert_uint_eq(chain_finish(again, record_format(again, &back), origin, chain), length);
     ck_assert_mem_eq(again, text, length);
 }
 END_TEST
 
-/* A change whose line would be too long is refused, and leaves the chain where it was. */
+/* A change whose line would be too long is refused. */
 START_TEST(too_long_to_be_written)
 {
     static char note[2 * LINE_SIZE_MAX];
     struct record record = sample_record();
-    unsigned char chain[CHAIN_SIZE] = {1};
-    static const unsigned char before[CHAIN_SIZE] = {1};
     char text[LINE_SIZE_MAX];
-    size_t without = record_format(text, &record, chain);
+    size_t without = record_format(text, &record), end = CHAIN_HEX + 1;
 
     memset(note, 'x', sizeof(note));
     for (size_t length = 4090; length < 4110; length++) {
-        memcpy(chain, before, CHAIN_SIZE);
-        record.ext = (struct span){note, length - without};
-        ck_assert_uint_eq(record_format(text, &record, chain), length <= LINE_SIZE_MAX ? length : 0);
-        ck_assert((memcmp(chain, before, CHAIN_SIZE) == 0) == (length > LINE_SIZE_MAX));
+        record.ext = (struct span){note, length - without - end};
+        ck_assert_uint_eq(record_format(text, &record), length <= LINE_SIZE_MAX ? length - end : 0);
     }
     record.label = record.reason = record.ext = (struct span){note, sizeof(note)};
-    ck_assert_uint_eq(record_format(text, &record, chain), 0);
+    ck_assert_uint_eq(record_format(text, &record), 0);
 }
 END_TEST
 
 /* ---- the manual's store ---- */
 
-static const char *const vectors[] = {"tests/unit/vector.tokens", "tests/unit/vector-compacted.tokens"};
+static const struct {
+    const char *path;
+    int lines;
+} vectors[] = {
+    {"tests/unit/vector.tokens", 4},
+    {"tests/unit/vector-compacted.tokens", 3},
+    {"tests/unit/vector-mended.tokens", 5},
+};
 
 START_TEST(lines_of_the_manual)
 {
-    struct bytes file = file_read(vectors[_i]);
+    struct bytes file = file_read(vectors[_i].path);
     const char *at = (char *)memchr(file.at, '\n', file.length) + 1, *end;
     int lines = 0;
 
     for (; at < file.at + file.length; at = end) {
-        unsigned char chain[CHAIN_SIZE];
         struct line line;
         struct record record;
         char text[LINE_SIZE_MAX];
@@ -215,12 +222,11 @@ START_TEST(lines_of_the_manual)
         end = strchr(at, '\n') + 1;
         ck_assert(line_split(&line, at, (size_t)(end - at)));
         ck_assert_ptr_null(record_check(&record, &line));
-        memset(chain, 0, sizeof(chain));
-        ck_assert_uint_eq(record_format(text, &record, chain), (size_t)(end - at));
+        ck_assert_uint_eq(record_format(text, &record), (size_t)(end - at) - CHAIN_HEX - 1);
         ck_assert_mem_eq(text, at, (size_t)(end - at) - CHAIN_HEX - 1);
         lines++;
     }
-    ck_assert_int_eq(lines, 3);
+    ck_assert_int_eq(lines, vectors[_i].lines);
     bytes_free(&file);
 }
 END_TEST
@@ -230,7 +236,7 @@ Suite *line_suite(void)
     Suite *suite = suite_create("line");
     TCase *split = tcase_create("shape"), *format = tcase_create("format");
 
-    tcase_add_test(split, exactly_18_columns);
+    tcase_add_test(split, exactly_20_columns);
     tcase_add_test(split, line_ends_with_its_lf);
     tcase_add_test(split, line_has_at_most_4096_bytes);
     tcase_add_loop_test(split, accepted_line_is_split_from_its_id, 0, 2);

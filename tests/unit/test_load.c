@@ -1,4 +1,5 @@
-/* Files into an index: in steps, in pieces, up to a size, past a waypoint; and stores larger than the steps.
+/* Files into an index: in steps, in pieces, up to a size, held against what is known; and stores larger than
+ * the steps.
  */
 #include "load.h"
 #include "scene.h"
@@ -11,7 +12,7 @@
 
 #define DOMAIN HOST_DOMAIN
 
-static const struct waypoint anywhere;
+static const struct known nothing;
 
 /* What one loads into. */
 struct target {
@@ -37,9 +38,9 @@ static void target_close(struct target *target)
     index_free(&target->index);
 }
 
-static bool load(struct target *target, uint64_t size, const struct waypoint *waypoint)
+static bool load(struct target *target, uint64_t size, const struct known *known)
 {
-    return load_lines(&target->progress, target->fd, size, &target->index, true, waypoint, &target->fault);
+    return load_lines(&target->progress, target->fd, size, &target->index, true, known, &target->fault);
 }
 
 static void forge_some(struct forge *forge, struct sample *samples, int count)
@@ -121,10 +122,10 @@ START_TEST(whole_file)
     forge_revoke(&forge, &samples[3]);
     file = file_read(forge.path);
     target_open(&target, forge.path);
-    ck_assert_msg(load(&target, file.length, &anywhere), "%s", target.fault.text);
+    ck_assert_msg(load(&target, file.length, &nothing), "%s", target.fault.text);
     ck_assert_uint_eq(target.progress.offset, file.length);
     ck_assert_uint_eq(target.progress.lines, 22);
-    ck_assert_uint_eq(target.progress.walk.n, 21);
+    ck_assert_uint_eq(target.progress.chain.at.n, 21);
     ck_assert_int_eq(target.progress.newest, NOW + 19);
     ck_assert_uint_eq(target.index.count, 20);
     for (int i = 0; i < 20; i++)
@@ -147,12 +148,13 @@ START_TEST(up_to_any_size)
     file = file_read(forge.path);
     target_open(&target, forge.path);
     for (uint64_t size = target.progress.offset; size <= file.length; size++) {
-        MUST(load(&target, size, &anywhere));
+        MUST(load(&target, size, &nothing));
         MUST(target.progress.offset <= size);
-        MUST(file.at[target.progress.offset - 1] == '\n');
+        MUST(target.progress.lf_due || file.at[target.progress.offset - 1] == '\n');
+        MUST(!target.progress.lf_due || (target.progress.offset == size && file.at[size] == '\n'));
         MUST(!memchr(file.at + target.progress.offset, '\n', (size_t)(size - target.progress.offset)));
     }
-    ck_assert_uint_eq(target.progress.walk.n, 4);
+    ck_assert_uint_eq(target.progress.chain.at.n, 4);
     ck_assert_uint_eq(target.index.count, 4);
     target_close(&target);
     bytes_free(&file);
@@ -172,8 +174,8 @@ START_TEST(file_is_shorter_than_was_said)
     file = file_read(forge.path);
     target_open(&target, forge.path);
     ck_assert_int_eq(truncate(forge.path, (off_t)file.length - 10), 0);
-    ck_assert_msg(load(&target, file.length + 100000, &anywhere), "%s", target.fault.text);
-    ck_assert_uint_eq(target.progress.walk.n, 3);
+    ck_assert_msg(load(&target, file.length + 100000, &nothing), "%s", target.fault.text);
+    ck_assert_uint_eq(target.progress.chain.at.n, 3);
     target_close(&target);
     bytes_free(&file);
     forge_end(&forge);
@@ -195,11 +197,11 @@ START_TEST(fault_names_the_line)
     file.at[line - file.at + 40] ^= 1;
     file_write(forge.path, file.at, file.length);
     target_open(&target, forge.path);
-    ck_assert(!load(&target, file.length, &anywhere));
+    ck_assert(!load(&target, file.length, &nothing));
     snprintf(at, sizeof(at), "line 3 (byte %zu)", (size_t)(line - file.at));
     ck_assert_msg(strstr(target.fault.text, at) != NULL, "%s, not %s", target.fault.text, at);
     ck_assert(!target.fault.passing);
-    ck_assert_uint_eq(target.progress.walk.n, 1);
+    ck_assert_uint_eq(target.progress.chain.at.n, 1);
     ck_assert_uint_eq(target.progress.offset, (uint64_t)(line - file.at));
     ck_assert_uint_eq(target.index.count, 1);
     target_close(&target);
@@ -219,11 +221,12 @@ START_TEST(line_that_is_too_long)
 
     forge_some(&forge, samples, 2);
     memset(garbage, 'x', sizeof(garbage));
+    memcpy(garbage, "3|", 2); /* as the next line begins */
     file_append(forge.path, garbage, length);
     file = file_read(forge.path);
     target_open(&target, forge.path);
-    ck_assert(load(&target, file.length, &anywhere) == (length < 4096)); /* so long is no torn tail */
-    ck_assert_uint_eq(target.progress.walk.n, 2);
+    ck_assert(load(&target, file.length, &nothing) == (length < 4096)); /* so long is no torn tail */
+    ck_assert_uint_eq(target.progress.chain.at.n, 2);
     target_close(&target);
     bytes_free(&file);
     forge_end(&forge);
@@ -241,12 +244,12 @@ START_TEST(without_growing)
     forge_some(&forge, samples, 200);
     file = file_read(forge.path);
     target_open(&target, forge.path);
-    ck_assert(!load_lines(&target.progress, target.fd, file.length, &target.index, false, &anywhere,
-                          &target.fault));
+    ck_assert(
+        !load_lines(&target.progress, target.fd, file.length, &target.index, false, &nothing, &target.fault));
     ck_assert(target.fault.passing);
-    ck_assert_uint_lt(target.progress.walk.n, 200);
-    ck_assert_uint_eq(target.index.count, target.progress.walk.n);
-    ck_assert(load(&target, file.length, &anywhere)); /* nothing is lost */
+    ck_assert_uint_lt(target.progress.chain.at.n, 200);
+    ck_assert_uint_eq(target.index.count, target.progress.chain.at.n);
+    ck_assert(load(&target, file.length, &nothing)); /* nothing is lost */
     ck_assert_uint_eq(target.index.count, 200);
     target_close(&target);
     bytes_free(&file);
@@ -273,9 +276,8 @@ START_TEST(most_lines_of_so_many_bytes)
                             .reason = span_of(""),
                             .prev = span_of(""),
                             .ext = span_of("")};
-    unsigned char chain[CHAIN_SIZE] = {0};
     char text[LINE_SIZE_MAX];
-    size_t length = record_format(text, &record, chain);
+    size_t length = record_format(text, &record) + CHAIN_HEX + 1;
 
     for (size_t lines = 1; lines < 1000; lines += 7)
         ck_assert_uint_ge(load_lines_most(lines * length), lines);
@@ -292,7 +294,7 @@ START_TEST(file_that_cannot_be_read)
     target_open(&target, forge.path);
     close(target.fd);
     target.fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    ck_assert(!load(&target, 100000, &anywhere));
+    ck_assert(!load(&target, 100000, &nothing));
     ck_assert(target.fault.passing);
     ck_assert(!load_header(&target.progress, target.fd, DOMAIN, &target.fault));
     ck_assert(target.fault.passing);
@@ -301,32 +303,32 @@ START_TEST(file_that_cannot_be_read)
 }
 END_TEST
 
-/* ---- waypoints ---- */
+/* ---- what is known ---- */
 
-START_TEST(log_must_pass_the_waypoint)
+START_TEST(log_must_hold_what_is_known)
 {
     struct sample samples[5];
     struct forge forge;
     struct target target;
     struct bytes file;
-    struct waypoint waypoint = {.n = (uint64_t)_i};
+    struct known known = {.at.n = (uint64_t)_i};
     bool other = _i > 5;
 
     forge_some(&forge, samples, 3);
     if (_i == 3 || _i == 6)
-        memcpy(waypoint.chain, forge.chain, CHAIN_SIZE);
+        memcpy(known.at.chain, forge.at.chain, CHAIN_SIZE);
     if (_i == 6) { /* the place is right, the chain is another */
-        waypoint.n = 3;
-        waypoint.chain[15] ^= 1;
+        known.at.n = 3;
+        known.at.chain[15] ^= 1;
     }
     sample_make(&samples[4]);
     forge_create(&forge, &samples[4]);
     if (_i == 4)
-        memcpy(waypoint.chain, forge.chain, CHAIN_SIZE);
+        memcpy(known.at.chain, forge.at.chain, CHAIN_SIZE);
     file = file_read(forge.path);
     target_open(&target, forge.path);
     /* 0: any; 1, 2: another chain; 3, 4: there; 5: beyond the end */
-    ck_assert(load(&target, file.length, &waypoint) == (_i == 0 || _i == 3 || _i == 4));
+    ck_assert(load(&target, file.length, &known) == (_i == 0 || _i == 3 || _i == 4));
     ck_assert(!other || strstr(target.fault.text, "not the store") != NULL);
     ck_assert(_i != 5 || strstr(target.fault.text, "older") != NULL);
     target_close(&target);
@@ -335,26 +337,26 @@ START_TEST(log_must_pass_the_waypoint)
 }
 END_TEST
 
-/* A waypoint at the base of a compacted file is passed there, if the chain is the same. */
-START_TEST(waypoint_at_the_base)
+/* The base of a compacted file may be what is known, if the chain is the same. */
+START_TEST(what_is_known_may_be_the_base)
 {
     struct sample samples[3];
     struct forge forge;
     struct target target;
     struct bytes file;
-    struct waypoint waypoint = {.n = 3};
+    struct known known = {.at.n = 3};
 
     forge_some(&forge, samples, 3);
     if (_i >= 2) /* with an empty snapshot */
         for (int i = 0; i < 3; i++)
             forge_revoke(&forge, &samples[i]);
-    waypoint.n = forge.n;
-    memcpy(waypoint.chain, forge.chain, CHAIN_SIZE);
-    waypoint.chain[0] ^= (unsigned char)(_i % 2);
+    known.at.n = forge.at.n;
+    memcpy(known.at.chain, forge.at.chain, CHAIN_SIZE);
+    known.at.chain[0] ^= (unsigned char)(_i % 2);
     forge_compact(&forge, NOW + 1);
     file = file_read(forge.path);
     target_open(&target, forge.path);
-    ck_assert(load(&target, file.length, &waypoint) == (_i % 2 == 0));
+    ck_assert(load(&target, file.length, &known) == (_i % 2 == 0));
     target_close(&target);
     bytes_free(&file);
     forge_end(&forge);
@@ -414,8 +416,8 @@ Suite *load_suite(void)
     tcase_add_test(lines, most_lines_of_so_many_bytes);
     tcase_add_test(lines, file_that_cannot_be_read);
     suite_add_tcase(suite, lines);
-    tcase_add_loop_test(waypoints, log_must_pass_the_waypoint, 0, 7);
-    tcase_add_loop_test(waypoints, waypoint_at_the_base, 0, 4);
+    tcase_add_loop_test(waypoints, log_must_hold_what_is_known, 0, 7);
+    tcase_add_loop_test(waypoints, what_is_known_may_be_the_base, 0, 4);
     suite_add_tcase(suite, waypoints);
     tcase_add_loop_test(large, large_store, 0, LENGTH(sizes));
     suite_add_tcase(suite, large);

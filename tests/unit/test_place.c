@@ -4,9 +4,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define LENGTH(array) (int)(sizeof(array) / sizeof((array)[0]))
@@ -69,9 +73,14 @@ struct spot {
     struct place place;
 };
 
+/* The store's directory is in one of the test's own, so that this can be spoilt. */
 static void spot_make(struct spot *spot)
 {
-    scratch_directory(spot->directory);
+    char parent[SCRATCH_PATH];
+
+    scratch_directory(parent);
+    path_join(spot->directory, parent, "stores");
+    ck_assert_int_eq(mkdir(spot->directory, 0750), 0);
     place_of_store(&spot->place, spot->directory, "example.com");
     path_join(spot->path, spot->directory, "example.com.tokens");
 }
@@ -137,6 +146,21 @@ static void directory_is_writable(const struct spot *spot)
     ck_assert_int_eq(chmod(spot->directory, 0770), 0);
 }
 
+static void parent_is_writable(const struct spot *spot)
+{
+    char parent[SCRATCH_PATH];
+
+    file_write(spot->path, "", 0);
+    path_join(parent, spot->directory, "..");
+    ck_assert_int_eq(chmod(parent, 0777), 0);
+}
+
+static void links_in_a_circle(const struct spot *spot)
+{
+    no_directory(spot);
+    ck_assert_int_eq(symlink("stores", spot->directory), 0);
+}
+
 static void symlink_to_a_store(const struct spot *spot)
 {
     char other[SCRATCH_PATH];
@@ -175,7 +199,9 @@ static const struct {
     {nothing_there, ENOENT, "create a token"},
     {no_directory, ENOENT, "its directory does not exist"},
     {directory_is_a_file, ENOTDIR, "its directory"},
-    {directory_is_writable, EPERM, "chmod"},
+    {directory_is_writable, EPERM, "chmod g-w the directory"},
+    {parent_is_writable, EPERM, "can be written by everybody"},
+    {links_in_a_circle, ELOOP, "Too many levels"},
     {symlink_to_a_store, EPERM, "symbolic link"},
     {dangling_symlink, EPERM, "symbolic link"},
     {fifo, EPERM, "not a regular file"},
@@ -205,6 +231,101 @@ START_TEST(what_is_not_opened)
 }
 END_TEST
 
+START_TEST(directory_may_be_a_link)
+{
+    struct spot spot;
+    struct stat status, directory;
+    struct fault fault = {0};
+    char link[SCRATCH_PATH];
+    int fd;
+
+    spot_make(&spot);
+    file_write(spot.path, "hello", 5);
+    path_join(link, spot.directory, "../link");
+    ck_assert_int_eq(symlink("stores", link), 0);
+    spot.place.directory = link;
+    ck_assert_msg(place_look(&spot.place, &status, &directory, &fault), "%s", fault.text);
+    ck_assert_int_eq(status.st_size, 5);
+    fd = place_open(&spot.place, O_RDONLY, &status, &fault);
+    ck_assert_msg(fd >= 0, "%s", fault.text);
+    close(fd);
+}
+END_TEST
+
+START_TEST(look_needs_no_descriptor)
+{
+    struct spot spot;
+    struct stat status, directory;
+    struct fault fault = {0};
+    struct rlimit before, none;
+
+    spot_make(&spot);
+    file_write(spot.path, "hello", 5);
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = before;
+    none.rlim_cur = 0;
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+    ck_assert(place_look(&spot.place, &status, &directory, &fault));
+    ck_assert_int_eq(place_open(&spot.place, O_RDONLY, &status, &fault), -1);
+    ck_assert_int_eq(errno, EMFILE);
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+}
+END_TEST
+
+/* Mount the file "other" on the store. In a mount namespace of this process's own. */
+static bool mount_other(const struct spot *spot)
+{
+    char other[SCRATCH_PATH];
+
+    path_join(other, spot->directory, "other");
+    file_write(other, "", 0);
+    return unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+           mount(other, spot->path, NULL, MS_BIND, NULL) == 0;
+}
+
+enum { NOT_ALLOWED = 77 };
+
+/* A container that mounts the file sees what becomes of it, but not what takes its place. */
+static int replace_what_is_mounted(const struct spot *spot)
+{
+    static const char says[] = "mount the directory, not the file";
+    struct stat status, directory;
+    struct fault looking, opening;
+    char other[SCRATCH_PATH];
+
+    if (!mount_other(spot))
+        return NOT_ALLOWED;
+    if (!place_look(&spot->place, &status, &directory, &looking))
+        return 1;
+    path_join(other, spot->directory, "other");
+    file_replace(other, "", 0);
+    if (place_look(&spot->place, &status, &directory, &looking) ||
+        place_open(&spot->place, O_RDONLY, &status, &opening) >= 0)
+        return 2;
+    if (looking.passing || opening.passing || !strstr(looking.text, says) || !strstr(opening.text, says))
+        return 3;
+    return umount(spot->path) == 0 && place_look(&spot->place, &status, &directory, &looking) ? 0 : 4;
+}
+
+START_TEST(file_that_is_mounted_alone)
+{
+    struct spot spot;
+    int child, status;
+
+    spot_make(&spot);
+    file_write(spot.path, "", 0);
+    child = fork();
+    if (child == 0)
+        _exit(replace_what_is_mounted(&spot));
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert(WIFEXITED(status));
+    if (WEXITSTATUS(status) == NOT_ALLOWED)
+        fprintf(stderr, "skipped: file_that_is_mounted_alone: this user may not mount here\n");
+    else
+        ck_assert_int_eq(WEXITSTATUS(status), 0);
+}
+END_TEST
+
 Suite *place_suite(void)
 {
     Suite *suite = suite_create("place");
@@ -216,6 +337,9 @@ Suite *place_suite(void)
     tcase_add_test(open, name_of_a_store);
     tcase_add_loop_test(open, good_store_is_opened, 0, 2);
     tcase_add_loop_test(open, what_is_not_opened, 0, LENGTH(faults));
+    tcase_add_test(open, directory_may_be_a_link);
+    tcase_add_test(open, look_needs_no_descriptor);
+    tcase_add_test(open, file_that_is_mounted_alone);
     suite_add_tcase(suite, open);
     return suite;
 }

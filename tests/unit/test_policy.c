@@ -23,7 +23,8 @@ static size_t compose(char text[LINE_SIZE_MAX], const struct question *question)
     int length = snprintf(
         text, LINE_SIZE_MAX,
         "7|ExampleToken|C|a0acfe7ab0402a756593e4cf19f1477aba4b8fb445cd564e23a7c1537e5aefd6|3|"
-        "1767225000|%s|%s|1767225000|root/0/-|%s|%s|%s|%s|||%s|3c384edc7cbab2d3748838196c76cdf9\n",
+        "1767225000|%s|%s|1767225000|root/0/"
+        "-|%s|%s|%s|%s|||%s|0|3c384edc7cbab2d3748838196c76cdf9|3c384edc7cbab2d3748838196c76cdf9\n",
         OR(question->expires, "-"), OR(question->revoked, "-"), OR(question->scopes, ""),
         OR(question->nets, ""), OR(question->user, ""), OR(question->label, "cron"), OR(question->ext, ""));
 

@@ -51,7 +51,8 @@ START_TEST(good_line)
     ck_assert(span_equals(record.reason, "why"));
     ck_assert(span_equals(record.prev, "SecondSample"));
     ck_assert(span_equals(record.ext, "a=b KEY"));
-    ck_assert_uint_eq(record.chain[0], 0x3c);
+    ck_assert_uint_eq(record.prior, 5);
+    ck_assert_uint_eq(record.before[0], 0x0f);
     ck_assert_ptr_null(wrong_with(point_columns, -1, NULL));
 }
 END_TEST
@@ -251,12 +252,12 @@ static const struct replacement replacements[] = {
     {COLUMN_EXT, "a=%00", false},
     {COLUMN_EXT, "a=\xff", false},
     {COLUMN_EXT, "a=\t", false},
-    {COLUMN_CHAIN, "3C384edc7cbab2d3748838196c76cdf9", false},
-    {COLUMN_CHAIN, "3c384edc7cbab2d3748838196c76cdf", false},
-    {COLUMN_CHAIN, "3c384edc7cbab2d3748838196c76cdf9a", false},
-    {COLUMN_CHAIN, "3c384edc7cbab2d3748838196c76cdfx", false},
-    {COLUMN_CHAIN, "3c384edc7cbab2d3748838196c76cd|9", false},
-    {COLUMN_CHAIN, "", false},
+    {COLUMN_BEFORE, "3C384edc7cbab2d3748838196c76cdf9", false},
+    {COLUMN_BEFORE, "3c384edc7cbab2d3748838196c76cdf", false},
+    {COLUMN_BEFORE, "3c384edc7cbab2d3748838196c76cdf9a", false},
+    {COLUMN_BEFORE, "3c384edc7cbab2d3748838196c76cdfx", false},
+    {COLUMN_BEFORE, "3c384edc7cbab2d3748838196c76cd|9", false},
+    {COLUMN_BEFORE, "", false},
 };
 
 START_TEST(column_is_held_against_its_grammar)

@@ -35,7 +35,7 @@ START_TEST(file_that_starts_beyond_is_proved)
     struct compaction compaction;
 
     scene_start(&s, "60s");
-    s.forge.n += 5;
+    s.forge.at.n += 5;
     compaction_prepare(&compaction, &s.forge, NOW);
     compaction.snapshot.at[compaction.snapshot.length - 20] ^= 1;
     scene_install(&s, &compaction);
@@ -106,6 +106,57 @@ START_TEST(older_copy_is_trouble)
     EXPECT(s, b, "deny revoked");
     EXPECT_TROUBLE(s);
     ck_assert_uint_eq(s.host.alerts, 1);
+    forge_end(&older);
+    scene_end(&s);
+}
+END_TEST
+
+/* It went on on its own from where both had line 2, and was compacted beyond what was read: no line of its
+ * log tells, but its snapshot holds a line 3 that is not mine, or lacks the token of mine. */
+START_TEST(compacted_copy_that_parted_is_trouble)
+{
+    struct scene s;
+    struct forge parted;
+
+    scene_start(&s, "60s");
+    forge_copy(&parted, &s.forge, "parted");
+    forge_create(&s.forge, &s.c);
+    EXPECT(s, c, "allow");
+    if (_i == 0)
+        forge_create(&parted, &s.d);
+    else
+        forge_append(&parted, &s.a.record);
+    forge_append(&parted, &s.b.record);
+    forge_compact(&parted, NOW);
+    forge_install(&parted, &s.forge);
+    EXPECT(s, c, "allow");
+    EXPECT(s, d, "error store");
+    ck_assert_uint_eq(s.host.alerts, 1);
+    forge_end(&parted);
+    scene_end(&s);
+}
+END_TEST
+
+/* What is kept dead from another epoch is no line of this log: a snapshot may have the token alive. */
+START_TEST(what_is_kept_dead_is_no_sign_of_another_log)
+{
+    struct scene s;
+    struct forge older;
+
+    scene_start(&s, "60s");
+    forge_copy(&older, &s.forge, "older");
+    forge_revoke(&s.forge, &s.b);
+    EXPECT(s, b, "deny revoked");
+    forge_mend(&older, 2);
+    forge_install(&older, &s.forge);
+    EXPECT(s, b, "deny revoked");
+    forge_copy(&s.forge, &older, "next");
+    forge_create(&s.forge, &s.c);
+    forge_compact(&s.forge, NOW);
+    forge_install(&s.forge, &older);
+    EXPECT(s, c, "allow");
+    EXPECT(s, b, "deny revoked");
+    ck_assert_uint_eq(s.host.alerts, 0);
     forge_end(&older);
     scene_end(&s);
 }
@@ -309,6 +360,8 @@ Suite *replaced_suite(void)
     tcase_add_loop_test(copies, copy_that_holds_my_place_is_taken, 0, 3);
     tcase_add_loop_test(copies, older_copy_is_trouble, 0, 3);
     tcase_add_loop_test(copies, copy_that_parted_is_trouble, 0, 3);
+    tcase_add_loop_test(copies, compacted_copy_that_parted_is_trouble, 0, 2);
+    tcase_add_test(copies, what_is_kept_dead_is_no_sign_of_another_log);
     tcase_add_test(copies, trouble_ends_with_a_file_that_follows);
     suite_add_tcase(suite, copies);
     tcase_add_loop_test(others, another_store_is_trouble, 0, 2);

@@ -94,6 +94,7 @@ static void expect_reason(struct domains *domains, const struct sample *sample,
 {
     struct toktab_result result = {.size = sizeof(result)};
 
+    looks_end();
     errno = 4711;
     toktab_verify(domains->table, sample->token, strlen(sample->token), request, &result);
     ck_assert_int_eq(errno, 4711);

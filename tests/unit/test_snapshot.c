@@ -76,7 +76,7 @@ START_TEST(described_as_in_a_header)
     ck_assert_uint_eq(header.bytes, compaction.header.bytes);
     ck_assert_mem_eq(header.digest, compaction.header.digest, HASH_SIZE);
     point_of(&point, &compaction.header, NOW, "root/0/-", "");
-    ck_assert_uint_eq(point.n, forge.n + 1);
+    ck_assert_uint_eq(point.n, forge.at.n + 1);
     ck_assert_mem_eq(point.hash, header.digest, HASH_SIZE);
     bytes_free(&compaction.snapshot);
     forge_end(&forge);

@@ -20,8 +20,8 @@ static void expect_tip(const struct forge *forge, const struct bytes *file, size
 
     ck_assert_ptr_null(tip_of(&tip, file));
     ck_assert_uint_eq(tip.epoch, forge->header.epoch);
-    ck_assert_uint_eq(tip.n, forge->n);
-    ck_assert_mem_eq(tip.chain, forge->chain, CHAIN_SIZE);
+    ck_assert_uint_eq(tip.n, forge->at.n);
+    ck_assert_mem_eq(tip.chain, forge->at.chain, CHAIN_SIZE);
     ck_assert_uint_eq(tip.end, end);
     ck_assert_str_eq(tip.domain, "example.com");
 }

@@ -16,30 +16,32 @@ void forge_four(struct forge *forge, struct sample samples[4])
     forge_revoke(forge, &samples[3]);
 }
 
-const char *walk_through(struct walk *walk, const struct bytes *file, unsigned *at)
+const char *chain_through(struct chain *chain, const struct bytes *file, unsigned *at)
 {
-    const char *text = file->at, *end = file->at + file->length, *wrong = NULL;
+    const char *text = file->at, *end = file->at + file->length, *lf, *wrong = NULL;
+    size_t length;
 
-    for (*at = 1; !wrong && text < end; ++*at) {
-        const char *lf = memchr(text, '\n', (size_t)(end - text));
-        size_t length = (size_t)(lf - text) + 1;
+    for (*at = 1; (lf = memchr(text, '\n', (size_t)(end - text))) != NULL; ++*at) {
         struct line line;
 
-        if (!lf) /* a torn tail */
-            break;
-        wrong =
-            *at == 1 ? walk_start(walk, THROUGH_DOMAIN, text, length) : walk_line(walk, &line, text, length);
+        length = (size_t)(lf - text) + 1;
+        wrong = *at == 1 ? chain_begin(chain, THROUGH_DOMAIN, text, length)
+                         : chain_line(chain, &line, text, length);
         if (wrong)
-            return wrong;
+            break;
         text += length;
     }
-    return walk_end(walk);
+    if (*at == 1)
+        return wrong ? wrong : "no header";
+    if (chain_rest(chain, text, (size_t)(end - text), &length) == REST_DAMAGE)
+        return wrong ? wrong : "its end is damaged";
+    return chain_end(chain);
 }
 
 bool is_sound(const struct bytes *file)
 {
-    struct walk walk;
+    struct chain chain;
     unsigned at;
 
-    return walk_through(&walk, file, &at) == NULL;
+    return chain_through(&chain, file, &at) == NULL;
 }

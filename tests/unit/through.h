@@ -2,8 +2,8 @@
 #ifndef THROUGH_H
 #define THROUGH_H
 
+#include "chain.h"
 #include "forge.h"
-#include "walk.h"
 
 #define THROUGH_DOMAIN "example.com"
 
@@ -11,7 +11,7 @@
 void forge_four(struct forge *forge, struct sample samples[4]);
 
 /* Walk through the bytes of a file. NULL, or what is wrong; *at: the number of the line that is. */
-const char *walk_through(struct walk *walk, const struct bytes *file, unsigned *at);
+const char *chain_through(struct chain *chain, const struct bytes *file, unsigned *at);
 
 bool is_sound(const struct bytes *file);
 
