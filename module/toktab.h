@@ -3,8 +3,9 @@
  *
  *     struct toktab *table = toktab_open(NULL, error, sizeof(error));
  *     struct toktab_request request = { .size = sizeof(request), .domain = "example.com" };
- *     struct toktab_result result = { .size = sizeof(result) };
+ *     struct toktab_result result;
  *
+ *     result.size = sizeof(result);
  *     if (toktab_verify(table, token, strlen(token), &request, &result) == TOKTAB_ALLOW)
  *         serve(result.id, result.label);
  *
@@ -12,19 +13,20 @@
  *
  *   - Only TOKTAB_ALLOW admits. TOKTAB_DENY and TOKTAB_ERROR both refuse; they differ so that a
  *     host can answer "your token is bad" to one and "come back later" to the other.
- *   - A table may be used by any number of threads at once, and before and after fork(). Only
- *     toktab_close() wants to be alone with it.
- *   - Nothing has to be reloaded. A token that `toktab revoke` has said to be revoked is refused by
- *     the next toktab_verify() in every process, and one that `toktab create` has printed is
- *     admitted by it.
+ *   - Any number of threads may use a table at once, and so may both processes after fork(). Only
+ *     toktab_close() must have it to itself.
+ *   - Nothing has to be reloaded. Once `toktab revoke` says that a token is revoked, the next
+ *     toktab_verify() in every process refuses it, and once `toktab create` prints a token, the next one
+ *     admits it.
  *   - The library writes to no stream, installs no signal handler, starts no thread, and does not
- *     touch locale, umask, environment or working directory. errno is left as it was found, but
- *     where a function says that it sets it.
- *   - The functions keep no copy of the token. Wipe yours when you have the answer.
- *   - A table keeps one descriptor for each domain, which a daemon may close with all others after
- *     toktab_open(): it is opened again when it is wanted.
- *   - The stores must stay readable for the host's user at their path, also after setuid() and
- *     chroot(); else TOKTAB_ERROR once stale_limit (toktab.conf(5)) is over.
+ *     touch locale, umask, environment or working directory. It leaves errno as it was, unless a
+ *     function says that it sets errno.
+ *   - No copy of the token is left behind, neither on the stack nor on the heap. Wipe yours when you have the
+ *     answer.
+ *   - A table keeps one descriptor for each domain. A daemon may close it with all others after
+ *     toktab_open(); the table opens it again when it needs it.
+ *   - The host's user must be able to read the stores at their path, also after setuid() and chroot().
+ *     Otherwise the answer is TOKTAB_ERROR once stale_limit (toktab.conf(5)) has passed.
  *   - A call takes up to 64 KiB of stack.
  *   - Unless the configuration turns track_usage off, toktab_verify() notes when a token was last admitted,
  *     once a minute and token, by some twenty system calls: in used/DOMAIN.UID beside the store,
@@ -75,7 +77,7 @@ enum toktab_reason {
 /* "expires" of a token that does not expire. */
 #define TOKTAB_NEVER INT64_MAX
 
-/* Bytes that a text of a result takes at most, with its NUL: no line of a store is longer. */
+/* Bytes that the texts of a result take at most, with their NULs: no line of a store is longer. */
 #define TOKTAB_TEXT_SIZE 4096
 
 /* A table: the tokens of all domains of one configuration. */
@@ -113,21 +115,41 @@ struct toktab_request {
                          token belongs to */
 };
 
-/* The answer in full. Fill size; the library fills the rest, whatever the verdict. Where size is too small it
- * writes nothing, and toktab_verify() returns TOKTAB_ERROR. */
+/*
+ * The answer in full. Fill size and leave the rest as it is: the library fills it, whatever the verdict. If
+ * size is too small, the library writes nothing, and toktab_verify() returns TOKTAB_ERROR.
+ *
+ * label, user and scopes point into text, so they last as long as the struct. In a copy of the struct they
+ * still point into the original: copy the texts instead.
+ */
 struct toktab_result {
     size_t size; /* sizeof(struct toktab_result) */
     enum toktab_verdict verdict;
     enum toktab_reason reason;
 
-    /* The token's identity: filled with ALLOW, and with DENY where the client did present a token of
-     * the domain (revoked, expired, scope, network, user, unsupported); else "" and 0. */
+    /* The token's identity: filled with ALLOW, and with DENY if the client presented a token of the
+     * domain (revoked, expired, scope, network, user, unsupported); otherwise "" and 0. */
     uint64_t serial;
-    int64_t expires;               /* seconds since the epoch, UTC; TOKTAB_NEVER */
-    char id[16];                   /* 12 characters and NUL: may be logged */
-    char label[TOKTAB_TEXT_SIZE];  /* UTF-8; control characters, should there be any, as %XX */
-    char user[TOKTAB_TEXT_SIZE];   /* UTF-8; "": the token names none */
-    char scopes[TOKTAB_TEXT_SIZE]; /* "read,write"; "": none */
+    int64_t created;    /* seconds since the epoch, UTC */
+    int64_t expires;    /* likewise, or TOKTAB_NEVER */
+    const char *label;  /* UTF-8; a control character, should there be one, as %XX */
+    const char *user;   /* UTF-8; "": the token names none */
+    const char *scopes; /* "read,write"; "": none */
+    char id[16];        /* 12 characters and NUL: may be logged */
+
+    char text[TOKTAB_TEXT_SIZE]; /* holds label, user and scopes; the library writes no more than they take */
+};
+
+/* The state of a store. Fill size; the library fills the rest. */
+struct toktab_status {
+    size_t size; /* sizeof(struct toktab_status) */
+
+    int good;          /* 1: the store is good; 0: toktab_verify() admits nobody, or soon will not */
+    uint64_t epoch;    /* of the log, and the number of the last line that was read, as in the HEAD of */
+    uint64_t line;     /* `toktab check`; 0: the store was never read */
+    uint64_t tokens;   /* on record, including revoked and expired ones */
+    int64_t last_good; /* seconds since the store was last known to be good; -1: it never was */
+    char why[512];     /* what is wrong, as one line that names the store; "": nothing */
 };
 
 /*
@@ -169,13 +191,29 @@ int toktab_check_request(const struct toktab *table, const struct toktab_request
  * request  NULL: any token of the default domain
  * result   NULL if the verdict is enough
  *
- * Returns the verdict, which is also in result. An unchanged store costs one system call (fstat),
- * once a second a few more, and one BLAKE2b (RFC 7693) of the token's text; a changed one is read
- * on from where it was left. Never fails in another way, leaves errno alone, is thread-safe, and is
- * not async-signal-safe.
+ * Returns the verdict, which is also in result. Never fails in another way, leaves errno alone, is
+ * thread-safe, and is not async-signal-safe.
+ *
+ * A call costs one BLAKE2b (RFC 7693) of the token's text. It makes no system call if the last look at the
+ * store began less than a millisecond ago; otherwise it makes one (fstat), and once a second a few more. The
+ * very next call still sees every change that the tool has acknowledged, because the tool waits two
+ * milliseconds between making a change durable and saying so. If the store has changed, the library reads on
+ * from where it stopped.
  */
 enum toktab_verdict toktab_verify(struct toktab *table, const char *token, size_t length,
                                   const struct toktab_request *request, struct toktab_result *result);
+
+/*
+ * Look at a store now, by its path too, and tell whether it is good: for hosts that report their health, and
+ * for workers that check when they start whether they can read it. The library reads what has changed and
+ * logs trouble, as in toktab_verify().
+ *
+ * domain  whose store; NULL: as in struct toktab_request
+ *
+ * Returns 0 with status filled, whether the store is good or not; or -1 with errno ENOENT (no such domain) or
+ * EINVAL (no table, or a struct of the wrong size). Thread-safe.
+ */
+int toktab_status(struct toktab *table, const char *domain, struct toktab_status *status);
 
 /*
  * A reason's name, as logs and `toktab verify` have it: "revoked", "network" …; "none" for

@@ -14,11 +14,12 @@ static struct {
     int (*check_request)(const struct toktab *, const struct toktab_request *, char *, size_t);
     enum toktab_verdict (*verify)(struct toktab *, const char *, size_t, const struct toktab_request *,
                                   struct toktab_result *);
+    int (*status)(struct toktab *, const char *, struct toktab_status *);
     const char *(*reason_name)(enum toktab_reason);
     void (*close)(struct toktab *);
 } library;
 
-static char failure[256]; /* "": all five were found */
+static char failure[256]; /* "": all were found */
 
 /* As POSIX has it, for a C that knows no way from void * to a function. */
 static void find(void *handle, const char *name, void *function)
@@ -36,6 +37,7 @@ static void load(void)
     find(handle, "toktab_open", &library.open);
     find(handle, "toktab_check_request", &library.check_request);
     find(handle, "toktab_verify", &library.verify);
+    find(handle, "toktab_status", &library.status);
     find(handle, "toktab_reason_name", &library.reason_name);
     find(handle, "toktab_close", &library.close);
 }
@@ -65,6 +67,11 @@ enum toktab_verdict toktab_verify(struct toktab *table, const char *token, size_
                                   const struct toktab_request *request, struct toktab_result *result)
 {
     return table ? library.verify(table, token, length, request, result) : TOKTAB_ERROR;
+}
+
+int toktab_status(struct toktab *table, const char *domain, struct toktab_status *status)
+{
+    return library.status(table, domain, status);
 }
 
 const char *toktab_reason_name(enum toktab_reason reason)

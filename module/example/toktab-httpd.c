@@ -1,6 +1,6 @@
 /*
  * How a daemon asks toktab: a small HTTP/1.1 server with threads, on loopback, that tells who holds
- * "Authorization: Bearer TOKEN". To be copied from: what is about toktab comes first, the rest is HTTP.
+ * "Authorization: Bearer TOKEN". Copy from it: what is about toktab comes first, the rest is HTTP.
  *
  *     cc -pthread -o toktab-httpd toktab-httpd.c $(pkg-config --cflags --libs toktab)
  *     cc -pthread -o toktab-httpd toktab-httpd.c toktab-dlopen.c $(pkg-config --cflags toktab) -ldl

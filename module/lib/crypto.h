@@ -20,7 +20,8 @@ struct digest {
 /* Call once before anything else. Returns 0, or -1 with errno EIO if there is no randomness. Thread-safe. */
 int crypto_start(void);
 
-/* The salted hash of a token's text: BLAKE2b-256, salted by its id, personalised (toktab-store(5)). */
+/* The salted hash of a token's text: BLAKE2b-256, salted by its id, personalised (toktab-store(5)). Leaves
+ * nothing of the text behind. */
 void crypto_hash_token(unsigned char hash[HASH_SIZE], const char *text, size_t length,
                        const char id[ID_LENGTH]);
 
@@ -43,6 +44,10 @@ bool crypto_equal_hex(const char a[2 * HASH_SIZE], const char b[2 * HASH_SIZE]);
 
 /* Overwrite with zeros, in a way that no compiler removes. */
 void crypto_wipe(void *bytes, size_t size);
+
+/* Overwrite what is left of a text of that length, on the stack and in registers, by the functions that the
+ * caller has called with it before. They must not go deeper than 2 KiB. */
+void crypto_wipe_traces(size_t length);
 
 /* Overwrite what calls that have returned left on the stack. */
 void crypto_wipe_stack(void);

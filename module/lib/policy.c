@@ -28,19 +28,63 @@ static enum toktab_reason reason_against(const struct record *record, const stru
         return TOKTAB_REASON_USER;
     if (record->nets.length > 0 && !(demand->client && in_networks(record->nets, demand->client)))
         return TOKTAB_REASON_NETWORK;
-    if (!span_list_holds_all(span_of(identity->scopes), demand->scopes))
+    if (demand->scopes.length > 0 && !span_list_holds_all(span_of(identity->scopes), demand->scopes))
         return TOKTAB_REASON_SCOPE;
     return TOKTAB_REASON_NONE;
 }
 
+/*
+ * The three texts fit. A text with its NUL takes no more than its column with its bar, and a line no more
+ * than TOKTAB_TEXT_SIZE: unescaped, a text gets shorter or stays. Only a label may get longer, by a byte for
+ * each U+0080-9F that another writer has not escaped, and so by up to LABEL_MAX; but then the columns that
+ * are not kept here take more (id, hash, chain, and what separates them). Were this wrong, nobody would be
+ * admitted.
+ */
+_Static_assert(TOKTAB_TEXT_SIZE >= LINE_SIZE_MAX, "the texts of a line fit");
+
+/* What is left of the room for texts. */
+struct room {
+    char *at;
+    size_t size;
+};
+
+/* The text of that length which now begins the room; NULL: it makes no sense. */
+static const char *take_text(struct room *room, long length)
+{
+    const char *text = room->at;
+
+    if (length < 0)
+        return NULL;
+    room->at += length + 1;
+    room->size -= (size_t)length + 1;
+    return text;
+}
+
 static bool fill_identity(struct toktab_result *result, const struct record *record)
 {
+    struct room room = {result->text, sizeof(result->text)};
+    long characters = 0;
+
     memcpy(result->id, record->id, sizeof(record->id));
     result->serial = record->serial;
+    result->created = record->created;
     result->expires = record->expires;
-    return text_unescape_plain(result->label, sizeof(result->label), record->label) >= 0 &&
-           text_unescape_plain(result->user, sizeof(result->user), record->user) >= 0 &&
-           text_unescape(result->scopes, sizeof(result->scopes), record->scopes) >= 0;
+    result->label = take_text(&room, text_unescape_plain(room.at, room.size, record->label, &characters));
+    result->user = take_text(&room, text_unescape(room.at, room.size, record->user));
+    result->scopes = take_text(&room, text_unescape(room.at, room.size, record->scopes));
+    /* a user decides, and is not only shown: there must be no two forms of one */
+    return result->label && result->user && result->scopes && characters >= 1 && characters <= LABEL_MAX &&
+           (result->user[0] == '\0' || !utf8_has_controls(span_of(result->user)));
+}
+
+void policy_answer(struct toktab_result *result, enum toktab_verdict verdict, enum toktab_reason reason)
+{
+    result->verdict = verdict;
+    result->reason = reason;
+    result->serial = 0;
+    result->created = result->expires = 0;
+    result->id[0] = result->text[0] = '\0';
+    result->label = result->user = result->scopes = result->text;
 }
 
 void policy_decide(struct toktab_result *result, const struct line *line, const struct demand *demand,
@@ -52,8 +96,7 @@ void policy_decide(struct toktab_result *result, const struct line *line, const 
     /* where a column that the verdict rests on makes no sense, though the chain vouches for it, toktab did
      * not write it: admit nobody. The other columns are for `toktab check`. */
     if (!record_check_for_verdict(&record, line, &foreign) || !fill_identity(result, &record)) {
-        *result = (struct toktab_result){
-            .size = result->size, .verdict = TOKTAB_ERROR, .reason = TOKTAB_REASON_STORE};
+        policy_answer(result, TOKTAB_ERROR, TOKTAB_REASON_STORE);
         return;
     }
     result->reason = reason_against(&record, result, demand, now, foreign);

@@ -238,3 +238,29 @@ void reader_close(struct reader *reader)
     index_free(&reader->generation[1]);
     gate_free(&reader->gate);
 }
+
+void reader_status(struct reader *reader, struct reader_state *state)
+{
+    const struct chain *chain;
+    struct gate_hold hold;
+    struct news news;
+    int64_t good;
+    bool read;
+
+    gate_lock(&reader->gate, &hold);
+    news = refresh(reader);
+    chain = &reader->progress[reader->valid].chain;
+    good = reader->good;
+    read = reader->standing != STANDING_NONE;
+    state->good = reader->standing == STANDING_GOOD;
+    state->epoch = read ? chain->header.epoch : 0;
+    state->line = read ? chain->at.n : 0;
+    state->tokens = read ? reader->generation[1 - gate_idle(&reader->gate)].count : 0;
+    state->last_good = good == LONG_AGO ? -1 : (monotonic() - good) / SECOND;
+    state->why.text[0] = '\0';
+    if (!state->good)
+        fault_set(&state->why, "store %s/%s: %s", reader->place.directory, reader->place.name,
+                  reader->fault.text);
+    gate_unlock(&reader->gate, &hold);
+    tell(reader, &news);
+}

@@ -94,4 +94,15 @@ bool reader_still_trusted(struct reader *reader);
 /* The later of now and what the store or this reader has seen within reason (toktab-store(5)). */
 int64_t reader_clock(struct reader *reader);
 
+/* What a host may want to know of a store (toktab.h). */
+struct reader_state {
+    bool good;
+    uint64_t epoch, line, tokens;
+    int64_t last_good;
+    struct fault why;
+};
+
+/* Look at the store now, by its path too, and tell how it stands. Thread-safe. */
+void reader_status(struct reader *reader, struct reader_state *state);
+
 #endif

@@ -24,39 +24,47 @@ static void split_fixed(struct line *line, const char *id)
     line->column[COLUMN_HASH] = (struct span){id + AT_HASH, HASH_HEX};
 }
 
-/* The highest bit of each byte that is a "|", and no other: what a word has been turned into by XOR has a
- * zero byte there. */
-static uint64_t bars_in(uint64_t word)
-{
-    const uint64_t low = UINT64_C(0x7f7f7f7f7f7f7f7f), bars = UINT64_C(0x7c7c7c7c7c7c7c7c);
+enum { STEP = 32 };
 
-    word ^= bars;
-    return ~(((word & low) + low) | word | low);
+/* Of that many bytes: a bit for each that is a "|", the first one's lowest. */
+static uint32_t bars_at(const char *at)
+{
+    typedef unsigned char octets __attribute__((vector_size(STEP / 2)));
+    typedef uint64_t halves __attribute__((vector_size(STEP / 2)));
+    uint32_t bars = 0;
+
+    for (int i = 0; i < STEP; i += STEP / 2) {
+        octets some;
+        halves found;
+
+        memcpy(&some, at + i, sizeof(some));
+        found = (halves)((octets)(some == '|') & 1);
+        /* the lowest bits of eight bytes, side by side */
+        for (int half = 0; half < 2; half++)
+            bars |= (uint32_t)(le64toh(found[half]) * UINT64_C(0x0102040810204080) >> 56) << (i + half * 8);
+    }
+    return bars;
 }
 
 /*
- * The columns from the serial to the one before the chain, of a text of which there are at least 8 bytes
+ * The columns from the serial to the one before the chain, of a text of which there are at least STEP bytes
  * behind the last of their bars, or behind which nothing may be read. Returns where the chain begins; NULL if
  * there are not so many bars.
  */
 static const char *split_rest(struct line *line, const char *at, const char *end)
 {
     const char *start = at;
-    int column = COLUMN_SERIAL;
+    struct span *column = &line->column[COLUMN_SERIAL];
 
-    for (; at + sizeof(uint64_t) <= end; at += sizeof(uint64_t)) {
-        uint64_t word, bars;
+    for (; at + STEP <= end; at += STEP)
+        for (uint32_t bars = bars_at(at); bars != 0; bars &= bars - 1) {
+            const char *bar = at + (unsigned)__builtin_ctz(bars);
 
-        memcpy(&word, at, sizeof(word));
-        for (bars = bars_in(le64toh(word)); bars != 0; bars &= bars - 1) {
-            const char *bar = at + __builtin_ctzll(bars) / 8;
-
-            line->column[column++] = (struct span){start, (size_t)(bar - start)};
+            *column++ = (struct span){start, (size_t)(bar - start)};
             start = bar + 1;
-            if (column == COLUMN_CHAIN)
+            if (column == &line->column[COLUMN_CHAIN])
                 return start;
         }
-    }
     return NULL;
 }
 
@@ -116,14 +124,15 @@ static bool utf8_plain(struct span text, long least, long most)
     return length >= least && length <= most && !utf8_has_controls(text);
 }
 
+/* RFC 6749's scope-token without a comma. */
+static const bool is_of_scope[256] = {
+    [0x21] = true, [0x23 ... 0x2b] = true, [0x2d ... 0x5b] = true, [0x5d ... 0x7e] = true};
+
 bool scope_valid(struct span scope)
 {
-    for (size_t i = 0; i < scope.length; i++) {
-        unsigned char c = (unsigned char)scope.at[i];
-
-        if (c <= 0x20 || c >= 0x7f || c == '"' || c == '\\' || c == ',')
+    for (size_t i = 0; i < scope.length; i++)
+        if (!is_of_scope[(unsigned char)scope.at[i]])
             return false;
-    }
     return scope.length > 0;
 }
 
@@ -188,6 +197,24 @@ static bool list_suits(struct span list, bool (*valid)(struct span))
     return true;
 }
 
+/* Hardly any have an escape: the others are looked through once. */
+static bool scopes_suit(struct span scopes)
+{
+    bool in_scope = scopes.length == 0;
+
+    for (size_t i = 0; i < scopes.length; i++) {
+        unsigned char c = (unsigned char)scopes.at[i];
+
+        if (is_of_scope[c] && c != '%')
+            in_scope = true;
+        else if (c == ',' && in_scope)
+            in_scope = false;
+        else
+            return c == '%' && list_suits(scopes, scope_valid);
+    }
+    return in_scope;
+}
+
 static bool net_valid(struct span net)
 {
     struct cidr cidr;
@@ -243,7 +270,7 @@ static const char *check_token(const struct record *record)
         return "serial";
     if (!revoked_suits(record))
         return "revoked";
-    if (!list_suits(record->scopes, scope_valid))
+    if (!scopes_suit(record->scopes))
         return "scopes";
     if (!list_suits(record->nets, net_valid))
         return "nets";
@@ -305,12 +332,11 @@ bool record_check_for_verdict(struct record *record, const struct line *line, bo
     record->label = column[COLUMN_LABEL];
     return op_suits(record->op) && record->op != OPERATION_POINT &&
            decimal_parse(column[COLUMN_SERIAL], &record->serial) && record->serial > 0 &&
+           time_parse(column[COLUMN_CREATED], &record->created) && record->created != TIME_NEVER &&
            time_parse(column[COLUMN_EXPIRES], &record->expires) &&
            time_parse(column[COLUMN_REVOKED], &record->revoked) && revoked_suits(record) &&
-           ext_parse(column[COLUMN_EXT], foreign) && list_suits(record->scopes, scope_valid) &&
-           list_suits(record->nets, net_valid) &&
-           (record->user.length == 0 || column_suits(record->user, is_user)) &&
-           column_suits(record->label, is_label);
+           ext_parse(column[COLUMN_EXT], foreign) && scopes_suit(record->scopes) &&
+           list_suits(record->nets, net_valid);
 }
 
 const char *record_check(struct record *record, const struct line *line)

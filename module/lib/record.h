@@ -85,8 +85,8 @@ bool line_revoked(const char *id);
 bool record_parse(struct record *record, const struct line *line);
 
 /* What a verdict rests on, of a line whose id and hash are known to be right: its grammar, and into record
- * op, serial, expires, revoked, scopes, nets, user and label. *foreign: as of ext_parse(). False: a column is
- * not as it should be. */
+ * op, serial, created, expires, revoked, scopes, nets, user and label, which whoever unescapes them looks
+ * into. *foreign: as of ext_parse(). False: a column is not as it should be. */
 bool record_check_for_verdict(struct record *record, const struct line *line, bool *foreign);
 
 /* The whole grammar: n, if the line has one, and the texts too. Returns NULL, or the name of a column that

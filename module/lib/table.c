@@ -253,14 +253,29 @@ EXPORTED int toktab_check_request(const struct toktab *table, const struct tokta
     return 0;
 }
 
-/* An answer that names nobody. */
-static void answer(struct toktab_result *result, enum toktab_verdict verdict, enum toktab_reason reason)
+EXPORTED int toktab_status(struct toktab *table, const char *domain, struct toktab_status *status)
 {
-    result->verdict = verdict;
-    result->reason = reason;
-    result->serial = 0;
-    result->expires = 0;
-    result->id[0] = result->label[0] = result->user[0] = result->scopes[0] = '\0';
+    const struct toktab_request request = {.size = sizeof(request), .domain = domain};
+    int saved = errno;
+    const struct domain *found;
+    struct reader_state state;
+    struct fault fault;
+
+    errno = EINVAL;
+    if (!table || !status || status->size < sizeof(*status))
+        return -1;
+    found = requested_domain(table, &request, &fault);
+    if (!found)
+        return -1;
+    reader_status(&table->readers[found - table->config.domains], &state);
+    status->good = state.good;
+    status->epoch = state.epoch;
+    status->line = state.line;
+    status->tokens = state.tokens;
+    status->last_good = state.last_good;
+    snprintf(status->why, sizeof(status->why), "%s", state.why.text);
+    errno = saved;
+    return 0;
 }
 
 /* Is this the line of that hash? The time does not depend on how much of it is right. */
@@ -290,7 +305,7 @@ static bool look_up(struct reader *reader, const char *token, size_t length, con
     if (found && has_hash(&line, hash))
         policy_decide(result, &line, demand, reader_clock(reader));
     else
-        answer(result, TOKTAB_DENY, TOKTAB_REASON_UNKNOWN);
+        policy_answer(result, TOKTAB_DENY, TOKTAB_REASON_UNKNOWN);
     gate_leave(&reader->gate, pass);
     return found != NULL;
 }
@@ -305,7 +320,7 @@ static void ask_store(struct reader *reader, const char *token, size_t length, c
     bool known;
 
     if (standing == STANDING_NONE) {
-        answer(result, TOKTAB_ERROR, TOKTAB_REASON_STORE);
+        policy_answer(result, TOKTAB_ERROR, TOKTAB_REASON_STORE);
         return;
     }
     known = look_up(reader, token, length, id, demand, result);
@@ -317,7 +332,7 @@ static void ask_store(struct reader *reader, const char *token, size_t length, c
     if (standing == STANDING_GOOD)
         return;
     if (result->verdict == TOKTAB_DENY ? !known : !reader_still_trusted(reader))
-        answer(result, TOKTAB_ERROR, TOKTAB_REASON_STORE);
+        policy_answer(result, TOKTAB_ERROR, TOKTAB_REASON_STORE);
 }
 
 /* For people who want to know which tokens are still needed. */
@@ -340,11 +355,12 @@ static void verify(struct toktab *table, const char *token, size_t length,
     const char *id;
 
     if (!domain) {
-        answer(result, TOKTAB_ERROR, TOKTAB_REASON_REQUEST);
+        policy_answer(result, TOKTAB_ERROR, TOKTAB_REASON_REQUEST);
         return;
     }
     if (!token_shape_valid(token, length, &id)) {
-        answer(result, TOKTAB_DENY, TOKTAB_REASON_MALFORMED);
+        crypto_wipe_traces(length); /* it may be a token with something before or behind it */
+        policy_answer(result, TOKTAB_DENY, TOKTAB_REASON_MALFORMED);
         return;
     }
     demand.scopes = request->scopes ? span_of(request->scopes) : (struct span){"", 0};
@@ -353,7 +369,7 @@ static void verify(struct toktab *table, const char *token, size_t length,
     ask_store(&table->readers[domain - table->config.domains], token, length, id, &demand, result);
     /* the hash covers the checksum too: where it was found there is nothing left to check */
     if (result->id[0] == '\0' && !token_checksum_valid(token, length))
-        answer(result, TOKTAB_DENY, TOKTAB_REASON_MALFORMED);
+        policy_answer(result, TOKTAB_DENY, TOKTAB_REASON_MALFORMED);
     if (domain->track_usage && result->verdict == TOKTAB_ALLOW)
         note_use(table, (size_t)(domain - table->config.domains), result->serial);
 }
@@ -377,11 +393,11 @@ EXPORTED enum toktab_verdict toktab_verify(struct toktab *table, const char *tok
         return verify_alone(table, token, length, request);
     if (result->size < sizeof(*result))
         return TOKTAB_ERROR; /* there is no telling what of it may be written */
-    answer(result, TOKTAB_DENY, TOKTAB_REASON_NONE);
+    policy_answer(result, TOKTAB_DENY, TOKTAB_REASON_NONE);
     if (table)
         verify(table, token, length, request ? request : &any_request, result);
     else
-        answer(result, TOKTAB_ERROR, TOKTAB_REASON_REQUEST);
+        policy_answer(result, TOKTAB_ERROR, TOKTAB_REASON_REQUEST);
     errno = saved;
     return result->verdict;
 }

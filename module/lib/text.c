@@ -1,5 +1,6 @@
 #include "text.h"
 
+#include <endian.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -7,14 +8,56 @@ enum { TEXT_PLAIN_MAX = 4096 };
 
 const char base62_digits[62 + 1] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
+/* ---- sixteen bytes at once ---- */
+
+enum { STEP = HEX_STEP };
+
+typedef unsigned char octets __attribute__((vector_size(STEP)));
+typedef uint64_t halves __attribute__((vector_size(STEP)));
+
+static octets octets_at(const void *bytes)
+{
+    octets some;
+
+    memcpy(&some, bytes, STEP);
+    return some;
+}
+
+static bool any(octets some)
+{
+    halves both = (halves)some;
+
+    return (both[0] | both[1]) != 0;
+}
+
+/* Those of the bytes that are not from first to last. */
+static octets outside(octets some, unsigned char first, unsigned char last)
+{
+    return (octets)(some - first > (unsigned char)(last - first));
+}
+
+/* Is nothing wrong in a text? wrong_in() finds nothing wrong in an "a". */
+static inline __attribute__((always_inline)) bool is_all_right(struct span text,
+                                                               octets (*wrong_in)(octets some))
+{
+    octets last = (octets){0} + 'a', wrong = {0};
+
+    if (text.length == 0)
+        return true;
+    for (size_t i = 0; i + STEP <= text.length; i += STEP)
+        wrong |= wrong_in(octets_at(text.at + i));
+    if (text.length >= STEP)
+        last = octets_at(text.at + text.length - STEP);
+    else
+        memcpy(&last, text.at, text.length);
+    return !any(wrong | wrong_in(last));
+}
+
+/* ---- spans and lists ---- */
+
 struct span span_of(const char *text)
 {
     return (struct span){text, strlen(text)};
-}
-
-bool span_equals(struct span span, const char *text)
-{
-    return span.length == strlen(text) && memcmp(span.at, text, span.length) == 0;
 }
 
 bool span_next_item(struct span *list, struct span *item)
@@ -85,38 +128,72 @@ bool hex_decode(unsigned char *bytes, const char *hex, size_t size)
     return wrong >= 0;
 }
 
+/* Without a table and without a branch, for what is encoded may be a hash that somebody guesses at. */
+static octets hex_digits(octets values)
+{
+    return values + '0' + ((octets)(values > 9) & ('a' - '0' - 10));
+}
+
 void hex_encode(char *hex, const unsigned char *bytes, size_t size)
 {
-    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < size; i += HEX_STEP) {
+        octets some = octets_at(bytes + i), high = hex_digits(some >> 4), low = hex_digits(some & 15);
+        octets digits[2];
 
-    for (size_t i = 0; i < size; i++) {
-        hex[2 * i] = digits[bytes[i] >> 4];
-        hex[2 * i + 1] = digits[bytes[i] & 15];
+        digits[0] =
+            __builtin_shufflevector(high, low, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+        digits[1] =
+            __builtin_shufflevector(high, low, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+        memcpy(hex + 2 * i, digits, sizeof(digits));
     }
 }
 
-static const bool is_base62[256] = {['0' ... '9'] = true, ['A' ... 'Z'] = true, ['a' ... 'z'] = true};
+static octets not_base62(octets some)
+{
+    return outside(some, '0', '9') & outside(some | 0x20, 'a', 'z');
+}
 
 bool base62_valid(const char *text, size_t length)
 {
-    bool valid = true;
+    return is_all_right((struct span){text, length}, not_base62);
+}
 
-    for (size_t i = 0; i < length; i++)
-        valid = valid && is_base62[(unsigned char)text[i]];
-    return valid;
+enum { EIGHT = 8 };
+
+/* The number that eight digits are; false: they are none. */
+static bool parse_eight(const char *text, uint64_t *number)
+{
+    uint64_t eight, digits;
+
+    memcpy(&eight, text, EIGHT);
+    digits = le64toh(eight) ^ UINT64_C(0x3030303030303030);
+    if (((digits | (digits + UINT64_C(0x0606060606060606))) & UINT64_C(0xf0f0f0f0f0f0f0f0)) != 0)
+        return false;
+    digits = (digits * 10 + (digits >> 8)) & UINT64_C(0x00ff00ff00ff00ff);
+    digits = (digits * 100 + (digits >> 16)) & UINT64_C(0x0000ffff0000ffff);
+    *number = (digits * 10000 + (digits >> 32)) & UINT64_C(0xffffffff);
+    return true;
 }
 
 bool decimal_parse(struct span text, uint64_t *value)
 {
+    enum { DIGITS_MAX = 20 }; /* only the last of so many can be too much */
     uint64_t sum = 0;
+    size_t i = 0;
 
-    if (text.length == 0 || (text.length > 1 && text.at[0] == '0'))
+    if (text.length == 0 || text.length > DIGITS_MAX || (text.length > 1 && text.at[0] == '0'))
         return false;
-    for (size_t i = 0; i < text.length; i++) {
+    if (text.length >= EIGHT) { /* as times are */
+        if (!parse_eight(text.at, &sum))
+            return false;
+        i = EIGHT;
+    }
+    for (; i < text.length; i++) {
         unsigned digit = (unsigned)(text.at[i] - '0');
 
-        if (digit > 9 || __builtin_mul_overflow(sum, 10, &sum) || __builtin_add_overflow(sum, digit, &sum))
+        if (digit > 9 || (i == DIGITS_MAX - 1 && sum > (UINT64_MAX - digit) / 10))
             return false;
+        sum = sum * 10 + digit;
     }
     *value = sum;
     return true;
@@ -146,14 +223,9 @@ size_t utf8_first(struct span text, uint32_t *point)
     return length;
 }
 
-/* How many characters of printable ASCII does a text begin with? Most are nothing else. */
-static size_t plain_ascii(struct span text)
+static octets not_printable_ascii(octets some)
 {
-    size_t count = 0;
-
-    while (count < text.length && text.at[count] >= 0x20 && text.at[count] < 0x7f)
-        count++;
-    return count;
+    return outside(some, 0x20, 0x7e);
 }
 
 static struct span behind(struct span text, size_t count)
@@ -161,36 +233,48 @@ static struct span behind(struct span text, size_t count)
     return (struct span){text.at + count, text.length - count};
 }
 
-long utf8_length(struct span text)
+/* How many characters of printable ASCII does a text begin with? Most are nothing else. */
+static size_t plain_ascii(struct span text)
 {
-    long characters = (long)plain_ascii(text);
+    size_t count = 0;
+
+    if (is_all_right(text, not_printable_ascii))
+        return text.length;
+    while (count < text.length && text.at[count] >= 0x20 && text.at[count] < 0x7f)
+        count++;
+    return count;
+}
+
+/* The number of characters of a text, and whether control characters are among them; -1: it is not UTF-8. */
+static long survey(struct span text, bool *controls)
+{
+    size_t plain = plain_ascii(text), length;
+    long characters = (long)plain;
     uint32_t point;
 
-    text = behind(text, (size_t)characters);
-    while (text.length > 0) {
-        size_t length = utf8_first(text, &point);
-
+    *controls = false;
+    for (text = behind(text, plain); text.length > 0; text = behind(text, length)) {
+        length = utf8_first(text, &point);
         if (length == 0)
             return -1;
-        text = (struct span){text.at + length, text.length - length};
+        *controls = *controls || point < 0x20 || (point >= 0x7f && point < 0xa0);
         characters++;
     }
     return characters;
 }
 
+long utf8_length(struct span text)
+{
+    bool controls;
+
+    return survey(text, &controls);
+}
+
 bool utf8_has_controls(struct span text)
 {
-    uint32_t point;
+    bool controls;
 
-    text = behind(text, plain_ascii(text));
-    while (text.length > 0) {
-        size_t length = utf8_first(text, &point);
-
-        if (length == 0 || point < 0x20 || (point >= 0x7f && point < 0xa0))
-            return true;
-        text = (struct span){text.at + length, text.length - length};
-    }
-    return false;
+    return survey(text, &controls) < 0 || controls;
 }
 
 static bool must_escape(char c, const char *also)
@@ -238,18 +322,23 @@ static int escaped_byte(struct span text)
     return high << 4 | low;
 }
 
-bool text_is_plain(struct span escaped)
+static octets escape_or_control(octets some)
 {
-    return plain_ascii(escaped) == escaped.length &&
-           (escaped.length == 0 || !memchr(escaped.at, '%', escaped.length));
+    return (octets)(some < 0x20) | (octets)(some == 0x7f) | (octets)(some == '%');
 }
 
-/* Most texts are as they stand. */
+bool text_is_plain(struct span escaped)
+{
+    return is_all_right(escaped, escape_or_control);
+}
+
+/* Most texts are as they stand, if there is one. */
 static bool take_plain(char *text, size_t size, struct span escaped)
 {
     if (escaped.length >= size || !text_is_plain(escaped))
         return false;
-    memcpy(text, escaped.at, escaped.length);
+    if (escaped.length > 0)
+        memcpy(text, escaped.at, escaped.length);
     text[escaped.length] = '\0';
     return true;
 }
@@ -281,7 +370,8 @@ long text_unescape(char *text, size_t size, struct span escaped)
     return (long)length;
 }
 
-/* Write the controls of a text (U+0000-1F, U+7F-9F) as %XX, byte by byte. */
+/* Write the controls of a text (U+0000-1F, U+7F-9F) as %XX: an escape of its column, or in the place of the
+ * two bytes of U+0080-9F. */
 static long escape_controls(char *escaped, size_t size, struct span text)
 {
     size_t used = 0;
@@ -291,29 +381,42 @@ static long escape_controls(char *escaped, size_t size, struct span text)
         size_t length = utf8_first(text, &point);
         bool control = length == 0 || point < 0x20 || (point >= 0x7f && point < 0xa0);
 
-        length = length > 0 ? length : 1;
-        if (used + length * (control ? 3 : 1) >= size)
+        if (length == 0) { /* a byte that is no UTF-8 */
+            length = 1;
+            point = (unsigned char)text.at[0];
+        }
+        if (used + (control ? 3 : length) >= size)
             return -1;
-        for (size_t i = 0; i < length; i++)
-            used += (size_t)sprintf(escaped + used, control ? "%%%02X" : "%c", (unsigned char)text.at[i]);
-        text = (struct span){text.at + length, text.length - length};
+        if (control)
+            used += (size_t)sprintf(escaped + used, "%%%02X", (unsigned)point);
+        else
+            used += (size_t)sprintf(escaped + used, "%.*s", (int)length, text.at);
+        text = behind(text, length);
     }
     escaped[used] = '\0';
     return (long)used;
 }
 
-long text_unescape_plain(char *text, size_t size, struct span escaped)
+/* On its own, because a copy of a text takes pages of the stack. */
+static __attribute__((noinline)) long escape_again(char *text, size_t size, size_t length)
 {
     char raw[TEXT_PLAIN_MAX];
-    long length;
 
-    if (take_plain(text, size, escaped))
-        return (long)escaped.length;
-    length = text_unescape(text, size, escaped);
-    if (length < 0 || !utf8_has_controls((struct span){text, (size_t)length}))
-        return length;
-    if ((size_t)length > sizeof(raw))
+    if (length > sizeof(raw))
         return -1;
-    memcpy(raw, text, (size_t)length);
-    return escape_controls(text, size, (struct span){raw, (size_t)length});
+    memcpy(raw, text, length);
+    return escape_controls(text, size, (struct span){raw, length});
+}
+
+long text_unescape_plain(char *text, size_t size, struct span escaped, long *characters)
+{
+    long length = text_unescape(text, size, escaped);
+    bool controls;
+
+    if (length < 0)
+        return -1;
+    *characters = survey((struct span){text, (size_t)length}, &controls);
+    if (*characters < 0)
+        return -1;
+    return controls ? escape_again(text, size, (size_t)length) : length;
 }

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* A piece of somebody else's bytes. */
 struct span {
@@ -16,7 +17,10 @@ struct span {
 struct span span_of(const char *text);
 
 /* The same bytes? */
-bool span_equals(struct span span, const char *text);
+static inline bool span_equals(struct span span, const char *text)
+{
+    return span.length == strlen(text) && memcmp(span.at, text, span.length) == 0;
+}
 
 /* The next item of a list separated by commas, taken off its front. False at the end. */
 bool span_next_item(struct span *list, struct span *item);
@@ -27,8 +31,9 @@ bool span_list_whole(struct span list);
 /* Is each item of the list wanted one of the list given? */
 bool span_list_holds_all(struct span given, struct span wanted);
 
-/* Lower case only. hex has 2 * size characters, without a NUL. Decoding branches on the text: what it is
- * used for is no secret. */
+/* Lower case only. hex has 2 * size characters, without a NUL. Where it is encoded, size is a multiple of
+ * HEX_STEP. Decoding depends on the text: what it is used for is no secret. */
+enum { HEX_STEP = 16 };
 bool hex_decode(unsigned char *bytes, const char *hex, size_t size);
 void hex_encode(char *hex, const unsigned char *bytes, size_t size);
 
@@ -55,14 +60,16 @@ bool utf8_has_controls(struct span text);
  */
 long text_escape(char *escaped, size_t size, struct span text, const char *also);
 
-/* Printable ASCII without an escape: a text that is its own escaped form? */
+/* Is an escaped text the same when it is unescaped? Most are. */
 bool text_is_plain(struct span escaped);
 
 /* The reverse; what need not have been escaped may be. Returns the length without the NUL, or -1 if it is not
  * the escaped form of a text without NULs or size bytes do not hold it. */
 long text_unescape(char *text, size_t size, struct span escaped);
 
-/* The same, but that control characters stay escaped: what may be put into a log or a header. */
-long text_unescape_plain(char *text, size_t size, struct span escaped);
+/* The same of a UTF-8 text, but control characters (U+0000-1F, U+7F-9F) are %XX: what may be put into a log
+ * or a header. It is no longer than escaped, but for one byte each that U+0080-9F were written without an
+ * escape. *characters: how many there are in the unescaped text. */
+long text_unescape_plain(char *text, size_t size, struct span escaped, long *characters);
 
 #endif

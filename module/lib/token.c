@@ -45,6 +45,7 @@ bool token_checksum_valid(const char *text, size_t length)
     char digits[CRC_LENGTH];
 
     checksum(digits, text, length - CRC_LENGTH);
+    crypto_wipe_traces(length);
     return memcmp(digits, text + length - CRC_LENGTH, CRC_LENGTH) == 0;
 }
 

@@ -23,7 +23,7 @@ bool token_prefix_valid(const char *prefix, size_t length);
  * The checksum is not looked at. */
 bool token_shape_valid(const char *text, size_t length, const char **id);
 
-/* Is the checksum of a text of valid shape right? */
+/* Is the checksum of a text of valid shape right? Leaves nothing of the text behind. */
 bool token_checksum_valid(const char *text, size_t length);
 
 /*

@@ -59,7 +59,10 @@ static ngx_http_auth_toktab_ctx_t *get_or_make_ctx(ngx_http_request_t *r)
 /* "Bearer  x": is it this scheme, whose name may be in either case, and what follows? */
 static ngx_uint_t has_scheme(const ngx_str_t *value, const char *scheme, size_t length, ngx_str_t *rest)
 {
-    if (value->len < length || ngx_strncasecmp(value->data, (u_char *)scheme, length) != 0)
+    if (value->len < length)
+        return 0;
+    if (ngx_memcmp(value->data, scheme, length) != 0 && /* nearly always it is written so */
+        ngx_strncasecmp(value->data, (u_char *)scheme, length) != 0)
         return 0;
     rest->data = value->data + length;
     rest->len = value->len - length;
@@ -183,30 +186,33 @@ static ngx_int_t verify_basic(ngx_http_request_t *r, struct toktab *table, ngx_s
     return NGX_OK;
 }
 
-static ngx_int_t copy_text(ngx_http_request_t *r, ngx_str_t *to, const char *text)
+static u_char *keep_text(ngx_str_t *kept, u_char *p, const char *text, size_t len)
 {
-    to->len = ngx_strlen(text);
-    to->data = ngx_pnalloc(r->pool, to->len + 1);
-    if (to->data == NULL)
-        return NGX_ERROR;
-    ngx_memcpy(to->data, text, to->len + 1);
-    return NGX_OK;
+    kept->data = p;
+    kept->len = len;
+    return ngx_cpymem(p, text, len);
 }
 
 /* A result takes more than what a request should carry about. */
 static ngx_int_t keep_identity(ngx_http_request_t *r, ngx_http_auth_toktab_answer_t *last,
                                const struct toktab_result *result)
 {
-    char serial[NGX_INT64_LEN + 1];
+    size_t id = ngx_strlen(result->id), label, user, scopes;
+    u_char *p;
 
-    if (result->id[0] == '\0')
+    if (id == 0)
         return NGX_OK;
-    *ngx_sprintf((u_char *)serial, "%uL", result->serial) = '\0';
-    if (copy_text(r, &last->id, result->id) != NGX_OK || copy_text(r, &last->serial, serial) != NGX_OK ||
-        copy_text(r, &last->label, result->label) != NGX_OK ||
-        copy_text(r, &last->user, result->user) != NGX_OK ||
-        copy_text(r, &last->scopes, result->scopes) != NGX_OK)
+    label = ngx_strlen(result->label);
+    user = ngx_strlen(result->user);
+    scopes = ngx_strlen(result->scopes);
+    p = ngx_pnalloc(r->pool, id + label + user + scopes);
+    if (p == NULL)
         return NGX_ERROR;
+    p = keep_text(&last->id, p, result->id, id);
+    p = keep_text(&last->label, p, result->label, label);
+    p = keep_text(&last->user, p, result->user, user);
+    keep_text(&last->scopes, p, result->scopes, scopes);
+    last->serial = result->serial;
     return NGX_OK;
 }
 
@@ -221,10 +227,13 @@ static ngx_int_t verify(ngx_http_request_t *r, const ngx_http_auth_toktab_loc_co
         .scopes = (const char *)conf->scopes.data,
         .client = r->connection->sockaddr,
     };
-    struct toktab_result result = {.size = sizeof(result)};
-    const char *name;
+    struct toktab_result result;
 
     ngx_memzero(last, sizeof(*last));
+    result.size = sizeof(result);
+    result.verdict = TOKTAB_ERROR; /* unless the library, which may be another one, says something else */
+    result.reason = TOKTAB_REASON_REQUEST;
+    result.id[0] = '\0';
     if (!found->basic)
         toktab_verify(mcf->table, (const char *)found->text.data, found->text.len, &request, &result);
     else if (verify_basic(r, mcf->table, &found->text, &request, &result) != NGX_OK)
@@ -232,9 +241,6 @@ static ngx_int_t verify(ngx_http_request_t *r, const ngx_http_auth_toktab_loc_co
 
     last->verdict = result.verdict;
     last->reason = result.reason;
-    name = toktab_reason_name(result.reason);
-    last->reason_name.data = (u_char *)name;
-    last->reason_name.len = ngx_strlen(name);
     if (keep_identity(r, last, &result) != NGX_OK)
         return NGX_ERROR;
     last->domain = conf->domain;
@@ -255,8 +261,8 @@ static void log_refusal(ngx_http_request_t *r, const ngx_http_auth_toktab_answer
                                                           : "the request is wrong",
                       &last->domain);
     } else if (last->verdict != TOKTAB_ALLOW) {
-        ngx_log_error(NGX_LOG_ERR, log, 0, "toktab: token denied: %V, domain: \"%V\", id: \"%V\"",
-                      &last->reason_name, &last->domain, &last->id);
+        ngx_log_error(NGX_LOG_ERR, log, 0, "toktab: token denied: %s, domain: \"%V\", id: \"%V\"",
+                      toktab_reason_name(last->reason), &last->domain, &last->id);
     }
 }
 

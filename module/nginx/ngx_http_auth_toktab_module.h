@@ -64,11 +64,10 @@ typedef struct {
 
     /* For the variables; data is NULL where there is nothing to show. */
     ngx_str_t id;
-    ngx_str_t serial;
     ngx_str_t label;
     ngx_str_t user;
     ngx_str_t scopes;
-    ngx_str_t reason_name;
+    uint64_t serial; /* 0: none */
 } ngx_http_auth_toktab_answer_t;
 
 /* What is known of a request; it outlives internal redirects. */

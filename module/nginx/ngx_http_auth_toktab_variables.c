@@ -4,38 +4,72 @@
  */
 #include "ngx_http_auth_toktab_module.h"
 
-/* A subrequest shows what its main request has. data is where in the context the text is. */
-static ngx_int_t get_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data)
+static ngx_int_t show(ngx_http_variable_value_t *v, u_char *data, size_t len)
 {
-    ngx_http_auth_toktab_ctx_t *ctx = ngx_http_auth_toktab_get_ctx(r->main);
-    const ngx_str_t *text = ctx == NULL ? NULL : (const ngx_str_t *)((const u_char *)ctx + data);
-
-    if (text == NULL || text->data == NULL) {
-        v->not_found = 1;
-        return NGX_OK;
-    }
     v->valid = 1;
     v->no_cacheable = 0;
     v->not_found = 0;
-    v->len = text->len & 0xfffffff;
-    v->data = text->data;
+    v->len = len & 0xfffffff;
+    v->data = data;
     return NGX_OK;
 }
 
+static ngx_int_t show_nothing(ngx_http_variable_value_t *v)
+{
+    v->not_found = 1;
+    return NGX_OK;
+}
+
+/* The answer to a request; NULL: nothing was asked. A subrequest shows what its main request has. */
+static const ngx_http_auth_toktab_answer_t *answer_to(ngx_http_request_t *r)
+{
+    ngx_http_auth_toktab_ctx_t *ctx = ngx_http_auth_toktab_get_ctx(r->main);
+
+    return ctx == NULL || ctx->last.credentials.data == NULL ? NULL : &ctx->last;
+}
+
+/* data is where in the answer the text is. */
+static ngx_int_t get_text(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data)
+{
+    const ngx_http_auth_toktab_answer_t *last = answer_to(r);
+    const ngx_str_t *text = last == NULL ? NULL : (const ngx_str_t *)((const u_char *)last + data);
+
+    return text == NULL || text->data == NULL ? show_nothing(v) : show(v, text->data, text->len);
+}
+
+static ngx_int_t get_serial(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data)
+{
+    const ngx_http_auth_toktab_answer_t *last = answer_to(r);
+    u_char *text;
+
+    if (last == NULL || last->serial == 0)
+        return show_nothing(v);
+    text = ngx_pnalloc(r->pool, NGX_INT64_LEN);
+    if (text == NULL)
+        return NGX_ERROR;
+    return show(v, text, (size_t)(ngx_sprintf(text, "%uL", last->serial) - text));
+}
+
+static ngx_int_t get_reason(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data)
+{
+    const ngx_http_auth_toktab_answer_t *last = answer_to(r);
+    const char *name;
+
+    if (last == NULL)
+        return show_nothing(v);
+    name = toktab_reason_name(last->reason);
+    return show(v, (u_char *)name, ngx_strlen(name));
+}
+
 /* Not cacheable: what is asked for before the access phase must not be what a log shows after it. */
-#define VARIABLE(name, field)                                                                        \
-    {ngx_string(name),         NULL, get_variable, offsetof(ngx_http_auth_toktab_ctx_t, last.field), \
-     NGX_HTTP_VAR_NOCACHEABLE, 0}
+#define VARIABLE(name, ...) {ngx_string(name), NULL, __VA_ARGS__, NGX_HTTP_VAR_NOCACHEABLE, 0}
+#define TEXT(field) get_text, offsetof(ngx_http_auth_toktab_answer_t, field)
 
 static ngx_http_variable_t variables[] = {
-    VARIABLE("toktab_id", id),
-    VARIABLE("toktab_serial", serial),
-    VARIABLE("toktab_label", label),
-    VARIABLE("toktab_user", user),
-    VARIABLE("toktab_scopes", scopes),
-    VARIABLE("toktab_domain", domain),
-    VARIABLE("toktab_reason", reason_name),
-    ngx_http_null_variable,
+    VARIABLE("toktab_id", TEXT(id)),          VARIABLE("toktab_serial", get_serial, 0),
+    VARIABLE("toktab_label", TEXT(label)),    VARIABLE("toktab_user", TEXT(user)),
+    VARIABLE("toktab_scopes", TEXT(scopes)),  VARIABLE("toktab_domain", TEXT(domain)),
+    VARIABLE("toktab_reason", get_reason, 0), ngx_http_null_variable,
 };
 
 ngx_int_t ngx_http_auth_toktab_add_variables(ngx_conf_t *cf)

@@ -206,7 +206,8 @@ static int authenticate(pam_handle_t *pamh, const struct arguments *arguments, c
         .client = client->has_address ? (const struct sockaddr *)&client->address : NULL,
         .user = arguments->any_user ? NULL : client->user,
     };
-    struct toktab_result result = {.size = sizeof(result)};
+    /* the library may be another one, which knows no such struct and fills nothing */
+    struct toktab_result result = {.size = sizeof(result), .label = "", .user = "", .scopes = ""};
     int code = ask(pamh, arguments, &request, &result);
 
     if (code != PAM_SUCCESS)

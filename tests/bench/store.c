@@ -12,7 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "header.h"
+#include "chain.h"
 #include "measure.h"
 
 enum { STARTED = 1700000000, YEAR = 365 * 86400, REVOKED_OF = 100 };
@@ -20,8 +20,9 @@ enum { STARTED = 1700000000, YEAR = 365 * 86400, REVOKED_OF = 100 };
 struct store {
     FILE *lines, *valid, *revoked;
     struct header header;
-    unsigned char chain[CHAIN_SIZE];
-    uint64_t n;
+    unsigned char origin[CHAIN_SIZE];
+    struct position at; /* of the last line, */
+    uint64_t serial;    /* and of the token that it changed */
     struct record *to_revoke;
     size_t to_revoke_count;
     char (*labels)[LABEL_MAX];
@@ -65,7 +66,8 @@ static void write_header(struct store *store)
     crypto_random_bytes(storeid, sizeof(storeid));
     hex_encode(store->header.storeid, storeid, sizeof(storeid));
     header_start(&store->header);
-    memcpy(store->chain, store->header.basechain, CHAIN_SIZE);
+    header_origin(store->origin, &store->header);
+    memcpy(store->at.chain, store->header.basechain, CHAIN_SIZE);
     fwrite(text, 1, header_format(text, &store->header), store->lines);
 }
 
@@ -73,8 +75,12 @@ static void write_line(struct store *store, struct record *record)
 {
     char text[LINE_SIZE_MAX];
 
-    record->n = ++store->n;
-    fwrite(text, 1, record_format(text, record, store->chain), store->lines);
+    record->n = ++store->at.n;
+    record->prior = store->serial;
+    memcpy(record->before, store->at.chain, CHAIN_SIZE);
+    store->serial = record->serial;
+    fwrite(text, 1, chain_finish(text, record_format(text, record), store->origin, store->at.chain),
+           store->lines);
 }
 
 /* 10 to 30 characters */
@@ -102,7 +108,7 @@ static void create_token(struct store *store, size_t number)
     memcpy(record.id, id, ID_LENGTH);
     crypto_hash_token(record.hash, token, length, id);
     write_label(label, number);
-    record.serial = store->n + 1;
+    record.serial = store->at.n + 1;
     record.created = record.time = STARTED + (int64_t)number;
     if (number % 2 == 0)
         record.expires = record.created + 100 * (int64_t)YEAR;

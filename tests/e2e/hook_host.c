@@ -35,6 +35,7 @@ struct library {
     struct toktab *(*open)(const struct toktab_options *, char *, size_t);
     enum toktab_verdict (*verify)(struct toktab *, const char *, size_t, const struct toktab_request *,
                                   struct toktab_result *);
+    int (*status)(struct toktab *, const char *, struct toktab_status *);
     void (*close)(struct toktab *);
 };
 
@@ -45,8 +46,9 @@ static void load(struct library *library, const char *path)
         errx(1, "%s", dlerror());
     *(void **)&library->open = dlsym(library->handle, "toktab_open");
     *(void **)&library->verify = dlsym(library->handle, "toktab_verify");
+    *(void **)&library->status = dlsym(library->handle, "toktab_status");
     *(void **)&library->close = dlsym(library->handle, "toktab_close");
-    MUST(library->open && library->verify && library->close);
+    MUST(library->open && library->verify && library->status && library->close);
 }
 
 static void ignore(void *context, int priority, const char *message)
@@ -70,6 +72,16 @@ static struct toktab *open_table(const struct library *library)
 static enum toktab_verdict ask(const struct library *library, struct toktab *table, const char *token)
 {
     return library->verify(table, token, strlen(token), NULL, NULL);
+}
+
+/* Is the store good? Where it is not, there is a reason. */
+static int is_good(const struct library *library, struct toktab *table)
+{
+    struct toktab_status status = {.size = sizeof(status)};
+
+    MUST(library->status(table, NULL, &status) == 0);
+    MUST(status.good ? status.tokens == 2 && status.why[0] == '\0' : status.why[0] != '\0');
+    return status.good;
 }
 
 /* End the second token, as an admin would: in another process. */
@@ -124,6 +136,7 @@ static void reopen(void)
     for (int i = 0; i < WARM + ROUNDS; i++) {
         struct library library;
         struct toktab *table;
+        struct toktab_result admitted, refused;
 
         if (i == WARM) {
             heap = mallinfo2().uordblks;
@@ -131,10 +144,13 @@ static void reopen(void)
         }
         load(&library, library_path);
         table = open_table(&library);
-        MUST(ask(&library, table, good) == TOKTAB_ALLOW);
+        admitted.size = refused.size = sizeof(admitted);
+        MUST(library.verify(table, good, strlen(good), NULL, &admitted) == TOKTAB_ALLOW);
+        MUST(library.verify(table, "nonsense", 8, NULL, &refused) == TOKTAB_DENY);
         library.close(table);
         dlclose(library.handle);
         MUST(!dlopen(library_path, RTLD_NOW | RTLD_NOLOAD));
+        MUST(strcmp(admitted.label, "good") == 0 && admitted.user[0] == '\0' && refused.label[0] == '\0');
     }
     MUST(descriptors() == open_before);
     MUST(mallinfo2().uordblks < heap + 16 * ROUNDS); /* the smallest block takes 32 */
@@ -221,6 +237,7 @@ static void quiet(void)
     errno = 4711;
     ask(&library, table, other);
     ask(&library, table, "nonsense");
+    is_good(&library, table);
     library.close(table);
     look(&after);
     MUST(memcmp(&before.handlers, &after.handlers, sizeof(before.handlers)) == 0);
@@ -260,6 +277,7 @@ static void daemonized(void)
     MUST(ask(&library, table, good) == TOKTAB_ALLOW && ask(&library, table, other) == TOKTAB_ALLOW);
     end_other();
     MUST(ask(&library, table, good) == TOKTAB_ALLOW && ask(&library, table, other) == TOKTAB_DENY);
+    MUST(is_good(&library, table));
     library.close(table);
     for (int fd = 0; fd < 16; fd++)
         MUST(fcntl(fd, F_GETFD) >= 0); /* the host's own are still there */
@@ -319,6 +337,7 @@ static void chrooted(void)
     for (int i = 0; i < 3000 && ask(&library, table, good) == TOKTAB_ALLOW; i++)
         nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
     MUST(ask(&library, table, good) == TOKTAB_ERROR && ask(&library, table, other) == TOKTAB_DENY);
+    MUST(!is_good(&library, table));
     library.close(table);
     _exit(0);
 }

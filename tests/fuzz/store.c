@@ -46,14 +46,16 @@ static void check_answer(const char *id)
     good = !record_check(&whole, &line);
     enough = record_check_for_verdict(&needed, &line, &foreign);
     assert(enough || !good);
-    assert(!good || (whole.serial == needed.serial && whole.expires == needed.expires &&
-                     whole.revoked == needed.revoked && whole.op == needed.op));
+    assert(!good ||
+           (whole.serial == needed.serial && whole.created == needed.created &&
+            whole.expires == needed.expires && whole.revoked == needed.revoked && whole.op == needed.op));
     policy_decide(&result, &line, &demand, NOW);
     assert(result.size == sizeof(result));
     assert((result.verdict == TOKTAB_ALLOW) == (result.reason == TOKTAB_REASON_NONE));
     assert((result.verdict == TOKTAB_ERROR) == (result.reason == TOKTAB_REASON_STORE));
-    assert((result.verdict == TOKTAB_ERROR) == !enough);
-    assert(memcmp(result.id, enough ? id : "", enough ? ID_LENGTH : 1) == 0);
+    assert(result.verdict == TOKTAB_ERROR ? !good : enough);
+    assert(memcmp(result.id, result.verdict == TOKTAB_ERROR ? "" : id,
+                  result.verdict == TOKTAB_ERROR ? 1 : ID_LENGTH) == 0);
     assert(result.verdict != TOKTAB_ALLOW ||
            (needed.revoked == TIME_NEVER && needed.expires > NOW && !foreign));
 }

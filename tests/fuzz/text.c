@@ -53,15 +53,19 @@ static void check_unescape(struct span escaped)
 static void check_plain(struct span escaped)
 {
     static char plain[ROOM], text[ROOM];
-    long length = text_unescape_plain(plain, sizeof(plain), escaped);
+    long characters, length = text_unescape_plain(plain, sizeof(plain), escaped, &characters);
     long raw = text_unescape(text, sizeof(text), escaped);
     struct span there = {plain, length > 0 ? (size_t)length : 0};
 
     if (escaped.length > LINE_SIZE_MAX)
         return; /* it is for the columns of a line */
+    if (raw >= 0 && utf8_length((struct span){text, (size_t)raw}) < 0)
+        raw = -1;
     assert((length < 0) == (raw < 0));
     if (length < 0)
         return;
+    assert(characters == utf8_length((struct span){text, (size_t)raw}));
+    assert((size_t)length <= escaped.length + (size_t)characters);
     assert(strlen(plain) == there.length && utf8_length(there) >= 0 && !utf8_has_controls(there));
     assert(utf8_has_controls((struct span){text, (size_t)raw}) || strcmp(plain, text) == 0);
 }
@@ -127,7 +131,8 @@ static void check_numbers(struct span text)
         snprintf(written, sizeof(written), "%" PRIu64, number);
         assert(span_equals(text, written));
     }
-    if (text.length <= 128 && text.length % 2 == 0 && hex_decode(bytes, text.at, text.length / 2)) {
+    if (text.length <= 128 && text.length % (2 * HEX_STEP) == 0 &&
+        hex_decode(bytes, text.at, text.length / 2)) {
         hex_encode(written, bytes, text.length / 2);
         assert(memcmp(written, text.at, text.length) == 0);
     }

@@ -36,6 +36,8 @@ Suite *duration_suite(void);
 Suite *nearest_suite(void);
 Suite *table_suite(void);
 Suite *request_suite(void);
+Suite *status_suite(void);
+Suite *traces_suite(void);
 Suite *usage_suite(void);
 Suite *usage_file_suite(void);
 Suite *usage_trouble_suite(void);

@@ -11,30 +11,38 @@ enum { NOW = 1767225600 };
 
 /* What a line says, and what is asked for; the answer. */
 struct question {
-    const char *expires, *revoked, *scopes, *nets, *user, *label, *ext; /* NULL: as the good one has it */
+    const char *created, *expires, *revoked, *scopes, *nets, *user, *label,
+        *ext; /* NULL: as the good one has it */
     const char *wanted_scopes, *client, *wanted_user;
     enum toktab_reason reason; /* STORE: error */
 };
 
 #define OR(text, other) ((text) ? (text) : (other))
 
-static size_t compose(char text[LINE_SIZE_MAX], const struct question *question)
+static size_t compose(char text[LINE_SIZE_MAX + 1], const struct question *question)
 {
-    int length = snprintf(
-        text, LINE_SIZE_MAX,
-        "7|ExampleToken|C|a0acfe7ab0402a756593e4cf19f1477aba4b8fb445cd564e23a7c1537e5aefd6|3|"
-        "1767225000|%s|%s|1767225000|root/0/"
-        "-|%s|%s|%s|%s|||%s|0|3c384edc7cbab2d3748838196c76cdf9|3c384edc7cbab2d3748838196c76cdf9\n",
-        OR(question->expires, "-"), OR(question->revoked, "-"), OR(question->scopes, ""),
-        OR(question->nets, ""), OR(question->user, ""), OR(question->label, "cron"), OR(question->ext, ""));
+    int length =
+        snprintf(text, LINE_SIZE_MAX + 1,
+                 "7|ExampleToken|C|a0acfe7ab0402a756593e4cf19f1477aba4b8fb445cd564e23a7c1537e5aefd6|3|"
+                 "%s|%s|%s|1767225000|root/0/"
+                 "-|%s|%s|%s|%s|||%s|0|3c384edc7cbab2d3748838196c76cdf9|3c384edc7cbab2d3748838196c76cdf9\n",
+                 OR(question->created, "1767225000"), OR(question->expires, "-"), OR(question->revoked, "-"),
+                 OR(question->scopes, ""), OR(question->nets, ""), OR(question->user, ""),
+                 OR(question->label, "cron"), OR(question->ext, ""));
 
-    ck_assert_int_lt(length, LINE_SIZE_MAX);
+    ck_assert_int_le(length, LINE_SIZE_MAX);
     return (size_t)length;
+}
+
+static void expect_inside(const struct toktab_result *result, const char *text)
+{
+    ck_assert(text >= result->text && text < result->text + sizeof(result->text));
+    ck_assert_ptr_nonnull(memchr(text, '\0', (size_t)(result->text + sizeof(result->text) - text)));
 }
 
 static void decide(struct toktab_result *result, const struct question *question, int64_t now)
 {
-    char text[LINE_SIZE_MAX];
+    char text[LINE_SIZE_MAX + 1];
     struct address address;
     struct demand demand = {.scopes = span_of(OR(question->wanted_scopes, "")),
                             .user = question->wanted_user};
@@ -49,6 +57,9 @@ static void decide(struct toktab_result *result, const struct question *question
     result->size = sizeof(*result);
     policy_decide(result, &line, &demand, now);
     ck_assert_uint_eq(result->size, sizeof(*result));
+    expect_inside(result, result->label);
+    expect_inside(result, result->user);
+    expect_inside(result, result->scopes);
 }
 
 static enum toktab_verdict verdict_of(enum toktab_reason reason)
@@ -124,6 +135,8 @@ static const struct question questions[] = {
     {.nets = "::/0", .wanted_scopes = "s", .reason = TOKTAB_REASON_NETWORK},
     {.wanted_scopes = "s", .reason = TOKTAB_REASON_SCOPE},
     /* a record that makes no sense though its chain holds admits nobody */
+    {.created = "", .reason = TOKTAB_REASON_STORE},
+    {.created = "-", .reason = TOKTAB_REASON_STORE},
     {.expires = "", .reason = TOKTAB_REASON_STORE},
     {.expires = "never", .reason = TOKTAB_REASON_STORE},
     {.expires = "18446744073709551616", .reason = TOKTAB_REASON_STORE},
@@ -133,9 +146,18 @@ static const struct question questions[] = {
     {.label = "", .reason = TOKTAB_REASON_STORE},
     {.label = "a%0ab", .reason = TOKTAB_REASON_STORE},
     {.label = "\xff", .reason = TOKTAB_REASON_STORE},
+    {.label = "a%FF", .reason = TOKTAB_REASON_STORE},
     {.user = "a%00", .reason = TOKTAB_REASON_STORE},
+    {.user = "\xff", .reason = TOKTAB_REASON_STORE},
+    {.user = "a\xc2\x9b", .reason = TOKTAB_REASON_STORE},
     {.scopes = "a b", .reason = TOKTAB_REASON_STORE},
     {.scopes = "a,,b", .reason = TOKTAB_REASON_STORE},
+    {.scopes = ",a", .reason = TOKTAB_REASON_STORE},
+    {.scopes = "a,", .reason = TOKTAB_REASON_STORE},
+    {.scopes = "a\"b", .reason = TOKTAB_REASON_STORE},
+    {.scopes = "a%20b", .reason = TOKTAB_REASON_STORE},
+    {.scopes = "a%2Cb", .reason = TOKTAB_REASON_STORE},
+    {.scopes = "a%7Cb,,c", .reason = TOKTAB_REASON_STORE},
     {.nets = "everywhere", .client = "::1", .reason = TOKTAB_REASON_STORE},
     {.nets = ",", .client = "::1", .reason = TOKTAB_REASON_STORE},
     {.nets = "192.0.2.0/24,x", .client = "192.0.2.9", .reason = TOKTAB_REASON_STORE},
@@ -154,7 +176,7 @@ START_TEST(question_is_answered)
     ck_assert_uint_eq(result.serial, question->reason == TOKTAB_REASON_STORE ? 0 : 3);
     if (question->reason == TOKTAB_REASON_STORE)
         ck_assert(result.label[0] == '\0' && result.user[0] == '\0' && result.scopes[0] == '\0' &&
-                  result.expires == 0);
+                  result.created == 0 && result.expires == 0);
 }
 END_TEST
 
@@ -194,6 +216,7 @@ START_TEST(result_is_filled)
     ck_assert_int_eq(result.verdict, _i == 0 ? TOKTAB_ALLOW : TOKTAB_DENY);
     ck_assert_str_eq(result.id, "ExampleToken");
     ck_assert_uint_eq(result.serial, 3);
+    ck_assert_int_eq(result.created, 1767225000);
     ck_assert_int_eq(result.expires, 1767225601);
     ck_assert_str_eq(result.scopes, "read,a|b");
     ck_assert_str_eq(result.user, "j\xc3\xb6rg");
@@ -204,12 +227,12 @@ END_TEST
 /* Another writer let them pass; nobody's log or terminal shall have them. */
 START_TEST(controls_stay_escaped)
 {
-    struct question question = {.label = "a%0Ab\xc2\x9b%7F%25"};
+    struct question question = {.label = "a%0Ab\xc2\x9b%C2%9B%7F%25"};
     struct toktab_result result;
 
     decide(&result, &question, NOW);
     ck_assert_int_eq(result.verdict, TOKTAB_ALLOW);
-    ck_assert_str_eq(result.label, "a%0Ab%C2%9B%7F%");
+    ck_assert_str_eq(result.label, "a%0Ab%9B%9B%7F%");
 }
 END_TEST
 
@@ -236,17 +259,60 @@ START_TEST(never_is_never)
 }
 END_TEST
 
-/* The longest texts that a line can hold fit into a result. */
-START_TEST(longest_scopes)
+/* A label of so many characters, written in one way. */
+static void write_label(char *label, size_t characters, const char *character)
 {
-    static char scopes[3800];
-    struct question question = {.scopes = scopes, .wanted_scopes = scopes};
+    label[0] = '\0';
+    for (size_t i = 0; i < characters; i++)
+        strcat(label, character);
+}
+
+static const struct {
+    const char *character;
+    size_t count;
+    enum toktab_reason reason;
+} labels[] = {
+    {"a", LABEL_MAX, TOKTAB_REASON_NONE},
+    {"a", LABEL_MAX + 1, TOKTAB_REASON_STORE},
+    {"\xf0\x9f\x94\x91", LABEL_MAX, TOKTAB_REASON_NONE},
+    {"\xf0\x9f\x94\x91", LABEL_MAX + 1, TOKTAB_REASON_STORE},
+    {"%0A", LABEL_MAX, TOKTAB_REASON_NONE}, /* one character, however it is shown */
+    {"%0A", LABEL_MAX + 1, TOKTAB_REASON_STORE},
+    {"\xc2\x9b", LABEL_MAX, TOKTAB_REASON_NONE},
+    {"\xc2\x9b", LABEL_MAX + 1, TOKTAB_REASON_STORE},
+};
+
+START_TEST(longest_labels)
+{
+    char label[LINE_SIZE_MAX];
+    struct question question = {.label = label};
     struct toktab_result result;
 
-    memset(scopes, 's', sizeof(scopes) - 1);
+    write_label(label, labels[_i].count, labels[_i].character);
+    decide(&result, &question, NOW);
+    ck_assert_int_eq(result.reason, labels[_i].reason);
+}
+END_TEST
+
+/* All that the longest line can hold fits into a result, also the label that grows most. */
+START_TEST(longest_line)
+{
+    char label[LINE_SIZE_MAX], user[TEXT_MAX + 1] = "", scopes[LINE_SIZE_MAX] = "", text[LINE_SIZE_MAX + 1];
+    struct question question = {.label = label, .user = user, .scopes = scopes, .wanted_scopes = scopes};
+    struct toktab_result result;
+    size_t shown;
+
+    write_label(label, LABEL_MAX, _i == 0 ? "a" : "\xc2\x9b");
+    memset(user, 'u', TEXT_MAX);
+    memset(scopes, 's', LINE_SIZE_MAX - compose(text, &question));
+    ck_assert_uint_eq(compose(text, &question), LINE_SIZE_MAX);
     decide(&result, &question, NOW);
     ck_assert_int_eq(result.verdict, TOKTAB_ALLOW);
+    ck_assert_str_eq(result.user, user);
     ck_assert_str_eq(result.scopes, scopes);
+    shown = strlen(result.label);
+    ck_assert_uint_eq(shown, _i == 0 ? LABEL_MAX : 3 * LABEL_MAX);
+    ck_assert_str_eq(result.label + shown - 3, _i == 0 ? "aaa" : "%9B");
 }
 END_TEST
 
@@ -261,7 +327,8 @@ Suite *policy_suite(void)
     tcase_add_test(policy, controls_stay_escaped);
     tcase_add_test(policy, controls_in_a_user);
     tcase_add_test(policy, never_is_never);
-    tcase_add_test(policy, longest_scopes);
+    tcase_add_loop_test(policy, longest_labels, 0, LENGTH(labels));
+    tcase_add_loop_test(policy, longest_line, 0, 2);
     suite_add_tcase(suite, policy);
     return suite;
 }

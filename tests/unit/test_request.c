@@ -183,12 +183,15 @@ END_TEST
 
 START_TEST(no_table)
 {
-    struct toktab_result result = {.size = sizeof(result)};
+    struct toktab_result result;
     struct sample sample;
 
+    memset(&result, 0x55, sizeof(result));
+    result.size = sizeof(result);
     sample_make(&sample);
     ck_assert_int_eq(toktab_verify(NULL, sample.token, strlen(sample.token), NULL, &result), TOKTAB_ERROR);
     ck_assert_int_eq(result.reason, TOKTAB_REASON_REQUEST);
+    ck_assert(result.id[0] == '\0' && result.label[0] == '\0');
 }
 END_TEST
 
@@ -207,6 +210,7 @@ START_TEST(result_is_filled_whatever_the_verdict)
     ck_assert_str_eq(host_ask_for(&s.host, &s.c, &request, &result), "deny scope");
     ck_assert_mem_eq(result.id, s.c.record.id, ID_LENGTH + 1);
     ck_assert_uint_eq(result.serial, 3);
+    ck_assert_int_eq(result.created, NOW);
     ck_assert_int_eq(result.expires, TIME_NEVER - 1);
     ck_assert_str_eq(result.user, "bob");
     ck_assert_str_eq(result.scopes, "read");
@@ -215,7 +219,32 @@ START_TEST(result_is_filled_whatever_the_verdict)
     ck_assert_str_eq(host_ask_for(&s.host, &s.d, NULL, &result), "deny unknown");
     ck_assert(result.id[0] == '\0' && result.label[0] == '\0' && result.user[0] == '\0' &&
               result.scopes[0] == '\0');
-    ck_assert(result.serial == 0 && result.expires == 0);
+    ck_assert(result.label >= result.text && result.label < result.text + sizeof(result.text));
+    ck_assert(result.serial == 0 && result.created == 0 && result.expires == 0);
+    scene_end(&s);
+}
+END_TEST
+
+/* Clearing 4 KiB for each request would be much of what a request costs. */
+START_TEST(no_more_is_written_than_must_be)
+{
+    struct scene s;
+    struct toktab_result result;
+    size_t used;
+
+    scene_start(&s, "60s");
+    s.c.record.user = span_of("bob");
+    s.c.record.scopes = span_of("read");
+    forge_create(&s.forge, &s.c);
+    memset(&result, 0x55, sizeof(result));
+    ck_assert_str_eq(host_ask_for(&s.host, &s.c, NULL, &result), "allow");
+    used = strlen(result.label) + strlen(result.user) + strlen(result.scopes) + 3;
+    for (size_t i = used; i < sizeof(result.text); i++)
+        MUST(result.text[i] == 0x55);
+    memset(&result, 0x55, sizeof(result));
+    ck_assert_str_eq(host_ask_for(&s.host, &s.d, NULL, &result), "deny unknown");
+    for (size_t i = 1; i < sizeof(result.text); i++)
+        MUST(result.text[i] == 0x55);
     scene_end(&s);
 }
 END_TEST
@@ -325,6 +354,7 @@ Suite *request_suite(void)
     tcase_add_test(requested, structs_of_a_later_version);
     tcase_add_test(requested, no_table);
     tcase_add_test(requested, result_is_filled_whatever_the_verdict);
+    tcase_add_test(requested, no_more_is_written_than_must_be);
     tcase_add_test(requested, messages);
     suite_add_tcase(suite, requested);
     tcase_add_test(bound, client_addresses);

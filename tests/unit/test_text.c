@@ -115,6 +115,15 @@ START_TEST(base62_has_62_digits)
         ck_assert(base62_valid(text, 3) == is_one_of(c, base62_digits));
     }
     ck_assert(base62_valid("", 0));
+    for (size_t length = 1; length < 70; length++)
+        for (size_t i = 0; i < length; i++)
+            for (int c = 0; c < 256; c++) {
+                char text[70];
+
+                memset(text, 'z', length);
+                text[i] = (char)c;
+                MUST(base62_valid(text, length) == is_one_of(c, base62_digits));
+            }
     ck_assert_uint_eq(strlen(base62_digits), 62);
     for (int i = 1; i < 62; i++)
         ck_assert_int_gt(base62_digits[i], base62_digits[i - 1]); /* in the order of ASCII */
@@ -364,25 +373,32 @@ static const struct {
     struct span escaped;
     size_t size;
     const char *plain; /* NULL: refused */
+    long characters;
 } plains[] = {
-    {SPAN("100%25 %7C f\xc3\xbcr"), 64, "100% | f\xc3\xbcr"},
-    {SPAN("a%0Ab%1B%7F"), 64, "a%0Ab%1B%7F"},
-    {SPAN("\xc2\x80\xc2\x9f\xc2\xa0"), 64, "%C2%80%C2%9F\xc2\xa0"},
-    {SPAN("%25%0A"), 64, "%%0A"},
-    {SPAN("a%0Ab"), 6, "a%0Ab"},
-    {SPAN("a%0Ab"), 5, NULL},
-    {SPAN("abc"), 3, NULL},
-    {SPAN("a%0a"), 64, NULL},
-    {SPAN("%00"), 64, NULL},
-    {SPAN(""), 64, ""},
+    {SPAN("100%25 %7C f\xc3\xbcr"), 64, "100% | f\xc3\xbcr", 10},
+    {SPAN("a%0Ab%1B%7F"), 64, "a%0Ab%1B%7F", 5},
+    {SPAN("\xc2\x80%C2%9F\xc2\xa0"), 64, "%80%9F\xc2\xa0", 3},
+    {SPAN("%25%0A"), 64, "%%0A", 2},
+    {SPAN("sixteen letters!"), 17, "sixteen letters!", 16},
+    {SPAN("sixteen letters!"), 16, NULL, 0},
+    {SPAN("a%0Ab"), 6, "a%0Ab", 3},
+    {SPAN("a%0Ab"), 5, NULL, 0},
+    {SPAN("abc"), 3, NULL, 0},
+    {SPAN("a%0a"), 64, NULL, 0},
+    {SPAN("%00"), 64, NULL, 0},
+    {SPAN("a\xff"), 64, NULL, 0},
+    {SPAN("a%FF"), 64, NULL, 0},
+    {SPAN(""), 64, "", 0},
+    {SPAN(""), 0, NULL, 0},
 };
 
 START_TEST(controls_stay_escaped)
 {
     char text[64] = "";
-    long length = text_unescape_plain(text, plains[_i].size, plains[_i].escaped);
+    long characters, length = text_unescape_plain(text, plains[_i].size, plains[_i].escaped, &characters);
 
     if (plains[_i].plain) {
+        ck_assert_int_eq(characters, plains[_i].characters);
         ck_assert_str_eq(text, plains[_i].plain);
         ck_assert_int_eq(length, (long)strlen(plains[_i].plain));
     } else {
@@ -397,12 +413,13 @@ START_TEST(controls_outgrow_their_room)
 {
     static char escaped[3 * 4095];
     char text[4096 + 1];
+    long characters;
 
     for (size_t i = 0; i < sizeof(escaped); i += 3)
         memcpy(escaped + i, "%0A", 3);
     for (size_t count = 1; count < 4096; count += 61) {
         memset(text, '#', sizeof(text));
-        ck_assert_int_eq(text_unescape_plain(text, 4096, (struct span){escaped, 3 * count}),
+        ck_assert_int_eq(text_unescape_plain(text, 4096, (struct span){escaped, 3 * count}, &characters),
                          3 * count < 4096 ? (long)(3 * count) : -1);
         ck_assert_int_eq(text[4096], '#');
     }
