@@ -122,7 +122,7 @@ static bool prove_rest(struct proof *proof, int fd, bool good, struct expect *ex
     if (got < 0)
         return fault_set_passing(fault, "it cannot be read: %s", strerror(errno));
     proof->rest_bytes = (uint64_t)got;
-    proof->rest = chain_rest(&proof->chain, bytes, (size_t)got, &length);
+    proof->rest = chain_rest(&proof->chain, bytes, (size_t)got, proof->offset, &length);
     if (proof->rest == REST_DAMAGE)
         return good && wrong_line(proof, fault,
                                   proof->chain.bytes_left > 0 ? "the snapshot is cut short"

@@ -181,7 +181,8 @@ static bool has_doubtful_end(const struct finding *finding, const struct salvage
     for (; (lf = memchr(text, '\n', (size_t)(end - text))) != NULL; text = lf + 1)
         if (!prove_line(&ignored, &chain, text, (size_t)(lf - text) + 1))
             break;
-    return chain_rest(&chain, text, (size_t)(end - text), &length) == REST_DAMAGE;
+    return chain_rest(&chain, text, (size_t)(end - text), (uint64_t)(text - file->bytes), &length) ==
+           REST_DAMAGE;
 }
 
 /* Does a line with its LF still end in that chain? */

@@ -44,7 +44,7 @@ static const char *judge_rest(struct tip *tip, const char *rest, size_t length)
     struct line line;
     size_t line_length;
 
-    switch (chain_rest(&tip->chain, rest, length, &line_length)) {
+    switch (chain_rest(&tip->chain, rest, length, tip->end, &line_length)) {
     case REST_NONE:
     case REST_TORN:
     case REST_UNSYNCED:

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { SECTOR = 512 }; /* bytes that a disk writes or loses together */
+
 bool position_equal(const struct position *a, const struct position *b)
 {
     return a->n == b->n && memcmp(a->chain, b->chain, CHAIN_SIZE) == 0;
@@ -245,23 +247,6 @@ static bool has_all_columns(const char *bytes, size_t length)
     return end - at >= CHAIN_HEX || memchr(at, '|', (size_t)(end - at));
 }
 
-/*
- * What stands before the first NUL was on the disk as it is: if it is a line, what is behind it is damage. So
- * is one NUL alone in what is a whole line else: a power cut takes more than a byte, but one flipped bit
- * makes a NUL of a space.
- */
-static bool is_unsynced(const struct chain *chain, const char *bytes, size_t length)
-{
-    const char *nul = memchr(bytes, '\0', length), *end = bytes + length;
-
-    if (!nul || length >= LINE_SIZE_MAX || memchr(bytes, '\n', (size_t)(nul - bytes)))
-        return false;
-    if (!memchr(nul + 1, '\0', (size_t)(end - nul - 1)) && has_all_columns(bytes, length))
-        return false;
-    return !is_proved(chain, bytes, (size_t)(nul - bytes)) &&
-           !holds_proved_line(chain, nul, (size_t)(end - nul));
-}
-
 /* The start of the next line, of which no byte is one that no line has. */
 static bool is_torn(const struct chain *chain, const char *bytes, size_t length)
 {
@@ -276,7 +261,28 @@ static bool is_torn(const struct chain *chain, const char *bytes, size_t length)
     return !has_all_columns(bytes, length);
 }
 
-enum rest chain_rest(const struct chain *chain, const char *bytes, size_t length, size_t *line_length)
+/*
+ * What stands before the first NUL was on the disk as it is: the start of the next line, or nothing. A power
+ * cut takes whole sectors: noise on the disk is no such thing, nor is one NUL alone in what is a whole line
+ * else, which one flipped bit makes of a space.
+ */
+static bool is_unsynced(const struct chain *chain, const char *bytes, size_t length, uint64_t offset)
+{
+    const char *nul = memchr(bytes, '\0', length), *end = bytes + length, *more = nul;
+
+    if (!nul || length >= LINE_SIZE_MAX || !is_torn(chain, bytes, (size_t)(nul - bytes)))
+        return false;
+    while (more < end && (*more == '\0' || *more == '\n'))
+        more++;
+    if (more < end && (offset + (uint64_t)(more - bytes)) % SECTOR != 0)
+        return false;
+    if (!memchr(nul + 1, '\0', (size_t)(end - nul - 1)) && has_all_columns(bytes, length))
+        return false;
+    return !holds_proved_line(chain, nul, (size_t)(end - nul));
+}
+
+enum rest chain_rest(const struct chain *chain, const char *bytes, size_t length, uint64_t offset,
+                     size_t *line_length)
 {
     char text[LINE_SIZE_MAX + 1];
     struct line line;
@@ -293,7 +299,7 @@ enum rest chain_rest(const struct chain *chain, const char *bytes, size_t length
             return REST_LINE;
         }
     }
-    if (is_unsynced(chain, bytes, length))
+    if (is_unsynced(chain, bytes, length, offset))
         return REST_UNSYNCED;
     return is_torn(chain, bytes, length) ? REST_TORN : REST_DAMAGE;
 }

@@ -81,7 +81,9 @@ enum rest {
 
 enum { REST_SIZE_MAX = LINE_SIZE_MAX }; /* what is longer is damage */
 
-/* bytes: all that stands there, length of them. line_length: with REST_LINE, of the line without its LF. */
-enum rest chain_rest(const struct chain *chain, const char *bytes, size_t length, size_t *line_length);
+/* bytes: all that stands there, length of them, from that offset of the file on. line_length: with REST_LINE,
+ * of the line without its LF. */
+enum rest chain_rest(const struct chain *chain, const char *bytes, size_t length, uint64_t offset,
+                     size_t *line_length);
 
 #endif

@@ -233,7 +233,7 @@ static bool judge_rest(const struct loading *loading, uint64_t size, bool good)
 
     if (got < 0)
         return unreadable(loading->fault);
-    switch (chain_rest(&progress->chain, bytes, (size_t)got, &length)) {
+    switch (chain_rest(&progress->chain, bytes, (size_t)got, progress->offset, &length)) {
     case REST_NONE:
     case REST_TORN:
     case REST_UNSYNCED:

@@ -33,7 +33,7 @@ const char *chain_through(struct chain *chain, const struct bytes *file, unsigne
     }
     if (*at == 1)
         return wrong ? wrong : "no header";
-    if (chain_rest(chain, text, (size_t)(end - text), &length) == REST_DAMAGE)
+    if (chain_rest(chain, text, (size_t)(end - text), (uint64_t)(text - file->at), &length) == REST_DAMAGE)
         return wrong ? wrong : "its end is damaged";
     return chain_end(chain);
 }
