@@ -19,7 +19,7 @@ static const char *find_last(struct chain *chain, const struct window *window, c
     const char *text = window->at, *lf;
     bool follows = window->from_start;
 
-    *last = follows && chain->header.base == 0 ? text : NULL;
+    *last = follows ? text : NULL;
     for (; (lf = memchr(text, '\n', (size_t)(window->end - text))) != NULL; text = lf + 1) {
         size_t length = (size_t)(lf - text) + 1;
         struct position position;
@@ -29,7 +29,8 @@ static const char *find_last(struct chain *chain, const struct window *window, c
             follows = false;
             continue;
         }
-        if (follows ? chain_line(chain, &line, text, length) != NULL : !chain_resume(chain, &line, text))
+        if (follows ? chain_line(chain, &line, text, length) != NULL
+                    : position.n <= chain->at.n || !chain_resume(chain, &line, text))
             return "its last lines do not follow one another";
         follows = true;
         *last = lf + 1;
