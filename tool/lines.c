@@ -48,34 +48,30 @@ static void pass_over(struct lines *lines, size_t length)
 }
 
 /* What it gives out stays where it is, so the rest of a line that is too long is passed over at the next
- * call.
- */
-static bool end_skipping(struct lines *lines)
+ * call. LINES_LINE: it is done. */
+static enum lines_got end_skipping(struct lines *lines)
 {
-    const char *end;
-
     while (lines->skipping) {
-        end = find_end(lines);
-        if (!end && lines->end > lines->start) {
-            pass_over(lines, lines->end - lines->start);
-        } else if (end) {
-            pass_over(lines, (size_t)(end - (lines->buffer + lines->start)) + 1);
-            lines->skipping = false;
-        } else if (fill(lines) <= 0) {
-            return false;
-        }
+        ssize_t got = lines->end > lines->start ? 1 : fill(lines);
+        const char *end = find_end(lines);
+
+        if (got <= 0)
+            return got < 0 ? LINES_ERROR : LINES_END;
+        pass_over(lines,
+                  end ? (size_t)(end - (lines->buffer + lines->start)) + 1 : lines->end - lines->start);
+        lines->skipping = !end;
     }
-    return true;
+    return LINES_LINE;
 }
 
 enum lines_got lines_next(struct lines *lines, const char **text, size_t *length)
 {
-    const char *end;
+    enum lines_got skipped = end_skipping(lines);
+    const char *end = find_end(lines);
     ssize_t got = 1;
 
-    if (!end_skipping(lines))
-        return LINES_END;
-    end = find_end(lines);
+    if (skipped != LINES_LINE)
+        return skipped;
     while (!end && got > 0 && lines->end - lines->start < LINE_SIZE_MAX) {
         got = fill(lines);
         end = find_end(lines);

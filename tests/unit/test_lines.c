@@ -52,6 +52,28 @@ START_TEST(one_after_the_other)
 }
 END_TEST
 
+/* The end may come later. */
+START_TEST(a_torn_line_that_goes_on)
+{
+    char directory[SCRATCH_PATH], path[SCRATCH_PATH];
+    struct lines lines;
+    int fd;
+
+    scratch_directory(directory);
+    path_join(path, directory, "lines");
+    file_write(path, "to", 2);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    lines_make(&lines, fd, 0);
+    expect_next(&lines, LINES_TORN, "to");
+    expect_next(&lines, LINES_TORN, "to");
+    file_append(path, "rn\n", 3);
+    expect_next(&lines, LINES_LINE, "torn\n");
+    expect_next(&lines, LINES_END, NULL);
+    lines_free(&lines);
+    close(fd);
+}
+END_TEST
+
 START_TEST(an_empty_file)
 {
     int fd = file_with("", 0);
@@ -67,7 +89,7 @@ END_TEST
 /* A line may have LINE_SIZE_MAX bytes with its LF. */
 START_TEST(longest)
 {
-    char text[LINE_SIZE_MAX + 2];
+    char text[LINE_SIZE_MAX + 1];
     struct lines lines;
     int fd;
 
@@ -80,16 +102,59 @@ START_TEST(longest)
     expect_next(&lines, LINES_END, NULL);
     lines_free(&lines);
     close(fd);
+}
+END_TEST
 
-    text[LINE_SIZE_MAX - 1] = 'x';
-    text[LINE_SIZE_MAX] = '\n';
-    for (size_t length = LINE_SIZE_MAX - 1; length <= LINE_SIZE_MAX + 1; length++) {
-        fd = file_with(text, length);
-        lines_make(&lines, fd, 0);
-        expect_next(&lines, length < LINE_SIZE_MAX ? LINES_TORN : LINES_TOO_LONG, NULL);
-        lines_free(&lines);
-        close(fd);
-    }
+static const size_t lengths[] = {LINE_SIZE_MAX, LINE_SIZE_MAX + 1, 255 * 1024,
+                                 256 * 1024,    257 * 1024,        1024 * 1024};
+
+/* One that is too long is passed over, with its LF. So is what a file ends with, and has no LF. */
+START_TEST(too_long)
+{
+    static char text[1024 * 1024 + 1];
+    size_t length = lengths[_i], got;
+    struct bytes file = {0};
+    struct lines lines;
+    const char *first;
+    int fd;
+
+    memset(text, 'x', sizeof(text));
+    text[length] = '\n';
+    bytes_add(&file, "one\n", 4);
+    bytes_add(&file, text, length + 1);
+    bytes_add(&file, "three\n", 6);
+    bytes_add(&file, text, length);
+    fd = file_with(file.at, file.length);
+    lines_make(&lines, fd, 0);
+    expect_next(&lines, LINES_LINE, "one\n");
+    ck_assert_int_eq(lines_next(&lines, &first, &got), LINES_TOO_LONG);
+    ck_assert_uint_ge(got, LINE_SIZE_MAX);
+    ck_assert_mem_eq(first, text, LINE_SIZE_MAX);
+    expect_next(&lines, LINES_LINE, "three\n");
+    ck_assert_uint_eq(lines.offset, 4 + length + 1 + 6);
+    expect_next(&lines, LINES_TOO_LONG, NULL);
+    expect_next(&lines, LINES_END, NULL);
+    expect_next(&lines, LINES_END, NULL);
+    lines_free(&lines);
+    close(fd);
+    bytes_free(&file);
+}
+END_TEST
+
+/* What stands behind is not known then: it is not the end. */
+START_TEST(cannot_be_read_within_a_line)
+{
+    static char text[512 * 1024];
+    struct lines lines;
+    int fd;
+
+    memset(text, 'x', sizeof(text));
+    fd = file_with(text, sizeof(text));
+    lines_make(&lines, fd, 0);
+    expect_next(&lines, LINES_TOO_LONG, NULL);
+    close(fd);
+    expect_next(&lines, LINES_ERROR, NULL);
+    lines_free(&lines);
 }
 END_TEST
 
@@ -133,8 +198,11 @@ Suite *lines_suite(void)
     TCase *test = tcase_create("lines");
 
     tcase_add_test(test, one_after_the_other);
+    tcase_add_test(test, a_torn_line_that_goes_on);
     tcase_add_test(test, an_empty_file);
     tcase_add_test(test, longest);
+    tcase_add_loop_test(test, too_long, 0, sizeof(lengths) / sizeof(lengths[0]));
+    tcase_add_test(test, cannot_be_read_within_a_line);
     tcase_add_test(test, many);
     tcase_add_test(test, cannot_be_read);
     suite_add_tcase(suite, test);
