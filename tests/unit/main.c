@@ -18,7 +18,7 @@ int main(void)
         config_file_suite, config_text_suite, duration_suite,   nearest_suite,       table_suite,
         request_suite,     usage_suite,       usage_file_suite, usage_trouble_suite, expect_suite,
         finder_suite,      lines_suite,       salvage_suite,    snapshot_suite,      say_suite,
-        tip_suite,         when_suite,
+        tip_suite,         when_suite,        rest_suite,
     };
     SRunner *runner;
     int failed;
