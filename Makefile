@@ -97,7 +97,7 @@ TOOL_OBJECTS = $(patsubst tool/%.c,$(BUILD)/tool/%.o,$(wildcard tool/*.c))
 UNIT_OBJECTS = $(patsubst tests/unit/%.c,$(BUILD)/unit/%.o,$(wildcard tests/unit/*.c))
 BENCHES = $(patsubst tests/bench/%.c,$(BUILD)/bench-%,\
     $(filter-out tests/bench/measure.c,$(wildcard tests/bench/*.c)))
-FUZZ_HELPERS = tests/fuzz/fuzz.c tests/fuzz/repair.c
+FUZZ_HELPERS = tests/fuzz/fuzz.c tests/fuzz/repair.c tests/fuzz/damage.c
 FUZZERS = $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz-%,$(filter-out $(FUZZ_HELPERS),$(wildcard tests/fuzz/*.c)))
 
 LIBRARIES = $(BUILD)/libtoktab.so.0 $(BUILD)/libtoktab.so $(BUILD)/libtoktab.a

@@ -350,8 +350,9 @@ static void take_token(struct salvage *salvage, const struct finding *finding, c
             state = lines[i].last;
     state.ends = !line_revoked(state.id) && is_in_doubt(finding, lines[count - 1].serial, n);
     salvage->ends += state.ends;
-    /* what has a line of the log, and was created before the snapshot, was in that too */
-    if (lines[0].sealed || lines[0].serial <= salvage->header.base)
+    /* what has a line of the log, and was created before the snapshot, was in that too; a copy may have been
+     * compacted with an earlier cutoff, and hold more than the header counts */
+    if (salvage->lost > 0 && (lines[0].sealed || lines[0].serial <= salvage->header.base))
         salvage->lost--;
     salvage->snapshot.lines[salvage->snapshot.count++] = state;
 }
@@ -394,6 +395,8 @@ bool salvage_find(struct salvage *salvage, struct salvage_file *files, size_t co
     memset(salvage, 0, sizeof(*salvage));
     if (!choose_header(&salvage->header, files, count, domain, fault))
         return false;
+    finding.lines = must_have(calloc(1, sizeof(*finding.lines))); /* qsort(3) wants one, also for nothing */
+    finding.doubts = must_have(calloc(1, sizeof(*finding.doubts)));
     finding.chain.header = salvage->header;
     header_origin(finding.chain.origin, &salvage->header);
     for (size_t i = 0; i < count; i++)

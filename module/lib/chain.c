@@ -198,7 +198,7 @@ const char *chain_end(const struct chain *chain)
 static bool as_line(char text[LINE_SIZE_MAX + 1], const char *bytes, size_t length, size_t extra,
                     struct line *line)
 {
-    if (length <= extra || length - extra >= LINE_SIZE_MAX)
+    if (length <= extra || length - extra >= LINE_SIZE_MAX || memchr(bytes, '\n', length - extra))
         return false;
     memcpy(text, bytes, length - extra);
     text[length - extra] = '\n';
@@ -218,7 +218,7 @@ static bool is_proved(const struct chain *chain, const char *bytes, size_t lengt
     return false;
 }
 
-/* Is there such a line in it, behind an LF or a NUL? */
+/* Is there such a line in what stands behind an LF: at its start, or behind an LF or a NUL? */
 static bool holds_proved_line(const struct chain *chain, const char *bytes, size_t length)
 {
     for (const char *lf; length > 0; length -= (size_t)(lf - bytes), bytes = lf) {
@@ -227,7 +227,8 @@ static bool holds_proved_line(const struct chain *chain, const char *bytes, size
         lf = end ? end + 1 : bytes + length;
         end = end ? end : bytes + length;
         nul = memrchr(bytes, '\0', (size_t)(end - bytes));
-        if (is_proved(chain, nul ? nul + 1 : bytes, (size_t)(end - (nul ? nul + 1 : bytes))))
+        if (is_proved(chain, bytes, (size_t)(end - bytes)) ||
+            (nul && is_proved(chain, nul + 1, (size_t)(end - nul) - 1)))
             return true;
     }
     return false;
@@ -278,7 +279,7 @@ static bool is_unsynced(const struct chain *chain, const char *bytes, size_t len
         return false;
     if (!memchr(nul + 1, '\0', (size_t)(end - nul - 1)) && has_all_columns(bytes, length))
         return false;
-    return !holds_proved_line(chain, nul, (size_t)(end - nul));
+    return !holds_proved_line(chain, bytes, length);
 }
 
 enum rest chain_rest(const struct chain *chain, const char *bytes, size_t length, uint64_t offset,

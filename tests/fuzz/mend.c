@@ -1,19 +1,21 @@
-/* A store with whatever damage: what mending makes of it is sound, and admits nobody whom the undamaged store
- * would not. */
+/*
+ * A store with whatever damage, alone or with a copy: what mending makes of it is sound, and mending that
+ * again changes nothing. No line comes in that no file proves, and no token lives on in a state that was not
+ * its last: none that was revoked, none that had a later change.
+ */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "chain.h"
+#include "damage.h"
 #include "fuzz.h"
 #include "prove.h"
 #include "renew.h"
-#include "repair.h"
 #include "salvage.h"
 
-enum { NOW = 1767225600 };
+enum { NOW = 1767225600, FILES = 2 };
 
 static char path[256];
 
@@ -37,114 +39,371 @@ static int directory(void)
     return fd;
 }
 
-static bool salvage_bytes(struct salvage *salvage, const char *bytes, size_t size)
+static struct store_bytes new_copy(const char *bytes, size_t length)
+{
+    struct store_bytes copy = {malloc(length + 1), length};
+
+    if (!copy.at)
+        abort();
+    memcpy(copy.at, bytes, length);
+    return copy;
+}
+
+/* The file that the tool would write. */
+static struct store_bytes new_file(struct renewal *renewal)
+{
+    struct log log = {.domain = "example.com", .directory = directory(), .file = file_with("", 0)};
+    struct replacement file;
+    struct store_bytes bytes;
+    struct fault fault;
+
+    snprintf(log.place.name, sizeof(log.place.name), "example.com.tokens");
+    renewal->by = "root/0/-";
+    renewal->reason = "in doubt";
+    renewal->now = NOW;
+    if (renewal_write(renewal, &log, &file, &fault) != STATUS_DONE)
+        abort();
+    bytes = (struct store_bytes){malloc(renewal->bytes + 1), renewal->bytes};
+    if (!bytes.at || pread(file.fd, bytes.at, bytes.length, 0) != (ssize_t)bytes.length)
+        abort();
+    replacement_abandon(&file);
+    return bytes;
+}
+
+/* ---- what may come out ---- */
+
+/* All of a line but its number, up to its chain or seal: what it says. */
+static struct span said_by(const struct last_line *line)
+{
+    return (struct span){line->id, line->length - (size_t)(line->id - line->text) - CHAIN_HEX - 1};
+}
+
+static struct span said_by_id(const char *id)
+{
+    return (struct span){id, (size_t)((const char *)memchr(id, '\n', LINE_SIZE_MAX) - id) - CHAIN_HEX};
+}
+
+static bool span_same(struct span a, struct span b)
+{
+    return a.length == b.length && memcmp(a.at, b.at, a.length) == 0;
+}
+
+static const struct last_line *find_line(const struct snapshot *snapshot, const char *id)
+{
+    for (size_t i = 0; i < snapshot->count; i++)
+        if (memcmp(snapshot->lines[i].id, id, ID_LENGTH) == 0)
+            return &snapshot->lines[i];
+    return NULL;
+}
+
+/* Does the line prove itself to this header? */
+static bool is_proved(const struct header *header, const struct last_line *line)
+{
+    unsigned char origin[CHAIN_SIZE], seal[CHAIN_SIZE];
+    struct position position;
+    struct line columns;
+    uint64_t n;
+
+    header_origin(origin, header);
+    return line_split(&columns, line->text, line->length) &&
+           (chain_proves(origin, &columns, line->text, &position) ||
+            chain_sealed(header->basechain, &columns, line->text, seal, &n));
+}
+
+static bool is_within(const char *at, size_t length, const struct salvage_file *files, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (at >= files[i].bytes && at + length <= files[i].bytes + files[i].size)
+            return true;
+    return false;
+}
+
+static void check_proved(const struct salvage *salvage, const struct salvage_file *files, size_t count)
+{
+    size_t ends = 0;
+
+    for (size_t i = 0; i < salvage->snapshot.count; i++) {
+        const struct last_line *line = &salvage->snapshot.lines[i];
+
+        assert(is_within(line->text, line->length, files, count) && is_proved(&salvage->header, line));
+        assert(find_line(&salvage->snapshot, line->id) == line);
+        assert(!line->ends || !line_revoked(line->id));
+        ends += line->ends;
+    }
+    assert(ends == salvage->ends && salvage->lost <= salvage->header.lines);
+}
+
+static bool salvage_files(struct salvage *salvage, struct salvage_file *files, size_t count)
 {
     struct fault fault = {0};
-    char *room = salvage_room(salvage, size);
-    bool found;
+    bool found = salvage_find(salvage, files, count, "example.com", &fault);
 
-    if (!room)
-        abort();
-    memcpy(room, bytes, size);
-    found = salvage_find(salvage, size, "example.com", 1700000000, &fault);
     assert(found == (fault.text[0] == '\0'));
+    if (found)
+        check_proved(salvage, files, count);
     return found;
 }
 
-static size_t tokens_that_live(const struct index *index, const struct snapshot *among)
+/* A sound store is left as it is. */
+static void check_again(struct store_bytes *mended, const struct proof *proof)
 {
-    size_t count = 0;
-
-    for (size_t i = 0; i < among->count; i++) {
-        const char *id = index_find(index, among->lines[i].id);
-
-        count += id && !line_revoked(id);
-    }
-    return count;
-}
-
-/* The new file proves itself, and in it live those tokens which have not been ended. */
-static void check_renewal(struct salvage *salvage)
-{
-    struct renewal renewal = {.header = salvage->header, .by = "root/0/-", .now = NOW, .reason = "in doubt"};
-    struct log log = {.domain = "example.com", .directory = directory(), .file = file_with("", 0)};
-    struct replacement file;
-    struct proof proof;
-    struct fault fault;
-    size_t live = 0;
-    char ext[HEAD_SIZE + 16];
-
-    snprintf(ext, sizeof(ext), "mended=%s", salvage->old_head);
-    snprintf(log.place.name, sizeof(log.place.name), "example.com.tokens");
-    renewal.ext = ext;
-    renewal.header.epoch++;
-    renewal.header.base = salvage->base;
-    chain_start(renewal.header.basechain, renewal.header.storeid, renewal.header.epoch);
-    renewal.snapshot = salvage->snapshot;
-    if (renewal_write(&renewal, &log, &file, &fault) != STATUS_DONE)
-        abort();
-    if (!prove(&proof, file.fd, "example.com", NULL, NULL, &fault)) {
-        fprintf(stderr, "%s\n", fault.text);
-        abort();
-    }
-    for (size_t i = 0; i < salvage->snapshot.count; i++)
-        live += !salvage->snapshot.lines[i].ends && !line_revoked(salvage->snapshot.lines[i].id);
-    assert(tokens_that_live(&proof.index, &salvage->snapshot) == live);
-    assert(proof.index.count == salvage->snapshot.count);
-    proof_free(&proof);
-    replacement_abandon(&file);
-}
-
-static void check_any(const struct store_bytes *store)
-{
+    struct salvage_file file = {.name = "mended", .bytes = mended->at, .size = mended->length};
     struct salvage salvage;
+    bool found = salvage_files(&salvage, &file, 1);
 
-    if (salvage_bytes(&salvage, store->at, store->length)) {
-        if (salvage.any.text[0] != '\0')
-            salvage_end_all(&salvage);
-        check_renewal(&salvage);
+    assert(found && salvage.ends == 0 && salvage.lost == 0);
+    assert(salvage.snapshot.count == proof->index.count);
+    assert(position_equal(&salvage.at, &proof->chain.at));
+    for (size_t i = 0; i < salvage.snapshot.count; i++) {
+        const struct last_line *line = &salvage.snapshot.lines[i];
+        const char *id = index_find(&proof->index, line->id);
+
+        assert(id && span_same(said_by(line), said_by_id(id)));
     }
     salvage_free(&salvage);
 }
 
-/* Who lives after the damage has lived before it. */
-static void check_no_gift(const struct salvage *salvage, const struct index *before)
+/* The new file: it proves itself, and in it is what was salvaged. */
+static void check_mended(const struct salvage *salvage)
 {
-    for (size_t i = 0; i < salvage->snapshot.count; i++) {
-        const struct last_line *line = &salvage->snapshot.lines[i];
-        const char *id = index_find(before, line->id);
-
-        assert(line->ends || line_revoked(line->id) || (id && !line_revoked(id)));
-    }
-}
-
-/* A sound store, of which one byte becomes another. The end of its last line may not, without which that is
- * none. */
-static void check_one_byte(const struct store_bytes *store, size_t place, char byte)
-{
-    struct salvage salvage;
+    char ext[HEAD_SIZE + 16] = "mended=";
+    struct renewal renewal = {.header = salvage->header, .snapshot = salvage->snapshot, .ext = ext};
+    struct store_bytes mended;
     struct proof proof;
     struct fault fault;
 
-    if (store->length > 1 && store->at[store->length - 1] == '\n' &&
-        prove(&proof, file_with(store->at, store->length), "example.com", NULL, NULL, &fault)) {
-        store->at[place % (store->length - 1)] = byte;
-        if (salvage_bytes(&salvage, store->at, store->length) && salvage.any.text[0] == '\0')
-            check_no_gift(&salvage, &proof.index);
-        salvage_free(&salvage);
-        proof_free(&proof);
-    } else if (store->length > 1 && store->at[store->length - 1] == '\n') {
-        proof_free(&proof);
+    head_format(ext + strlen(ext), salvage->header.epoch, salvage->at.n, salvage->at.chain);
+    renewal.header.epoch++;
+    renewal.header.base = salvage->at.n;
+    header_origin(renewal.header.basechain, &renewal.header);
+    mended = new_file(&renewal);
+    if (!prove(&proof, file_with(mended.at, mended.length), "example.com", NULL, NULL, &fault)) {
+        fprintf(stderr, "%s\n", fault.text);
+        abort();
     }
+    assert(proof.rest == REST_NONE && proof.index.count == salvage->snapshot.count);
+    for (size_t i = 0; i < salvage->snapshot.count; i++) {
+        const struct last_line *line = &salvage->snapshot.lines[i];
+        const char *id = index_find(&proof.index, line->id);
+
+        assert(id && (line->ends ? line_revoked(id) : span_same(said_by(line), said_by_id(id))));
+    }
+    check_again(&mended, &proof);
+    proof_free(&proof);
+    free(mended.at);
+}
+
+/* ---- a sound store, and what it was ---- */
+
+static bool is_sound(const struct store_bytes *store, struct proof *proof)
+{
+    struct fault fault;
+
+    return prove(proof, file_with(store->at, store->length), "example.com", NULL, NULL, &fault) &&
+           proof->rest == REST_NONE && proof->lines > 0;
+}
+
+/* The last line of a token up to number n, by reading all of the sound store. */
+static bool find_state(struct last_line *state, const struct store_bytes *store, const char *id, uint64_t n)
+{
+    const char *end = store->at + store->length, *text = memchr(store->at, '\n', store->length);
+    struct last_line line;
+
+    state->text = NULL;
+    for (text++; text < end; text += line.length) {
+        const char *lf = memchr(text, '\n', (size_t)(end - text));
+
+        if (!last_line_split(&line, text, (size_t)(lf - text) + 1))
+            abort();
+        if (line.n <= n && memcmp(line.id, id, ID_LENGTH) == 0 &&
+            !(state->text && line_revoked(state->id) && !line_revoked(line.id)))
+            *state = line;
+    }
+    return state->text;
+}
+
+/* Who lives, does so in the state that the token was in at line n. */
+static void check_no_gift(const struct salvage *salvage, const struct store_bytes *sound, uint64_t n)
+{
+    for (size_t i = 0; i < salvage->snapshot.count; i++) {
+        const struct last_line *line = &salvage->snapshot.lines[i];
+        struct last_line state;
+
+        if (line->ends || line_revoked(line->id))
+            continue;
+        assert(find_state(&state, sound, line->id, n));
+        assert(span_same(said_by(line), said_by(&state)));
+    }
+}
+
+/* Nobody is ended, and nothing is lost. */
+static void check_all_there(const struct salvage *salvage, const struct store_bytes *sound,
+                            const struct proof *proof)
+{
+    assert(salvage->ends == 0 && salvage->lost == 0);
+    assert(salvage->snapshot.count == proof->index.count && salvage->at.n >= proof->chain.at.n);
+    for (size_t i = 0; i < salvage->snapshot.count; i++) {
+        const struct last_line *line = &salvage->snapshot.lines[i];
+        struct last_line state;
+
+        assert(find_state(&state, sound, line->id, UINT64_MAX));
+        assert(span_same(said_by(line), said_by(&state)));
+    }
+}
+
+/* ---- its relatives ---- */
+
+/* The same lines in another store (column 2 of the header) or another epoch (column 3). */
+static struct store_bytes new_relative(const struct store_bytes *sound, int column)
+{
+    struct store_bytes copy = new_copy(sound->at, sound->length), relative;
+    char *at = copy.at;
+
+    for (int i = 0; i < column; i++)
+        at = strchr(at, '|') + 1;
+    at = strchr(at, '|') - 1;
+    *at = *at == '7' ? '8' : '7';
+    at = copy.at;
+    for (int i = 0; i < 5; i++)
+        at = strchr(at, '|') + 1;
+    *at = *at == '7' ? '8' : '7'; /* basechain */
+    copy.at[copy.length] = '1';
+    relative = store_from_input((const uint8_t *)copy.at, copy.length + 1);
+    free(copy.at);
+    return relative;
+}
+
+static struct store_bytes new_compacted(const struct proof *proof)
+{
+    struct renewal renewal = {.header = proof->chain.header, .prior = proof->chain.serial, .ext = ""};
+    struct store_bytes compacted;
+
+    renewal.header.base = proof->chain.at.n;
+    memcpy(renewal.header.basechain, proof->chain.at.chain, CHAIN_SIZE);
+    snapshot_of_index(&renewal.snapshot, &proof->index);
+    compacted = new_file(&renewal);
+    snapshot_free(&renewal.snapshot);
+    return compacted;
+}
+
+static struct store_bytes new_other(const struct store_bytes *sound, const struct proof *proof,
+                                    unsigned which)
+{
+    switch (which) {
+    case 0:
+        return new_relative(sound, 2);
+    case 1:
+        return new_relative(sound, 3);
+    case 2:
+        return new_compacted(proof);
+    default:
+        return new_copy(sound->at, sound->length);
+    }
+}
+
+/* A copy from when the log ended with a line before. */
+static struct store_bytes new_older(const struct store_bytes *sound, unsigned lines)
+{
+    const char *end = sound->at + sound->length;
+
+    for (unsigned i = 0; i < lines && end - 1 > sound->at; i++) {
+        const char *lf = memrchr(sound->at, '\n', (size_t)(end - 1 - sound->at));
+
+        end = lf ? lf + 1 : end;
+    }
+    return new_copy(sound->at, (size_t)(end - sound->at));
+}
+
+/* ---- the damage ---- */
+
+struct plan {
+    unsigned other, copies, older;
+    bool compacted; /* the store that is damaged was compacted since the copy was made */
+    bool twice;
+    struct damage damage[2];
+};
+
+static struct plan plan_from_input(const uint8_t **data, size_t *size)
+{
+    unsigned flags = take_number(data, size, 65536);
+    struct plan plan = {.other = flags % 4,
+                        .compacted = flags / 4 % 2,
+                        .twice = flags / 8 % 2,
+                        .copies = flags / 16 % 2,
+                        .older = flags / 32 % 8};
+
+    for (int i = 0; i < 2; i++)
+        plan.damage[i] = damage_from_input(data, size);
+    return plan;
+}
+
+/* One kind of damage, and a copy that has what is missing. */
+static bool can_be_healed(const struct plan *plan)
+{
+    return !plan->twice && plan->copies == 1 && plan->older == 0 && !plan->compacted &&
+           damage_keeps_length(&plan->damage[0]);
+}
+
+/* A piece that was cut out and is exactly as long as what an older copy lacks looks like damage to what that
+ * copy has: toktab-store(5) goes by the length. */
+static bool looks_like_older(const struct plan *plan, const struct store_bytes *sound,
+                             const struct store_bytes *older)
+{
+    return plan->copies == 1 && plan->damage[0].kind == DAMAGE_CUT &&
+           plan->damage[0].length == sound->length - older->length;
+}
+
+static void check_damaged(const struct plan *plan, const struct store_bytes *sound, const struct proof *proof)
+{
+    struct store_bytes other = new_other(sound, proof, plan->other), copy = new_older(sound, plan->older);
+    struct store_bytes damaged = plan->compacted ? new_compacted(proof) : new_copy(sound->at, sound->length);
+    struct salvage_file files[FILES] = {{.name = "store"}, {.name = "copy"}};
+    struct salvage salvage;
+    bool end_lost = plan->twice || looks_like_older(plan, sound, &copy);
+
+    for (int i = 0; i <= plan->twice; i++)
+        end_lost |= damage_do(&damaged, &plan->damage[i], &other);
+    damaged = (struct store_bytes){realloc(damaged.at, damaged.length + 1), damaged.length};
+    files[0].bytes = damaged.at;
+    files[0].size = damaged.length;
+    files[1].bytes = copy.at;
+    files[1].size = copy.length;
+    if (salvage_files(&salvage, files, 1 + plan->copies)) {
+        check_no_gift(&salvage, sound, end_lost ? salvage.at.n : UINT64_MAX);
+        if (can_be_healed(plan))
+            check_all_there(&salvage, sound, proof);
+        check_mended(&salvage);
+    } else {
+        assert(!can_be_healed(plan));
+    }
+    salvage_free(&salvage);
+    free(damaged.at);
+    free(copy.at);
+    free(other.at);
+}
+
+/* No writer made it: all that can be said is that nothing comes in that proves nothing. */
+static void check_any(struct store_bytes *store)
+{
+    struct salvage_file file = {.name = "store", .bytes = store->at, .size = store->length};
+    struct salvage salvage;
+
+    salvage_files(&salvage, &file, 1);
+    salvage_free(&salvage);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    unsigned place = take_number(&data, &size, 65536), byte = take_number(&data, &size, 256);
+    struct plan plan = plan_from_input(&data, &size);
     struct store_bytes store = store_from_input(data, size);
+    struct proof proof;
 
-    check_any(&store);
-    check_one_byte(&store, place, (char)byte);
+    store = (struct store_bytes){realloc(store.at, store.length + 1), store.length};
+    if (is_sound(&store, &proof))
+        check_damaged(&plan, &store, &proof);
+    else
+        check_any(&store);
+    proof_free(&proof);
     free(store.at);
     return 0;
 }

@@ -18,7 +18,7 @@ struct reading {
 
 static void read_store(struct reading *reading, int fd, size_t size)
 {
-    static const struct waypoint anywhere = {0};
+    static const struct known nothing = {0};
     struct fault fault;
 
     memset(reading, 0, sizeof(*reading));
@@ -26,8 +26,8 @@ static void read_store(struct reading *reading, int fd, size_t size)
         abort();
     reading->header_good = load_header(&reading->progress, fd, "example.com", &fault);
     reading->good = reading->header_good &&
-                    load_lines(&reading->progress, fd, size, &reading->index, true, &anywhere, &fault) &&
-                    !walk_end(&reading->progress.walk);
+                    load_lines(&reading->progress, fd, size, &reading->index, true, &nothing, &fault) &&
+                    !chain_end(&reading->progress.chain);
 }
 
 static struct store_bytes new_piece(const struct store_bytes *store, size_t from, size_t length)
@@ -47,13 +47,18 @@ static void check_tip(const struct store_bytes *store, const struct reading *rea
     struct store_bytes head = new_piece(store, 0, head_size);
     struct store_bytes tail = new_piece(store, store->length - tail_size, tail_size);
     struct tip tip;
-    const char *wrong = tip_find(&tip, head.at, head.length, tail.at, tail.length, store->length - tail_size);
+    const char *wrong =
+        tip_find(&tip, "example.com", head.at, head.length, tail.at, tail.length, store->length - tail_size);
 
     assert(!wrong || !reading->good);
     if (reading->good) {
-        assert(tip.epoch == reading->progress.walk.header.epoch && tip.n == reading->progress.walk.n);
-        assert(tip.end == reading->progress.offset);
-        assert(memcmp(tip.chain, reading->progress.walk.chain, CHAIN_SIZE) == 0);
+        const struct progress *progress = &reading->progress;
+
+        assert(tip.chain.header.epoch == progress->chain.header.epoch);
+        assert(position_equal(&tip.chain.at, &progress->chain.at));
+        assert(tip.chain.serial == progress->chain.serial);
+        assert(tip.end == progress->offset && tip.lf_due == progress->lf_due);
+        assert(tip.size == store->length);
     }
     free(head.at);
     free(tail.at);
@@ -62,18 +67,20 @@ static void check_tip(const struct store_bytes *store, const struct reading *rea
 /* The proof is stricter; what it proves is good, and has the HEAD that the library found. */
 static void check_proof(int fd, const struct reading *reading)
 {
-    const struct walk *walk = &reading->progress.walk;
-    struct expect expect = {.epoch = walk->header.epoch, .n = walk->n, .answer = ANSWER_PENDING};
+    const struct chain *chain = &reading->progress.chain;
+    struct expect expect = {.epoch = chain->header.epoch, .n = chain->at.n, .answer = ANSWER_PENDING};
     struct fault fault;
     struct proof proof;
     bool proved;
 
-    memcpy(expect.chain, walk->chain, CHAIN_SIZE);
+    memcpy(expect.chain, chain->at.chain, CHAIN_SIZE);
     proved = prove(&proof, fd, "example.com", &expect, NULL, &fault);
     assert(!proved || reading->good);
     if (proved) {
-        assert(expect.answer == ANSWER_YES && proof.walk.n == walk->n);
+        assert(expect.answer == ANSWER_YES && position_equal(&proof.chain.at, &chain->at));
         assert(proof.index.count == reading->index.count && proof.lines + 1 == reading->progress.lines);
+        assert(proof.offset == reading->progress.offset && proof.rest != REST_DAMAGE);
+        assert((proof.rest == REST_LINE) == reading->progress.lf_due);
     }
     proof_free(&proof);
 }

@@ -1,8 +1,8 @@
 /* A line of a store: its columns, and the whole grammar. */
 #include <string.h>
 
+#include "chain.h"
 #include "fuzz.h"
-#include "record.h"
 
 /* The columns and the bars between them are the line. */
 static void check_columns(const struct line *line, const char *text, size_t length)
@@ -30,19 +30,23 @@ static void check_accepted(const struct line *line)
         assert(again.column[i].at == line->column[i].at && again.column[i].length == line->column[i].length);
 }
 
-/* What was accepted is what a writer writes, but for the chain, which hangs on the line before: here on none.
- */
+/* What was accepted is what a writer writes, but for the chain: that is another's. */
 static void check_format(const struct record *record, const char *text, size_t length)
 {
-    unsigned char chain[CHAIN_SIZE] = {0};
+    static const unsigned char origin[CHAIN_SIZE] = "some log";
+    unsigned char chain[CHAIN_SIZE];
+    struct position position;
     char written[LINE_SIZE_MAX];
+    size_t start = record_format(written, record);
     struct record again;
     struct line line;
 
-    assert(record_format(written, record, chain) == length);
-    assert(memcmp(written, text, length - CHAIN_HEX - 1) == 0);
+    assert(start == length - CHAIN_HEX - 1 && memcmp(written, text, start) == 0);
+    assert(chain_finish(written, start, origin, chain) == length);
     assert(line_split(&line, written, length) && !record_check(&again, &line));
-    assert(memcmp(again.chain, chain, CHAIN_SIZE) == 0);
+    assert(chain_proves(origin, &line, written, &position));
+    assert(position.n == record->n && memcmp(position.chain, chain, CHAIN_SIZE) == 0);
+    assert(again.prior == record->prior && memcmp(again.before, record->before, CHAIN_SIZE) == 0);
 }
 
 static void check_record(const struct line *line, const char *text, size_t length)
@@ -55,7 +59,7 @@ static void check_record(const struct line *line, const char *text, size_t lengt
     if (record_check(&record, line))
         return;
     assert(record.n > 0 && record.created >= 0 && record.created < TIME_NEVER && record.time >= 0 &&
-           record.time < TIME_NEVER && record.expires >= 0 && record.revoked >= 0);
+           record.time < TIME_NEVER && record.expires >= 0 && record.revoked >= 0 && record.prior < record.n);
     assert(enough == (record.op != OPERATION_POINT));
     assert(line_revoked(id) == (record.revoked != TIME_NEVER));
     line_split_accepted(&accepted, id);

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "chain.h"
 #include "header.h"
 
 enum { HEADER_COLUMNS = 11, NUMBER_WIDTH = 20 };
@@ -77,6 +76,12 @@ static int find_fields(struct field *fields, int most, char *from, char *to)
     return from > to ? count : 0;
 }
 
+/* The columns of the line from at to next; false: it has not so many. The last line may lack its LF. */
+static bool find_columns(struct field column[COLUMNS], char *at, char *next)
+{
+    return find_fields(column, COLUMNS, at, next[-1] == '\n' ? next - 1 : next) == COLUMNS;
+}
+
 /* The snapshot is as many lines as the header says; fewer where the file has not so many. */
 static void find_log(struct parts *parts)
 {
@@ -91,54 +96,75 @@ static void find_log(struct parts *parts)
     put_number(parts->header[SNAPSHOT_BYTES], (uint64_t)(parts->log - parts->snapshot), NUMBER_WIDTH);
 }
 
-static void repair_header(struct parts *parts, unsigned char digest[HASH_SIZE])
-{
-    struct field *header = parts->header;
-    unsigned char chain[CHAIN_SIZE];
-
-    if (number_in(header[BASE]) == 0 && header[STOREID].length == STOREID_HEX) {
-        chain_start(chain, header[STOREID].at, number_in(header[EPOCH]));
-        put_hex(header[BASECHAIN], chain, CHAIN_SIZE);
-    }
-    digest_of(digest, HASH_SIZE, parts->snapshot, parts->log);
-    put_hex(header[DIGEST], digest, HASH_SIZE);
-    digest_of(chain, CHAIN_SIZE, header[0].at, header[CHECK].at);
-    put_hex(header[CHECK], chain, CHAIN_SIZE);
-}
-
-static void repair_log(struct parts *parts, const unsigned char digest[HASH_SIZE], bool numbers)
+static void repair_snapshot(struct parts *parts, const unsigned char basechain[CHAIN_SIZE],
+                            unsigned char digest[HASH_SIZE])
 {
     struct field column[COLUMNS];
-    unsigned char chain[CHAIN_SIZE] = {0};
-    uint64_t n = number_in(parts->header[BASE]);
-    char *at = parts->log, *next;
+    unsigned char seal[CHAIN_SIZE];
+    struct digest seals;
+    char *at, *next;
 
-    if (parts->header[BASECHAIN].length == CHAIN_HEX)
-        hex_decode(chain, parts->header[BASECHAIN].at, CHAIN_SIZE);
-    for (; at < parts->end; at = next) {
+    crypto_digest_start(&seals, HASH_SIZE);
+    for (at = parts->snapshot; at < parts->log; at = next) {
+        next = next_line(at, parts->log);
+        if (!find_columns(column, at, next))
+            continue;
+        crypto_sum_seal(seal, at, (size_t)(column[COLUMN_CHAIN].at - at), basechain);
+        put_hex(column[COLUMN_CHAIN], seal, CHAIN_SIZE);
+        crypto_digest_add(&seals, seal, CHAIN_SIZE);
+    }
+    crypto_digest_end(&seals, digest, HASH_SIZE);
+}
+
+/* chain: of line base. */
+static void repair_log(struct parts *parts, const unsigned char origin[CHAIN_SIZE],
+                       unsigned char chain[CHAIN_SIZE], const unsigned char digest[HASH_SIZE], bool numbers)
+{
+    struct field column[COLUMNS];
+    uint64_t base = number_in(parts->header[BASE]), n = base, prior = 0;
+    char *at, *next;
+
+    for (at = parts->log; at < parts->end; at = next) {
         next = next_line(at, parts->end);
-        if (find_fields(column, COLUMNS, at, next - 1) != COLUMNS)
+        if (!find_columns(column, at, next))
             continue;
         if (numbers)
             put_number(column[COLUMN_N], ++n, 0);
-        if (at == parts->log && number_in(parts->header[BASE]) > 0)
+        if (numbers && (base == 0 || at > parts->log))
+            put_number(column[COLUMN_PRIOR], prior, 0);
+        if (at == parts->log && base > 0)
             put_hex(column[COLUMN_HASH], digest, HASH_SIZE);
-        chain_add(chain, at, (size_t)(column[COLUMN_CHAIN].at - at));
+        put_hex(column[COLUMN_BEFORE], chain, CHAIN_SIZE);
+        crypto_sum_line(chain, at, (size_t)(column[COLUMN_CHAIN].at - at), origin);
         put_hex(column[COLUMN_CHAIN], chain, CHAIN_SIZE);
+        prior = number_in(column[COLUMN_SERIAL]);
     }
 }
 
 static void repair(struct store_bytes *store, bool numbers)
 {
     struct parts parts = {.end = store->at + store->length};
-    unsigned char digest[HASH_SIZE];
+    unsigned char origin[CHAIN_SIZE] = {0}, basechain[CHAIN_SIZE] = {0}, digest[HASH_SIZE], check[CHAIN_SIZE];
+    struct header header = {0};
 
     parts.snapshot = next_line(store->at, parts.end);
     if (find_fields(parts.header, HEADER_COLUMNS, store->at, parts.snapshot - 1) != HEADER_COLUMNS)
         return;
     find_log(&parts);
-    repair_header(&parts, digest);
-    repair_log(&parts, digest, numbers);
+    if (parts.header[STOREID].length == STOREID_HEX) {
+        memcpy(header.storeid, parts.header[STOREID].at, STOREID_HEX);
+        header.epoch = number_in(parts.header[EPOCH]);
+        header_origin(origin, &header);
+    }
+    if (number_in(parts.header[BASE]) == 0)
+        put_hex(parts.header[BASECHAIN], origin, CHAIN_SIZE);
+    if (parts.header[BASECHAIN].length == CHAIN_HEX)
+        hex_decode(basechain, parts.header[BASECHAIN].at, CHAIN_SIZE);
+    repair_snapshot(&parts, basechain, digest);
+    put_hex(parts.header[DIGEST], digest, HASH_SIZE);
+    digest_of(check, CHAIN_SIZE, parts.header[0].at, parts.header[CHECK].at);
+    put_hex(parts.header[CHECK], check, CHAIN_SIZE);
+    repair_log(&parts, origin, basechain, digest, numbers);
 }
 
 struct store_bytes store_from_input(const uint8_t *data, size_t size)

@@ -10,6 +10,7 @@ Suite *crypto_suite(void);
 Suite *token_suite(void);
 Suite *cidr_suite(void);
 Suite *chain_suite(void);
+Suite *rest_suite(void);
 Suite *record_suite(void);
 Suite *line_suite(void);
 Suite *header_suite(void);
