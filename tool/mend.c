@@ -75,10 +75,6 @@ static bool read_file(struct salvage_file *file, int fd)
 
     if (fstat(fd, &status) < 0)
         return false;
-    if (!S_ISREG(status.st_mode)) {
-        errno = EINVAL;
-        return false;
-    }
     free(file->bytes);
     file->size = (size_t)status.st_size;
     file->bytes = must_have(malloc(file->size + 1));
@@ -98,8 +94,9 @@ static enum status read_copies(struct request *request)
         file->name = request->names[i];
         if (fd >= 0)
             close(fd);
-        if (!good)
-            return fail(status_of(error), "%s: cannot read it: %s", file->name, strerror(error));
+        if (!good) /* a directory is no file of this store */
+            return fail(error == EISDIR ? STATUS_DAMAGED : status_of(error), "%s: cannot read it: %s",
+                        file->name, strerror(error));
     }
     return STATUS_DONE;
 }
@@ -141,8 +138,10 @@ static enum status look(struct look *look, int fd, const char *domain, struct re
     request->files[0].name = "the store";
     if (!read_file(&request->files[0], fd))
         return unreadable(fault);
-    return salvage_find(&look->salvage, request->files, request->copies + 1, domain, fault) ? STATUS_DONE
-                                                                                            : STATUS_DAMAGED;
+    if (!salvage_find(&look->salvage, request->files, request->copies + 1, domain, (int64_t)time(NULL),
+                      fault))
+        return STATUS_DAMAGED;
+    return STATUS_DONE;
 }
 
 static void record_of(struct record *record, const struct last_line *last)
@@ -213,6 +212,9 @@ static enum status look_and_ask(struct look *before, struct place *place, const 
         say("%s/%s: %s", place->directory, place->name, before->fault.text);
     if (status != STATUS_DONE)
         return fail(status, "%s/%s: cannot be mended: %s", place->directory, place->name, fault.text);
+    for (size_t i = 0; i <= request->copies; i++)
+        if (request->files[i].doubtful)
+            say("%s: its end is damaged: any token may have been changed there", request->files[i].name);
     say_lost(before, place);
     return request->yes ? STATUS_DONE : confirm(before);
 }
@@ -280,13 +282,6 @@ static uint64_t new_epoch(uint64_t old)
     return micros > least ? micros : least;
 }
 
-/* Where a clock was wrong once, tokens that still work would count as dead before a cutoff that is to come.
- */
-static int64_t past_cutoff(int64_t cutoff, int64_t now)
-{
-    return cutoff_ahead(cutoff, now) ? now : cutoff;
-}
-
 static void prepare(struct renewal *renewal, const struct salvage *salvage)
 {
     struct header *header = &renewal->header;
@@ -295,7 +290,6 @@ static void prepare(struct renewal *renewal, const struct salvage *salvage)
     header->epoch = new_epoch(header->epoch);
     header->base = salvage->at.n;
     header_origin(header->basechain, header);
-    header->cutoff = past_cutoff(header->cutoff, renewal->now);
     renewal->snapshot = salvage->snapshot;
 }
 
@@ -318,9 +312,9 @@ static enum status look_again(struct mended *mended, struct look *before, const 
     salvage_free(&before->salvage); /* it points into the bytes that were read */
     memset(&before->salvage.snapshot, 0, sizeof(before->salvage.snapshot));
     status = look(&mended->look, log->file, log->domain, request, NULL, fault);
-    if (status != STATUS_DONE || mended->look.salvage.ends <= before->salvage.ends || request->yes)
+    if (status != STATUS_DONE || mended->look.salvage.ends == 0 || request->yes)
         return status;
-    fault_set(fault, "more tokens are in doubt now: nothing was done: run it again");
+    fault_set(fault, "it has changed since the question: nothing was done: run it again");
     return STATUS_DAMAGED;
 }
 

@@ -6,27 +6,28 @@
 
 #include "say.h"
 
-/* A line that proves itself. */
-struct proved {
-    struct last_line last;
-    bool sealed; /* it is of the snapshot, else of the log */
-    size_t file;
-    uint64_t serial, prior;
-    unsigned char chain[CHAIN_SIZE], before[CHAIN_SIZE];
+/* What a line is good for. */
+enum use {
+    USE_LOG,   /* it is of the log behind base */
+    USE_STATE, /* it is of the snapshot */
+    USE_NONE,  /* the snapshot stands for it: its file begins before base */
+    USE_DOUBT, /* it is missing, and may have changed the token of that serial */
 };
 
-/* A missing line, of that number, may have changed the token of that serial. */
-struct doubt {
-    uint64_t serial, n;
+struct proved {
+    struct last_line last;
+    enum use use;
+    size_t file;
+    uint64_t serial, prior; /* serial 0: it says nothing of a token */
+    unsigned char chain[CHAIN_SIZE], before[CHAIN_SIZE];
 };
 
 /* What is found on the way. */
 struct finding {
-    struct chain chain;   /* for its header and origin */
-    struct proved *lines; /* of the log in order of n, then those of the snapshot */
+    const struct header *header;
+    unsigned char origin[CHAIN_SIZE];
+    struct proved *lines;
     size_t count, room;
-    struct doubt *doubts; /* by serial */
-    size_t doubt_count;
     uint64_t everybody; /* whose last proved line is older than this is in doubt */
 };
 
@@ -34,6 +35,8 @@ void salvage_free(struct salvage *salvage)
 {
     snapshot_free(&salvage->snapshot);
 }
+
+/* ---- the header ---- */
 
 static void parse_header(struct salvage_file *file)
 {
@@ -43,7 +46,15 @@ static void parse_header(struct salvage_file *file)
                       : "this is not a toktab store";
 }
 
-/* Is it of the same log? */
+static bool headers_equal(const struct header *a, const struct header *b)
+{
+    char first[LINE_SIZE_MAX], second[LINE_SIZE_MAX];
+    size_t length = header_format(first, a);
+
+    return header_format(second, b) == length && memcmp(first, second, length) == 0;
+}
+
+/* Is it of the same log as the chosen one? */
 static bool header_fits(const struct salvage_file *file, const struct header *chosen, const char *domain,
                         struct fault *fault)
 {
@@ -59,6 +70,8 @@ static bool header_fits(const struct salvage_file *file, const struct header *ch
     if (chosen && chosen->epoch != header->epoch)
         return fault_set(fault, "%s: it is of another epoch (%" PRIu64 ", not %" PRIu64 ")", file->name,
                          header->epoch, chosen->epoch);
+    if (chosen && chosen->base == header->base && !headers_equal(chosen, header))
+        return fault_set(fault, "%s: it was compacted at the same line, but differently", file->name);
     return true;
 }
 
@@ -78,16 +91,20 @@ static bool choose_header(struct header *header, struct salvage_file *files, siz
             chosen = &files[i].header;
     }
     if (!chosen)
-        return fault_set(fault,
-                         "%s: give a copy of the store, or of its first line alone: that has been the same "
-                         "since the last compaction",
-                         files[0].wrong);
+        return fault_set(
+            fault, "its header is damaged: name a backup of the store, or a file with the first line of one: "
+                   "that has been the same since the last compaction");
     *header = *chosen;
+    if (files[0].wrong)
+        files[0].header = *chosen;
     return true;
 }
 
+/* ---- the lines ---- */
+
 /* What does a line with its LF prove? */
-static bool prove_line(struct proved *proved, const struct chain *chain, const char *text, size_t length)
+static bool prove_line(struct proved *proved, const struct finding *finding, const struct header *header,
+                       const char *text, size_t length)
 {
     struct position position;
     struct record record;
@@ -96,37 +113,34 @@ static bool prove_line(struct proved *proved, const struct chain *chain, const c
     if (!line_split(&line, text, length))
         return false;
     proved->last = (struct last_line){.text = text, .id = line.column[COLUMN_ID].at, .length = length};
-    proved->sealed = chain_sealed(chain->header.basechain, &line, text, proved->chain, &proved->last.n);
-    if (!proved->sealed) {
-        if (!chain_proves(chain->origin, &line, text, &position) || position.n <= chain->header.base)
+    if (chain_sealed(header->basechain, &line, text, proved->chain, &proved->last.n)) {
+        proved->use = header->base == finding->header->base ? USE_STATE : USE_NONE;
+    } else {
+        if (!chain_proves(finding->origin, &line, text, &position) || position.n <= header->base)
             return false;
         proved->last.n = position.n;
+        proved->use = position.n > finding->header->base ? USE_LOG : USE_NONE;
         memcpy(proved->chain, position.chain, CHAIN_SIZE);
     }
     if (!record_parse(&record, &line))
         return false;
-    proved->serial = record.serial;
+    proved->serial = proved->use == USE_NONE ? 0 : record.serial;
     proved->prior = record.prior;
     memcpy(proved->before, record.before, CHAIN_SIZE);
     return true;
 }
 
-static void keep_line(struct finding *finding, struct salvage_file *file, const struct proved *proved)
+static void add_line(struct finding *finding, const struct proved *proved)
 {
     if (finding->count == finding->room) {
         finding->room = finding->room * 2 + 64;
         finding->lines = must_have(reallocarray(finding->lines, finding->room, sizeof(*proved)));
     }
     finding->lines[finding->count++] = *proved;
-    if (proved->sealed || proved->last.n <= file->at.n)
-        return;
-    file->at.n = proved->last.n;
-    memcpy(file->at.chain, proved->chain, CHAIN_SIZE);
-    file->behind = proved->last.text + proved->last.length;
 }
 
 /* The last line may lack its LF, or have another byte in its place. Then it gets one, if it proves itself. */
-static void end_last_line(const struct chain *chain, struct salvage_file *file, char *text)
+static void end_last_line(const struct finding *finding, struct salvage_file *file, char *text)
 {
     char *end = file->bytes + file->size;
     struct proved proved;
@@ -135,7 +149,7 @@ static void end_last_line(const struct chain *chain, struct salvage_file *file, 
         char was = *(end - extra);
 
         *(end - extra) = '\n';
-        if (prove_line(&proved, chain, text, (size_t)(end - extra - text) + 1)) {
+        if (prove_line(&proved, finding, &file->header, text, (size_t)(end - extra - text) + 1)) {
             file->size = (size_t)(end - extra - file->bytes) + 1;
             return;
         }
@@ -143,96 +157,35 @@ static void end_last_line(const struct chain *chain, struct salvage_file *file, 
     }
 }
 
-/* Behind the header, and behind the snapshot if nothing of the log is there. */
-static const char *log_start(const struct chain *chain, const struct salvage_file *file)
-{
-    const char *end = file->bytes + file->size, *lf = memchr(file->bytes, '\n', file->size);
-    uint64_t left = lf ? (uint64_t)(end - lf) - 1 : 0;
-
-    return left < chain->header.bytes || !lf ? end : lf + 1 + chain->header.bytes;
-}
-
+/* The numbers of a snapshot are below those of the log: its lines only count where there is none of the log.
+ */
 static void collect(struct finding *finding, struct salvage_file *file, size_t number)
 {
     char *text = file->bytes, *lf = memrchr(text, '\n', file->size);
     struct proved proved = {.file = number};
 
-    file->at.n = finding->chain.header.base;
-    memcpy(file->at.chain, finding->chain.header.basechain, CHAIN_SIZE);
-    file->behind = log_start(&finding->chain, file);
-    end_last_line(&finding->chain, file, lf ? lf + 1 : text);
+    end_last_line(finding, file, lf ? lf + 1 : text);
+    lf = memchr(text, '\n', file->size);
+    file->behind = lf ? lf + 1 : text + file->size;
+    file->at.n = 0;
+    file->repeats = false;
     for (; (lf = memchr(text, '\n', (size_t)(file->bytes + file->size - text))) != NULL; text = lf + 1) {
-        proved.file = number;
-        if (prove_line(&proved, &finding->chain, text, (size_t)(lf - text) + 1))
-            keep_line(finding, file, &proved);
-    }
-}
-
-/* Behind the last proved line: is there anything that may have been a line of the log? */
-static bool has_doubtful_end(const struct finding *finding, const struct salvage_file *file)
-{
-    const char *text = file->behind, *end = file->bytes + file->size, *lf;
-    struct chain chain = finding->chain;
-    struct proved ignored;
-    size_t length;
-
-    chain.at = file->at;
-    chain.point_due = false;
-    for (; (lf = memchr(text, '\n', (size_t)(end - text))) != NULL; text = lf + 1)
-        if (!prove_line(&ignored, &chain, text, (size_t)(lf - text) + 1))
-            break;
-    return chain_rest(&chain, text, (size_t)(end - text), (uint64_t)(text - file->bytes), &length) ==
-           REST_DAMAGE;
-}
-
-/* Does a line with its LF still end in that chain? */
-static bool shows_chain(const char *bytes, const char *lf, const unsigned char chain[CHAIN_SIZE])
-{
-    unsigned char shown[CHAIN_SIZE];
-
-    return lf && lf - bytes >= CHAIN_HEX && hex_decode(shown, lf - CHAIN_HEX, CHAIN_SIZE) &&
-           memcmp(shown, chain, CHAIN_SIZE) == 0;
-}
-
-/* Is what stands at the end of a file just what the other's lines say? They are exactly as long, or one of
- * them is what the file still ends in. */
-static bool end_is_known(const struct finding *finding, const struct salvage_file *file, size_t other)
-{
-    const char *lf = memrchr(file->bytes, '\n', file->size);
-    uint64_t n = file->at.n, length = 0;
-
-    for (size_t i = 0; i < finding->count; i++) {
-        const struct proved *line = &finding->lines[i];
-
-        if (line->sealed || line->file != other || line->last.n <= n)
+        if (!prove_line(&proved, finding, &file->header, text, (size_t)(lf - text) + 1))
             continue;
-        n = line->last.n; /* they are sorted; the same one again counts once */
-        length += line->last.length;
-        if (shows_chain(file->bytes, lf, line->chain))
-            return true;
+        add_line(finding, &proved);
+        if (proved.last.n > file->at.n) {
+            file->at.n = proved.last.n;
+            memcpy(file->at.chain, proved.chain, CHAIN_SIZE);
+            file->behind = lf + 1;
+        }
     }
-    return length == (uint64_t)(file->bytes + file->size - file->behind);
-}
-
-static bool has_this_base(const struct finding *finding, const struct salvage_file *file)
-{
-    return file->wrong || (file->header.base == finding->chain.header.base &&
-                           memcmp(file->header.basechain, finding->chain.header.basechain, CHAIN_SIZE) == 0);
-}
-
-static void doubt_ends(struct finding *finding, const struct salvage_file *files, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        bool known = !has_this_base(finding, &files[i]) || !has_doubtful_end(finding, &files[i]);
-
-        for (size_t other = 0; other < count && !known; other++)
-            known = other != i && end_is_known(finding, &files[i], other);
-        if (!known)
-            finding->everybody = UINT64_MAX;
+    if (file->at.n <= file->header.base) {
+        file->at.n = file->header.base;
+        memcpy(file->at.chain, file->header.basechain, CHAIN_SIZE);
     }
 }
 
-static int compare_numbers(uint64_t a, uint64_t b)
+static int compare(uint64_t a, uint64_t b)
 {
     return (a > b) - (a < b);
 }
@@ -241,19 +194,30 @@ static int by_place(const void *a, const void *b)
 {
     const struct proved *first = a, *second = b;
 
-    if (first->sealed != second->sealed)
-        return first->sealed - second->sealed;
+    if (first->use != second->use)
+        return compare(first->use, second->use);
     if (first->last.n != second->last.n)
-        return compare_numbers(first->last.n, second->last.n);
-    return compare_numbers(first->file, second->file);
+        return compare(first->last.n, second->last.n);
+    if (first->file != second->file)
+        return compare(first->file, second->file);
+    return compare((uintptr_t)first->last.text, (uintptr_t)second->last.text);
 }
 
-static void doubt_line(struct finding *finding, uint64_t serial, uint64_t n)
+/* In order of n, those of the log first. */
+static void sort_lines(struct finding *finding, struct salvage_file *files)
 {
-    finding->doubts =
-        must_have(reallocarray(finding->doubts, finding->doubt_count + 1, sizeof(struct doubt)));
-    finding->doubts[finding->doubt_count++] = (struct doubt){serial, n};
+    qsort(finding->lines, finding->count, sizeof(struct proved), by_place);
+    for (size_t i = 1; i < finding->count; i++) {
+        const struct proved *line = &finding->lines[i], *before = line - 1;
+        struct salvage_file *file = &files[line->file];
+
+        if (line->use == before->use && line->last.n == before->last.n && line->file == before->file &&
+            line->last.text >= file->behind)
+            file->repeats = true;
+    }
 }
+
+/* ---- who is in doubt ---- */
 
 static void doubt_everybody(struct finding *finding, uint64_t n)
 {
@@ -262,156 +226,211 @@ static void doubt_everybody(struct finding *finding, uint64_t n)
 }
 
 /* The line behind a gap says whose token the last missing one changed; of the others nobody knows. The first
- * of a file that was compacted is its P line, which changes none. */
+ * line behind base changes nobody who was a token before: it is the P line of the snapshot, or there is none.
+ */
 static void doubt_gap(struct finding *finding, uint64_t last_before, const struct proved *behind)
 {
-    uint64_t missing = behind->last.n - 1, base = finding->chain.header.base;
+    struct proved missing = {.use = USE_DOUBT, .serial = behind->prior, .last.n = behind->last.n - 1};
+    uint64_t first = finding->header->base + 1;
 
-    if (missing == last_before)
-        return;
-    if (missing > last_before + 1 && missing > base + 2)
-        doubt_everybody(finding, missing - 1);
-    if (missing > base + 1 && behind->prior > 0)
-        doubt_line(finding, behind->prior, missing);
+    if (missing.last.n > last_before + 1 && missing.last.n > first + 1)
+        doubt_everybody(finding, missing.last.n - 1);
+    if (missing.last.n > last_before && missing.last.n > first)
+        add_line(finding, &missing);
 }
 
-/* Line after line of the log: is each one alone, does it fit the one before, is none missing? */
+/* Line after line of the log: is each one alone, does it fit the one before, is none missing? Of two that
+ * have one number the first counts, which is the store's own if it has one. */
 static void doubt_log(struct finding *finding)
 {
-    const struct header *header = &finding->chain.header;
-    const unsigned char *before = header->basechain;
-    uint64_t n = header->base;
+    struct position at = {.n = finding->header->base};
 
-    for (size_t i = 0; i < finding->count && !finding->lines[i].sealed; i++) {
-        const struct proved *line = &finding->lines[i];
+    memcpy(at.chain, finding->header->basechain, CHAIN_SIZE);
+    for (size_t i = 0; i < finding->count && finding->lines[i].use == USE_LOG; i++) {
+        struct proved *line = &finding->lines[i], copy = *line;
+        bool again = line->last.n == at.n;
 
-        if (line->last.n == n ? memcmp(line->chain, before, CHAIN_SIZE) != 0
-                              : line->last.n == n + 1 && memcmp(line->before, before, CHAIN_SIZE) != 0)
+        if (again)
+            line->serial = 0;
+        if ((again && memcmp(line->chain, at.chain, CHAIN_SIZE) != 0) ||
+            (line->last.n == at.n + 1 && memcmp(line->before, at.chain, CHAIN_SIZE) != 0))
             doubt_everybody(finding, UINT64_MAX);
-        if (line->last.n > n)
-            doubt_gap(finding, n, line);
-        before = line->chain;
-        n = line->last.n;
+        if (again)
+            continue;
+        doubt_gap(finding, at.n, &copy); /* which may move the lines */
+        at.n = copy.last.n;
+        memcpy(at.chain, copy.chain, CHAIN_SIZE);
     }
 }
 
-/* The header that was taken from a copy must be that of the store's own lines. */
-static bool is_ours(const struct finding *finding)
+/* What a file has from text on, where the log has come to that position before: is it more than what a
+ * writer or a power cut may leave? A line that only lacks its LF has got it before. */
+static bool is_damage(const struct finding *finding, const struct salvage_file *file,
+                      const struct position *position, const char *text)
 {
-    for (size_t i = 0; i < finding->count; i++)
-        if (finding->lines[i].file == 0)
+    struct chain chain = {.header = *finding->header, .at = *position};
+    size_t length;
+    enum rest rest;
+
+    memcpy(chain.origin, finding->origin, CHAIN_SIZE);
+    rest = chain_rest(&chain, text, (size_t)(file->bytes + file->size - text), (uint64_t)(text - file->bytes),
+                      &length);
+    return rest == REST_DAMAGE || rest == REST_LINE;
+}
+
+/* Behind its last line, is there anything that may have been a line of the log? A line that repeats another
+ * may have been written over one. */
+static bool has_doubtful_end(const struct finding *finding, const struct salvage_file *file)
+{
+    const char *text = file->behind, *end = file->bytes + file->size, *lf;
+    struct proved ignored;
+
+    for (; (lf = memchr(text, '\n', (size_t)(end - text))) != NULL; text = lf + 1)
+        if (!prove_line(&ignored, finding, &file->header, text, (size_t)(lf - text) + 1))
+            break;
+    return file->repeats || is_damage(finding, file, &file->at, text);
+}
+
+/* Does the last whole line of a file, if it is not before its last proved one, still end in that chain? */
+static bool shows_chain(const struct salvage_file *file, const char *lf,
+                        const unsigned char chain[CHAIN_SIZE])
+{
+    unsigned char shown[CHAIN_SIZE];
+
+    return lf && lf - file->behind > CHAIN_HEX && hex_decode(shown, lf - CHAIN_HEX, CHAIN_SIZE) &&
+           memcmp(shown, chain, CHAIN_SIZE) == 0;
+}
+
+/* Are the lines that stood at the end of a file known from another one? Those that follow there are exactly
+ * as long, or one of them is what the file still ends in. */
+static bool end_is_known(const struct finding *finding, const struct salvage_file *file)
+{
+    size_t length = (size_t)(file->bytes + file->size - file->behind), known = 0;
+    const char *lf = memrchr(file->behind, '\n', length);
+    struct position at = file->at;
+
+    for (size_t i = 0; i < finding->count && finding->lines[i].use == USE_LOG; i++) {
+        const struct proved *line = &finding->lines[i];
+
+        if (line->last.n != at.n + 1)
+            continue;
+        at.n++;
+        memcpy(at.chain, line->chain, CHAIN_SIZE);
+        known += line->last.length;
+        if (known == length)
             return true;
+        if (shows_chain(file, lf, at.chain))
+            return !is_damage(finding, file, &at, lf + 1);
+    }
     return false;
 }
+
+/* ---- what is left ---- */
 
 static int by_token(const void *a, const void *b)
 {
     const struct proved *first = a, *second = b;
-    int order = memcmp(first->last.id, second->last.id, ID_LENGTH);
 
-    return order != 0 ? order : compare_numbers(first->last.n, second->last.n);
+    return first->serial != second->serial ? compare(first->serial, second->serial)
+                                           : compare(first->last.n, second->last.n);
 }
 
-static int by_serial(const void *a, const void *b)
-{
-    return compare_numbers(((const struct doubt *)a)->serial, ((const struct doubt *)b)->serial);
-}
-
-/* n: of the token's last proved line. */
-static bool is_in_doubt(const struct finding *finding, uint64_t serial, uint64_t n)
-{
-    size_t low = 0, high = finding->doubt_count;
-
-    if (n < finding->everybody)
-        return true;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-
-        if (finding->doubts[middle].serial < serial)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    for (; low < finding->doubt_count && finding->doubts[low].serial == serial; low++)
-        if (n < finding->doubts[low].n)
-            return true;
-    return false;
-}
-
-/* The lines of one token, count of them in order of n: the last is its state, but revoked absorbs. */
+/* The lines of one serial, count of them in order of n: the last is the token's state, but revoked absorbs.
+ * Where two tokens have that serial, two logs have parted, and everybody is in doubt: one of them is enough.
+ */
 static void take_token(struct salvage *salvage, const struct finding *finding, const struct proved *lines,
                        size_t count)
 {
-    struct last_line state = lines[0].last;
-    uint64_t n = lines[count - 1].last.n;
+    struct last_line *state = &salvage->snapshot.lines[salvage->snapshot.count];
+    uint64_t n = 0;
 
-    for (size_t i = 1; i < count; i++)
-        if (!line_revoked(state.id) || line_revoked(lines[i].last.id))
-            state = lines[i].last;
-    state.ends = !line_revoked(state.id) && is_in_doubt(finding, lines[count - 1].serial, n);
-    salvage->ends += state.ends;
-    /* what has a line of the log, and was created before the snapshot, was in that too; a copy may have been
-     * compacted with an earlier cutoff, and hold more than the header counts */
-    if (salvage->lost > 0 && (lines[0].sealed || lines[0].serial <= salvage->header.base))
-        salvage->lost--;
-    salvage->snapshot.lines[salvage->snapshot.count++] = state;
+    for (size_t i = 0; i < count; i++) {
+        const struct last_line *line = &lines[i].last;
+
+        if (lines[i].use == USE_DOUBT)
+            continue;
+        if (n == 0 || !line_revoked(state->id) || line_revoked(line->id))
+            *state = *line;
+        n = line->n;
+    }
+    if (n == 0)
+        return;
+    state->ends = !line_revoked(state->id) && (n < finding->everybody || n < lines[count - 1].last.n);
+    salvage->snapshot.count++;
+    /* what was created before the snapshot was in that, whatever line of it is left */
+    salvage->lost -= salvage->lost > 0 && lines->serial <= salvage->header.base;
 }
 
 static void take_tokens(struct salvage *salvage, struct finding *finding)
 {
+    const struct proved *lines = finding->lines;
     size_t next;
 
     salvage->snapshot.lines = must_have(calloc(finding->count + 1, sizeof(*salvage->snapshot.lines)));
     salvage->lost = salvage->header.lines;
-    qsort(finding->doubts, finding->doubt_count, sizeof(struct doubt), by_serial);
     qsort(finding->lines, finding->count, sizeof(struct proved), by_token);
     for (size_t i = 0; i < finding->count; i = next) {
-        const struct proved *lines = &finding->lines[i];
-
-        for (next = i + 1; next < finding->count; next++)
-            if (memcmp(finding->lines[next].last.id, lines->last.id, ID_LENGTH) != 0)
-                break;
-        if (memcmp(lines->last.id, record_no_id, ID_LENGTH) != 0)
-            take_token(salvage, finding, lines, next - i);
+        for (next = i + 1; next < finding->count && lines[next].serial == lines[i].serial; next++)
+            continue;
+        if (lines[i].serial > 0)
+            take_token(salvage, finding, &lines[i], next - i);
     }
-    snapshot_sort(&salvage->snapshot);
 }
 
 /* Where the log ends: at the greatest line that proves itself, wherever it stands. */
-static void find_end(struct salvage *salvage, const struct salvage_file *files, size_t count)
+static struct position log_end(const struct salvage_file *files, size_t count)
 {
-    salvage->at = files[0].at;
+    struct position at = files[0].at;
+
     for (size_t i = 1; i < count; i++)
-        if (files[i].at.n > salvage->at.n)
-            salvage->at = files[i].at;
+        if (files[i].at.n > at.n)
+            at = files[i].at;
+    return at;
+}
+
+/* As a compaction would make it. Where a clock was wrong once, tokens that still work would count as dead
+ * before a cutoff that is to come. */
+static void make_snapshot(struct salvage *salvage, struct finding *finding, int64_t now)
+{
+    struct snapshot *snapshot = &salvage->snapshot;
+
+    take_tokens(salvage, finding);
+    if (cutoff_ahead(salvage->header.cutoff, now))
+        salvage->header.cutoff = now;
+    snapshot_sort(snapshot);
+    snapshot_drop_dead(snapshot, salvage->header.cutoff);
+    for (size_t i = 0; i < snapshot->count; i++)
+        salvage->ends += snapshot->lines[i].ends;
 }
 
 bool salvage_find(struct salvage *salvage, struct salvage_file *files, size_t count, const char *domain,
-                  struct fault *fault)
+                  int64_t now, struct fault *fault)
 {
-    struct finding finding = {0};
-    bool found;
+    struct finding finding = {.header = &salvage->header};
+    bool ours;
 
     memset(salvage, 0, sizeof(*salvage));
     if (!choose_header(&salvage->header, files, count, domain, fault))
         return false;
+    header_origin(finding.origin, &salvage->header);
     finding.lines = must_have(calloc(1, sizeof(*finding.lines))); /* qsort(3) wants one, also for nothing */
-    finding.doubts = must_have(calloc(1, sizeof(*finding.doubts)));
-    finding.chain.header = salvage->header;
-    header_origin(finding.chain.origin, &salvage->header);
-    for (size_t i = 0; i < count; i++)
-        collect(&finding, &files[i], i);
-    found = !files[0].wrong || is_ours(&finding);
-    if (found) {
-        qsort(finding.lines, finding.count, sizeof(struct proved), by_place);
-        doubt_ends(&finding, files, count);
+    collect(&finding, &files[0], 0);
+    ours = !files[0].wrong || finding.count > 0;
+    if (ours) {
+        for (size_t i = 1; i < count; i++)
+            collect(&finding, &files[i], i);
+        sort_lines(&finding, files);
+        for (size_t i = 0; i < count; i++) {
+            files[i].doubtful = has_doubtful_end(&finding, &files[i]) && !end_is_known(&finding, &files[i]);
+            if (files[i].doubtful)
+                doubt_everybody(&finding, UINT64_MAX);
+        }
         doubt_log(&finding);
-        find_end(salvage, files, count);
-        take_tokens(salvage, &finding);
+        salvage->at = log_end(files, count);
+        make_snapshot(salvage, &finding, now);
     } else {
-        fault_set(fault, "%s: it has no line that belongs to the copy", files[0].wrong);
+        fault_set(fault, "its header is damaged, and it has no line that belongs to the copy");
     }
     free(finding.lines);
-    free(finding.doubts);
-    return found;
+    return ours;
 }

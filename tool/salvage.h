@@ -18,14 +18,17 @@ struct salvage_file {
     char *bytes;      /* with room for one more: a last line that lacks its LF gets it there */
     size_t size;
 
-    struct header header; /* set, like all below */
+    /* set: */
     const char *wrong;    /* with its header; NULL: it is sound */
-    struct position at;   /* its greatest proved line of the log, or base */
-    const char *behind;   /* that line, where it stands first */
+    struct header header; /* its own, or that of a copy in its place */
+    struct position at;   /* of its greatest line of the log that proves itself; or of base */
+    const char *behind;   /* that line, or what it has of the snapshot: where it stands first */
+    bool repeats;         /* there stands a line again that stands before */
+    bool doubtful;        /* nobody knows what stood there: everybody is in doubt */
 };
 
 struct salvage {
-    struct header header;     /* of the epoch that was damaged */
+    struct header header;     /* of the epoch that was damaged; its cutoff is over */
     struct position at;       /* of the last line that is proved */
     struct snapshot snapshot; /* the last proved line of each token; who is in doubt, and not revoked, ends */
     size_t ends;              /* how many do */
@@ -35,7 +38,7 @@ struct salvage {
 /* files[0] is the store of that domain, the others are copies of it. False with fault: nothing can be made of
  * them. Ends with salvage_free() whatever it returned; the bytes of the files must stay until then. */
 bool salvage_find(struct salvage *salvage, struct salvage_file *files, size_t count, const char *domain,
-                  struct fault *fault);
+                  int64_t now, struct fault *fault);
 void salvage_free(struct salvage *salvage);
 
 #endif

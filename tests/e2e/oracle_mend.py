@@ -13,7 +13,7 @@ from oracle_format import Fault, Header, Line, chain_of, parse_header, proved, s
 class Mended(typing.NamedTuple):
     writer: Writer  # of the new epoch
     ended: list  # the ids that were in doubt, in order of their serials
-    lost: int  # how many lines of the snapshot no file has any more
+    lost: int  # how many tokens of the snapshot no file has a line of any more
 
 
 def mend(datas, domain, epoch, time=1700000000, by=("root", 0, None), reason="in doubt after damage"):
@@ -25,6 +25,7 @@ def mend(datas, domain, epoch, time=1700000000, by=("root", 0, None), reason="in
     if not header_of(datas[0]) and not any(piece.line for piece in files[0].pieces):
         raise Fault("header: damaged, and nothing here proves itself under that of a copy")
     known = gather(files, header)
+    old = sum(record.serial <= header.base for _, record, _ in known.tokens.values())
     writer = Writer(header.domain, header.storeid)
     writer.header, writer.n, writer.chain, writer.tokens = header, known.n, known.chain, known.tokens
     writer.begin_epoch(epoch, time, by)
@@ -32,7 +33,7 @@ def mend(datas, domain, epoch, time=1700000000, by=("root", 0, None), reason="in
     ended = [record for record in doubtful if record.id in writer.tokens]  # the others were dead before the cutoff
     for record in ended:
         writer.append(record._replace(op="R", revoked=time, time=time, by=by, reason=reason))
-    return Mended(writer, [record.id for record in ended], header.lines - len(known.sealed))
+    return Mended(writer, [record.id for record in ended], max(0, header.lines - old))
 
 
 # What the files say

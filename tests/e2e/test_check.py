@@ -162,10 +162,20 @@ class Check(SiteTest):
         self.ok("check")
         self.assertEqual(self.expectation(writer.head()), 1)
 
+    def test_a_last_line_without_its_newline_counts(self):
+        writer = self.small_store()
+        for data in (writer.data()[:-1], writer.data()[:-1] + b"J"):
+            self.site.put(data)
+            self.assertEqual(self.expectation(writer.head()), 0)
+            self.assertIn("lacks its newline", self.ok("check").err)
+            self.ok("create", "-l", "x", may_show_token=True)
+            self.assertEqual(self.site.bytes()[: len(writer.data())], writer.data())
+            self.assertNotIn("newline", self.ok("check").err)
+
     def test_a_torn_tail_is_no_fault(self):
         writer = self.small_store()
         head = writer.head()
-        for torn in (b"8", b"8|abc", b"\0" * 50, writer.log[-1][:-1], b"x" * 4000):
+        for torn in (b"8", b"8|abc", b"\0" * 50, b"8|" + b"x" * 4000):
             self.site.put(writer.data() + torn)
             self.assertEqual(self.json("check")["head"], head)
             self.assertEqual(self.expectation(head), 0)

@@ -266,10 +266,10 @@ class Rests(unittest.TestCase):
 
     def test_unsynced(self):
         room = -len(self.before) % 512
-        for rest in (b"\0", b"\0" * 4095, b"7|x\0\0", b"7|x" + bytes(room - 3) + b"more|of|it\n"):
+        for rest in (b"\0", b"\0\n", b"\0" * 4095, b"7|x\0\0", b"7|x" + bytes(room - 3) + b"more|of|it\n"):
             self.assert_rest("unsynced", rest)
         for rest in (
-            b"\0" * 4096, b"x\0", b"\0x", b"\0\n", bytes(room) + self.line, bytes(room) + self.line[:-1],
+            b"\0" * 4096, b"x\0", b"\0x", b"\0\nx", bytes(room) + self.line, bytes(room) + self.line[:-1],
             bytes(room) + b"\n" + self.line, b"7|x" + bytes(room) + b"more",
         ):
             self.assert_rest("damage", rest)
