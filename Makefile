@@ -93,7 +93,7 @@ LINK = $(CC) $(ALL_CFLAGS) -pie $(ALL_LDFLAGS) -o $@
 # ---- what is built from what ----
 
 LIB_OBJECTS = $(patsubst module/lib/%.c,$(BUILD)/lib/%.o,$(wildcard module/lib/*.c))
-TOOL_OBJECTS = $(patsubst tool/%.c,$(BUILD)/tool/%.o,$(wildcard tool/*.c))
+TOOL_OBJECTS = $(patsubst tool/%.c,$(BUILD)/tool/%.o,$(wildcard tool/*.c tool/*/*.c))
 UNIT_OBJECTS = $(patsubst tests/unit/%.c,$(BUILD)/unit/%.o,$(wildcard tests/unit/*.c))
 BENCHES = $(patsubst tests/bench/%.c,$(BUILD)/bench-%,\
     $(filter-out tests/bench/measure.c,$(wildcard tests/bench/*.c)))
@@ -142,7 +142,7 @@ $(BUILD)/lib/%.o: module/lib/%.c $(BUILD)/flags
 
 $(BUILD)/tool/%.o: tool/%.c $(BUILD)/flags
 	$(call say,CC)
-	$Q$(COMPILE) -fPIE -Imodule/lib $<
+	$Q$(COMPILE) -fPIE -Imodule/lib -Itool $<
 
 $(BUILD)/unit/%.o: tests/unit/%.c $(BUILD)/flags
 	$(call say,CC)
@@ -242,7 +242,7 @@ $(PAM_MODULE): $(PAM_OBJECTS) $(BUILD)/libtoktab.so
 	$Q$(CC) $(ALL_CFLAGS) -shared $(if $(SANITIZE),,-Wl,--no-undefined) $(ALL_LDFLAGS) -o $@ $(PAM_OBJECTS) \
 	    -L$(BUILD) -ltoktab -lpam $(LDLIBS)
 
--include $(wildcard $(BUILD)/*/*.d)
+-include $(wildcard $(BUILD)/*/*.d $(BUILD)/*/*/*.d)
 
 # ---- what is run ----
 

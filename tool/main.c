@@ -7,11 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "command.h"
+#include "command/command.h"
 #include "crypto.h"
-#include "options.h"
-#include "output.h"
-#include "secret.h"
+#include "terminal/options.h"
+#include "terminal/output.h"
+#include "terminal/secret.h"
 
 static enum status run_command(struct session *session, int argc, char **argv)
 {

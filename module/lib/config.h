@@ -6,7 +6,7 @@
 #include <stddef.h>
 
 #include "domain.h"
-#include "notice.h"
+#include "fault.h"
 
 #define CONFIG_DEFAULT_PATH TOKTAB_SYSCONFDIR "/toktab/toktab.conf"
 #define CONFIG_DEFAULT_STORE_DIR TOKTAB_STATEDIR "/lib/toktab"

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "notice.h"
+#include "fault.h"
 
 enum { CONFIG_SIZE_MAX = 64 * 1024 };
 

@@ -42,20 +42,21 @@ static bool has_table(const struct reader *reader)
 
 static struct index *current_index(struct reader *reader)
 {
-    return &reader->generation[1 - gate_idle(&reader->gate)];
+    return &reader->generation[1 - generations_idle(&reader->generations)];
 }
 
 /* Make the idle generation, which holds what readers shall see from now on, the current one. */
 static void replace_index(struct reader *reader)
 {
-    gate_publish_idle(&reader->gate);
-    index_free(&reader->generation[gate_idle(&reader->gate)]);
+    generations_publish_idle(&reader->generations);
+    index_free(&reader->generation[generations_idle(&reader->generations)]);
 }
 
 /* A fresh copy of the index without its garbage, with room for that many tokens more. */
 static bool copy_index(struct reader *reader, size_t more)
 {
-    struct index *now = current_index(reader), *copy = &reader->generation[gate_idle(&reader->gate)];
+    struct index *now = current_index(reader),
+                 *copy = &reader->generation[generations_idle(&reader->generations)];
 
     if (index_make(copy, (now->count + more) / 2 * 3) && index_copy_all(copy, now)) {
         replace_index(reader);
@@ -184,7 +185,7 @@ static bool publish_seen(struct reader *reader, const struct stat *status)
     struct identity identity = identity_of(status);
 
     identity.size = progress_of(reader)->offset;
-    seen_publish(&reader->seen, &identity);
+    freshness_publish(&reader->seen, &identity);
     return true;
 }
 
@@ -192,7 +193,7 @@ static bool publish_seen(struct reader *reader, const struct stat *status)
 static bool read_whole(struct reader *reader, struct progress *progress, int fd, const struct stat *status,
                        const struct known *known, struct fault *fault)
 {
-    struct index *index = &reader->generation[gate_idle(&reader->gate)];
+    struct index *index = &reader->generation[generations_idle(&reader->generations)];
     const char *wrong;
     bool good;
 
@@ -278,7 +279,7 @@ static bool take_file(struct reader *reader, int fd, const struct stat *status, 
 void follow_recover(struct reader *reader)
 {
     /* whether its memory is still there is not known: it is left alone */
-    memset(&reader->generation[gate_idle(&reader->gate)], 0, sizeof(reader->generation[0]));
+    memset(&reader->generation[generations_idle(&reader->generations)], 0, sizeof(reader->generation[0]));
     memset(&reader->bad_tail, 0, sizeof(reader->bad_tail));
     memset(&reader->bad_whole, 0, sizeof(reader->bad_whole));
     reader->whole_due = true;
@@ -294,8 +295,8 @@ static bool drain_held(struct reader *reader)
     struct stat held;
 
     return reader_holds_fd(reader, &held) && !reader->whole_due &&
-           place_directory_trusted(&ignored, &reader->directory) &&
-           place_store_trusted(&ignored, &held, &reader->directory) && drain(reader, &held, &ignored);
+           storefile_directory_trusted(&ignored, &reader->directory) &&
+           storefile_trusted(&ignored, &held, &reader->directory) && drain(reader, &held, &ignored);
 }
 
 /* Owns fd, which is open on what lies at the path. */
@@ -332,14 +333,14 @@ static bool follow_without_descriptor(struct reader *reader, const struct stat *
     bool drained;
     int fd, old = reader->fd;
 
-    if (!place_look(&reader->place, &found, &directory, fault))
+    if (!storefile_look(&reader->storefile, &found, &directory, fault))
         return false;
     if (is_held(reader, &found) && !reader->whole_due)
         return drain(reader, held, fault) && publish_seen(reader, held);
     drained = drain_held(reader);
     reader->fd = -1;
     close(old);
-    fd = place_open(&reader->place, O_RDONLY, &found, fault);
+    fd = storefile_open(&reader->storefile, O_RDONLY, &found, fault);
     return fd >= 0 && take_opened(reader, fd, &found, drained, fault);
 }
 
@@ -347,10 +348,10 @@ bool follow(struct reader *reader, bool may_do_without_open, struct fault *fault
 {
     struct stat held, found, directory;
     bool ours = reader_holds_fd(reader, &held); /* what will be published, so it is asked first */
-    int fd = place_open(&reader->place, O_RDONLY, &found, fault), error = errno;
+    int fd = storefile_open(&reader->storefile, O_RDONLY, &found, fault), error = errno;
     bool drained;
 
-    if (stat(reader->place.directory, &directory) == 0)
+    if (stat(reader->storefile.directory, &directory) == 0)
         reader->directory = directory;
     if (fd < 0 && ours && may_do_without_open && (error == EMFILE || error == ENFILE))
         return follow_without_descriptor(reader, &held, fault);

@@ -6,8 +6,8 @@
 #include <stdint.h>
 
 #include "chain.h"
+#include "fault.h"
 #include "index.h"
-#include "notice.h"
 
 /* How far a file was read. */
 struct progress {

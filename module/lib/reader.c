@@ -53,21 +53,21 @@ static struct news take_news(struct reader *reader, bool good, const struct faul
 static void tell(const struct reader *reader, const struct news *news)
 {
     if (news->text.text[0] != '\0')
-        notice_say(reader->notice, news->priority, "store %s/%s: %s", reader->place.directory,
-                   reader->place.name, news->text.text);
+        notice_say(reader->notice, news->priority, "store %s/%s: %s", reader->storefile.directory,
+                   reader->storefile.name, news->text.text);
 }
 
 /* Has this process looked at the store itself? Not yet, if it was just forked. */
 static bool has_looked(struct reader *reader)
 {
-    return atomic_load_explicit(reader->gate.stamp, memory_order_relaxed) != 0;
+    return atomic_load_explicit(reader->generations.stamp, memory_order_relaxed) != 0;
 }
 
 /* A look that began then has found the index to be what the store says. */
 static void publish_look(struct reader *reader, int64_t began)
 {
     atomic_store_explicit(&reader->good, began, memory_order_relaxed);
-    atomic_store_explicit(reader->gate.stamp, began, memory_order_release);
+    atomic_store_explicit(reader->generations.stamp, began, memory_order_release);
 }
 
 /* Is the store out of this process's reach, though it may have been in that of the one it was forked from? */
@@ -85,9 +85,9 @@ static struct news refresh(struct reader *reader)
     struct fault fault = {0};
     bool good;
 
-    if (reader->gate.changing)
+    if (reader->generations.changing)
         follow_recover(reader);
-    reader->gate.changing = true;
+    reader->generations.changing = true;
     atomic_store_explicit(&reader->path_looked, now, memory_order_relaxed);
     good = follow(reader, has_looked(reader), &fault);
     if (good) {
@@ -102,7 +102,7 @@ static struct news refresh(struct reader *reader)
             atomic_store_explicit(&reader->standing, STANDING_TROUBLE, memory_order_release);
     }
     atomic_store_explicit(&reader->complained, false, memory_order_relaxed);
-    reader->gate.changing = false;
+    reader->generations.changing = false;
     return take_news(reader, good, &fault);
 }
 
@@ -116,21 +116,21 @@ static bool unchanged(struct reader *reader)
         !has_looked(reader) || fstat(atomic_load_explicit(&reader->fd, memory_order_relaxed), &status) < 0)
         return false;
     identity = identity_of(&status);
-    return seen_equals(&reader->seen, &identity);
+    return freshness_equals(&reader->seen, &identity);
 }
 
 /* Nothing has happened to the file, but perhaps to the path: one thread looks once a second, the others do
  * not wait. */
 static void look_at_path(struct reader *reader, int64_t looked, int64_t now)
 {
-    struct gate_hold hold;
+    struct generations_hold hold;
     struct news news;
 
     if (!atomic_compare_exchange_strong(&reader->path_looked, &looked, now) ||
-        !gate_try_lock(&reader->gate, &hold))
+        !generations_try_lock(&reader->generations, &hold))
         return;
     news = refresh(reader);
-    gate_unlock(&reader->gate, &hold);
+    generations_unlock(&reader->generations, &hold);
     tell(reader, &news);
 }
 
@@ -138,16 +138,16 @@ static void look_at_path(struct reader *reader, int64_t looked, int64_t now)
 static void wait_and_refresh(struct reader *reader)
 {
     struct news news = {0};
-    struct gate_hold hold;
+    struct generations_hold hold;
     int64_t began;
 
-    gate_lock(&reader->gate, &hold);
+    generations_lock(&reader->generations, &hold);
     began = monotonic();
-    if (!reader->gate.changing && unchanged(reader))
+    if (!reader->generations.changing && unchanged(reader))
         publish_look(reader, began); /* another thread has just followed it */
     else
         news = refresh(reader);
-    gate_unlock(&reader->gate, &hold);
+    generations_unlock(&reader->generations, &hold);
     tell(reader, &news);
 }
 
@@ -155,7 +155,7 @@ static void wait_and_refresh(struct reader *reader)
  * clock: this process was forked into another time namespace. */
 static bool look_holds(struct reader *reader, int64_t now)
 {
-    int64_t age = now - atomic_load_explicit(reader->gate.stamp, memory_order_acquire);
+    int64_t age = now - atomic_load_explicit(reader->generations.stamp, memory_order_acquire);
 
     return age < LOOK_HOLDS && age > -LOOK_HOLDS;
 }
@@ -207,7 +207,7 @@ bool reader_open(struct reader *reader, const char *directory, const char *domai
                  const struct notice *notice)
 {
     memset(reader, 0, sizeof(*reader));
-    place_of_store(&reader->place, directory, domain);
+    storefile_of_domain(&reader->storefile, directory, domain);
     reader->domain = domain;
     reader->stale_limit = stale_limit;
     reader->notice = notice;
@@ -215,10 +215,10 @@ bool reader_open(struct reader *reader, const char *directory, const char *domai
     atomic_init(&reader->good, LONG_AGO);
     if (stat("/", &reader->root) < 0)
         return false;
-    if (!gate_make(&reader->gate))
+    if (!generations_make(&reader->generations))
         return false;
     if (!index_make(&reader->generation[0], 0)) {
-        gate_free(&reader->gate);
+        generations_free(&reader->generations);
         return false;
     }
     wait_and_refresh(reader);
@@ -231,23 +231,23 @@ void reader_close(struct reader *reader)
 
     if (reader_holds_fd(reader, &status))
         close(reader->fd);
-    if (reader->gate.changing)
+    if (reader->generations.changing)
         follow_recover(
             reader); /* a fork cut a refresh off: what that was about to free, or had freed, is left alone */
     index_free(&reader->generation[0]);
     index_free(&reader->generation[1]);
-    gate_free(&reader->gate);
+    generations_free(&reader->generations);
 }
 
 void reader_status(struct reader *reader, struct reader_state *state)
 {
     const struct chain *chain;
-    struct gate_hold hold;
+    struct generations_hold hold;
     struct news news;
     int64_t good;
     bool read;
 
-    gate_lock(&reader->gate, &hold);
+    generations_lock(&reader->generations, &hold);
     news = refresh(reader);
     chain = &reader->progress[reader->valid].chain;
     good = reader->good;
@@ -255,12 +255,12 @@ void reader_status(struct reader *reader, struct reader_state *state)
     state->good = reader->standing == STANDING_GOOD;
     state->epoch = read ? chain->header.epoch : 0;
     state->line = read ? chain->at.n : 0;
-    state->tokens = read ? reader->generation[1 - gate_idle(&reader->gate)].count : 0;
+    state->tokens = read ? reader->generation[1 - generations_idle(&reader->generations)].count : 0;
     state->last_good = good == LONG_AGO ? -1 : (monotonic() - good) / SECOND;
     state->why.text[0] = '\0';
     if (!state->good)
-        fault_set(&state->why, "store %s/%s: %s", reader->place.directory, reader->place.name,
+        fault_set(&state->why, "store %s/%s: %s", reader->storefile.directory, reader->storefile.name,
                   reader->fault.text);
-    gate_unlock(&reader->gate, &hold);
+    generations_unlock(&reader->generations, &hold);
     tell(reader, &news);
 }

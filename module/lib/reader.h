@@ -23,12 +23,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "gate.h"
+#include "fault.h"
+#include "freshness.h"
+#include "generations.h"
 #include "index.h"
 #include "load.h"
 #include "notice.h"
-#include "place.h"
-#include "seen.h"
+#include "storefile.h"
 
 enum standing {
     STANDING_NONE,    /* the store was never read */
@@ -46,7 +47,7 @@ struct bad_file {
 
 struct reader {
     /* set once */
-    struct place place;
+    struct storefile storefile;
     const char *domain;
     const struct notice *notice;
     int64_t stale_limit; /* seconds */
@@ -55,7 +56,7 @@ struct reader {
     /* read by everybody */
     _Atomic int standing;
     _Atomic int fd; /* of the file that the index is from; -1: none */
-    struct seen seen;
+    struct freshness seen;
     _Atomic int64_t path_looked; /* when the path was last looked at, in nanoseconds of the monotonic clock */
     _Atomic int64_t good;        /* when the store was last known to be good, likewise */
     _Atomic uint64_t last_line;  /* the place in the log of the last one that was read */
@@ -63,7 +64,7 @@ struct reader {
     _Atomic int64_t newest_clock; /* that this reader's own clock has shown, likewise */
     char
         storeid[STOREID_HEX + 1]; /* of the store: there before the standing is good, and the same for ever */
-    struct gate gate;
+    struct generations generations;
     struct index generation[2];
 
     /* under the gate's lock; what a fork must not find half written is doubled, and the other one is made

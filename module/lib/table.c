@@ -291,7 +291,7 @@ static bool has_hash(const struct line *line, const unsigned char hash[HASH_SIZE
 static bool look_up(struct reader *reader, const char *token, size_t length, const char *id,
                     const struct demand *demand, struct toktab_result *result)
 {
-    struct pass pass = gate_enter(&reader->gate);
+    struct pass pass = generations_enter(&reader->generations);
     const struct index *index = &reader->generation[pass.generation];
     unsigned char hash[HASH_SIZE];
     const char *found;
@@ -306,7 +306,7 @@ static bool look_up(struct reader *reader, const char *token, size_t length, con
         policy_decide(result, &line, demand, reader_clock(reader));
     else
         policy_answer(result, TOKTAB_DENY, TOKTAB_REASON_UNKNOWN);
-    gate_leave(&reader->gate, pass);
+    generations_leave(&reader->generations, pass);
     return found != NULL;
 }
 
@@ -328,7 +328,7 @@ static void ask_store(struct reader *reader, const char *token, size_t length, c
         !atomic_exchange(&reader->complained, true))
         notice_say(reader->notice, LOG_ALERT,
                    "store %s/%s: the line of token %.12s makes no sense: run `toktab check`",
-                   reader->place.directory, reader->place.name, id);
+                   reader->storefile.directory, reader->storefile.name, id);
     if (standing == STANDING_GOOD)
         return;
     if (result->verdict == TOKTAB_DENY ? !known : !reader_still_trusted(reader))

@@ -4,6 +4,7 @@
 
 #include "../toktab.h"
 #include "config.h"
+#include "fault.h"
 #include "notice.h"
 
 /* Takes the configuration over, whether it succeeds or not. Needs crypto_start(). NULL with fault and errno.

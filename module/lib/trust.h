@@ -29,7 +29,7 @@
 #include <stdbool.h>
 #include <sys/stat.h>
 
-#include "notice.h"
+#include "fault.h"
 
 /* Where a path leads. */
 struct destination {

@@ -11,7 +11,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
-#include "place.h"
+#include "storefile.h"
 #include "usage_file.h"
 
 /* Stamps of serials that are this far apart lie in the same place: who thus loses its own is still noted only
@@ -115,9 +115,9 @@ static bool write_slot(int fd, uint64_t serial, int64_t now)
 /* used/, for openat(2). -1 with fault and errno. */
 static int open_directory(const struct usage *usage, struct fault *fault)
 {
-    struct place place = {.directory = usage->directory};
+    struct storefile storefile = {.directory = usage->directory};
     struct stat status;
-    int above = place_open_directory(&place, &status, fault), fd, error;
+    int above = storefile_open_directory(&storefile, &status, fault), fd, error;
 
     if (above < 0)
         return -1;

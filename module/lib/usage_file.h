@@ -13,8 +13,8 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
+#include "fault.h"
 #include "header.h"
-#include "notice.h"
 
 #define USAGE_DIRECTORY "used" /* in the directory of the stores */
 

@@ -2,8 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "finder.h"
 #include "fuzz.h"
+#include "token/finder.h"
 
 enum { FOUND_MAX = 64 };
 

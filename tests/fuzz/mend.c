@@ -11,9 +11,9 @@
 
 #include "damage.h"
 #include "fuzz.h"
-#include "prove.h"
-#include "renew.h"
-#include "salvage.h"
+#include "store/prove.h"
+#include "store/rewrite.h"
+#include "store/salvage.h"
 
 enum { NOW = 1767225600, FILES = 2 };
 
@@ -57,7 +57,7 @@ static struct store_bytes new_file(struct renewal *renewal)
     struct store_bytes bytes;
     struct fault fault;
 
-    snprintf(log.place.name, sizeof(log.place.name), "example.com.tokens");
+    snprintf(log.storefile.name, sizeof(log.storefile.name), "example.com.tokens");
     renewal->by = "root/0/-";
     renewal->reason = "in doubt";
     renewal->now = NOW;

@@ -4,10 +4,10 @@
 
 #include "fuzz.h"
 #include "load.h"
-#include "prove.h"
-#include "refs.h"
 #include "repair.h"
-#include "tip.h"
+#include "store/prove.h"
+#include "store/refs.h"
+#include "store/tip.h"
 
 /* What the library makes of it. */
 struct reading {
@@ -68,7 +68,7 @@ static void check_tip(const struct store_bytes *store, const struct reading *rea
 static void check_proof(int fd, const struct reading *reading)
 {
     const struct chain *chain = &reading->progress.chain;
-    struct expect expect = {.epoch = chain->header.epoch, .n = chain->at.n, .answer = ANSWER_PENDING};
+    struct expected_head expect = {.epoch = chain->header.epoch, .n = chain->at.n, .answer = ANSWER_PENDING};
     struct fault fault;
     struct proof proof;
     bool proved;

@@ -1,5 +1,5 @@
 /* What people type for a token. */
-#include "refs.h"
+#include "store/refs.h"
 
 #include <stdio.h>
 #include <stdlib.h>

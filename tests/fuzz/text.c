@@ -8,7 +8,7 @@
 
 #include "fuzz.h"
 #include "record.h"
-#include "say.h"
+#include "terminal/say.h"
 
 enum { ROOM = 3 * 8192 + 1 };
 

@@ -2,8 +2,8 @@
 #include <string.h>
 
 #include "fuzz.h"
+#include "store/used.h"
 #include "usage_file.h"
-#include "used.h"
 
 #define STOREID "00112233445566778899aabbccddeeff"
 

@@ -1,5 +1,5 @@
 /* Points in time and lengths of time. */
-#include "when.h"
+#include "token/when.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -45,7 +45,7 @@ enum standing reader_look_at_path(struct reader *reader)
 
 const char *reader_line(struct reader *reader, const struct sample *sample)
 {
-    return index_find(&reader->generation[1 - gate_idle(&reader->gate)], sample->record.id);
+    return index_find(&reader->generation[1 - generations_idle(&reader->generations)], sample->record.id);
 }
 
 void scene_install(struct scene *scene, struct compaction *compaction)

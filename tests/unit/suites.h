@@ -17,10 +17,10 @@ Suite *header_suite(void);
 Suite *walk_suite(void);
 Suite *lies_suite(void);
 Suite *index_suite(void);
-Suite *place_suite(void);
+Suite *storefile_suite(void);
 Suite *load_suite(void);
-Suite *seen_suite(void);
-Suite *gate_suite(void);
+Suite *freshness_suite(void);
+Suite *generations_suite(void);
 Suite *follow_suite(void);
 Suite *compacted_suite(void);
 Suite *replaced_suite(void);
@@ -44,7 +44,7 @@ Suite *usage_file_suite(void);
 Suite *usage_trouble_suite(void);
 
 /* Of the tool. */
-Suite *expect_suite(void);
+Suite *head_suite(void);
 Suite *finder_suite(void);
 Suite *lines_suite(void);
 Suite *salvage_suite(void);

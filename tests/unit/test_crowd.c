@@ -141,10 +141,10 @@ START_TEST(cut_off_while_noting_what_was_seen)
     scene_start(&s, "60s");
     scene_open_reader(&reader, &s);
     atomic_fetch_add(&reader.seen.version, 1);
-    reader.gate.changing = true;
-    atomic_store(reader.gate.stamp, 0);
+    reader.generations.changing = true;
+    atomic_store(reader.generations.stamp, 0);
     ck_assert_int_eq(reader_look(&reader), STANDING_GOOD);
-    ck_assert(seen_equals(&reader.seen, &reader.held));
+    ck_assert(freshness_equals(&reader.seen, &reader.held));
     reader_close(&reader);
     scene_end(&s);
 }
@@ -163,8 +163,8 @@ START_TEST(cut_off_before_the_index_was_shown)
     forge_revoke(&s.forge, &s.b);
     scene_open_reader(&further, &s);
     reader.progress[reader.valid] = further.progress[further.valid];
-    reader.gate.changing = true;
-    atomic_store(reader.gate.stamp, 0);
+    reader.generations.changing = true;
+    atomic_store(reader.generations.stamp, 0);
     path_join(aside, s.directory, "aside");
     if (_i == 1) {
         ck_assert_int_eq(rename(s.forge.path, aside), 0);
@@ -187,9 +187,9 @@ START_TEST(cut_off_and_closed)
 
     scene_start(&s, "60s");
     scene_open_reader(&reader, &s);
-    reader.gate.changing = true;
-    reader.generation[gate_idle(&reader.gate)].chunk_count = 1; /* half made, or half freed */
-    reader.generation[gate_idle(&reader.gate)].chunks[0].bytes = (char *)16;
+    reader.generations.changing = true;
+    reader.generation[generations_idle(&reader.generations)].chunk_count = 1; /* half made, or half freed */
+    reader.generation[generations_idle(&reader.generations)].chunks[0].bytes = (char *)16;
     reader_close(&reader);
     scene_end(&s);
 }

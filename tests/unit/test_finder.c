@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "finder.h"
 #include "suites.h"
+#include "token/finder.h"
 
 enum { FOUND_MAX = 8, TEXT_SIZE = 4096 };
 

@@ -1,6 +1,6 @@
 #include "fixture.h"
-#include "lines.h"
 #include "record.h"
+#include "store/lines.h"
 #include "suites.h"
 
 #include <fcntl.h>

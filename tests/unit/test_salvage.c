@@ -1,5 +1,5 @@
 #include "forge.h"
-#include "salvage.h"
+#include "store/salvage.h"
 #include "suites.h"
 
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-#include "say.h"
 #include "suites.h"
+#include "terminal/say.h"
 
 #include <stdlib.h>
 #include <string.h>

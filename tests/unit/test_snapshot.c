@@ -1,7 +1,7 @@
-#include "snapshot.h"
+#include "store/rewrite.h"
 
 #include "forge.h"
-#include "prove.h"
+#include "store/prove.h"
 #include "suites.h"
 
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-#include "tip.h"
+#include "store/tip.h"
 
 #include "forge.h"
 #include "suites.h"

@@ -1,5 +1,5 @@
 /* What the tool reads in the files of last uses, whoever wrote there what. */
-#include "used.h" /* before check.h, which has a macro fail() */
+#include "store/used.h" /* before check.h, which has a macro fail() */
 
 #include "suites.h"
 #include "usage_fixture.h"

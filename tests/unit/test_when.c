@@ -1,5 +1,5 @@
 #include "suites.h"
-#include "when.h"
+#include "token/when.h"
 
 #include <stdlib.h>
 #include <string.h>

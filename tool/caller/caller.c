@@ -1,4 +1,4 @@
-#include "caller.h"
+#include "caller/caller.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "secret.h"
+#include "terminal/secret.h"
 
 /* A uid as sudo or the kernel writes it; false for what is none, (uid_t)-1 too. */
 static bool uid_parse(const char *text, uid_t *uid)

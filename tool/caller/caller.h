@@ -7,7 +7,7 @@
 #include <sys/types.h>
 
 #include "config.h"
-#include "say.h"
+#include "terminal/say.h"
 
 /* Who owns the stores, where these cannot be looked at. */
 #define SYSTEM_USER "toktab"

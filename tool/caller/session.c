@@ -1,13 +1,14 @@
-#include "session.h"
+#include "caller/session.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "delegate.h"
+#include "caller/sudo.h"
 
 /* What does not let an ordinary user read it may let her through sudo. */
 static enum status load_config(struct session *session)
@@ -17,7 +18,7 @@ static enum status load_config(struct session *session)
     if (config_load(&session->config, session->config_path, &fault) == 0)
         return STATUS_DONE;
     if (errno == EACCES && !session->config_path)
-        return delegate(session, NULL, CONFIG_DEFAULT_PATH);
+        return sudo_run(&session->caller, session->argv, NULL, CONFIG_DEFAULT_PATH);
     return fail(STATUS_CONFIG, "%s", fault.text);
 }
 
@@ -82,6 +83,15 @@ static enum status begin(struct session *session)
     return status == STATUS_DONE ? load_config(session) : status;
 }
 
+/* The chosen domain is not hers. */
+static enum status refuse(const struct session *session)
+{
+    return fail(STATUS_NOT_PERMITTED, "domain \"%s\": %s is not one of its admins: %s", session->domain->name,
+                session->caller.name,
+                session->domain_name ? "ask one of them, or root"
+                                     : "say -d for another (`toktab domains` tells yours), or ask root");
+}
+
 /* As an ordinary user on the system's configuration: is this a store for her, or only for its owner? Which,
  * sudo may make of her. */
 static enum status reach(struct session *session)
@@ -100,7 +110,9 @@ static enum status reach(struct session *session)
                (!session->changes && !(access(store, R_OK) < 0 && errno == EACCES))) {
         return STATUS_DONE;
     }
-    return delegate(session, directory, directory);
+    if (session->domain && !caller_is_admin(&session->caller, session->domain))
+        return refuse(session);
+    return sudo_run(&session->caller, session->argv, directory, directory);
 }
 
 static enum status choose(struct session *session)
@@ -108,7 +120,7 @@ static enum status choose(struct session *session)
     enum status status = choose_domain(session);
 
     if (status == STATUS_DONE && !caller_may(&session->caller, session->domain))
-        status = delegate_refuse(session);
+        status = refuse(session);
     return status;
 }
 
@@ -157,6 +169,26 @@ bool session_wants(const struct session *session, const struct domain *domain)
 {
     return (!session->domain_name || strcmp(session->domain_name, domain->name) == 0) &&
            caller_may(&session->caller, domain);
+}
+
+int session_open_store(struct storefile *storefile, const struct session *session,
+                       struct stat *status_of_file, enum status *status)
+{
+    struct fault fault;
+    int fd;
+
+    storefile_of_domain(storefile, session->config.store_dir, session->domain->name);
+    fd = storefile_open(storefile, O_RDONLY, status_of_file, &fault);
+    *status = fd >= 0
+                  ? STATUS_DONE
+                  : fail(status_of(errno), "%s/%s: %s", storefile->directory, storefile->name, fault.text);
+    return fd;
+}
+
+enum status session_unproved(const struct storefile *storefile, const struct fault *fault)
+{
+    return fail(fault->passing ? STATUS_IO : STATUS_DAMAGED, "%s/%s: %s: run `toktab check`",
+                storefile->directory, storefile->name, fault->text);
 }
 
 void session_close(struct session *session)

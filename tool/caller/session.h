@@ -4,9 +4,10 @@
 
 #include <sys/stat.h>
 
-#include "caller.h"
+#include "caller/caller.h"
 #include "config.h"
-#include "say.h"
+#include "storefile.h"
+#include "terminal/say.h"
 
 struct session {
     const char *config_path; /* -c; NULL: the system's */
@@ -40,6 +41,14 @@ enum status session_open_all(struct session *session);
 /* Is a command on all domains about this one? It may be that of -d alone, and nothing that is none of the
  * caller's business. */
 bool session_wants(const struct session *session, const struct domain *domain);
+
+/* Open the store of its domain to read it, if it may be trusted. Returns a descriptor, and its place; or -1
+ * with the status, printed. */
+int session_open_store(struct storefile *storefile, const struct session *session,
+                       struct stat *status_of_file, enum status *status);
+
+/* That store could not be proved: prints why. Returns STATUS_DAMAGED, or STATUS_IO where that may pass. */
+enum status session_unproved(const struct storefile *storefile, const struct fault *fault);
 
 void session_close(struct session *session);
 

@@ -7,13 +7,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "command.h"
-#include "describe.h"
-#include "options.h"
-#include "output.h"
-#include "place.h"
-#include "progress.h"
-#include "prove.h"
+#include "command/command.h"
+#include "store/prove.h"
+#include "storefile.h"
+#include "terminal/options.h"
+#include "terminal/output.h"
+#include "terminal/progress.h"
+#include "token/describe.h"
 
 static const char help[] =
     "Usage: toktab [-c CONF] [-d DOMAIN] check [OPTIONS]\n"
@@ -34,8 +34,8 @@ static const struct option longs[] = {{"expect", required_argument, NULL, OPTION
                                       {0}};
 
 struct check {
-    struct place place;
-    struct expect expected, *expect; /* expect: NULL: nothing is expected */
+    struct storefile storefile;
+    struct expected_head expected, *expect; /* expect: NULL: nothing is expected */
     bool json, help;
     json_t *faults;
 };
@@ -43,7 +43,7 @@ struct check {
 static void add_fault(struct check *check, const char *text)
 {
     json_array_append_new(check->faults, must_have(json_string(text)));
-    say("%s/%s: %s", check->place.directory, check->place.name, text);
+    say("%s/%s: %s", check->storefile.directory, check->storefile.name, text);
 }
 
 /* Who can open the lock can hold it, and keep others from revoking. */
@@ -53,7 +53,7 @@ static void check_lock(struct check *check, const char *domain)
     struct stat status;
     struct fault fault;
 
-    if (snprintf(path, sizeof(path), "%s/%s.lock", check->place.directory, domain) >= PATH_MAX ||
+    if (snprintf(path, sizeof(path), "%s/%s.lock", check->storefile.directory, domain) >= PATH_MAX ||
         lstat(path, &status) < 0)
         return;
     if (!S_ISREG(status.st_mode) || (status.st_mode & 077) != 0) {
@@ -66,12 +66,12 @@ static void check_lock(struct check *check, const char *domain)
 /* Open the store though it is not to be trusted, so that its content can be proved all the same. */
 static int open_untrusted(const struct check *check)
 {
-    int directory = open(check->place.directory, O_PATH | O_DIRECTORY | O_CLOEXEC), fd;
+    int directory = open(check->storefile.directory, O_PATH | O_DIRECTORY | O_CLOEXEC), fd;
     struct stat store;
 
     if (directory < 0)
         return -1;
-    fd = openat(directory, check->place.name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    fd = openat(directory, check->storefile.name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     close(directory);
     if (fd >= 0 && fstat(fd, &store) == 0 && S_ISREG(store.st_mode))
         return fd;
@@ -86,7 +86,7 @@ static int open_store(struct check *check, enum status *status)
 {
     struct fault fault;
     struct stat store;
-    int fd = place_open(&check->place, O_RDONLY, &store, &fault), untrusted;
+    int fd = storefile_open(&check->storefile, O_RDONLY, &store, &fault), untrusted;
 
     if (fd >= 0)
         return fd;
@@ -95,7 +95,7 @@ static int open_store(struct check *check, enum status *status)
     if (untrusted >= 0)
         add_fault(check, fault.text);
     else
-        fail(*status, "%s/%s: %s", check->place.directory, check->place.name, fault.text);
+        fail(*status, "%s/%s: %s", check->storefile.directory, check->storefile.name, fault.text);
     return untrusted;
 }
 
@@ -110,13 +110,13 @@ static enum status print(const struct check *check, const struct proof *proof, b
                                               (json_int_t)proof->index.count, "faults", check->faults)));
     if (!proved)
         return STATUS_DONE;
-    say("%s/%s: %s%" PRIu64 " line%s, %zu token%s; its HEAD is", check->place.directory, check->place.name,
-        json_array_size(check->faults) == 0 ? "sound: " : "", proof->lines, plural(proof->lines),
-        proof->index.count, plural(proof->index.count));
+    say("%s/%s: %s%" PRIu64 " line%s, %zu token%s; its HEAD is", check->storefile.directory,
+        check->storefile.name, json_array_size(check->faults) == 0 ? "sound: " : "", proof->lines,
+        plural(proof->lines), proof->index.count, plural(proof->index.count));
     return output_line(head);
 }
 
-static enum status answer(const struct expect *expect)
+static enum status answer(const struct expected_head *expect)
 {
     switch (expect->answer) {
     case ANSWER_YES:
@@ -137,7 +137,7 @@ static enum status answer(const struct expect *expect)
 /* What stands behind the last line, where that is no fault: the next change mends it. */
 static void say_rest(const struct check *check, const struct proof *proof)
 {
-    const char *directory = check->place.directory, *name = check->place.name;
+    const char *directory = check->storefile.directory, *name = check->storefile.name;
 
     if (proof->rest == REST_LINE)
         say("%s/%s: its last line lacks its newline, which the next change adds", directory, name);
@@ -169,7 +169,8 @@ static enum status check_content(struct check *check, int fd, const char *domain
     if (!proved && fault.passing)
         return STATUS_IO;
     if (!proved)
-        say("%s/%s: put a backup there, or try `toktab mend`", check->place.directory, check->place.name);
+        say("%s/%s: put a backup there, or try `toktab mend`", check->storefile.directory,
+            check->storefile.name);
     if (json_array_size(check->faults) > 0)
         return STATUS_NO;
     return check->expect ? answer(check->expect) : STATUS_DONE;
@@ -180,7 +181,7 @@ static enum status check_store(struct check *check, const struct session *sessio
     enum status status;
     int fd;
 
-    place_of_store(&check->place, session->config.store_dir, session->domain->name);
+    storefile_of_domain(&check->storefile, session->config.store_dir, session->domain->name);
     check->faults = must_have(json_array());
     fd = open_store(check, &status);
     if (fd >= 0) {
@@ -199,7 +200,7 @@ static enum status take_option(void *context, int option)
     switch (option) {
     case OPTION_EXPECT:
         check->expect = &check->expected;
-        if (expect_parse(check->expect, optarg))
+        if (head_parse(check->expect, optarg))
             return STATUS_DONE;
         return fail(STATUS_USAGE, "HEAD \"%.15s%s\": give what `toktab check` has printed, epoch:n:chain",
                     optarg, cut_mark(optarg));

@@ -2,7 +2,7 @@
 #ifndef COMMAND_H
 #define COMMAND_H
 
-#include "session.h"
+#include "caller/session.h"
 
 struct command {
     const char *name;
@@ -34,24 +34,5 @@ const struct command *command_find(const char *name);
 /* How toktab is called, and which commands there are. The first is the first line of the other. */
 extern const char help_usage[];
 enum status help_print(void);
-
-/* Values of long options that have no letter. */
-enum {
-    OPTION_HELP = 256,
-    OPTION_VERSION,
-    OPTION_JSON,
-    OPTION_FROM,
-    OPTION_CLIENT,
-    OPTION_COPY,
-    OPTION_ACTIVE,
-    OPTION_REVOKED,
-    OPTION_EXPIRED,
-    OPTION_EXPIRING,
-    OPTION_NO_HEADINGS,
-    OPTION_EXPECT,
-    OPTION_GRACE,
-    OPTION_REVOKE,
-    OPTION_DROP_DEAD,
-};
 
 #endif

@@ -4,15 +4,15 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "command.h"
-#include "describe.h"
+#include "command/command.h"
 #include "duration.h"
-#include "options.h"
-#include "output.h"
-#include "progress.h"
-#include "prove.h"
-#include "renew.h"
-#include "seen.h"
+#include "freshness.h"
+#include "store/prove.h"
+#include "store/rewrite.h"
+#include "terminal/options.h"
+#include "terminal/output.h"
+#include "terminal/progress.h"
+#include "token/describe.h"
 
 static const char help[] =
     "Usage: toktab [-c CONF] [-d DOMAIN] compact [OPTIONS]\n"
@@ -49,11 +49,11 @@ struct proving {
 static void prove_ahead(struct proving *proving, const struct session *session)
 {
     struct stat status;
-    struct place place;
+    struct storefile storefile;
     struct fault fault;
 
-    place_of_store(&place, session->config.store_dir, session->domain->name);
-    proving->fd = place_open(&place, O_RDONLY, &status, &fault);
+    storefile_of_domain(&storefile, session->config.store_dir, session->domain->name);
+    proving->fd = storefile_open(&storefile, O_RDONLY, &status, &fault);
     if (proving->fd < 0)
         return;
     proving->begun = prove_begin(&proving->proof, proving->fd, session->domain->name, NULL, &fault) &&
@@ -85,24 +85,24 @@ static bool prove_rest(struct proving *proving, const struct log *log, struct fa
     return prove_on(&proving->proof, log->file, NULL, NULL, fault) && prove_end(&proving->proof, NULL, fault);
 }
 
-static void prepare(struct renewal *renewal, const struct chain *chain, const struct request *request)
+static void prepare(struct rewrite *rewrite, const struct chain *chain, const struct request *request)
 {
-    int64_t cutoff = request->age < renewal->now ? renewal->now - request->age : TIME_NEVER;
+    int64_t cutoff = request->age < rewrite->now ? rewrite->now - request->age : TIME_NEVER;
 
-    renewal->header = chain->header;
-    renewal->header.base = chain->at.n;
-    memcpy(renewal->header.basechain, chain->at.chain, CHAIN_SIZE);
-    renewal->prior = chain->serial;
-    renewal->header.cutoff = later_cutoff(renewal->header.cutoff, cutoff);
-    renewal->ext = "";
+    rewrite->header = chain->header;
+    rewrite->header.base = chain->at.n;
+    memcpy(rewrite->header.basechain, chain->at.chain, CHAIN_SIZE);
+    rewrite->prior = chain->serial;
+    rewrite->header.cutoff = later_cutoff(rewrite->header.cutoff, cutoff);
+    rewrite->ext = "";
 }
 
 static enum status damaged(const struct log *log, struct fault *fault)
 {
     struct fault what = *fault;
 
-    fault_set(fault, "%s/%s: %s: nothing was done: run `toktab check`", log->place.directory, log->place.name,
-              what.text);
+    fault_set(fault, "%s/%s: %s: nothing was done: run `toktab check`", log->storefile.directory,
+              log->storefile.name, what.text);
     return what.passing ? STATUS_IO : STATUS_DAMAGED;
 }
 
@@ -113,28 +113,28 @@ static enum status too_early(const struct log *log, struct fault *fault)
         fault,
         "%s/%s: nothing was done: an earlier compaction dropped what had ended before a time that is still "
         "to come: set the clock, or if that of then was wrong, run `toktab mend`",
-        log->place.directory, log->place.name);
+        log->storefile.directory, log->storefile.name);
     return STATUS_DAMAGED;
 }
 
 /* Under the lock. */
-static enum status renew(struct renewal *renewal, struct proving *proving, struct log *log,
+static enum status renew(struct rewrite *rewrite, struct proving *proving, struct log *log,
                          const struct request *request, struct fault *fault)
 {
-    struct replacement file;
+    struct newfile file;
     enum status status;
 
     if (!prove_rest(proving, log, fault))
         return damaged(log, fault);
-    if (cutoff_ahead(proving->proof.chain.header.cutoff, renewal->now))
+    if (cutoff_ahead(proving->proof.chain.header.cutoff, rewrite->now))
         return too_early(log, fault);
-    prepare(renewal, &proving->proof.chain, request);
-    snapshot_of_index(&renewal->snapshot, &proving->proof.index);
-    snapshot_drop_dead(&renewal->snapshot, renewal->header.cutoff);
-    status = renewal_write(renewal, log, &file, fault);
+    prepare(rewrite, &proving->proof.chain, request);
+    snapshot_of_index(&rewrite->snapshot, &proving->proof.index);
+    snapshot_drop_dead(&rewrite->snapshot, rewrite->header.cutoff);
+    status = rewrite_write(rewrite, log, &file, fault);
     if (status == STATUS_DONE)
-        status = renewal_install(log, &file, fault);
-    snapshot_free(&renewal->snapshot);
+        status = rewrite_install(log, &file, fault);
+    snapshot_free(&rewrite->snapshot);
     return status;
 }
 
@@ -146,24 +146,24 @@ static uint64_t size_of(int fd)
 }
 
 static enum status print(const struct session *session, const struct request *request,
-                         const struct renewal *renewal, uint64_t bytes_before)
+                         const struct rewrite *rewrite, uint64_t bytes_before)
 {
     char head[HEAD_SIZE];
 
-    head_format(head, renewal->header.epoch, renewal->at.n, renewal->at.chain);
+    head_format(head, rewrite->header.epoch, rewrite->at.n, rewrite->at.chain);
     if (request->json)
         return print_json(
             must_have(json_pack("{s:s, s:I, s:I}", "head", head, "bytes_before", (json_int_t)bytes_before,
-                                "bytes_after", (json_int_t)renewal->bytes)));
+                                "bytes_after", (json_int_t)rewrite->bytes)));
     say("%s/%s.tokens: compacted from %" PRIu64 " bytes to %" PRIu64 "; its HEAD is",
-        session->config.store_dir, session->domain->name, bytes_before, renewal->bytes);
+        session->config.store_dir, session->domain->name, bytes_before, rewrite->bytes);
     return output_line(head);
 }
 
 static enum status compact(const struct session *session, const struct request *request,
                            struct proving *proving)
 {
-    struct renewal renewal = {.by = session->caller.by, .now = (int64_t)time(NULL)};
+    struct rewrite rewrite = {.by = session->caller.by, .now = (int64_t)time(NULL)};
     uint64_t bytes_before = 0;
     struct fault fault;
     struct log log;
@@ -171,12 +171,12 @@ static enum status compact(const struct session *session, const struct request *
 
     if (status == STATUS_DONE) {
         bytes_before = size_of(log.file);
-        status = renew(&renewal, proving, &log, request, &fault);
+        status = renew(&rewrite, proving, &log, request, &fault);
         log_end(&log);
     }
     if (status != STATUS_DONE)
         return fail(status, "%s", fault.text);
-    return print(session, request, &renewal, bytes_before);
+    return print(session, request, &rewrite, bytes_before);
 }
 
 static enum status prove_and_compact(struct session *session, const struct request *request)

@@ -7,13 +7,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "command.h"
-#include "describe.h"
-#include "options.h"
-#include "output.h"
-#include "place.h"
-#include "sheet.h"
-#include "tokens.h"
+#include "command/command.h"
+#include "store/tokens.h"
+#include "storefile.h"
+#include "terminal/options.h"
+#include "terminal/output.h"
+#include "terminal/sheet.h"
+#include "token/describe.h"
 
 static const char help[] = "Usage: toktab [-c CONF] [-d DOMAIN] domains [--json]\n"
                            "\n"

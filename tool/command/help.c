@@ -1,9 +1,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "command.h"
-#include "options.h"
-#include "output.h"
+#include "command/command.h"
+#include "terminal/options.h"
+#include "terminal/output.h"
 
 static const char help[] = "Usage: toktab help [COMMAND]\n"
                            "\n"

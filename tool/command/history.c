@@ -4,16 +4,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "command.h"
-#include "descent.h"
-#include "describe.h"
-#include "differ.h"
-#include "options.h"
-#include "output.h"
-#include "past.h"
-#include "refs.h"
-#include "sheet.h"
-#include "when.h"
+#include "command/command.h"
+#include "store/lineage.h"
+#include "store/refs.h"
+#include "terminal/options.h"
+#include "terminal/output.h"
+#include "terminal/sheet.h"
+#include "token/describe.h"
+#include "token/when.h"
 
 static const char help[] = "Usage: toktab [-c CONF] [-d DOMAIN] history [--json] [TOKEN-REF]\n"
                            "\n"
@@ -59,8 +57,8 @@ enum { HEADINGS = sizeof(columns) / sizeof(columns[0]) };
 
 /* What the lines are printed with. */
 struct printing {
-    const struct past *past;
-    const bool *wanted; /* for each line of the past */
+    const struct lineage *lineage;
+    const bool *wanted; /* for each line of the lineage */
     const char *domain;
     int64_t now;
 };
@@ -149,12 +147,12 @@ static enum status print_row(struct sheet *sheet, const struct event *event, int
 static enum status print_rows(struct sheet *sheet, void *context)
 {
     const struct printing *printing = context;
-    const struct past *past = printing->past;
+    const struct lineage *lineage = printing->lineage;
     enum status status = STATUS_DONE;
 
-    for (size_t i = 0; i < past->count && status == STATUS_DONE; i++)
+    for (size_t i = 0; i < lineage->count && status == STATUS_DONE; i++)
         if (printing->wanted[i])
-            status = print_row(sheet, &past->list[i], printing->now);
+            status = print_row(sheet, &lineage->list[i], printing->now);
     return status;
 }
 
@@ -195,13 +193,13 @@ static json_t *event_json(const struct event *event, const char *domain)
 
 static enum status print_array(const struct printing *printing)
 {
-    const struct past *past = printing->past;
+    const struct lineage *lineage = printing->lineage;
     bool first = true, good = true;
 
-    for (size_t i = 0; i < past->count && good; i++)
+    for (size_t i = 0; i < lineage->count && good; i++)
         if (printing->wanted[i]) {
             good = output_text(first ? "[\n" : ",\n") &&
-                   write_json(event_json(&past->list[i], printing->domain));
+                   write_json(event_json(&lineage->list[i], printing->domain));
             first = false;
         }
     good = good && output_text(first ? "[]\n" : "\n]\n");
@@ -221,15 +219,16 @@ static void say_compacted(const struct header *header)
         header->cutoff == TIME_NEVER ? "" : text);
 }
 
-static enum status print(const struct past *past, const struct session *session, const char *id, bool json)
+static enum status print(const struct lineage *lineage, const struct session *session, const char *id,
+                         bool json)
 {
-    bool *wanted = must_have(calloc(past->count + 1, sizeof(*wanted)));
+    bool *wanted = must_have(calloc(lineage->count + 1, sizeof(*wanted)));
     struct printing printing = {
-        .past = past, .wanted = wanted, .domain = session->domain->name, .now = (int64_t)time(NULL)};
+        .lineage = lineage, .wanted = wanted, .domain = session->domain->name, .now = (int64_t)time(NULL)};
     enum status status;
 
-    descent_mark(past, id, wanted);
-    say_compacted(&past->proof.chain.header);
+    lineage_mark(lineage, id, wanted);
+    say_compacted(&lineage->proof.chain.header);
     status = json ? print_array(&printing) : print_table(&printing);
     free(wanted);
     return status;
@@ -238,12 +237,12 @@ static enum status print(const struct past *past, const struct session *session,
 /* id: of a token, or NULL. */
 static enum status read_and_print(const struct session *session, const char *id, bool json)
 {
-    struct past past;
-    enum status status = past_read(&past, session);
+    struct lineage lineage;
+    enum status status = lineage_read(&lineage, session);
 
     if (status == STATUS_DONE)
-        status = print(&past, session, id, json);
-    past_free(&past);
+        status = print(&lineage, session, id, json);
+    lineage_free(&lineage);
     return status;
 }
 

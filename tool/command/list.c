@@ -5,13 +5,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "command.h"
-#include "describe.h"
-#include "options.h"
-#include "output.h"
-#include "sheet.h"
-#include "tokens.h"
-#include "when.h"
+#include "command/command.h"
+#include "store/tokens.h"
+#include "terminal/options.h"
+#include "terminal/output.h"
+#include "terminal/sheet.h"
+#include "token/describe.h"
+#include "token/when.h"
 
 static const char help[] = "Usage: toktab [-c CONF] [-d DOMAIN] list [OPTIONS]\n"
                            "\n"

@@ -8,17 +8,16 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "ask.h"
-#include "command.h"
-#include "describe.h"
-#include "options.h"
-#include "output.h"
-#include "progress.h"
-#include "prove.h"
-#include "renew.h"
-#include "salvage.h"
-#include "seen.h"
-#include "store.h"
+#include "command/command.h"
+#include "freshness.h"
+#include "store/prove.h"
+#include "store/rewrite.h"
+#include "store/salvage.h"
+#include "terminal/ask.h"
+#include "terminal/options.h"
+#include "terminal/output.h"
+#include "terminal/progress.h"
+#include "token/describe.h"
 
 static const char help[] =
     "Usage: toktab [-c CONF] [-d DOMAIN] mend [OPTIONS] [COPY…]\n"
@@ -63,7 +62,7 @@ struct look {
 
 struct mended {
     struct look look;
-    struct renewal renewal;
+    struct rewrite rewrite;
     struct proof proof;        /* of the new file */
     char kept[KEPT_NAME_SIZE]; /* under which the damaged file stays; "": it was not damaged */
 };
@@ -161,21 +160,22 @@ static void show_ends(const struct look *look)
     for (size_t i = 0; i < snapshot->count && shown < SHOWN_MOST; i++)
         if (snapshot->lines[i].ends) {
             record_of(&record, &snapshot->lines[i]);
-            ask_show(&record);
+            say_token(&record);
             shown++;
         }
     if (look->salvage.ends > shown)
         fprintf(stderr, "  and %zu more\n", look->salvage.ends - shown);
 }
 
-static void say_lost(const struct look *look, const struct place *place)
+static void say_lost(const struct look *look, const struct storefile *storefile)
 {
     if (look->salvage.lost > 0)
         say("%s/%s: %" PRIu64 " token%s lost with %s line%s: nobody is admitted by %s any more; a copy from "
             "after the last compaction would bring %s back",
-            place->directory, place->name, look->salvage.lost, look->salvage.lost == 1 ? " is" : "s are",
-            look->salvage.lost == 1 ? "its" : "their", plural(look->salvage.lost),
-            look->salvage.lost == 1 ? "it" : "them", look->salvage.lost == 1 ? "it" : "them");
+            storefile->directory, storefile->name, look->salvage.lost,
+            look->salvage.lost == 1 ? " is" : "s are", look->salvage.lost == 1 ? "its" : "their",
+            plural(look->salvage.lost), look->salvage.lost == 1 ? "it" : "them",
+            look->salvage.lost == 1 ? "it" : "them");
 }
 
 static enum status confirm(const struct look *look)
@@ -194,13 +194,13 @@ static enum status confirm(const struct look *look)
 }
 
 /* What would be done, before the lock is taken: nobody is asked under it. */
-static enum status look_and_ask(struct look *before, struct place *place, const struct session *session,
-                                struct request *request)
+static enum status look_and_ask(struct look *before, struct storefile *storefile,
+                                const struct session *session, struct request *request)
 {
     struct fault fault;
     struct stat store;
     enum status status;
-    int fd = store_open(place, session, &store, &status);
+    int fd = session_open_store(storefile, session, &store, &status);
 
     memset(before, 0, sizeof(*before));
     if (fd < 0)
@@ -209,65 +209,64 @@ static enum status look_and_ask(struct look *before, struct place *place, const 
     progress_clear();
     close(fd);
     if (before->fault.text[0] != '\0')
-        say("%s/%s: %s", place->directory, place->name, before->fault.text);
+        say("%s/%s: %s", storefile->directory, storefile->name, before->fault.text);
     if (status != STATUS_DONE)
-        return fail(status, "%s/%s: cannot be mended: %s", place->directory, place->name, fault.text);
+        return fail(status, "%s/%s: cannot be mended: %s", storefile->directory, storefile->name, fault.text);
     for (size_t i = 0; i <= request->copies; i++)
         if (request->files[i].doubtful)
             say("%s: its end is damaged: any token may have been changed there", request->files[i].name);
-    say_lost(before, place);
+    say_lost(before, storefile);
     return request->yes ? STATUS_DONE : confirm(before);
 }
 
 /* Give the damaged file a name that stays when the new file takes the store's. */
 static enum status keep_damaged(struct mended *mended, const struct log *log, struct fault *fault)
 {
-    time_t now = (time_t)mended->renewal.now;
+    time_t now = (time_t)mended->rewrite.now;
     char when[32];
     struct tm parts;
 
     gmtime_r(&now, &parts);
     strftime(when, sizeof(when), "%Y%m%dT%H%M%SZ", &parts);
-    snprintf(mended->kept, sizeof(mended->kept), "%s.damaged-%s", log->place.name, when);
-    for (int i = 2; linkat(log->directory, log->place.name, log->directory, mended->kept, 0) < 0; i++) {
+    snprintf(mended->kept, sizeof(mended->kept), "%s.damaged-%s", log->storefile.name, when);
+    for (int i = 2; linkat(log->directory, log->storefile.name, log->directory, mended->kept, 0) < 0; i++) {
         if (errno != EEXIST || i > KEPT_NAMES_MOST) {
             fault_set(fault, "%s/%s: nothing was done: the damaged file cannot be kept as %s: %s",
-                      log->place.directory, log->place.name, mended->kept, strerror(errno));
+                      log->storefile.directory, log->storefile.name, mended->kept, strerror(errno));
             return STATUS_CANNOT_CREATE;
         }
-        snprintf(mended->kept, sizeof(mended->kept), "%s.damaged-%s-%d", log->place.name, when, i);
+        snprintf(mended->kept, sizeof(mended->kept), "%s.damaged-%s-%d", log->storefile.name, when, i);
     }
     return STATUS_DONE;
 }
 
-static enum status install(struct mended *mended, struct log *log, struct replacement *file,
-                           struct fault *fault)
+static enum status install(struct mended *mended, struct log *log, struct newfile *file, struct fault *fault)
 {
     bool damaged = mended->look.fault.text[0] != '\0';
     struct stat old;
     enum status status = damaged ? keep_damaged(mended, log, fault) : STATUS_DONE;
 
     if (status != STATUS_DONE) {
-        replacement_abandon(file);
+        newfile_abandon(file);
         return status;
     }
-    status = renewal_install(log, file, fault);
+    status = rewrite_install(log, file, fault);
     if (status != STATUS_DONE && damaged && fstat(log->file, &old) == 0 && old.st_nlink > 1)
         unlinkat(log->directory, mended->kept, 0); /* the store still has the file */
     return status;
 }
 
 /* It is not put in place before it proves itself. */
-static enum status prove_and_install(struct mended *mended, struct log *log, struct replacement *file,
+static enum status prove_and_install(struct mended *mended, struct log *log, struct newfile *file,
                                      struct fault *fault)
 {
     struct fault what;
 
     if (prove(&mended->proof, file->fd, log->domain, NULL, NULL, &what))
         return install(mended, log, file, fault);
-    replacement_abandon(file);
-    fault_set(fault, "%s/%s: nothing was done: what is sound of it makes no store: %s", log->place.directory,
-              log->place.name, what.text);
+    newfile_abandon(file);
+    fault_set(fault, "%s/%s: nothing was done: what is sound of it makes no store: %s",
+              log->storefile.directory, log->storefile.name, what.text);
     return what.passing ? STATUS_IO : STATUS_DAMAGED;
 }
 
@@ -282,15 +281,15 @@ static uint64_t new_epoch(uint64_t old)
     return micros > least ? micros : least;
 }
 
-static void prepare(struct renewal *renewal, const struct salvage *salvage)
+static void prepare(struct rewrite *rewrite, const struct salvage *salvage)
 {
-    struct header *header = &renewal->header;
+    struct header *header = &rewrite->header;
 
     *header = salvage->header;
     header->epoch = new_epoch(header->epoch);
     header->base = salvage->at.n;
     header_origin(header->basechain, header);
-    renewal->snapshot = salvage->snapshot;
+    rewrite->snapshot = salvage->snapshot;
 }
 
 /* Under the lock. Others wait for it: what was found before is good if nobody has changed the file since. */
@@ -323,19 +322,19 @@ static enum status renew(struct mended *mended, struct look *before, struct log 
 {
     char ext[HEAD_SIZE + sizeof("mended=")], head[HEAD_SIZE];
     const struct salvage *salvage = &mended->look.salvage;
-    struct replacement file;
+    struct newfile file;
     struct fault what;
     enum status status = look_again(mended, before, log, request, &what);
 
     if (status != STATUS_DONE) {
-        fault_set(fault, "%s/%s: %s", log->place.directory, log->place.name, what.text);
+        fault_set(fault, "%s/%s: %s", log->storefile.directory, log->storefile.name, what.text);
         return status;
     }
-    prepare(&mended->renewal, salvage);
+    prepare(&mended->rewrite, salvage);
     head_format(head, salvage->header.epoch, salvage->at.n, salvage->at.chain);
     snprintf(ext, sizeof(ext), "mended=%s", head);
-    mended->renewal.ext = ext;
-    status = renewal_write(&mended->renewal, log, &file, fault);
+    mended->rewrite.ext = ext;
+    status = rewrite_write(&mended->rewrite, log, &file, fault);
     return status == STATUS_DONE ? prove_and_install(mended, log, &file, fault) : status;
 }
 
@@ -349,12 +348,12 @@ static json_t *ended_tokens(const struct mended *mended, const char *domain)
     for (size_t i = 0; i < snapshot->count; i++)
         if (snapshot->lines[i].ends) {
             event_record(&record, index_find(&mended->proof.index, snapshot->lines[i].id));
-            json_array_append_new(array, describe_json(&record, domain, mended->renewal.now));
+            json_array_append_new(array, describe_json(&record, domain, mended->rewrite.now));
         }
     return array;
 }
 
-static void say_done(const struct mended *mended, const struct place *place)
+static void say_done(const struct mended *mended, const struct storefile *storefile)
 {
     const struct snapshot *snapshot = &mended->look.salvage.snapshot;
     struct record record;
@@ -369,24 +368,24 @@ static void say_done(const struct mended *mended, const struct place *place)
             free(label);
         }
     if (mended->kept[0] != '\0')
-        say("%s/%s: this is the damaged file: delete it when you no longer need it", place->directory,
+        say("%s/%s: this is the damaged file: delete it when you no longer need it", storefile->directory,
             mended->kept);
 }
 
-static enum status print(const struct mended *mended, const struct place *place, const char *domain,
+static enum status print(const struct mended *mended, const struct storefile *storefile, const char *domain,
                          bool json)
 {
     const struct salvage *salvage = &mended->look.salvage;
     size_t kept = salvage->snapshot.count - salvage->ends;
     char head[HEAD_SIZE];
 
-    head_format(head, mended->renewal.header.epoch, mended->renewal.at.n, mended->renewal.at.chain);
+    head_format(head, mended->rewrite.header.epoch, mended->rewrite.at.n, mended->rewrite.at.chain);
     if (json)
         return print_json(
             must_have(json_pack("{s:s, s:I, s:o, s:I}", "head", head, "kept", (json_int_t)kept, "ended",
                                 ended_tokens(mended, domain), "lost", (json_int_t)salvage->lost)));
-    say("%s/%s: mended: %zu token%s kept, %zu revoked now; its HEAD is", place->directory, place->name, kept,
-        plural(kept), salvage->ends);
+    say("%s/%s: mended: %zu token%s kept, %zu revoked now; its HEAD is", storefile->directory,
+        storefile->name, kept, plural(kept), salvage->ends);
     return output_line(head);
 }
 
@@ -398,7 +397,7 @@ static enum status mend_locked(struct mended *mended, struct look *before, const
     enum status status = log_begin(&log, session->config.store_dir, session->domain->name, false, &fault);
 
     if (status == STATUS_DONE) {
-        mended->renewal.now = (int64_t)time(NULL); /* not when it began to ask */
+        mended->rewrite.now = (int64_t)time(NULL); /* not when it began to ask */
         status = renew(mended, before, &log, request, &fault);
         log_end(&log);
     }
@@ -407,17 +406,17 @@ static enum status mend_locked(struct mended *mended, struct look *before, const
 
 static enum status mend(const struct session *session, struct request *request)
 {
-    struct mended mended = {.renewal = {.by = session->caller.by, .reason = reason}};
+    struct mended mended = {.rewrite = {.by = session->caller.by, .reason = reason}};
     struct look before;
-    struct place place;
-    enum status status = look_and_ask(&before, &place, session, request);
+    struct storefile storefile;
+    enum status status = look_and_ask(&before, &storefile, session, request);
 
     if (status == STATUS_DONE)
         status = mend_locked(&mended, &before, session, request);
     salvage_free(&before.salvage);
     if (status == STATUS_DONE) {
-        say_done(&mended, &place);
-        status = print(&mended, &place, session->domain->name, request->json);
+        say_done(&mended, &storefile);
+        status = print(&mended, &storefile, session->domain->name, request->json);
     }
     proof_free(&mended.proof);
     salvage_free(&mended.look.salvage);

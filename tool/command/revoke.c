@@ -4,14 +4,14 @@
 #include <string.h>
 #include <time.h>
 
-#include "ask.h"
-#include "attributes.h"
-#include "command.h"
-#include "describe.h"
-#include "ending.h"
-#include "options.h"
-#include "output.h"
-#include "refs.h"
+#include "command/command.h"
+#include "store/refs.h"
+#include "terminal/ask.h"
+#include "terminal/options.h"
+#include "terminal/output.h"
+#include "token/attributes.h"
+#include "token/describe.h"
+#include "token/revocation.h"
 
 static const char help[] = "Usage: toktab [-c CONF] [-d DOMAIN] revoke [OPTIONS] TOKEN-REF…\n"
                            "\n"
@@ -69,20 +69,20 @@ static enum status confirm(const struct record *records, size_t count)
     if (status != STATUS_DONE)
         return status;
     for (size_t i = 0; i < count; i++)
-        ask_show(&records[i]);
+        say_token(&records[i]);
     return ask(count == 1 ? "Revoke this token for good?" : "Revoke these tokens for good?",
                "revoke: declined: nothing was revoked");
 }
 
-static enum status print(const struct ending *endings, size_t count, const char *domain)
+static enum status print(const struct revocation *revocations, size_t count, const char *domain)
 {
     json_t *array = must_have(json_array());
     enum status status = STATUS_DONE;
     int64_t now = (int64_t)time(NULL);
 
     for (size_t i = 0; i < count; i++)
-        if (endings[i].status == STATUS_DONE)
-            json_array_append_new(array, describe_json(&endings[i].record, domain, now));
+        if (revocations[i].status == STATUS_DONE)
+            json_array_append_new(array, describe_json(&revocations[i].record, domain, now));
     if (json_array_size(array) > 0)
         status = print_json(count == 1 ? json_incref(json_array_get(array, 0)) : json_incref(array));
     json_decref(array);
@@ -92,15 +92,15 @@ static enum status print(const struct ending *endings, size_t count, const char 
 static enum status revoke_and_print(const struct session *session, const struct request *request,
                                     struct refs *refs)
 {
-    struct ending *endings = must_have(calloc(refs->count, sizeof(*endings)));
+    struct revocation *revocations = must_have(calloc(refs->count, sizeof(*revocations)));
     enum status status, printed = STATUS_DONE;
 
     for (size_t i = 0; i < refs->count; i++)
-        endings[i].attributes = &request->attributes;
-    status = ending_revoke(session, refs, endings);
+        revocations[i].attributes = &request->attributes;
+    status = revoke_tokens(session, refs, revocations);
     if (request->json)
-        printed = print(endings, refs->count, session->domain->name);
-    free(endings);
+        printed = print(revocations, refs->count, session->domain->name);
+    free(revocations);
     return status == STATUS_DONE ? printed : status;
 }
 

@@ -3,15 +3,15 @@
 #include <string.h>
 #include <time.h>
 
-#include "attributes.h"
-#include "change.h"
-#include "command.h"
+#include "command/command.h"
 #include "duration.h"
-#include "issue.h"
-#include "lifetime.h"
-#include "options.h"
-#include "output.h"
-#include "when.h"
+#include "store/change.h"
+#include "terminal/options.h"
+#include "terminal/output.h"
+#include "token/attributes.h"
+#include "token/issue.h"
+#include "token/lifetime.h"
+#include "token/when.h"
 
 static const char help[] = "Usage: toktab [-c CONF] [-d DOMAIN] rotate [OPTIONS] TOKEN-REF\n"
                            "\n"

@@ -6,13 +6,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "command.h"
-#include "describe.h"
-#include "ending.h"
-#include "leaks.h"
-#include "options.h"
-#include "output.h"
-#include "progress.h"
+#include "command/command.h"
+#include "terminal/options.h"
+#include "terminal/output.h"
+#include "terminal/progress.h"
+#include "token/describe.h"
+#include "token/leaks.h"
+#include "token/revocation.h"
 
 static const char help[] = "Usage: toktab [-c CONF] [-d DOMAIN] scan [OPTIONS] [FILE…]\n"
                            "\n"
@@ -187,7 +187,7 @@ static enum status end_leaks_of(struct session *session, const struct domain *do
     size_t most = leaks->active_count + 1;
     char **ids = must_have(calloc(most, sizeof(*ids)));
     struct attributes *attributes = must_have(calloc(most, sizeof(*attributes)));
-    struct ending *endings = must_have(calloc(most, sizeof(*endings)));
+    struct revocation *revocations = must_have(calloc(most, sizeof(*revocations)));
     enum status status = STATUS_DONE;
     struct refs refs = {0};
     int count = 0;
@@ -195,18 +195,18 @@ static enum status end_leaks_of(struct session *session, const struct domain *do
     for (size_t i = 0; i < leaks->active_count && status == STATUS_DONE; i++)
         if (leaks->active[i].domain == domain) {
             ids[count] = leaks->active[i].id;
-            endings[count].attributes = &attributes[count];
+            revocations[count].attributes = &attributes[count];
             status = give_reason(&attributes[count++], leaks->active[i].place);
         }
     session->domain = domain;
     if (status == STATUS_DONE)
         status = refs_make(&refs, domain->name, ids, count);
     if (status == STATUS_DONE)
-        status = ending_revoke(session, &refs, endings);
+        status = revoke_tokens(session, &refs, revocations);
     refs_free(&refs);
     while (count > 0)
         attributes_free(&attributes[--count]);
-    free(endings);
+    free(revocations);
     free(attributes);
     free(ids);
     return status;

@@ -2,11 +2,11 @@
 #include <string.h>
 #include <time.h>
 
-#include "command.h"
-#include "describe.h"
-#include "options.h"
-#include "output.h"
-#include "refs.h"
+#include "command/command.h"
+#include "store/refs.h"
+#include "terminal/options.h"
+#include "terminal/output.h"
+#include "token/describe.h"
 
 static const char help[] = "Usage: toktab [-c CONF] [-d DOMAIN] show [--json] TOKEN-REF\n"
                            "\n"

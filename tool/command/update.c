@@ -3,14 +3,13 @@
 #include <string.h>
 #include <time.h>
 
-#include "attributes.h"
-#include "change.h"
-#include "command.h"
-#include "describe.h"
-#include "differ.h"
-#include "lifetime.h"
-#include "options.h"
-#include "output.h"
+#include "command/command.h"
+#include "store/change.h"
+#include "terminal/options.h"
+#include "terminal/output.h"
+#include "token/attributes.h"
+#include "token/describe.h"
+#include "token/lifetime.h"
 
 static const char help[] = "Usage: toktab [-c CONF] [-d DOMAIN] update [OPTIONS] TOKEN-REF\n"
                            "\n"

@@ -9,15 +9,15 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "attributes.h"
-#include "command.h"
-#include "describe.h"
-#include "options.h"
-#include "output.h"
-#include "place.h"
-#include "refs.h"
-#include "secret.h"
+#include "command/command.h"
+#include "store/refs.h"
+#include "storefile.h"
 #include "table.h"
+#include "terminal/options.h"
+#include "terminal/output.h"
+#include "terminal/secret.h"
+#include "token/attributes.h"
+#include "token/describe.h"
 
 static const char help[] =
     "Usage: toktab [-c CONF] [-d DOMAIN] verify [OPTIONS]\n"
@@ -108,13 +108,13 @@ static void keep_message(void *context, int priority, const char *message)
 /* The store in trouble: which status is that? */
 static enum status store_status(const struct session *session)
 {
-    struct place place;
+    struct storefile storefile;
     struct fault fault;
     struct stat store;
     int fd;
 
-    place_of_store(&place, session->config.store_dir, session->domain->name);
-    fd = place_open(&place, O_RDONLY, &store, &fault);
+    storefile_of_domain(&storefile, session->config.store_dir, session->domain->name);
+    fd = storefile_open(&storefile, O_RDONLY, &store, &fault);
     if (fd < 0)
         return status_of(errno);
     close(fd);

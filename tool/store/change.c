@@ -1,23 +1,23 @@
-#include "change.h"
+#include "store/change.h"
 
 #include <errno.h>
 #include <string.h>
 
-#include "used.h"
+#include "store/used.h"
 
 static enum status not_vouched_for(const struct log *log, struct fault *fault)
 {
     fault_set(fault,
               "%s/%s: the disk failed (%s): toktab cannot vouch for this change: run `toktab compact`, which "
               "writes and syncs a new file",
-              log->place.directory, log->place.name, strerror(errno));
+              log->storefile.directory, log->storefile.name, strerror(errno));
     return STATUS_IO;
 }
 
 /* What became of a line, in words. */
 static enum status explain(const struct log *log, enum appended appended, struct fault *fault)
 {
-    const char *directory = log->place.directory, *name = log->place.name;
+    const char *directory = log->storefile.directory, *name = log->storefile.name;
 
     switch (appended) {
     case APPENDED:
@@ -119,7 +119,7 @@ enum status change_confirm(struct log *log, struct fault *fault)
         fault_set(
             fault,
             "%s/%s: cannot write it to the disk: %s: run `toktab compact`, which writes and syncs a new file",
-            log->place.directory, log->place.name, strerror(errno));
+            log->storefile.directory, log->storefile.name, strerror(errno));
         status = STATUS_IO;
     }
     return status;

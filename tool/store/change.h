@@ -2,9 +2,9 @@
 #ifndef CHANGE_H
 #define CHANGE_H
 
-#include "log.h"
-#include "refs.h"
-#include "session.h"
+#include "caller/session.h"
+#include "store/log.h"
+#include "store/refs.h"
 
 /* Bytes that a token's line leaves free, so that a line of the same token still holds when, by whom and why
  * it was revoked. */

@@ -1,4 +1,4 @@
-#include "expect.h"
+#include "store/head.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -12,7 +12,7 @@ void head_format(char text[HEAD_SIZE], uint64_t epoch, uint64_t n, const unsigne
     snprintf(text, HEAD_SIZE, "%" PRIu64 ":%" PRIu64 ":%s", epoch, n, hex);
 }
 
-bool expect_parse(struct expect *expect, const char *text)
+bool head_parse(struct expected_head *expect, const char *text)
 {
     const char *first = strchr(text, ':'), *second = first ? strchr(first + 1, ':') : NULL;
 
@@ -22,23 +22,23 @@ bool expect_parse(struct expect *expect, const char *text)
            strlen(second + 1) == CHAIN_HEX && hex_decode(expect->chain, second + 1, CHAIN_SIZE);
 }
 
-void expect_header(struct expect *expect, const struct header *header)
+void head_see_header(struct expected_head *expect, const struct header *header)
 {
     if (expect->epoch > header->epoch)
         expect->answer = ANSWER_NO;
     else if (expect->epoch < header->epoch || expect->n < header->base)
         expect->answer = ANSWER_CANNOT_TELL;
     else
-        expect_line(expect, header->base, header->basechain);
+        head_see_line(expect, header->base, header->basechain);
 }
 
-void expect_line(struct expect *expect, uint64_t n, const unsigned char chain[CHAIN_SIZE])
+void head_see_line(struct expected_head *expect, uint64_t n, const unsigned char chain[CHAIN_SIZE])
 {
     if (expect->answer == ANSWER_PENDING && n == expect->n)
         expect->answer = memcmp(chain, expect->chain, CHAIN_SIZE) == 0 ? ANSWER_YES : ANSWER_NO;
 }
 
-void expect_end(struct expect *expect)
+void head_see_end(struct expected_head *expect)
 {
     if (expect->answer == ANSWER_PENDING)
         expect->answer = ANSWER_NO; /* it lies beyond the end */

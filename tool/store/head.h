@@ -1,6 +1,6 @@
 /* HEAD: "epoch:n:chain", what a log was at a moment. Is it still so? Pure. */
-#ifndef EXPECT_H
-#define EXPECT_H
+#ifndef HEAD_H
+#define HEAD_H
 
 #include "header.h"
 
@@ -8,7 +8,7 @@ enum { HEAD_SIZE = 2 * 20 + 2 + CHAIN_HEX + 1 };
 
 enum answer { ANSWER_PENDING, ANSWER_YES, ANSWER_NO, ANSWER_CANNOT_TELL };
 
-struct expect {
+struct expected_head {
     uint64_t epoch, n;
     unsigned char chain[CHAIN_SIZE];
     enum answer answer;
@@ -17,12 +17,12 @@ struct expect {
 void head_format(char text[HEAD_SIZE], uint64_t epoch, uint64_t n, const unsigned char chain[CHAIN_SIZE]);
 
 /* False: text is no HEAD. */
-bool expect_parse(struct expect *expect, const char *text);
+bool head_parse(struct expected_head *expect, const char *text);
 
 /* Tell it of the header, of each line of the log with its chain, and of the end: then answer is not PENDING.
  */
-void expect_header(struct expect *expect, const struct header *header);
-void expect_line(struct expect *expect, uint64_t n, const unsigned char chain[CHAIN_SIZE]);
-void expect_end(struct expect *expect);
+void head_see_header(struct expected_head *expect, const struct header *header);
+void head_see_line(struct expected_head *expect, uint64_t n, const unsigned char chain[CHAIN_SIZE]);
+void head_see_end(struct expected_head *expect);
 
 #endif

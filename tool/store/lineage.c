@@ -1,48 +1,124 @@
-#include "past.h"
+#include "store/lineage.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "progress.h"
-#include "store.h"
+#include "terminal/progress.h"
 
 static void add(void *context, const struct event *event)
 {
-    struct past *past = context;
+    struct lineage *lineage = context;
 
     progress_witness.see(NULL, event);
-    if (past->count == past->room) {
-        past->room = past->room * 2 + 64;
-        past->list = must_have(reallocarray(past->list, past->room, sizeof(*event)));
+    if (lineage->count == lineage->room) {
+        lineage->room = lineage->room * 2 + 64;
+        lineage->list = must_have(reallocarray(lineage->list, lineage->room, sizeof(*event)));
     }
-    past->list[past->count++] = *event;
+    lineage->list[lineage->count++] = *event;
 }
 
-enum status past_read(struct past *past, const struct session *session)
+enum status lineage_read(struct lineage *lineage, const struct session *session)
 {
-    const struct witness witness = {add, past};
+    const struct witness witness = {add, lineage};
     enum status status;
-    struct place place;
+    struct storefile storefile;
     struct fault fault = {0};
     struct stat store;
     bool proved;
     int fd;
 
-    memset(past, 0, sizeof(*past));
-    fd = store_open(&place, session, &store, &status);
+    memset(lineage, 0, sizeof(*lineage));
+    fd = session_open_store(&storefile, session, &store, &status);
     if (fd < 0)
         return status;
-    proved = prove(&past->proof, fd, session->domain->name, NULL, &witness, &fault);
+    proved = prove(&lineage->proof, fd, session->domain->name, NULL, &witness, &fault);
     progress_clear();
     if (!proved)
-        status = store_unproved(&place, &fault);
+        status = session_unproved(&storefile, &fault);
     close(fd);
     return status;
 }
 
-void past_free(struct past *past)
+void lineage_free(struct lineage *lineage)
 {
-    proof_free(&past->proof);
-    free(past->list);
+    proof_free(&lineage->proof);
+    free(lineage->list);
+}
+
+struct family {
+    char (*ids)[ID_LENGTH];
+    size_t count, room;
+};
+
+static bool holds(const struct family *family, const char *id)
+{
+    for (size_t i = 0; i < family->count; i++)
+        if (memcmp(family->ids[i], id, ID_LENGTH) == 0)
+            return true;
+    return false;
+}
+
+/* Returns whether it is new. */
+static bool add_id(struct family *family, const char *id)
+{
+    if (holds(family, id))
+        return false;
+    if (family->count == family->room) {
+        family->room = family->room * 2 + 8;
+        family->ids = must_have(reallocarray(family->ids, family->room, ID_LENGTH));
+    }
+    memcpy(family->ids[family->count++], id, ID_LENGTH);
+    return true;
+}
+
+/* The id that the token of this line succeeds; NULL: none. */
+static const char *predecessor(const char *line_id)
+{
+    struct line line;
+
+    line_split_accepted(&line, line_id);
+    return line.column[COLUMN_PREV].length == ID_LENGTH ? line.column[COLUMN_PREV].at : NULL;
+}
+
+/* A successor's line may stand before that of whom it succeeds, after a compaction: so all are asked again
+ * until none is new. */
+static void add_successors(struct family *family, const struct lineage *lineage)
+{
+    bool grew = true;
+
+    while (grew) {
+        grew = false;
+        for (size_t i = 0; i < lineage->count; i++) {
+            const char *prev = predecessor(lineage->list[i].id);
+
+            if (prev && holds(family, prev))
+                grew = add_id(family, lineage->list[i].id) || grew;
+        }
+    }
+}
+
+static void add_predecessors(struct family *family, const struct lineage *lineage, const char *id)
+{
+    const char *line = index_find(&lineage->proof.index, id);
+    const char *prev = line ? predecessor(line) : NULL;
+
+    while (prev && add_id(family, prev)) {
+        line = index_find(&lineage->proof.index, prev);
+        prev = line ? predecessor(line) : NULL;
+    }
+}
+
+void lineage_mark(const struct lineage *lineage, const char *id, bool *wanted)
+{
+    struct family family = {0};
+
+    if (id) {
+        add_id(&family, id);
+        add_successors(&family, lineage);
+        add_predecessors(&family, lineage, id); /* and not their other successors */
+    }
+    for (size_t i = 0; i < lineage->count; i++)
+        wanted[i] = !id || holds(&family, lineage->list[i].id);
+    free(family.ids);
 }

@@ -1,4 +1,4 @@
-#include "lines.h"
+#include "store/lines.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "record.h"
-#include "say.h"
+#include "terminal/say.h"
 
 enum { BUFFER_SIZE = 256 * 1024 };
 

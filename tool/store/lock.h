@@ -4,8 +4,8 @@
 
 #include <sys/stat.h>
 
-#include "notice.h"
-#include "say.h"
+#include "fault.h"
+#include "terminal/say.h"
 
 enum { LOCK_SECONDS = 10 };
 

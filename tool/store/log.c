@@ -1,4 +1,4 @@
-#include "log.h"
+#include "store/log.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -7,10 +7,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "lock.h"
 #include "record.h"
-#include "replace.h"
-#include "tip.h"
+#include "store/lock.h"
+#include "store/newfile.h"
+#include "store/tip.h"
 
 enum {
     RESERVE_LOW = 32 * 1024, /* what is left of the reserve, below which it is renewed */
@@ -114,16 +114,15 @@ static bool make_store(struct log *log, const struct stat *directory)
 {
     char text[LINE_SIZE_MAX];
     size_t length = format_new_header(text, log->domain);
-    struct replacement file;
+    struct newfile file;
 
-    if (!replacement_begin(&file, log->directory, log->place.name))
+    if (!newfile_begin(&file, log->directory, log->storefile.name))
         return false;
-    if (!dress(file.fd, 0640, directory) || !replacement_add(&file, text, length) ||
-        !replacement_finish(&file)) {
-        replacement_abandon(&file);
+    if (!dress(file.fd, 0640, directory) || !newfile_add(&file, text, length) || !newfile_finish(&file)) {
+        newfile_abandon(&file);
         return false;
     }
-    return replacement_install(&file) == INSTALLED;
+    return newfile_install(&file) == INSTALLED;
 }
 
 /* Under the lock. */
@@ -131,13 +130,13 @@ static enum status open_store(struct log *log, const struct stat *directory, boo
 {
     struct stat status;
 
-    log->file = place_open(&log->place, O_RDWR, &status, fault);
+    log->file = storefile_open(&log->storefile, O_RDWR, &status, fault);
     if (log->file < 0 && errno == ENOENT && make) {
         if (!make_store(log, directory)) {
             fault_set(fault, "cannot create it: %s", strerror(errno));
             return STATUS_CANNOT_CREATE;
         }
-        log->file = place_open(&log->place, O_RDWR, &status, fault);
+        log->file = storefile_open(&log->storefile, O_RDWR, &status, fault);
     }
     return log->file >= 0 ? STATUS_DONE : status_of(errno);
 }
@@ -147,7 +146,7 @@ static enum status begin(struct log *log, bool make, struct fault *fault)
     struct stat directory;
     enum status status;
 
-    log->directory = place_open_directory(&log->place, &directory, fault);
+    log->directory = storefile_open_directory(&log->storefile, &directory, fault);
     if (log->directory < 0)
         return status_of(errno);
     status = lock_take(&log->lock, log->directory, log->domain, &directory, fault);
@@ -163,7 +162,7 @@ enum status log_begin(struct log *log, const char *directory, const char *domain
     struct fault what;
     enum status status;
 
-    place_of_store(&log->place, directory, domain);
+    storefile_of_domain(&log->storefile, directory, domain);
     log->domain = domain;
     log->directory = log->lock = log->file = -1;
     log->name_synced = false;
@@ -173,7 +172,7 @@ enum status log_begin(struct log *log, const char *directory, const char *domain
     status = begin(log, make, &what);
     if (status != STATUS_DONE) {
         log_end(log);
-        fault_set(fault, "%s/%s: %s", directory, log->place.name, what.text);
+        fault_set(fault, "%s/%s: %s", directory, log->storefile.name, what.text);
     }
     return status;
 }
@@ -184,7 +183,7 @@ enum status log_tip(struct log *log, struct tip *tip, struct fault *fault)
     enum status status = tip_read(tip, log->file, log->domain, &what);
 
     if (status != STATUS_DONE)
-        fault_set(fault, "%s/%s: %s", log->place.directory, log->place.name, what.text);
+        fault_set(fault, "%s/%s: %s", log->storefile.directory, log->storefile.name, what.text);
     return status;
 }
 

@@ -14,12 +14,12 @@
 #include <signal.h>
 #include <sys/stat.h>
 
-#include "place.h"
-#include "say.h"
-#include "tip.h"
+#include "store/tip.h"
+#include "storefile.h"
+#include "terminal/say.h"
 
 struct log {
-    struct place place;
+    struct storefile storefile;
     const char *domain;
     int directory, lock, file; /* descriptors; -1: none */
     sigset_t signals;          /* that were blocked before */

@@ -1,4 +1,4 @@
-#include "replace.h"
+#include "store/newfile.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -9,20 +9,20 @@
 #include <unistd.h>
 
 #include "crypto.h"
-#include "say.h"
+#include "terminal/say.h"
 
 enum { SECRET_SIZE = 16, SECRET_HEX = 2 * SECRET_SIZE };
 
 /* ".example.com.tokens.new-" and hexadecimal digits: a name that is no domain's, and that nobody can have put
  * something under. */
-static void choose_name(struct replacement *replacement)
+static void choose_name(struct newfile *newfile)
 {
     unsigned char secret[SECRET_SIZE];
     char hex[SECRET_HEX + 1] = "";
 
     crypto_random_bytes(secret, sizeof(secret));
     hex_encode(hex, secret, sizeof(secret));
-    snprintf(replacement->name, sizeof(replacement->name), ".%s.new-%s", replacement->target, hex);
+    snprintf(newfile->name, sizeof(newfile->name), ".%s.new-%s", newfile->target, hex);
 }
 
 /* Is this the name of such a file for the target? Those of other stores are none of our business: their
@@ -53,67 +53,66 @@ static void remove_leftovers(int directory, const char *target)
         close(fd);
 }
 
-bool replacement_begin(struct replacement *replacement, int directory, const char *target)
+bool newfile_begin(struct newfile *newfile, int directory, const char *target)
 {
-    *replacement = (struct replacement){.directory = directory, .target = target};
+    *newfile = (struct newfile){.directory = directory, .target = target};
     remove_leftovers(directory, target);
-    choose_name(replacement);
-    replacement->fd =
-        openat(directory, replacement->name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (replacement->fd < 0)
+    choose_name(newfile);
+    newfile->fd = openat(directory, newfile->name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (newfile->fd < 0)
         return false;
-    replacement->buffer = must_have(malloc(REPLACEMENT_BUFFER));
+    newfile->buffer = must_have(malloc(NEWFILE_BUFFER));
     return true;
 }
 
 /* The owner first: to change it takes bits of the mode away. */
-bool replacement_dress(struct replacement *replacement, const struct stat *as)
+bool newfile_dress(struct newfile *newfile, const struct stat *as)
 {
     struct stat now;
 
-    if (fstat(replacement->fd, &now) < 0)
+    if (fstat(newfile->fd, &now) < 0)
         return false;
     if ((now.st_uid != as->st_uid || now.st_gid != as->st_gid) &&
-        fchown(replacement->fd, as->st_uid, as->st_gid) < 0)
+        fchown(newfile->fd, as->st_uid, as->st_gid) < 0)
         return false;
-    return fchmod(replacement->fd, as->st_mode & 07777) == 0;
+    return fchmod(newfile->fd, as->st_mode & 07777) == 0;
 }
 
-void replacement_skip(struct replacement *replacement, size_t length)
+void newfile_skip(struct newfile *newfile, size_t length)
 {
-    replacement->end += length;
+    newfile->end += length;
 }
 
-bool replacement_fill(struct replacement *replacement, const char *bytes, size_t length, uint64_t offset)
+bool newfile_fill(struct newfile *newfile, const char *bytes, size_t length, uint64_t offset)
 {
-    return write_all(replacement->fd, bytes, length, offset);
+    return write_all(newfile->fd, bytes, length, offset);
 }
 
-static bool flush(struct replacement *replacement)
+static bool flush(struct newfile *newfile)
 {
-    size_t length = replacement->buffered;
+    size_t length = newfile->buffered;
 
-    replacement->buffered = 0;
-    return write_all(replacement->fd, replacement->buffer, length, replacement->end - length);
+    newfile->buffered = 0;
+    return write_all(newfile->fd, newfile->buffer, length, newfile->end - length);
 }
 
-/* length: at most REPLACEMENT_BUFFER */
-static bool add_piece(struct replacement *replacement, const char *bytes, size_t length)
+/* length: at most NEWFILE_BUFFER */
+static bool add_piece(struct newfile *newfile, const char *bytes, size_t length)
 {
-    if (length > REPLACEMENT_BUFFER - replacement->buffered && !flush(replacement))
+    if (length > NEWFILE_BUFFER - newfile->buffered && !flush(newfile))
         return false;
-    memcpy(replacement->buffer + replacement->buffered, bytes, length);
-    replacement->buffered += length;
-    replacement->end += length;
+    memcpy(newfile->buffer + newfile->buffered, bytes, length);
+    newfile->buffered += length;
+    newfile->end += length;
     return true;
 }
 
-bool replacement_add(struct replacement *replacement, const char *bytes, size_t length)
+bool newfile_add(struct newfile *newfile, const char *bytes, size_t length)
 {
     while (length > 0) {
-        size_t piece = length < REPLACEMENT_BUFFER ? length : REPLACEMENT_BUFFER;
+        size_t piece = length < NEWFILE_BUFFER ? length : NEWFILE_BUFFER;
 
-        if (!add_piece(replacement, bytes, piece))
+        if (!add_piece(newfile, bytes, piece))
             return false;
         bytes += piece;
         length -= piece;
@@ -121,39 +120,38 @@ bool replacement_add(struct replacement *replacement, const char *bytes, size_t 
     return true;
 }
 
-bool replacement_finish(struct replacement *replacement)
+bool newfile_finish(struct newfile *newfile)
 {
-    return flush(replacement) && fsync(replacement->fd) == 0;
+    return flush(newfile) && fsync(newfile->fd) == 0;
 }
 
-static void end(struct replacement *replacement)
+static void end(struct newfile *newfile)
 {
     int error = errno;
 
-    close(replacement->fd);
-    free(replacement->buffer);
+    close(newfile->fd);
+    free(newfile->buffer);
     errno = error;
 }
 
-enum installed replacement_install(struct replacement *replacement)
+enum installed newfile_install(struct newfile *newfile)
 {
     bool synced;
 
-    if (renameat(replacement->directory, replacement->name, replacement->directory, replacement->target) <
-        0) {
-        replacement_abandon(replacement);
+    if (renameat(newfile->directory, newfile->name, newfile->directory, newfile->target) < 0) {
+        newfile_abandon(newfile);
         return INSTALL_FAILED;
     }
-    synced = sync_directory(replacement->directory);
-    end(replacement);
+    synced = sync_directory(newfile->directory);
+    end(newfile);
     return synced ? INSTALLED : INSTALL_UNKNOWN;
 }
 
-void replacement_abandon(struct replacement *replacement)
+void newfile_abandon(struct newfile *newfile)
 {
     int error = errno;
 
-    unlinkat(replacement->directory, replacement->name, 0);
+    unlinkat(newfile->directory, newfile->name, 0);
     errno = error;
-    end(replacement);
+    end(newfile);
 }

@@ -1,4 +1,4 @@
-#include "prove.h"
+#include "store/prove.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -6,8 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "lines.h"
-#include "say.h"
+#include "store/lines.h"
+#include "terminal/progress.h"
+#include "terminal/say.h"
 
 static bool wrong_line(const struct proof *proof, struct fault *fault, const char *what)
 {
@@ -61,7 +62,7 @@ static void remember(struct proof *proof, struct event *event, size_t length)
     index_put(&proof->index, event->id, length);
 }
 
-static bool prove_line(struct proof *proof, const char *text, size_t length, struct expect *expect,
+static bool prove_line(struct proof *proof, const char *text, size_t length, struct expected_head *expect,
                        const struct witness *witness, struct fault *fault)
 {
     struct event event = {.in_snapshot = proof->chain.bytes_left > 0};
@@ -88,15 +89,15 @@ static bool prove_line(struct proof *proof, const char *text, size_t length, str
         remember(proof, &event, length);
     }
     if (expect && !event.in_snapshot)
-        expect_line(expect, proof->chain.at.n, proof->chain.at.chain);
+        head_see_line(expect, proof->chain.at.n, proof->chain.at.chain);
     if (witness)
         witness->see(witness->context, &event);
     proof->lines++;
     return true;
 }
 
-static bool prove_header(struct proof *proof, struct lines *lines, const char *domain, struct expect *expect,
-                         struct fault *fault)
+static bool prove_header(struct proof *proof, struct lines *lines, const char *domain,
+                         struct expected_head *expect, struct fault *fault)
 {
     const char *text, *wrong;
     size_t length;
@@ -107,12 +108,12 @@ static bool prove_header(struct proof *proof, struct lines *lines, const char *d
     if (wrong)
         return fault_set(fault, "line 1: %s", wrong);
     if (expect)
-        expect_header(expect, &proof->chain.header);
+        head_see_header(expect, &proof->chain.header);
     return true;
 }
 
 /* What stands behind the last line that was proved. good: no line is wrong there, else fault says what. */
-static bool prove_rest(struct proof *proof, int fd, bool good, struct expect *expect,
+static bool prove_rest(struct proof *proof, int fd, bool good, struct expected_head *expect,
                        const struct witness *witness, struct fault *fault)
 {
     char bytes[REST_SIZE_MAX + 1];
@@ -148,7 +149,7 @@ static bool pass_lf(struct proof *proof, int fd)
     return true;
 }
 
-static bool prove_lines(struct proof *proof, struct lines *lines, struct expect *expect,
+static bool prove_lines(struct proof *proof, struct lines *lines, struct expected_head *expect,
                         const struct witness *witness, struct fault *fault)
 {
     const char *text;
@@ -198,7 +199,8 @@ static bool serials_unique(const struct proof *proof, struct fault *fault)
     return good;
 }
 
-bool prove_begin(struct proof *proof, int fd, const char *domain, struct expect *expect, struct fault *fault)
+bool prove_begin(struct proof *proof, int fd, const char *domain, struct expected_head *expect,
+                 struct fault *fault)
 {
     struct lines lines;
     bool good;
@@ -212,7 +214,7 @@ bool prove_begin(struct proof *proof, int fd, const char *domain, struct expect 
     return good;
 }
 
-bool prove_on(struct proof *proof, int fd, struct expect *expect, const struct witness *witness,
+bool prove_on(struct proof *proof, int fd, struct expected_head *expect, const struct witness *witness,
               struct fault *fault)
 {
     struct lines lines;
@@ -226,7 +228,7 @@ bool prove_on(struct proof *proof, int fd, struct expect *expect, const struct w
     return good;
 }
 
-bool prove_end(const struct proof *proof, struct expect *expect, struct fault *fault)
+bool prove_end(const struct proof *proof, struct expected_head *expect, struct fault *fault)
 {
     const char *wrong = chain_end(&proof->chain);
 
@@ -235,11 +237,11 @@ bool prove_end(const struct proof *proof, struct expect *expect, struct fault *f
     if (!serials_unique(proof, fault))
         return false;
     if (expect)
-        expect_end(expect);
+        head_see_end(expect);
     return true;
 }
 
-bool prove(struct proof *proof, int fd, const char *domain, struct expect *expect,
+bool prove(struct proof *proof, int fd, const char *domain, struct expected_head *expect,
            const struct witness *witness, struct fault *fault)
 {
     return prove_begin(proof, fd, domain, expect, fault) && prove_on(proof, fd, expect, witness, fault) &&
@@ -254,6 +256,15 @@ void event_record(struct record *record, const char *id)
     if (!record_parse(record, &line)) /* it was, when it was proved */
         *record = (struct record){0};
 }
+
+static void show_progress(void *context, const struct event *event)
+{
+    (void)context;
+    if (event->n % 1024 == 0)
+        progress_show(event->n, "lines");
+}
+
+const struct witness progress_witness = {show_progress, NULL};
 
 void proof_free(struct proof *proof)
 {

@@ -3,9 +3,9 @@
 #define PROVE_H
 
 #include "chain.h"
-#include "expect.h"
+#include "fault.h"
 #include "index.h"
-#include "notice.h"
+#include "store/head.h"
 
 /* A line that was proved. The lines stay until proof_free(). */
 struct event {
@@ -24,6 +24,9 @@ struct witness {
     void *context;
 };
 
+/* Shows on a terminal how far the proof is. Not under the lock. */
+extern const struct witness progress_witness;
+
 struct proof {
     struct chain chain;
     struct index index; /* the tokens, each with its last line: whole, behind an LF */
@@ -38,14 +41,15 @@ struct proof {
  * witness: NULL, or the same. False with fault: what is wrong first, and where. Ends with proof_free()
  * whatever it returned.
  */
-bool prove(struct proof *proof, int fd, const char *domain, struct expect *expect,
+bool prove(struct proof *proof, int fd, const char *domain, struct expected_head *expect,
            const struct witness *witness, struct fault *fault);
 
 /* The same in three steps. prove_on() may be called again when the file has grown. */
-bool prove_begin(struct proof *proof, int fd, const char *domain, struct expect *expect, struct fault *fault);
-bool prove_on(struct proof *proof, int fd, struct expect *expect, const struct witness *witness,
+bool prove_begin(struct proof *proof, int fd, const char *domain, struct expected_head *expect,
+                 struct fault *fault);
+bool prove_on(struct proof *proof, int fd, struct expected_head *expect, const struct witness *witness,
               struct fault *fault);
-bool prove_end(const struct proof *proof, struct expect *expect, struct fault *fault);
+bool prove_end(const struct proof *proof, struct expected_head *expect, struct fault *fault);
 
 void proof_free(struct proof *proof);
 

@@ -1,4 +1,4 @@
-#include "refs.h"
+#include "store/refs.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -7,12 +7,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "disk.h"
-#include "lines.h"
-#include "place.h"
-#include "seen.h"
-#include "tip.h"
-#include "used.h"
+#include "freshness.h"
+#include "store/disk.h"
+#include "store/lines.h"
+#include "store/tip.h"
+#include "store/used.h"
+#include "storefile.h"
 
 enum { SERIAL_DIGITS_MAX = 10, ID_PREFIX_MIN = 4 };
 
@@ -344,19 +344,19 @@ static void look_when_used(struct refs *refs, const struct session *session)
 
 enum status refs_resolve(struct refs *refs, const struct session *session, bool prove)
 {
-    struct place place;
+    struct storefile storefile;
     struct fault fault;
     struct stat store;
     enum status status;
     int fd;
 
-    place_of_store(&place, session->config.store_dir, refs->domain);
-    fd = place_open(&place, O_RDONLY, &store, &fault);
+    storefile_of_domain(&storefile, session->config.store_dir, refs->domain);
+    fd = storefile_open(&storefile, O_RDONLY, &store, &fault);
     status = fd < 0 ? status_of(errno) : refs_read(refs, fd, prove, &fault);
     if (fd >= 0)
         close(fd);
     if (status != STATUS_DONE)
-        return fail(status, "%s/%s: %s", place.directory, place.name, fault.text);
+        return fail(status, "%s/%s: %s", storefile.directory, storefile.name, fault.text);
     status = check_and_pin(refs);
     if (status == STATUS_DONE)
         look_when_used(refs, session);

@@ -4,8 +4,8 @@
 
 #include <sys/stat.h>
 
+#include "caller/session.h"
 #include "chain.h"
-#include "session.h"
 
 enum { CANDIDATES_MAX = 8 };
 

@@ -1,13 +1,132 @@
-#include "renew.h"
+#include "store/rewrite.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "change.h"
+#include "store/change.h"
+#include "terminal/say.h"
+
+/* ---- the snapshot ---- */
+
+bool last_line_split(struct last_line *line, const char *text, size_t length)
+{
+    const char *bar = memchr(text, '|', length);
+
+    *line = (struct last_line){.text = text, .id = bar + 1, .length = length};
+    return decimal_parse((struct span){text, (size_t)(bar - text)}, &line->n);
+}
+
+/* index_each() calls it. */
+static void add(void *context, const char *id)
+{
+    struct snapshot *snapshot = context;
+    const char *text = id - 1, *end = (const char *)memchr(id, '\n', LINE_SIZE_MAX) + 1;
+
+    while (text[-1] != '\n')
+        text--;
+    last_line_split(&snapshot->lines[snapshot->count++], text, (size_t)(end - text));
+}
+
+void snapshot_of_index(struct snapshot *snapshot, const struct index *index)
+{
+    snapshot->lines = must_have(calloc(index->count + 1, sizeof(*snapshot->lines)));
+    snapshot->count = 0;
+    index_each(index, add, snapshot);
+    snapshot_sort(snapshot);
+}
+
+void snapshot_free(struct snapshot *snapshot)
+{
+    free(snapshot->lines);
+}
+
+static int by_n(const void *a, const void *b)
+{
+    uint64_t first = ((const struct last_line *)a)->n, second = ((const struct last_line *)b)->n;
+
+    return (first > second) - (first < second);
+}
+
+void snapshot_sort(struct snapshot *snapshot)
+{
+    qsort(snapshot->lines, snapshot->count, sizeof(*snapshot->lines), by_n);
+}
+
+int64_t later_cutoff(int64_t a, int64_t b)
+{
+    if (a == TIME_NEVER || b == TIME_NEVER)
+        return a == TIME_NEVER ? b : a;
+    return a > b ? a : b;
+}
+
+bool cutoff_ahead(int64_t cutoff, int64_t now)
+{
+    return cutoff != TIME_NEVER && cutoff > now;
+}
+
+static bool dead_before(const struct last_line *last, int64_t cutoff)
+{
+    int64_t expires, revoked;
+    struct line line;
+
+    line_split_accepted(&line, last->id);
+    return time_parse(line.column[COLUMN_EXPIRES], &expires) &&
+           time_parse(line.column[COLUMN_REVOKED], &revoked) &&
+           (expires < revoked ? expires : revoked) < cutoff;
+}
+
+void snapshot_drop_dead(struct snapshot *snapshot, int64_t cutoff)
+{
+    size_t kept = 0;
+
+    if (cutoff == TIME_NEVER)
+        return;
+    for (size_t i = 0; i < snapshot->count; i++)
+        if (!dead_before(&snapshot->lines[i], cutoff))
+            snapshot->lines[kept++] = snapshot->lines[i];
+    snapshot->count = kept;
+}
+
+size_t snapshot_seal(char text[LINE_SIZE_MAX], const struct last_line *line,
+                     const unsigned char basechain[CHAIN_SIZE], unsigned char seal[CHAIN_SIZE])
+{
+    size_t length = line->length - CHAIN_HEX - 1;
+
+    memcpy(text, line->text, length);
+    return chain_finish_sealed(text, length, basechain, seal);
+}
+
+void point_of(struct record *point, const struct header *header, int64_t now, const char *by, const char *ext)
+{
+    static const struct span empty = {"", 0};
+
+    *point = (struct record){
+        .n = header->base + 1,
+        .op = OPERATION_POINT,
+        .created = now,
+        .expires = header->cutoff,
+        .revoked = TIME_NEVER,
+        .time = now,
+        .by = span_of(by),
+        .scopes = empty,
+        .nets = empty,
+        .user = empty,
+        .label = empty,
+        .reason = empty,
+        .prev = empty,
+        .ext = span_of(ext),
+    };
+    memcpy(point->id, record_no_id, sizeof(record_no_id));
+    memcpy(point->hash, header->digest, HASH_SIZE);
+}
+
+/* ---- the file ---- */
 
 static enum status failed(const struct log *log, struct fault *fault)
 {
-    fault_set(fault, "%s/%s: nothing was done: %s", log->place.directory, log->place.name, strerror(errno));
+    fault_set(fault, "%s/%s: nothing was done: %s", log->storefile.directory, log->storefile.name,
+              strerror(errno));
     return STATUS_IO;
 }
 
@@ -19,17 +138,17 @@ static enum status not_dressed(const struct log *log, const struct stat *old, st
         fault,
         "%s/%s: nothing was done: uid %u may not give the new file group %u, which the old one has: make "
         "that user a member of the group, or chgrp the store to one of the user's groups",
-        log->place.directory, log->place.name, (unsigned)old->st_uid, (unsigned)old->st_gid);
+        log->storefile.directory, log->storefile.name, (unsigned)old->st_uid, (unsigned)old->st_gid);
     return STATUS_NOT_PERMITTED;
 }
 
 /* All that it will have, and the reserve: what does not fit is found out at once. */
-static bool allocate(const struct renewal *renewal, const struct replacement *file)
+static bool allocate(const struct rewrite *rewrite, const struct newfile *file)
 {
     uint64_t size = 2 * (uint64_t)LINE_SIZE_MAX;
 
-    for (size_t i = 0; i < renewal->snapshot.count; i++) {
-        const struct last_line *line = &renewal->snapshot.lines[i];
+    for (size_t i = 0; i < rewrite->snapshot.count; i++) {
+        const struct last_line *line = &rewrite->snapshot.lines[i];
 
         size += line->length + (line->ends ? line->length + REVOCATION_SIZE : 0);
     }
@@ -37,26 +156,26 @@ static bool allocate(const struct renewal *renewal, const struct replacement *fi
 }
 
 /* The next line of the log. */
-static bool add_record(struct renewal *renewal, struct replacement *file, struct record *record)
+static bool add_record(struct rewrite *rewrite, struct newfile *file, struct record *record)
 {
     unsigned char origin[CHAIN_SIZE];
     char text[LINE_SIZE_MAX];
     size_t length;
 
-    header_origin(origin, &renewal->header);
-    record->n = renewal->at.n + 1;
-    record->prior = renewal->prior;
-    memcpy(record->before, renewal->at.chain, CHAIN_SIZE);
-    length = change_format(text, record, origin, renewal->at.chain);
+    header_origin(origin, &rewrite->header);
+    record->n = rewrite->at.n + 1;
+    record->prior = rewrite->prior;
+    memcpy(record->before, rewrite->at.chain, CHAIN_SIZE);
+    length = change_format(text, record, origin, rewrite->at.chain);
     errno = EOVERFLOW;
-    if (length == 0 || !replacement_add(file, text, length))
+    if (length == 0 || !newfile_add(file, text, length))
         return false;
-    renewal->at.n++;
-    renewal->prior = record->serial;
+    rewrite->at.n++;
+    rewrite->prior = record->serial;
     return true;
 }
 
-static bool add_revocation(struct renewal *renewal, struct replacement *file, const struct last_line *last)
+static bool add_revocation(struct rewrite *rewrite, struct newfile *file, const struct last_line *last)
 {
     struct record record;
     struct line line;
@@ -66,87 +185,86 @@ static bool add_revocation(struct renewal *renewal, struct replacement *file, co
     if (!record_parse(&record, &line))
         return false;
     record.op = OPERATION_REVOKE;
-    record.revoked = record.time = renewal->now;
-    record.by = span_of(renewal->by);
-    record.reason = span_of(renewal->reason);
-    return add_record(renewal, file, &record);
+    record.revoked = record.time = rewrite->now;
+    record.by = span_of(rewrite->by);
+    record.reason = span_of(rewrite->reason);
+    return add_record(rewrite, file, &record);
 }
 
-static bool add_snapshot(struct renewal *renewal, struct replacement *file)
+static bool add_snapshot(struct rewrite *rewrite, struct newfile *file)
 {
-    struct header *header = &renewal->header;
+    struct header *header = &rewrite->header;
     unsigned char seal[CHAIN_SIZE];
     char text[LINE_SIZE_MAX];
     struct digest digest;
 
     crypto_digest_start(&digest, HASH_SIZE);
-    header->lines = renewal->snapshot.count;
+    header->lines = rewrite->snapshot.count;
     header->bytes = 0;
-    for (size_t i = 0; i < renewal->snapshot.count; i++) {
-        size_t length = snapshot_seal(text, &renewal->snapshot.lines[i], header->basechain, seal);
+    for (size_t i = 0; i < rewrite->snapshot.count; i++) {
+        size_t length = snapshot_seal(text, &rewrite->snapshot.lines[i], header->basechain, seal);
 
         crypto_digest_add(&digest, seal, CHAIN_SIZE);
         header->bytes += length;
-        if (!replacement_add(file, text, length))
+        if (!newfile_add(file, text, length))
             return false;
     }
     crypto_digest_end(&digest, header->digest, HASH_SIZE);
     return true;
 }
 
-static bool add_log(struct renewal *renewal, struct replacement *file)
+static bool add_log(struct rewrite *rewrite, struct newfile *file)
 {
     struct record point;
 
-    point_of(&point, &renewal->header, renewal->now, renewal->by, renewal->ext);
-    renewal->at.n = renewal->header.base;
-    memcpy(renewal->at.chain, renewal->header.basechain, CHAIN_SIZE);
-    if (!add_record(renewal, file, &point))
+    point_of(&point, &rewrite->header, rewrite->now, rewrite->by, rewrite->ext);
+    rewrite->at.n = rewrite->header.base;
+    memcpy(rewrite->at.chain, rewrite->header.basechain, CHAIN_SIZE);
+    if (!add_record(rewrite, file, &point))
         return false;
-    for (size_t i = 0; i < renewal->snapshot.count; i++)
-        if (renewal->snapshot.lines[i].ends && !add_revocation(renewal, file, &renewal->snapshot.lines[i]))
+    for (size_t i = 0; i < rewrite->snapshot.count; i++)
+        if (rewrite->snapshot.lines[i].ends && !add_revocation(rewrite, file, &rewrite->snapshot.lines[i]))
             return false;
     return true;
 }
 
 /* The header comes last: a file without one is no store, whatever happens in between. Its length does not
  * depend on what is filled in. */
-static bool write_file(struct renewal *renewal, struct replacement *file)
+static bool write_file(struct rewrite *rewrite, struct newfile *file)
 {
     char text[LINE_SIZE_MAX];
 
-    replacement_skip(file, header_format(text, &renewal->header));
-    return allocate(renewal, file) && add_snapshot(renewal, file) && add_log(renewal, file) &&
-           replacement_fill(file, text, header_format(text, &renewal->header), 0) && replacement_finish(file);
+    newfile_skip(file, header_format(text, &rewrite->header));
+    return allocate(rewrite, file) && add_snapshot(rewrite, file) && add_log(rewrite, file) &&
+           newfile_fill(file, text, header_format(text, &rewrite->header), 0) && newfile_finish(file);
 }
 
-enum status renewal_write(struct renewal *renewal, struct log *log, struct replacement *file,
-                          struct fault *fault)
+enum status rewrite_write(struct rewrite *rewrite, struct log *log, struct newfile *file, struct fault *fault)
 {
     enum status status = STATUS_DONE;
     struct stat old;
 
     if (fstat(log->file, &old) < 0)
         return failed(log, fault);
-    if (!replacement_begin(file, log->directory, log->place.name)) {
-        fault_set(fault, "%s: cannot create a file there: %s", log->place.directory, strerror(errno));
+    if (!newfile_begin(file, log->directory, log->storefile.name)) {
+        fault_set(fault, "%s: cannot create a file there: %s", log->storefile.directory, strerror(errno));
         return STATUS_CANNOT_CREATE;
     }
-    if (!replacement_dress(file, &old))
+    if (!newfile_dress(file, &old))
         status = not_dressed(log, &old, fault);
-    else if (!write_file(renewal, file))
+    else if (!write_file(rewrite, file))
         status = failed(log, fault);
     if (status != STATUS_DONE)
-        replacement_abandon(file);
-    renewal->bytes = file->end;
+        newfile_abandon(file);
+    rewrite->bytes = file->end;
     return status;
 }
 
-enum status renewal_install(struct log *log, struct replacement *file, struct fault *fault)
+enum status rewrite_install(struct log *log, struct newfile *file, struct fault *fault)
 {
     /* log->file stays open for writing until the old file's name is gone: on overlayfs a reader of it would
      * not notice else */
-    switch (replacement_install(file)) {
+    switch (newfile_install(file)) {
     case INSTALLED:
         log_note_durable(log);
         return STATUS_DONE;
@@ -158,7 +276,7 @@ enum status renewal_install(struct log *log, struct replacement *file, struct fa
             fault,
             "%s/%s: the new file is there, but the disk failed (%s): after a crash the old one may be back: "
             "run it again",
-            log->place.directory, log->place.name, strerror(errno));
+            log->storefile.directory, log->storefile.name, strerror(errno));
         return STATUS_IO;
     }
 }

@@ -1,10 +1,10 @@
-#include "salvage.h"
+#include "store/salvage.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "say.h"
+#include "terminal/say.h"
 
 /* What a line is good for. */
 enum use {
@@ -378,7 +378,7 @@ static void take_tokens(struct salvage *salvage, struct finding *finding)
 }
 
 /* Where the log ends: at the greatest line that proves itself, wherever it stands. */
-static struct position log_end(const struct salvage_file *files, size_t count)
+static struct position end_of_log(const struct salvage_file *files, size_t count)
 {
     struct position at = files[0].at;
 
@@ -426,7 +426,7 @@ bool salvage_find(struct salvage *salvage, struct salvage_file *files, size_t co
                 doubt_everybody(&finding, UINT64_MAX);
         }
         doubt_log(&finding);
-        salvage->at = log_end(files, count);
+        salvage->at = end_of_log(files, count);
         make_snapshot(salvage, &finding, now);
     } else {
         fault_set(fault, "its header is damaged, and it has no line that belongs to the copy");

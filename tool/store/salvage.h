@@ -9,8 +9,8 @@
 #define SALVAGE_H
 
 #include "chain.h"
-#include "notice.h"
-#include "snapshot.h"
+#include "fault.h"
+#include "store/rewrite.h"
 
 /* The store, or another file of the same store: a backup, or another host's. */
 struct salvage_file {

@@ -1,10 +1,10 @@
-#include "tip.h"
+#include "store/tip.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include "disk.h"
+#include "store/disk.h"
 
 /* The bytes of the file's end in which its last lines are looked for. */
 struct window {

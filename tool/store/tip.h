@@ -3,8 +3,8 @@
 #define TIP_H
 
 #include "chain.h"
-#include "notice.h"
-#include "say.h"
+#include "fault.h"
+#include "terminal/say.h"
 
 struct tip {
     struct chain chain; /* at the last line */

@@ -1,4 +1,4 @@
-#include "tokens.h"
+#include "store/tokens.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -8,8 +8,7 @@
 #include <unistd.h>
 
 #include "load.h"
-#include "store.h"
-#include "used.h"
+#include "store/used.h"
 
 /* What has made two tokens of one serial, which only `toktab check` refuses, hides neither. */
 static int by_serial(const void *a, const void *b)
@@ -79,14 +78,14 @@ static void look_when_used(struct tokens *tokens, const struct session *session,
 enum status tokens_read(struct tokens *tokens, const struct session *session)
 {
     enum status status;
-    struct place place;
+    struct storefile storefile;
     struct fault fault;
     struct stat store;
     char storeid[STOREID_HEX + 1];
     int fd;
 
     memset(tokens, 0, sizeof(*tokens));
-    fd = store_open(&place, session, &store, &status);
+    fd = session_open_store(&storefile, session, &store, &status);
     if (fd < 0)
         return status;
     if (read_proved(tokens, fd, &store, session, storeid, &fault)) {
@@ -95,7 +94,7 @@ enum status tokens_read(struct tokens *tokens, const struct session *session)
         qsort(tokens->list, tokens->count, sizeof(*tokens->list), by_serial);
         look_when_used(tokens, session, storeid);
     } else {
-        status = store_unproved(&place, &fault);
+        status = session_unproved(&storefile, &fault);
     }
     close(fd);
     return status;

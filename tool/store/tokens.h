@@ -2,9 +2,9 @@
 #ifndef TOKENS_H
 #define TOKENS_H
 
+#include "caller/session.h"
 #include "index.h"
 #include "record.h"
-#include "session.h"
 
 struct token {
     uint64_t serial;

@@ -1,4 +1,4 @@
-#include "used.h"
+#include "store/used.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "place.h"
+#include "storefile.h"
 #include "usage_file.h"
 
 enum {
@@ -219,7 +219,7 @@ static bool make_directory(int above, const struct stat *status)
 
 void used_make_directory(const struct session *session)
 {
-    struct place place = {.directory = session->config.store_dir};
+    struct storefile storefile = {.directory = session->config.store_dir};
     static bool complained;
     struct fault fault;
     struct stat status, found;
@@ -227,14 +227,14 @@ void used_make_directory(const struct session *session)
 
     if (!session->domain->track_usage || complained)
         return;
-    above = place_open_directory(&place, &status, &fault);
+    above = storefile_open_directory(&storefile, &status, &fault);
     if (above < 0)
         return; /* whoever changes the store says why */
     /* looked for first: to make it waits for whoever reads the directory above */
     if (fstatat(above, USAGE_DIRECTORY, &found, AT_SYMLINK_NOFOLLOW) < 0 && !make_directory(above, &status)) {
         complained = true;
         say("%s/" USAGE_DIRECTORY ": cannot make it: %s; the last use of tokens is not noted",
-            place.directory, strerror(errno));
+            storefile.directory, strerror(errno));
     }
     close(above);
 }

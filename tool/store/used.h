@@ -11,8 +11,8 @@
 #ifndef USED_H
 #define USED_H
 
+#include "caller/session.h"
 #include "record.h"
-#include "session.h"
 
 struct use {
     uint64_t serial;

@@ -1,27 +1,14 @@
-#include "ask.h"
+#include "terminal/ask.h"
 
-#include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#include "describe.h"
 
 enum status ask_possible(const char *command)
 {
     if (isatty(STDIN_FILENO))
         return STATUS_DONE;
     return fail(STATUS_USAGE, "%s: without a terminal nobody can be asked: say -y", command);
-}
-
-void ask_show(const struct record *record)
-{
-    char *label = unescaped_shown(record->label);
-
-    fprintf(stderr, "  %" PRIu64 "  %s  %s%s\n", record->serial, record->id, label,
-            record->revoked != TIME_NEVER ? "  (revoked already)" : "");
-    free(label);
 }
 
 enum status ask(const char *question, const char *declined)

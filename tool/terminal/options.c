@@ -1,10 +1,9 @@
-#include "options.h"
+#include "terminal/options.h"
 
 #include <string.h>
 
-#include "command.h"
 #include "nearest.h"
-#include "say.h"
+#include "terminal/say.h"
 
 enum { NAMES_MAX = 32 };
 

@@ -6,7 +6,26 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "say.h"
+#include "terminal/say.h"
+
+/* Values of long options that have no letter. */
+enum {
+    OPTION_HELP = 256,
+    OPTION_VERSION,
+    OPTION_JSON,
+    OPTION_FROM,
+    OPTION_CLIENT,
+    OPTION_COPY,
+    OPTION_ACTIVE,
+    OPTION_REVOKED,
+    OPTION_EXPIRED,
+    OPTION_EXPIRING,
+    OPTION_NO_HEADINGS,
+    OPTION_EXPECT,
+    OPTION_GRACE,
+    OPTION_REVOKE,
+    OPTION_DROP_DEAD,
+};
 
 /*
  * Hand each option to take, with the context; --help and -h set *help, and end it. longs ends with an empty

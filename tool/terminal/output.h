@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "say.h"
+#include "terminal/say.h"
 
 /* All of it, or false with errno. */
 bool output_write(const char *bytes, size_t size);

@@ -1,6 +1,7 @@
-#include "progress.h"
+#include "terminal/progress.h"
 
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
@@ -30,15 +31,6 @@ void progress_show(uint64_t done, const char *what)
     shown = true;
     fprintf(stderr, "\r%" PRIu64 " %s", done, what);
 }
-
-static void see(void *context, const struct event *event)
-{
-    (void)context;
-    if (event->n % 1024 == 0)
-        progress_show(event->n, "lines");
-}
-
-const struct witness progress_witness = {see, NULL};
 
 void progress_clear(void)
 {

@@ -3,13 +3,10 @@
 #ifndef PROGRESS_H
 #define PROGRESS_H
 
-#include "prove.h"
+#include <stdint.h>
 
 /* Show it, if it is time to. what: "lines", "MB". */
 void progress_show(uint64_t done, const char *what);
-
-/* Shows it of the lines that are proved. */
-extern const struct witness progress_witness;
 
 /* Take it from the terminal again. */
 void progress_clear(void);

@@ -1,4 +1,4 @@
-#include "say.h"
+#include "terminal/say.h"
 
 #include <errno.h>
 #include <stdarg.h>

@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-#include "say.h"
+#include "terminal/say.h"
 
 /* Before anything is allocated: no core dump, and no other process of the same user looks inside. */
 void secret_protect(void);

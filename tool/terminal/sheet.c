@@ -1,4 +1,4 @@
-#include "sheet.h"
+#include "terminal/sheet.h"
 
 #include <libsmartcols.h>
 #include <limits.h>
@@ -6,8 +6,8 @@
 #include <string.h>
 #include <wchar.h>
 
-#include "output.h"
-#include "progress.h"
+#include "terminal/output.h"
+#include "terminal/progress.h"
 
 static void add_row(struct sheet *sheet, const struct cell cells[])
 {

@@ -3,7 +3,7 @@
 #ifndef SHEET_H
 #define SHEET_H
 
-#include "say.h"
+#include "terminal/say.h"
 
 enum { SHEET_COLUMNS = 16 };
 

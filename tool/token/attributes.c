@@ -1,4 +1,4 @@
-#include "attributes.h"
+#include "token/attributes.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -4,7 +4,7 @@
 
 #include "config.h"
 #include "record.h"
-#include "say.h"
+#include "terminal/say.h"
 
 /* Each NULL if it was not said; else escaped. */
 struct attributes {

@@ -5,7 +5,7 @@
 #include <jansson.h>
 
 #include "record.h"
-#include "say.h"
+#include "terminal/say.h"
 
 /* What can be shown of a token, under the same names everywhere. */
 enum attribute {
@@ -54,5 +54,12 @@ enum status print_json(json_t *value);
 /* A label, user or reason as a line has it, with its escapes undone: shown, or raw. The caller frees it. */
 char *unescaped_shown(struct span escaped);
 char *unescaped(struct span escaped);
+
+/* "label: a -> b; user: - -> bob", as it may be shown; "" where nothing differs. before: NULL: what the token
+ * has: "label: a; expires: never". The caller frees it. */
+char *differences(const struct record *before, const struct record *after);
+
+/* A token as a question shows it, on stderr: its serial, its id, its label. */
+void say_token(const struct record *record);
 
 #endif

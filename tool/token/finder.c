@@ -1,4 +1,4 @@
-#include "finder.h"
+#include "token/finder.h"
 
 #include <string.h>
 

@@ -1,15 +1,15 @@
-#include "issue.h"
+#include "token/issue.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "command.h"
-#include "describe.h"
-#include "output.h"
-#include "secret.h"
-#include "when.h"
+#include "terminal/options.h"
+#include "terminal/output.h"
+#include "terminal/secret.h"
+#include "token/describe.h"
+#include "token/when.h"
 
 enum status issue_take_option(struct issue *issue, int option)
 {

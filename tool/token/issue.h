@@ -2,8 +2,8 @@
 #ifndef ISSUE_H
 #define ISSUE_H
 
+#include "caller/session.h"
 #include "record.h"
-#include "session.h"
 
 struct issue {
     bool copy, json; /* how it is to be printed: --copy, --json; at most one */

@@ -1,14 +1,14 @@
-#include "leaks.h"
+#include "token/leaks.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "describe.h"
-#include "output.h"
-#include "progress.h"
-#include "tokens.h"
+#include "store/tokens.h"
+#include "terminal/output.h"
+#include "terminal/progress.h"
+#include "token/describe.h"
 
 struct store {
     const struct domain *domain;

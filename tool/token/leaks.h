@@ -2,8 +2,8 @@
 #ifndef LEAKS_H
 #define LEAKS_H
 
-#include "finder.h"
-#include "session.h"
+#include "caller/session.h"
+#include "token/finder.h"
 
 struct leak {
     const struct domain *domain;

@@ -1,7 +1,7 @@
-#include "lifetime.h"
+#include "token/lifetime.h"
 
 #include "duration.h"
-#include "when.h"
+#include "token/when.h"
 
 int64_t lifetime_end(const struct domain *domain, int64_t length, int64_t now, bool *capped)
 {

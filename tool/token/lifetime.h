@@ -3,11 +3,11 @@
 #define LIFETIME_H
 
 #include "config.h"
-#include "say.h"
+#include "terminal/say.h"
 
 /*
  * The end that -e names for a token of the domain that was created then. Prints what is wrong and returns
- * STATUS_USAGE: it is no time, past, or more than max_lifetime behind the creation.
+ * STATUS_USAGE: it is no time, lineage, or more than max_lifetime behind the creation.
  */
 enum status lifetime_parse(const char *text, const struct domain *domain, int64_t created, int64_t now,
                            int64_t *expires);

@@ -1,38 +1,38 @@
-#include "ending.h"
+#include "token/revocation.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "change.h"
-#include "describe.h"
+#include "store/change.h"
+#include "token/describe.h"
 
 enum { AT_ONCE = 500 }; /* tokens under one lock: others may wait for it, perhaps to revoke */
 
 /* Under the lock: append the line that revokes it. */
 static enum status append(struct log *log, const struct session *session, struct refs *refs, size_t i,
-                          struct ending *ending, struct fault *fault)
+                          struct revocation *revocation, struct fault *fault)
 {
     struct record record;
     enum status status = change_read(log, refs, i, &record, fault);
 
     if (status != STATUS_DONE)
         return status;
-    ending->was_revoked = record.revoked != TIME_NEVER;
-    if (ending->was_revoked)
+    revocation->was_revoked = record.revoked != TIME_NEVER;
+    if (revocation->was_revoked)
         return STATUS_DONE;
     record.op = OPERATION_REVOKE;
     record.revoked = record.time = (int64_t)time(NULL);
     record.reason = (struct span){"", 0};
-    attributes_apply(ending->attributes, &record);
+    attributes_apply(revocation->attributes, &record);
     return change_append(log, session, &record, true, fault);
 }
 
-static void give_up(struct ending *ending, enum status status, const struct fault *fault)
+static void give_up(struct revocation *revocation, enum status status, const struct fault *fault)
 {
-    ending->status = status;
-    ending->why = must_have(strdup(fault->text));
+    revocation->status = status;
+    revocation->why = must_have(strdup(fault->text));
 }
 
 /* Can others of the store be revoked where one could not? */
@@ -43,25 +43,25 @@ static bool goes_on(enum status status)
 
 /* Under the lock. Returns why no more can be done to the store. */
 static enum status append_all(struct log *log, const struct session *session, struct refs *refs,
-                              struct ending *endings, size_t first, size_t last, struct fault *fault)
+                              struct revocation *revocations, size_t first, size_t last, struct fault *fault)
 {
     enum status status = STATUS_DONE;
     size_t i;
 
     for (i = first; i < last && goes_on(status); i++) {
-        status = append(log, session, refs, i, &endings[i], fault);
+        status = append(log, session, refs, i, &revocations[i], fault);
         if (status != STATUS_DONE)
-            give_up(&endings[i], status, fault);
+            give_up(&revocations[i], status, fault);
     }
     if (goes_on(status))
         return STATUS_DONE;
     for (; i < last; i++)
-        give_up(&endings[i], status, fault);
+        give_up(&revocations[i], status, fault);
     return status;
 }
 
 /* Have the disk hold what was appended, and what somebody else had before; read what the tokens are now. */
-static enum status settle(struct log *log, struct refs *refs, struct ending *endings, size_t first,
+static enum status settle(struct log *log, struct refs *refs, struct revocation *revocations, size_t first,
                           size_t last, struct fault *fault)
 {
     enum status status = change_confirm(log, fault);
@@ -69,19 +69,19 @@ static enum status settle(struct log *log, struct refs *refs, struct ending *end
     if (status == STATUS_DONE)
         status = refs_read(refs, log->file, false, fault);
     for (size_t i = first; i < last; i++) {
-        if (endings[i].status != STATUS_DONE)
+        if (revocations[i].status != STATUS_DONE)
             continue;
         if (status != STATUS_DONE)
-            give_up(&endings[i], status, fault);
+            give_up(&revocations[i], status, fault);
         else
-            ref_record(&refs->list[i], &endings[i].record);
+            ref_record(&refs->list[i], &revocations[i].record);
     }
     return status;
 }
 
 /* Those from first to last - 1, under one lock, made durable together. */
-static enum status revoke_some(const struct session *session, struct refs *refs, struct ending *endings,
-                               size_t first, size_t last, struct fault *fault)
+static enum status revoke_some(const struct session *session, struct refs *refs,
+                               struct revocation *revocations, size_t first, size_t last, struct fault *fault)
 {
     struct log log;
     enum status status = log_begin(&log, session->config.store_dir, session->domain->name, false, fault),
@@ -89,33 +89,33 @@ static enum status revoke_some(const struct session *session, struct refs *refs,
 
     if (status != STATUS_DONE) {
         for (size_t i = first; i < last; i++)
-            give_up(&endings[i], status, fault);
+            give_up(&revocations[i], status, fault);
         return status;
     }
-    status = append_all(&log, session, refs, endings, first, last, fault);
-    settled = settle(&log, refs, endings, first, last, fault);
+    status = append_all(&log, session, refs, revocations, first, last, fault);
+    settled = settle(&log, refs, revocations, first, last, fault);
     change_end(&log, session);
     return status == STATUS_DONE ? settled : status;
 }
 
-static void acknowledge(const struct ref *ref, struct ending *ending)
+static void acknowledge(const struct ref *ref, struct revocation *revocation)
 {
-    const struct record *record = &ending->record;
+    const struct record *record = &revocation->record;
     char *label;
 
-    if (ending->why) {
-        say("token %.15s: NOT revoked: %s", ref->text, ending->why);
-        free(ending->why);
-        ending->why = NULL;
+    if (revocation->why) {
+        say("token %.15s: NOT revoked: %s", ref->text, revocation->why);
+        free(revocation->why);
+        revocation->why = NULL;
         return;
     }
     label = unescaped(record->label);
-    say("%s token %" PRIu64 " (id %s): \"%s\"", ending->was_revoked ? "already revoked:" : "revoked",
+    say("%s token %" PRIu64 " (id %s): \"%s\"", revocation->was_revoked ? "already revoked:" : "revoked",
         record->serial, record->id, label);
     free(label);
 }
 
-enum status ending_revoke(const struct session *session, struct refs *refs, struct ending *endings)
+enum status revoke_tokens(const struct session *session, struct refs *refs, struct revocation *revocations)
 {
     enum status stopped = STATUS_DONE, worst = STATUS_DONE;
     struct fault fault = {0};
@@ -124,13 +124,13 @@ enum status ending_revoke(const struct session *session, struct refs *refs, stru
     for (size_t first = 0; first < refs->count; first = last) {
         last = refs->count - first > AT_ONCE ? first + AT_ONCE : refs->count;
         if (stopped == STATUS_DONE)
-            stopped = revoke_some(session, refs, endings, first, last, &fault);
+            stopped = revoke_some(session, refs, revocations, first, last, &fault);
         else
             for (size_t i = first; i < last; i++)
-                give_up(&endings[i], stopped, &fault);
+                give_up(&revocations[i], stopped, &fault);
         for (size_t i = first; i < last; i++) {
-            worst = endings[i].status == STATUS_DONE ? worst : endings[i].status;
-            acknowledge(&refs->list[i], &endings[i]);
+            worst = revocations[i].status == STATUS_DONE ? worst : revocations[i].status;
+            acknowledge(&refs->list[i], &revocations[i]);
         }
     }
     return worst;

@@ -1,4 +1,4 @@
-#include "when.h"
+#include "token/when.h"
 
 #include <inttypes.h>
 #include <stdio.h>

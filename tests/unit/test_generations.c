@@ -1,5 +1,5 @@
 #include "fixture.h"
-#include "gate.h"
+#include "generations.h"
 #include "suites.h"
 
 #include <pthread.h>
@@ -11,42 +11,42 @@
 
 START_TEST(enter_and_leave)
 {
-    struct gate gate;
-    struct gate_hold hold;
+    struct generations generations;
+    struct generations_hold hold;
     struct pass pass, second;
 
-    ck_assert(gate_make(&gate));
-    ck_assert_uint_eq(gate_idle(&gate), 1);
-    pass = gate_enter(&gate);
-    second = gate_enter(&gate);
+    ck_assert(generations_make(&generations));
+    ck_assert_uint_eq(generations_idle(&generations), 1);
+    pass = generations_enter(&generations);
+    second = generations_enter(&generations);
     ck_assert_uint_eq(pass.generation, 0);
     ck_assert_uint_eq(second.generation, 0);
-    gate_leave(&gate, pass);
-    gate_leave(&gate, second);
-    gate_lock(&gate, &hold);
-    gate_publish_idle(&gate);
-    ck_assert_uint_eq(gate_idle(&gate), 0);
-    gate_unlock(&gate, &hold);
-    pass = gate_enter(&gate);
+    generations_leave(&generations, pass);
+    generations_leave(&generations, second);
+    generations_lock(&generations, &hold);
+    generations_publish_idle(&generations);
+    ck_assert_uint_eq(generations_idle(&generations), 0);
+    generations_unlock(&generations, &hold);
+    pass = generations_enter(&generations);
     ck_assert_uint_eq(pass.generation, 1);
-    gate_leave(&gate, pass);
-    gate_free(&gate);
-    gate_free(&gate);
+    generations_leave(&generations, pass);
+    generations_free(&generations);
+    generations_free(&generations);
 }
 END_TEST
 
 static void *try_lock(void *context)
 {
-    struct gate_hold hold;
+    struct generations_hold hold;
 
-    if (!gate_try_lock(context, &hold))
+    if (!generations_try_lock(context, &hold))
         return NULL;
-    gate_unlock(context, &hold);
+    generations_unlock(context, &hold);
     return context;
 }
 
 /* Can another thread have the lock? */
-static bool is_free(struct gate *gate)
+static bool is_free(struct generations *generations)
 {
     pthread_t thread;
     void *result;
@@ -58,62 +58,62 @@ static bool is_free(struct gate *gate)
 
 START_TEST(one_holds_the_lock)
 {
-    struct gate gate;
-    struct gate_hold hold;
+    struct generations generations;
+    struct generations_hold hold;
     int state;
 
-    ck_assert(gate_make(&gate));
-    ck_assert(is_free(&gate));
-    gate_lock(&gate, &hold);
-    ck_assert(!is_free(&gate));
+    ck_assert(generations_make(&generations));
+    ck_assert(is_free(&generations));
+    generations_lock(&generations, &hold);
+    ck_assert(!is_free(&generations));
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
     ck_assert_int_eq(state, PTHREAD_CANCEL_DISABLE); /* nobody cancels a refresh in the middle */
-    gate_unlock(&gate, &hold);
+    generations_unlock(&generations, &hold);
     pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &state);
     ck_assert_int_eq(state, PTHREAD_CANCEL_ENABLE);
-    ck_assert(gate_try_lock(&gate, &hold));
-    ck_assert(!is_free(&gate));
-    gate_unlock(&gate, &hold);
-    ck_assert(is_free(&gate));
-    gate_free(&gate);
+    ck_assert(generations_try_lock(&generations, &hold));
+    ck_assert(!is_free(&generations));
+    generations_unlock(&generations, &hold);
+    ck_assert(is_free(&generations));
+    generations_free(&generations);
 }
 END_TEST
 
 START_TEST(cancel_state_is_given_back)
 {
-    struct gate gate;
-    struct gate_hold hold;
+    struct generations generations;
+    struct generations_hold hold;
     int state;
 
-    ck_assert(gate_make(&gate));
+    ck_assert(generations_make(&generations));
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
-    gate_lock(&gate, &hold);
-    gate_unlock(&gate, &hold);
+    generations_lock(&generations, &hold);
+    generations_unlock(&generations, &hold);
     pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &state);
     ck_assert_int_eq(state, PTHREAD_CANCEL_DISABLE);
-    gate_lock(&gate, &hold);
-    is_free(&gate); /* a try that fails, in a thread that ends at once */
-    gate_unlock(&gate, &hold);
-    gate_free(&gate);
+    generations_lock(&generations, &hold);
+    is_free(&generations); /* a try that fails, in a thread that ends at once */
+    generations_unlock(&generations, &hold);
+    generations_free(&generations);
 }
 END_TEST
 
 /* ---- generations ---- */
 
 struct wait {
-    struct gate gate;
+    struct generations generations;
     _Atomic bool published;
 };
 
 static void *publish(void *context)
 {
     struct wait *wait = context;
-    struct gate_hold hold;
+    struct generations_hold hold;
 
-    gate_lock(&wait->gate, &hold);
-    gate_publish_idle(&wait->gate);
+    generations_lock(&wait->gate, &hold);
+    generations_publish_idle(&wait->gate);
     atomic_store(&wait->published, true);
-    gate_unlock(&wait->gate, &hold);
+    generations_unlock(&wait->gate, &hold);
     return NULL;
 }
 
@@ -125,28 +125,28 @@ START_TEST(publisher_waits_for_readers)
     struct pass pass, later;
 
     memset(&wait, 0, sizeof(wait));
-    ck_assert(gate_make(&wait.gate));
-    pass = gate_enter(&wait.gate);
+    ck_assert(generations_make(&wait.gate));
+    pass = generations_enter(&wait.gate);
     ck_assert_int_eq(pthread_create(&thread, NULL, publish, &wait), 0);
     do { /* who comes from now on is in the other */
-        later = gate_enter(&wait.gate);
-        gate_leave(&wait.gate, later);
+        later = generations_enter(&wait.gate);
+        generations_leave(&wait.gate, later);
     } while (later.generation == pass.generation);
     for (int i = 0; i < 20; i++) {
         nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
         ck_assert(!atomic_load(&wait.published));
     }
-    gate_leave(&wait.gate, pass);
+    generations_leave(&wait.gate, pass);
     ck_assert_int_eq(pthread_join(thread, NULL), 0);
     ck_assert(atomic_load(&wait.published));
-    gate_free(&wait.gate);
+    generations_free(&wait.gate);
 }
 END_TEST
 
 enum { ROUNDS = 20000, THREADS = 4 };
 
 struct traffic {
-    struct gate gate;
+    struct generations generations;
     unsigned value[2]; /* of each generation; 0: given up. Not atomic: the gate alone keeps order */
     _Atomic bool stop;
     _Atomic unsigned wrong, passed;
@@ -159,7 +159,7 @@ static void *pass_through(void *context)
     unsigned last = 0;
 
     while (!atomic_load(&traffic->stop)) {
-        struct pass pass = gate_enter(&traffic->gate);
+        struct pass pass = generations_enter(&traffic->gate);
         volatile unsigned *value = &traffic->value[pass.generation];
         unsigned found = *value;
 
@@ -167,7 +167,7 @@ static void *pass_through(void *context)
             if (*value != found || found == 0 || found < last)
                 atomic_fetch_add(&traffic->wrong, 1);
         last = found;
-        gate_leave(&traffic->gate, pass);
+        generations_leave(&traffic->gate, pass);
         atomic_fetch_add(&traffic->passed, 1);
     }
     return NULL;
@@ -177,34 +177,34 @@ START_TEST(nobody_is_in_what_was_given_up)
 {
     static struct traffic traffic;
     pthread_t threads[THREADS];
-    struct gate_hold hold;
+    struct generations_hold hold;
 
     memset(&traffic, 0, sizeof(traffic));
-    ck_assert(gate_make(&traffic.gate));
+    ck_assert(generations_make(&traffic.gate));
     traffic.value[0] = 1;
     for (int i = 0; i < THREADS; i++)
         ck_assert_int_eq(pthread_create(&threads[i], NULL, pass_through, &traffic), 0);
     while (atomic_load(&traffic.passed) < 1000) /* they are on their way */
         sched_yield();
     for (unsigned i = 2; i < ROUNDS; i++) {
-        gate_lock(&traffic.gate, &hold);
-        traffic.value[gate_idle(&traffic.gate)] = i;
-        gate_publish_idle(&traffic.gate);
-        traffic.value[gate_idle(&traffic.gate)] = 0;
-        gate_unlock(&traffic.gate, &hold);
+        generations_lock(&traffic.gate, &hold);
+        traffic.value[generations_idle(&traffic.gate)] = i;
+        generations_publish_idle(&traffic.gate);
+        traffic.value[generations_idle(&traffic.gate)] = 0;
+        generations_unlock(&traffic.gate, &hold);
     }
     atomic_store(&traffic.stop, true);
     for (int i = 0; i < THREADS; i++)
         pthread_join(threads[i], NULL);
     ck_assert_uint_eq(traffic.wrong, 0);
-    gate_free(&traffic.gate);
+    generations_free(&traffic.gate);
 }
 END_TEST
 
 /* ---- fork ---- */
 
 struct holder {
-    struct gate gate;
+    struct generations generations;
     _Atomic bool ready, release;
 };
 
@@ -212,36 +212,36 @@ struct holder {
 static void *hold_on(void *context)
 {
     struct holder *holder = context;
-    struct gate_hold hold;
-    struct pass pass = gate_enter(&holder->gate);
+    struct generations_hold hold;
+    struct pass pass = generations_enter(&holder->gate);
 
-    gate_lock(&holder->gate, &hold);
-    holder->gate.changing = true;
+    generations_lock(&holder->gate, &hold);
+    holder->generations.changing = true;
     atomic_store(&holder->ready, true);
     while (!atomic_load(&holder->release))
         nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
-    holder->gate.changing = false;
-    gate_unlock(&holder->gate, &hold);
-    gate_leave(&holder->gate, pass);
+    holder->generations.changing = false;
+    generations_unlock(&holder->gate, &hold);
+    generations_leave(&holder->gate, pass);
     return NULL;
 }
 
 /* What the child must be able to do: lock, publish without waiting for readers who are gone, enter, leave. */
-static bool all_works(struct gate *gate)
+static bool all_works(struct generations *generations)
 {
-    struct gate_hold hold;
+    struct generations_hold hold;
     struct pass pass;
 
-    if (!gate_try_lock(gate, &hold))
+    if (!generations_try_lock(generations, &hold))
         return false;
-    if (!gate->changing)
+    if (!generations->changing)
         return false; /* it tells that a refresh was cut off */
-    gate->changing = false;
-    gate_publish_idle(gate);
-    gate_publish_idle(gate);
-    gate_unlock(gate, &hold);
-    pass = gate_enter(gate);
-    gate_leave(gate, pass);
+    generations->changing = false;
+    generations_publish_idle(generations);
+    generations_publish_idle(generations);
+    generations_unlock(generations, &hold);
+    pass = generations_enter(generations);
+    generations_leave(generations, pass);
     return pass.generation == 0;
 }
 
@@ -249,11 +249,11 @@ START_TEST(child_of_a_process_whose_thread_held_the_lock)
 {
     static struct holder holder;
     pthread_t thread;
-    struct gate_hold hold;
+    struct generations_hold hold;
     int child;
 
     memset(&holder, 0, sizeof(holder));
-    ck_assert(gate_make(&holder.gate));
+    ck_assert(generations_make(&holder.gate));
     ck_assert_int_eq(pthread_create(&thread, NULL, hold_on, &holder), 0);
     while (!atomic_load(&holder.ready))
         nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
@@ -263,7 +263,7 @@ START_TEST(child_of_a_process_whose_thread_held_the_lock)
 
         if (!all_works(&holder.gate))
             _exit(1);
-        holder.gate.changing = true;
+        holder.generations.changing = true;
         grandchild = fork(); /* and so on */
         if (grandchild == 0)
             _exit(all_works(&holder.gate) ? 0 : 1);
@@ -272,26 +272,26 @@ START_TEST(child_of_a_process_whose_thread_held_the_lock)
     }
     expect_child(child);
     ck_assert(!is_free(&holder.gate)); /* in the parent nothing has changed */
-    ck_assert_uint_eq(gate_idle(&holder.gate), 1);
+    ck_assert_uint_eq(generations_idle(&holder.gate), 1);
     atomic_store(&holder.release, true);
     ck_assert_int_eq(pthread_join(thread, NULL), 0);
-    ck_assert(gate_try_lock(&holder.gate, &hold));
-    gate_unlock(&holder.gate, &hold);
-    gate_free(&holder.gate);
+    ck_assert(generations_try_lock(&holder.gate, &hold));
+    generations_unlock(&holder.gate, &hold);
+    generations_free(&holder.gate);
 }
 END_TEST
 
-Suite *gate_suite(void)
+Suite *generations_suite(void)
 {
     Suite *suite = suite_create("gate");
-    TCase *gate = tcase_create("gate");
+    TCase *generations = tcase_create("gate");
 
-    tcase_add_test(gate, enter_and_leave);
-    tcase_add_test(gate, one_holds_the_lock);
-    tcase_add_test(gate, cancel_state_is_given_back);
-    tcase_add_test(gate, publisher_waits_for_readers);
-    tcase_add_test(gate, nobody_is_in_what_was_given_up);
-    tcase_add_test(gate, child_of_a_process_whose_thread_held_the_lock);
+    tcase_add_test(generations, enter_and_leave);
+    tcase_add_test(generations, one_holds_the_lock);
+    tcase_add_test(generations, cancel_state_is_given_back);
+    tcase_add_test(generations, publisher_waits_for_readers);
+    tcase_add_test(generations, nobody_is_in_what_was_given_up);
+    tcase_add_test(generations, child_of_a_process_whose_thread_held_the_lock);
     suite_add_tcase(suite, gate);
     return suite;
 }

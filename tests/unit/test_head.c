@@ -1,4 +1,4 @@
-#include "expect.h"
+#include "store/head.h"
 #include "suites.h"
 
 #include <string.h>
@@ -10,17 +10,17 @@ static const unsigned char another[CHAIN_SIZE] = {1};
 
 START_TEST(head_comes_back)
 {
-    struct expect expect;
+    struct expected_head expect;
     char text[HEAD_SIZE];
 
     head_format(text, 3, 17, chain);
     ck_assert_str_eq(text, "3:17:" CHAIN);
-    ck_assert(expect_parse(&expect, text));
+    ck_assert(head_parse(&expect, text));
     ck_assert_uint_eq(expect.epoch, 3);
     ck_assert_uint_eq(expect.n, 17);
     ck_assert_mem_eq(expect.chain, chain, CHAIN_SIZE);
     head_format(text, UINT64_MAX, UINT64_MAX, chain);
-    ck_assert(expect_parse(&expect, text));
+    ck_assert(head_parse(&expect, text));
 }
 END_TEST
 
@@ -43,9 +43,9 @@ static const char *const no_heads[] = {
 
 START_TEST(is_no_head)
 {
-    struct expect expect;
+    struct expected_head expect;
 
-    ck_assert(!expect_parse(&expect, no_heads[_i]));
+    ck_assert(!head_parse(&expect, no_heads[_i]));
 }
 END_TEST
 
@@ -53,14 +53,14 @@ END_TEST
 static enum answer ask(uint64_t epoch, uint64_t n, const unsigned char expected[CHAIN_SIZE])
 {
     struct header header = {.epoch = 3, .base = 10};
-    struct expect expect = {.epoch = epoch, .n = n, .answer = ANSWER_PENDING};
+    struct expected_head expect = {.epoch = epoch, .n = n, .answer = ANSWER_PENDING};
 
     memcpy(expect.chain, expected, CHAIN_SIZE);
     memcpy(header.basechain, chain, CHAIN_SIZE);
-    expect_header(&expect, &header);
+    head_see_header(&expect, &header);
     for (uint64_t i = 11; i <= 20; i++)
-        expect_line(&expect, i, chain);
-    expect_end(&expect);
+        head_see_line(&expect, i, chain);
+    head_see_end(&expect);
     return expect.answer;
 }
 
@@ -79,7 +79,7 @@ START_TEST(answers)
 }
 END_TEST
 
-Suite *expect_suite(void)
+Suite *head_suite(void)
 {
     Suite *suite = suite_create("expect");
     TCase *test = tcase_create("expect");

@@ -1,4 +1,4 @@
-#include "gate.h"
+#include "generations.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -13,7 +13,7 @@ struct count {
     _Alignas(64) _Atomic unsigned readers;
 };
 
-struct gate_shared {
+struct generations_shared {
     pthread_mutex_t lock;
     struct count inside[GENERATIONS][STRIPES];
     _Alignas(64) _Atomic int64_t stamp;
@@ -21,9 +21,9 @@ struct gate_shared {
 
 static const pthread_mutex_t unlocked = PTHREAD_MUTEX_INITIALIZER;
 
-bool gate_make(struct gate *gate)
+bool generations_make(struct generations *generations)
 {
-    struct gate_shared *shared =
+    struct generations_shared *shared =
         mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
     if (shared == MAP_FAILED)
@@ -36,18 +36,18 @@ bool gate_make(struct gate *gate)
         return false;
     }
     shared->lock = unlocked; /* which is all zeros */
-    gate->shared = shared;
-    gate->stamp = &shared->stamp;
-    atomic_init(&gate->current, 0);
-    gate->changing = false;
+    generations->shared = shared;
+    generations->stamp = &shared->stamp;
+    atomic_init(&generations->current, 0);
+    generations->changing = false;
     return true;
 }
 
-void gate_free(struct gate *gate)
+void generations_free(struct generations *generations)
 {
-    if (gate->shared)
-        munmap(gate->shared, sizeof(*gate->shared));
-    gate->shared = NULL;
+    if (generations->shared)
+        munmap(generations->shared, sizeof(*generations->shared));
+    generations->shared = NULL;
 }
 
 static unsigned stripe_of_thread(void)
@@ -56,52 +56,52 @@ static unsigned stripe_of_thread(void)
     return (unsigned)((uint32_t)((uintptr_t)pthread_self() >> 12) * UINT32_C(0x9e3779b9) >> 28);
 }
 
-struct pass gate_enter(struct gate *gate)
+struct pass generations_enter(struct generations *generations)
 {
-    unsigned stripe = stripe_of_thread(), generation = atomic_load(&gate->current);
+    unsigned stripe = stripe_of_thread(), generation = atomic_load(&generations->current);
 
     for (;;) {
         unsigned now;
 
-        atomic_fetch_add(&gate->shared->inside[generation][stripe].readers, 1);
-        now = atomic_load(&gate->current);
+        atomic_fetch_add(&generations->shared->inside[generation][stripe].readers, 1);
+        now = atomic_load(&generations->current);
         if (now == generation)
             return (struct pass){generation, stripe};
-        atomic_fetch_sub(&gate->shared->inside[generation][stripe].readers, 1);
+        atomic_fetch_sub(&generations->shared->inside[generation][stripe].readers, 1);
         generation = now;
     }
 }
 
-void gate_leave(struct gate *gate, struct pass pass)
+void generations_leave(struct generations *generations, struct pass pass)
 {
-    atomic_fetch_sub_explicit(&gate->shared->inside[pass.generation][pass.stripe].readers, 1,
+    atomic_fetch_sub_explicit(&generations->shared->inside[pass.generation][pass.stripe].readers, 1,
                               memory_order_release);
 }
 
-void gate_lock(struct gate *gate, struct gate_hold *hold)
+void generations_lock(struct generations *generations, struct generations_hold *hold)
 {
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &hold->cancel_state);
-    pthread_mutex_lock(&gate->shared->lock);
+    pthread_mutex_lock(&generations->shared->lock);
 }
 
-bool gate_try_lock(struct gate *gate, struct gate_hold *hold)
+bool generations_try_lock(struct generations *generations, struct generations_hold *hold)
 {
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &hold->cancel_state);
-    if (pthread_mutex_trylock(&gate->shared->lock) == 0)
+    if (pthread_mutex_trylock(&generations->shared->lock) == 0)
         return true;
     pthread_setcancelstate(hold->cancel_state, NULL);
     return false;
 }
 
-void gate_unlock(struct gate *gate, struct gate_hold *hold)
+void generations_unlock(struct generations *generations, struct generations_hold *hold)
 {
-    pthread_mutex_unlock(&gate->shared->lock);
+    pthread_mutex_unlock(&generations->shared->lock);
     pthread_setcancelstate(hold->cancel_state, NULL);
 }
 
-unsigned gate_idle(const struct gate *gate)
+unsigned generations_idle(const struct generations *generations)
 {
-    return 1 - atomic_load_explicit(&gate->current, memory_order_relaxed);
+    return 1 - atomic_load_explicit(&generations->current, memory_order_relaxed);
 }
 
 /* A reader is out in no time, unless it lost its processor: perhaps to us, if we have a real-time priority.
@@ -116,12 +116,12 @@ static void pause_for(unsigned round)
         nanosleep(&moment, NULL);
 }
 
-void gate_publish_idle(struct gate *gate)
+void generations_publish_idle(struct generations *generations)
 {
-    unsigned old = atomic_load_explicit(&gate->current, memory_order_relaxed);
+    unsigned old = atomic_load_explicit(&generations->current, memory_order_relaxed);
 
-    atomic_store(&gate->current, 1 - old);
+    atomic_store(&generations->current, 1 - old);
     for (unsigned i = 0; i < STRIPES; i++)
-        for (unsigned round = 0; atomic_load(&gate->shared->inside[old][i].readers) != 0; round++)
+        for (unsigned round = 0; atomic_load(&generations->shared->inside[old][i].readers) != 0; round++)
             pause_for(round);
 }

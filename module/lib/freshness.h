@@ -1,6 +1,6 @@
 /* What fstat(2) said of the file when it was last read: written by one thread, compared by any number. */
-#ifndef SEEN_H
-#define SEEN_H
+#ifndef FRESHNESS_H
+#define FRESHNESS_H
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -20,16 +20,16 @@ bool identity_same_file(const struct identity *a, const struct identity *b);
 /* Is this the same file? */
 bool same_file(const struct stat *a, const struct stat *b);
 
-struct seen {
+struct freshness {
     _Atomic unsigned version; /* odd while it is being written */
     _Atomic uint64_t device, inode, size, links;
     _Atomic int64_t changed;
 };
 
 /* By the thread that holds the lock of refreshing. */
-void seen_publish(struct seen *seen, const struct identity *identity);
+void freshness_publish(struct freshness *seen, const struct identity *identity);
 
 /* False also while it is being written. */
-bool seen_equals(struct seen *seen, const struct identity *identity);
+bool freshness_equals(struct freshness *seen, const struct identity *identity);
 
 #endif

@@ -1,4 +1,4 @@
-#include "seen.h"
+#include "freshness.h"
 
 struct identity identity_of(const struct stat *status)
 {
@@ -27,7 +27,7 @@ bool identity_equal(const struct identity *a, const struct identity *b)
     return identity_same_file(a, b) && a->size == b->size && a->links == b->links && a->changed == b->changed;
 }
 
-void seen_publish(struct seen *seen, const struct identity *identity)
+void freshness_publish(struct freshness *seen, const struct identity *identity)
 {
     /* odd from here on, even where a fork has cut off the one before */
     unsigned version = atomic_load_explicit(&seen->version, memory_order_relaxed) | 1;
@@ -42,7 +42,7 @@ void seen_publish(struct seen *seen, const struct identity *identity)
 }
 
 /* The loads acquire, so that the second look at the version comes last. */
-bool seen_equals(struct seen *seen, const struct identity *identity)
+bool freshness_equals(struct freshness *seen, const struct identity *identity)
 {
     unsigned version = atomic_load_explicit(&seen->version, memory_order_acquire);
     struct identity last = {

@@ -15,17 +15,17 @@
  * child as zeros (MADV_WIPEONFORK), which is an unlocked mutex and nobody inside. `changing` does not lie
  * there: where it is set though the lock was free, a refresh was cut off by a fork.
  */
-#ifndef GATE_H
-#define GATE_H
+#ifndef GENERATIONS_H
+#define GENERATIONS_H
 
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-struct gate_shared;
+struct generations_shared;
 
-struct gate {
-    struct gate_shared *shared;
+struct generations {
+    struct generations_shared *shared;
     _Atomic int64_t
         *stamp; /* for whoever needs to know of a fork: in a child it is 0 until it is set there */
     _Atomic unsigned current; /* 0 or 1 */
@@ -38,24 +38,24 @@ struct pass {
 };
 
 /* False with errno ENOMEM, or EINVAL where the kernel has no MADV_WIPEONFORK. */
-bool gate_make(struct gate *gate);
-void gate_free(struct gate *gate);
+bool generations_make(struct generations *generations);
+void generations_free(struct generations *generations);
 
 /* For readers, any number at once. */
-struct pass gate_enter(struct gate *gate);
-void gate_leave(struct gate *gate, struct pass pass);
+struct pass generations_enter(struct generations *generations);
+void generations_leave(struct generations *generations, struct pass pass);
 
-/* For refreshers. gate_unlock() and gate_lock() also let no thread be cancelled in between. */
-struct gate_hold {
+/* For refreshers. generations_unlock() and generations_lock() also let no thread be cancelled in between. */
+struct generations_hold {
     int cancel_state;
 };
-void gate_lock(struct gate *gate, struct gate_hold *hold);
-bool gate_try_lock(struct gate *gate, struct gate_hold *hold);
-void gate_unlock(struct gate *gate, struct gate_hold *hold);
+void generations_lock(struct generations *generations, struct generations_hold *hold);
+bool generations_try_lock(struct generations *generations, struct generations_hold *hold);
+void generations_unlock(struct generations *generations, struct generations_hold *hold);
 
 /* Under the lock: the idle generation, which nobody is in; and make it the current one, then wait until
  * nobody is in the other. */
-unsigned gate_idle(const struct gate *gate);
-void gate_publish_idle(struct gate *gate);
+unsigned generations_idle(const struct generations *generations);
+void generations_publish_idle(struct generations *generations);
 
 #endif

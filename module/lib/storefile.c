@@ -1,4 +1,4 @@
-#include "place.h"
+#include "storefile.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,13 +12,13 @@
 
 enum { REPLACED_ROUNDS = 1000 };
 
-void place_of_store(struct place *place, const char *directory, const char *domain)
+void storefile_of_domain(struct storefile *storefile, const char *directory, const char *domain)
 {
-    place->directory = directory;
-    snprintf(place->name, sizeof(place->name), "%s.tokens", domain);
+    storefile->directory = directory;
+    snprintf(storefile->name, sizeof(storefile->name), "%s.tokens", domain);
 }
 
-bool place_directory_trusted(struct fault *fault, const struct stat *directory)
+bool storefile_directory_trusted(struct fault *fault, const struct stat *directory)
 {
     unsigned mode = directory->st_mode & 07777;
 
@@ -37,7 +37,7 @@ bool place_directory_trusted(struct fault *fault, const struct stat *directory)
     return true;
 }
 
-bool place_store_trusted(struct fault *fault, const struct stat *store, const struct stat *directory)
+bool storefile_trusted(struct fault *fault, const struct stat *store, const struct stat *directory)
 {
     unsigned mode = store->st_mode & 07777;
 
@@ -74,9 +74,10 @@ static bool fault_errno(struct fault *fault)
     return false;
 }
 
-static bool find_directory(const struct place *place, struct destination *directory, struct fault *fault)
+static bool find_directory(const struct storefile *storefile, struct destination *directory,
+                           struct fault *fault)
 {
-    if (trust_path(directory, place->directory, fault))
+    if (trust_path(directory, storefile->directory, fault))
         return true;
     if (errno == ENOENT) {
         fault_set(fault, "its directory does not exist: create it, or set store_dir");
@@ -93,12 +94,12 @@ static void close_keeping_errno(int fd)
     errno = error;
 }
 
-int place_open_directory(const struct place *place, struct stat *directory, struct fault *fault)
+int storefile_open_directory(const struct storefile *storefile, struct stat *directory, struct fault *fault)
 {
     struct destination found;
     int fd;
 
-    if (!find_directory(place, &found, fault))
+    if (!find_directory(storefile, &found, fault))
         return -1;
     fd = open(found.path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0 || fstat(fd, directory) < 0) {
@@ -106,7 +107,7 @@ int place_open_directory(const struct place *place, struct stat *directory, stru
 
         fault_set(fault, "its directory cannot be opened: %s", strerror(error));
         errno = error;
-    } else if (!place_directory_trusted(fault, directory)) {
+    } else if (!storefile_directory_trusted(fault, directory)) {
         errno = EPERM;
     } else {
         return fd;
@@ -117,20 +118,20 @@ int place_open_directory(const struct place *place, struct stat *directory, stru
 }
 
 /* The path of the store, without symbolic links, in a directory that may be trusted. */
-static bool find_store(const struct place *place, char path[PATH_MAX], struct stat *directory,
+static bool find_store(const struct storefile *storefile, char path[PATH_MAX], struct stat *directory,
                        struct fault *fault)
 {
     struct destination found;
-    bool is_found = find_directory(place, &found, fault);
+    bool is_found = find_directory(storefile, &found, fault);
 
     *directory = found.status;
     if (!is_found)
         return false;
-    if (!place_directory_trusted(fault, directory)) {
+    if (!storefile_directory_trusted(fault, directory)) {
         errno = S_ISDIR(directory->st_mode) ? EPERM : ENOTDIR;
         return false;
     }
-    if (snprintf(path, PATH_MAX, "%s/%s", found.path, place->name) < PATH_MAX)
+    if (snprintf(path, PATH_MAX, "%s/%s", found.path, storefile->name) < PATH_MAX)
         return true;
     errno = ENAMETOOLONG;
     return fault_errno(fault);
@@ -159,12 +160,12 @@ static bool is_being_replaced(const char *path, const struct stat *store, unsign
     return true;
 }
 
-/* errno as place_open() has it. */
+/* errno as storefile_open() has it. */
 static bool store_suits(const char *path, const struct stat *store, const struct stat *directory,
                         struct fault *fault)
 {
     errno = EPERM;
-    if (!place_store_trusted(fault, store, directory))
+    if (!storefile_trusted(fault, store, directory))
         return false;
     if (store->st_nlink > 0)
         return true;
@@ -177,14 +178,14 @@ static bool store_suits(const char *path, const struct stat *store, const struct
     return false;
 }
 
-int place_open(const struct place *place, int flags, struct stat *store, struct fault *fault)
+int storefile_open(const struct storefile *storefile, int flags, struct stat *store, struct fault *fault)
 {
     struct stat directory;
     char path[PATH_MAX];
     unsigned round = 0;
     int fd = -1;
 
-    if (!find_store(place, path, &directory, fault))
+    if (!find_store(storefile, path, &directory, fault))
         return -1;
     do {
         if (fd >= 0)
@@ -203,12 +204,13 @@ int place_open(const struct place *place, int flags, struct stat *store, struct 
     return -1;
 }
 
-bool place_look(const struct place *place, struct stat *store, struct stat *directory, struct fault *fault)
+bool storefile_look(const struct storefile *storefile, struct stat *store, struct stat *directory,
+                    struct fault *fault)
 {
     char path[PATH_MAX];
     unsigned round = 0;
 
-    if (!find_store(place, path, directory, fault))
+    if (!find_store(storefile, path, directory, fault))
         return false;
     do
         if (lstat(path, store) < 0)

@@ -1,5 +1,5 @@
 #include "fixture.h"
-#include "place.h"
+#include "storefile.h"
 #include "suites.h"
 
 #include <errno.h>
@@ -38,7 +38,7 @@ START_TEST(store_by_type_owner_and_mode)
     struct stat store = {.st_mode = stores[_i].mode, .st_uid = stores[_i].owner};
     struct stat directory = {.st_mode = S_IFDIR | 0750, .st_uid = stores[_i].directory_owner};
     struct fault fault = {0};
-    bool trusted = place_store_trusted(&fault, &store, &directory);
+    bool trusted = storefile_trusted(&fault, &store, &directory);
 
     ck_assert_msg(trusted == stores[_i].trusted, "%o of %u: %s", (unsigned)store.st_mode,
                   (unsigned)store.st_uid, fault.text);
@@ -61,7 +61,7 @@ START_TEST(directory_by_type_and_mode)
     struct stat directory = {.st_mode = directories[_i].mode};
     struct fault fault = {0};
 
-    ck_assert(place_directory_trusted(&fault, &directory) == directories[_i].trusted);
+    ck_assert(storefile_directory_trusted(&fault, &directory) == directories[_i].trusted);
     ck_assert(directories[_i].trusted == (fault.text[0] == '\0'));
 }
 END_TEST
@@ -70,7 +70,7 @@ END_TEST
 
 struct spot {
     char directory[SCRATCH_PATH], path[SCRATCH_PATH];
-    struct place place;
+    struct storefile storefile;
 };
 
 /* The store's directory is in one of the test's own, so that this can be spoilt. */
@@ -81,21 +81,21 @@ static void spot_make(struct spot *spot)
     scratch_directory(parent);
     path_join(spot->directory, parent, "stores");
     ck_assert_int_eq(mkdir(spot->directory, 0750), 0);
-    place_of_store(&spot->place, spot->directory, "example.com");
+    storefile_of_domain(&spot->storefile, spot->directory, "example.com");
     path_join(spot->path, spot->directory, "example.com.tokens");
 }
 
 START_TEST(name_of_a_store)
 {
-    struct place place;
+    struct storefile storefile;
     char domain[64];
 
     memset(domain, 'a', 63);
     domain[63] = '\0';
-    place_of_store(&place, "/x", domain);
-    ck_assert_uint_eq(strlen(place.name), 70);
-    ck_assert_str_eq(place.name + 63, ".tokens");
-    ck_assert_str_eq(place.directory, "/x");
+    storefile_of_domain(&storefile, "/x", domain);
+    ck_assert_uint_eq(strlen(storefile.name), 70);
+    ck_assert_str_eq(storefile.name + 63, ".tokens");
+    ck_assert_str_eq(storefile.directory, "/x");
 }
 END_TEST
 
@@ -109,10 +109,10 @@ START_TEST(good_store_is_opened)
 
     spot_make(&spot);
     file_write(spot.path, "hello", 5);
-    ck_assert(place_look(&spot.place, &status, &directory, &fault));
+    ck_assert(storefile_look(&spot.storefile, &status, &directory, &fault));
     ck_assert_int_eq(status.st_size, 5);
     ck_assert(S_ISDIR(directory.st_mode));
-    fd = place_open(&spot.place, _i == 0 ? O_RDONLY : O_RDWR, &status, &fault);
+    fd = storefile_open(&spot.storefile, _i == 0 ? O_RDONLY : O_RDWR, &status, &fault);
     ck_assert_int_ge(fd, 0);
     ck_assert_int_eq(status.st_size, 5);
     ck_assert_int_eq(fcntl(fd, F_GETFD), FD_CLOEXEC);
@@ -220,11 +220,11 @@ START_TEST(what_is_not_opened)
     spot_make(&spot);
     faults[_i].make(&spot);
     errno = 0;
-    ck_assert(!place_look(&spot.place, &status, &directory, &looking));
+    ck_assert(!storefile_look(&spot.storefile, &status, &directory, &looking));
     ck_assert_int_eq(errno, faults[_i].error);
     ck_assert_msg(strstr(looking.text, faults[_i].says) != NULL, "%s", looking.text);
     errno = 0;
-    ck_assert_int_eq(place_open(&spot.place, O_RDONLY, &status, &opening), -1);
+    ck_assert_int_eq(storefile_open(&spot.storefile, O_RDONLY, &status, &opening), -1);
     ck_assert_msg(errno == faults[_i].error || errno == ELOOP, "%s", strerror(errno));
     ck_assert_msg(strstr(opening.text, faults[_i].says) != NULL, "%s", opening.text);
     ck_assert_uint_eq(open_descriptors(), before);
@@ -243,10 +243,10 @@ START_TEST(directory_may_be_a_link)
     file_write(spot.path, "hello", 5);
     path_join(link, spot.directory, "../link");
     ck_assert_int_eq(symlink("stores", link), 0);
-    spot.place.directory = link;
-    ck_assert_msg(place_look(&spot.place, &status, &directory, &fault), "%s", fault.text);
+    spot.storefile.directory = link;
+    ck_assert_msg(storefile_look(&spot.storefile, &status, &directory, &fault), "%s", fault.text);
     ck_assert_int_eq(status.st_size, 5);
-    fd = place_open(&spot.place, O_RDONLY, &status, &fault);
+    fd = storefile_open(&spot.storefile, O_RDONLY, &status, &fault);
     ck_assert_msg(fd >= 0, "%s", fault.text);
     close(fd);
 }
@@ -265,8 +265,8 @@ START_TEST(look_needs_no_descriptor)
     none = before;
     none.rlim_cur = 0;
     ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
-    ck_assert(place_look(&spot.place, &status, &directory, &fault));
-    ck_assert_int_eq(place_open(&spot.place, O_RDONLY, &status, &fault), -1);
+    ck_assert(storefile_look(&spot.storefile, &status, &directory, &fault));
+    ck_assert_int_eq(storefile_open(&spot.storefile, O_RDONLY, &status, &fault), -1);
     ck_assert_int_eq(errno, EMFILE);
     ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
 }
@@ -295,16 +295,16 @@ static int replace_what_is_mounted(const struct spot *spot)
 
     if (!mount_other(spot))
         return NOT_ALLOWED;
-    if (!place_look(&spot->place, &status, &directory, &looking))
+    if (!storefile_look(&spot->storefile, &status, &directory, &looking))
         return 1;
     path_join(other, spot->directory, "other");
     file_replace(other, "", 0);
-    if (place_look(&spot->place, &status, &directory, &looking) ||
-        place_open(&spot->place, O_RDONLY, &status, &opening) >= 0)
+    if (storefile_look(&spot->storefile, &status, &directory, &looking) ||
+        storefile_open(&spot->storefile, O_RDONLY, &status, &opening) >= 0)
         return 2;
     if (looking.passing || opening.passing || !strstr(looking.text, says) || !strstr(opening.text, says))
         return 3;
-    return umount(spot->path) == 0 && place_look(&spot->place, &status, &directory, &looking) ? 0 : 4;
+    return umount(spot->path) == 0 && storefile_look(&spot->storefile, &status, &directory, &looking) ? 0 : 4;
 }
 
 START_TEST(file_that_is_mounted_alone)
@@ -326,7 +326,7 @@ START_TEST(file_that_is_mounted_alone)
 }
 END_TEST
 
-Suite *place_suite(void)
+Suite *storefile_suite(void)
 {
     Suite *suite = suite_create("place");
     TCase *trust = tcase_create("trust"), *open = tcase_create("open");

@@ -1,4 +1,4 @@
-#include "seen.h"
+#include "freshness.h"
 #include "suites.h"
 
 #include <pthread.h>
@@ -48,37 +48,37 @@ END_TEST
 START_TEST(every_value_counts)
 {
     struct identity same = first, other = other_than_first(_i);
-    struct seen seen = {0};
+    struct freshness seen = {0};
 
     ck_assert(identity_equal(&first, &same));
     ck_assert(!identity_equal(&first, &other));
     ck_assert(identity_same_file(&first, &other) == (_i >= 2));
-    seen_publish(&seen, &first);
-    ck_assert(seen_equals(&seen, &first));
-    ck_assert(!seen_equals(&seen, &other));
-    seen_publish(&seen, &other);
-    ck_assert(seen_equals(&seen, &other));
-    ck_assert(!seen_equals(&seen, &first));
+    freshness_publish(&seen, &first);
+    ck_assert(freshness_equals(&seen, &first));
+    ck_assert(!freshness_equals(&seen, &other));
+    freshness_publish(&seen, &other);
+    ck_assert(freshness_equals(&seen, &other));
+    ck_assert(!freshness_equals(&seen, &first));
 }
 END_TEST
 
 /* Where the one that wrote it was cut off, nothing equals it until it is written anew. */
 START_TEST(half_written)
 {
-    struct seen seen = {0};
+    struct freshness seen = {0};
 
-    seen_publish(&seen, &first);
+    freshness_publish(&seen, &first);
     atomic_fetch_add(&seen.version, 1);
-    ck_assert(!seen_equals(&seen, &first));
-    seen_publish(&seen, &first);
-    ck_assert(seen_equals(&seen, &first));
+    ck_assert(!freshness_equals(&seen, &first));
+    freshness_publish(&seen, &first);
+    ck_assert(freshness_equals(&seen, &first));
 }
 END_TEST
 
 enum { ROUNDS = 100000, THREADS = 3 };
 
 struct shared {
-    struct seen seen;
+    struct freshness seen;
     _Atomic bool stop;
     _Atomic unsigned wrong, looks;
 };
@@ -112,7 +112,7 @@ static void *compare_on(void *context)
             struct identity identity = mixture_of(1 + i % 2, 1 + i / 2);
 
             for (int j = 0; j < 100; j++)
-                if (seen_equals(&shared->seen, &identity))
+                if (freshness_equals(&shared->seen, &identity))
                     atomic_fetch_add(&shared->wrong, 1);
             atomic_fetch_add(&shared->looks, 1);
         }
@@ -126,22 +126,22 @@ START_TEST(never_a_mixture)
     pthread_t threads[THREADS];
 
     memset(&shared, 0, sizeof(shared));
-    seen_publish(&shared.seen, &a);
+    freshness_publish(&shared.seen, &a);
     for (int i = 0; i < THREADS; i++)
         ck_assert_int_eq(pthread_create(&threads[i], NULL, compare_on, &shared), 0);
     while (atomic_load(&shared.looks) < 100)
         sched_yield();
     for (int i = 0; i < ROUNDS; i++)
-        seen_publish(&shared.seen, i % 2 == 0 ? &b : &a);
+        freshness_publish(&shared.seen, i % 2 == 0 ? &b : &a);
     atomic_store(&shared.stop, true);
     for (int i = 0; i < THREADS; i++)
         pthread_join(threads[i], NULL);
     ck_assert_uint_eq(shared.wrong, 0);
-    ck_assert(seen_equals(&shared.seen, &a));
+    ck_assert(freshness_equals(&shared.seen, &a));
 }
 END_TEST
 
-Suite *seen_suite(void)
+Suite *freshness_suite(void)
 {
     Suite *suite = suite_create("seen");
     TCase *seen = tcase_create("seen");

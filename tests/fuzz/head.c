@@ -1,5 +1,5 @@
 /* HEAD, as people type it and as it is written. */
-#include "expect.h"
+#include "store/head.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -10,15 +10,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const unsigned char other[CHAIN_SIZE] = "another chain";
     char *text = new_string(data, size), written[HEAD_SIZE];
-    struct expect expect, again;
+    struct expected_head expect, again;
 
-    if (expect_parse(&expect, text)) {
+    if (head_parse(&expect, text)) {
         head_format(written, expect.epoch, expect.n, expect.chain);
         assert(strcmp(text, written) == 0 && expect.answer == ANSWER_PENDING);
         again = expect;
-        expect_line(&expect, expect.n, expect.chain);
+        head_see_line(&expect, expect.n, expect.chain);
         assert(expect.answer == ANSWER_YES);
-        expect_line(&again, again.n, other);
+        head_see_line(&again, again.n, other);
         assert((again.answer == ANSWER_NO) == (memcmp(again.chain, other, CHAIN_SIZE) != 0));
     }
     free(text);
