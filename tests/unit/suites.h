@@ -44,6 +44,8 @@ Suite *usage_file_suite(void);
 Suite *usage_trouble_suite(void);
 
 /* Of the tool. */
+Suite *copies_suite(void);
+Suite *doubt_suite(void);
 Suite *expect_suite(void);
 Suite *finder_suite(void);
 Suite *lines_suite(void);
