@@ -5,6 +5,8 @@
 #include <check.h>
 #include <stddef.h>
 
+#undef fail /* an old name of ck_abort(), and the tool's of what ends a command */
+
 /* As ck_assert(), for what is asked a hundred thousand times: libcheck notes in a file each time it was. */
 #define MUST(condition)                               \
     do {                                              \

@@ -2,7 +2,7 @@
 #ifndef SUITES_H
 #define SUITES_H
 
-#include <check.h>
+#include "fixture.h"
 
 /* Of the library: one for each source file, where one is enough. */
 Suite *text_suite(void);
@@ -44,6 +44,8 @@ Suite *usage_file_suite(void);
 Suite *usage_trouble_suite(void);
 
 /* Of the tool. */
+Suite *copies_suite(void);
+Suite *doubt_suite(void);
 Suite *head_suite(void);
 Suite *finder_suite(void);
 Suite *lines_suite(void);

@@ -143,7 +143,7 @@ END_TEST
 
 Suite *freshness_suite(void)
 {
-    Suite *suite = suite_create("seen");
+    Suite *suite = suite_create("freshness");
     TCase *seen = tcase_create("seen");
 
     tcase_add_test(seen, identity_is_what_fstat_says);

@@ -11,27 +11,27 @@
 
 START_TEST(enter_and_leave)
 {
-    struct generations generations;
+    struct generations gate;
     struct generations_hold hold;
     struct pass pass, second;
 
-    ck_assert(generations_make(&generations));
-    ck_assert_uint_eq(generations_idle(&generations), 1);
-    pass = generations_enter(&generations);
-    second = generations_enter(&generations);
+    ck_assert(generations_make(&gate));
+    ck_assert_uint_eq(generations_idle(&gate), 1);
+    pass = generations_enter(&gate);
+    second = generations_enter(&gate);
     ck_assert_uint_eq(pass.generation, 0);
     ck_assert_uint_eq(second.generation, 0);
-    generations_leave(&generations, pass);
-    generations_leave(&generations, second);
-    generations_lock(&generations, &hold);
-    generations_publish_idle(&generations);
-    ck_assert_uint_eq(generations_idle(&generations), 0);
-    generations_unlock(&generations, &hold);
-    pass = generations_enter(&generations);
+    generations_leave(&gate, pass);
+    generations_leave(&gate, second);
+    generations_lock(&gate, &hold);
+    generations_publish_idle(&gate);
+    ck_assert_uint_eq(generations_idle(&gate), 0);
+    generations_unlock(&gate, &hold);
+    pass = generations_enter(&gate);
     ck_assert_uint_eq(pass.generation, 1);
-    generations_leave(&generations, pass);
-    generations_free(&generations);
-    generations_free(&generations);
+    generations_leave(&gate, pass);
+    generations_free(&gate);
+    generations_free(&gate);
 }
 END_TEST
 
@@ -46,7 +46,7 @@ static void *try_lock(void *context)
 }
 
 /* Can another thread have the lock? */
-static bool is_free(struct generations *generations)
+static bool is_free(struct generations *gate)
 {
     pthread_t thread;
     void *result;
@@ -58,50 +58,50 @@ static bool is_free(struct generations *generations)
 
 START_TEST(one_holds_the_lock)
 {
-    struct generations generations;
+    struct generations gate;
     struct generations_hold hold;
     int state;
 
-    ck_assert(generations_make(&generations));
-    ck_assert(is_free(&generations));
-    generations_lock(&generations, &hold);
-    ck_assert(!is_free(&generations));
+    ck_assert(generations_make(&gate));
+    ck_assert(is_free(&gate));
+    generations_lock(&gate, &hold);
+    ck_assert(!is_free(&gate));
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
     ck_assert_int_eq(state, PTHREAD_CANCEL_DISABLE); /* nobody cancels a refresh in the middle */
-    generations_unlock(&generations, &hold);
+    generations_unlock(&gate, &hold);
     pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &state);
     ck_assert_int_eq(state, PTHREAD_CANCEL_ENABLE);
-    ck_assert(generations_try_lock(&generations, &hold));
-    ck_assert(!is_free(&generations));
-    generations_unlock(&generations, &hold);
-    ck_assert(is_free(&generations));
-    generations_free(&generations);
+    ck_assert(generations_try_lock(&gate, &hold));
+    ck_assert(!is_free(&gate));
+    generations_unlock(&gate, &hold);
+    ck_assert(is_free(&gate));
+    generations_free(&gate);
 }
 END_TEST
 
 START_TEST(cancel_state_is_given_back)
 {
-    struct generations generations;
+    struct generations gate;
     struct generations_hold hold;
     int state;
 
-    ck_assert(generations_make(&generations));
+    ck_assert(generations_make(&gate));
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
-    generations_lock(&generations, &hold);
-    generations_unlock(&generations, &hold);
+    generations_lock(&gate, &hold);
+    generations_unlock(&gate, &hold);
     pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &state);
     ck_assert_int_eq(state, PTHREAD_CANCEL_DISABLE);
-    generations_lock(&generations, &hold);
-    is_free(&generations); /* a try that fails, in a thread that ends at once */
-    generations_unlock(&generations, &hold);
-    generations_free(&generations);
+    generations_lock(&gate, &hold);
+    is_free(&gate); /* a try that fails, in a thread that ends at once */
+    generations_unlock(&gate, &hold);
+    generations_free(&gate);
 }
 END_TEST
 
-/* ---- generations ---- */
+/* ---- gate ---- */
 
 struct wait {
-    struct generations generations;
+    struct generations gate;
     _Atomic bool published;
 };
 
@@ -146,7 +146,7 @@ END_TEST
 enum { ROUNDS = 20000, THREADS = 4 };
 
 struct traffic {
-    struct generations generations;
+    struct generations gate;
     unsigned value[2]; /* of each generation; 0: given up. Not atomic: the gate alone keeps order */
     _Atomic bool stop;
     _Atomic unsigned wrong, passed;
@@ -204,7 +204,7 @@ END_TEST
 /* ---- fork ---- */
 
 struct holder {
-    struct generations generations;
+    struct generations gate;
     _Atomic bool ready, release;
 };
 
@@ -216,32 +216,32 @@ static void *hold_on(void *context)
     struct pass pass = generations_enter(&holder->gate);
 
     generations_lock(&holder->gate, &hold);
-    holder->generations.changing = true;
+    holder->gate.changing = true;
     atomic_store(&holder->ready, true);
     while (!atomic_load(&holder->release))
         nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
-    holder->generations.changing = false;
+    holder->gate.changing = false;
     generations_unlock(&holder->gate, &hold);
     generations_leave(&holder->gate, pass);
     return NULL;
 }
 
 /* What the child must be able to do: lock, publish without waiting for readers who are gone, enter, leave. */
-static bool all_works(struct generations *generations)
+static bool all_works(struct generations *gate)
 {
     struct generations_hold hold;
     struct pass pass;
 
-    if (!generations_try_lock(generations, &hold))
+    if (!generations_try_lock(gate, &hold))
         return false;
-    if (!generations->changing)
+    if (!gate->changing)
         return false; /* it tells that a refresh was cut off */
-    generations->changing = false;
-    generations_publish_idle(generations);
-    generations_publish_idle(generations);
-    generations_unlock(generations, &hold);
-    pass = generations_enter(generations);
-    generations_leave(generations, pass);
+    gate->changing = false;
+    generations_publish_idle(gate);
+    generations_publish_idle(gate);
+    generations_unlock(gate, &hold);
+    pass = generations_enter(gate);
+    generations_leave(gate, pass);
     return pass.generation == 0;
 }
 
@@ -263,7 +263,7 @@ START_TEST(child_of_a_process_whose_thread_held_the_lock)
 
         if (!all_works(&holder.gate))
             _exit(1);
-        holder.generations.changing = true;
+        holder.gate.changing = true;
         grandchild = fork(); /* and so on */
         if (grandchild == 0)
             _exit(all_works(&holder.gate) ? 0 : 1);
@@ -283,15 +283,15 @@ END_TEST
 
 Suite *generations_suite(void)
 {
-    Suite *suite = suite_create("gate");
-    TCase *generations = tcase_create("gate");
+    Suite *suite = suite_create("generations");
+    TCase *gate = tcase_create("gate");
 
-    tcase_add_test(generations, enter_and_leave);
-    tcase_add_test(generations, one_holds_the_lock);
-    tcase_add_test(generations, cancel_state_is_given_back);
-    tcase_add_test(generations, publisher_waits_for_readers);
-    tcase_add_test(generations, nobody_is_in_what_was_given_up);
-    tcase_add_test(generations, child_of_a_process_whose_thread_held_the_lock);
+    tcase_add_test(gate, enter_and_leave);
+    tcase_add_test(gate, one_holds_the_lock);
+    tcase_add_test(gate, cancel_state_is_given_back);
+    tcase_add_test(gate, publisher_waits_for_readers);
+    tcase_add_test(gate, nobody_is_in_what_was_given_up);
+    tcase_add_test(gate, child_of_a_process_whose_thread_held_the_lock);
     suite_add_tcase(suite, gate);
     return suite;
 }

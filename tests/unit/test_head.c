@@ -81,7 +81,7 @@ END_TEST
 
 Suite *head_suite(void)
 {
-    Suite *suite = suite_create("expect");
+    Suite *suite = suite_create("head");
     TCase *test = tcase_create("expect");
 
     tcase_add_test(test, head_comes_back);

@@ -138,7 +138,7 @@ START_TEST(unsynced_sectors)
         memset(s.bytes + place, 0, s.length - place);
         MUST(rest_of(&s, s.length, 0) == REST_UNSYNCED);
         memcpy(s.bytes, s.line, s.length);
-        memset(s.bytes, 0, storefile);
+        memset(s.bytes, 0, place);
         MUST(rest_of(&s, s.length, 5120 - place) == REST_UNSYNCED);
         MUST(rest_of(&s, s.length, 5121 - place) == REST_DAMAGE);
         memcpy(s.bytes, s.line, s.length);

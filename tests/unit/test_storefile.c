@@ -328,7 +328,7 @@ END_TEST
 
 Suite *storefile_suite(void)
 {
-    Suite *suite = suite_create("place");
+    Suite *suite = suite_create("storefile");
     TCase *trust = tcase_create("trust"), *open = tcase_create("open");
 
     tcase_add_loop_test(trust, store_by_type_owner_and_mode, 0, LENGTH(stores));

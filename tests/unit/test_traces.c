@@ -205,7 +205,7 @@ static void nothing(struct own *own)
 
 static void leave_piece(const struct own *own, char *place)
 {
-    memcpy(storefile, own->secret + 7, PIECE);
+    memcpy(place, own->secret + 7, PIECE);
     __asm__ volatile("" : : "r"(place) : "memory"); /* somebody might look */
 }
 

@@ -28,7 +28,7 @@ struct salvage_file {
 };
 
 struct salvage {
-    struct header header;     /* of the epoch that was damaged; its cutoff is over */
+    struct header header;     /* of the epoch that was damaged; its cutoff is not to come */
     struct position at;       /* of the last line that is proved */
     struct snapshot snapshot; /* the last proved line of each token; who is in doubt, and not revoked, ends */
     size_t ends;              /* how many do */
