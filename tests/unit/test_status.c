@@ -99,6 +99,7 @@ START_TEST(no_store_yet)
     ck_assert(status.epoch == 0 && status.line == 0 && status.tokens == 0);
     ck_assert_int_eq(status.last_good, -1);
     ck_assert_ptr_nonnull(strstr(status.why, s.forge.path));
+    forge_end(&s.forge);
     forge_start(&s.forge, s.directory, HOST_DOMAIN);
     expect_good(&s, 1, 0, 0);
     forge_create(&s.forge, &s.a);
