@@ -2,6 +2,7 @@
  * ngx_http_auth_toktab_module.h - what the files of the nginx adapter share.
  *
  *   ngx_http_auth_toktab_module.c     the directives, and opening the table
+ *   ngx_http_auth_toktab_request.c    what a request presented, and what is known of it
  *   ngx_http_auth_toktab_access.c     from a request to a verdict to nginx's answer
  *   ngx_http_auth_toktab_challenge.c  the WWW-Authenticate headers
  *   ngx_http_auth_toktab_variables.c  $toktab_...
@@ -79,10 +80,26 @@ typedef struct {
     ngx_str_t challenges[2]; /* empty: none */
 } ngx_http_auth_toktab_ctx_t;
 
+/* What the client presented. */
+typedef struct {
+    ngx_str_t text; /* a token, or for Basic what is to be decoded; points into the request */
+    ngx_uint_t basic;
+} ngx_http_auth_toktab_credentials_t;
+
 extern ngx_module_t ngx_http_auth_toktab_module;
 
-/* What is known of a main request; NULL: nothing. */
+/* What is known of a main request; NULL: nothing. The other makes it known; NULL: no memory. */
 ngx_http_auth_toktab_ctx_t *ngx_http_auth_toktab_get_ctx(ngx_http_request_t *r);
+ngx_http_auth_toktab_ctx_t *ngx_http_auth_toktab_make_ctx(ngx_http_request_t *r);
+
+/*
+ * Returns NGX_OK; NGX_DECLINED: it presented nothing; NGX_HTTP_BAD_REQUEST: more than one thing, and
+ * there must be no guessing which one counts; NGX_HTTP_INTERNAL_SERVER_ERROR. nginx itself refuses
+ * a second Authorization header, before any location is known.
+ */
+ngx_int_t ngx_http_auth_toktab_find_credentials(ngx_http_request_t *r,
+                                                const ngx_http_auth_toktab_loc_conf_t *conf,
+                                                ngx_http_auth_toktab_credentials_t *found);
 
 /* The phase handlers. */
 ngx_int_t ngx_http_auth_toktab_access(ngx_http_request_t *r);

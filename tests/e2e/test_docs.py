@@ -75,7 +75,7 @@ class Tool(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.page = read("tool/toktab.1").replace("\\-", "-")
-        cls.commands = re.findall(r"&command_(\w+)", read("tool/help.c"))
+        cls.commands = re.findall(r"&command_(\w+)", read("tool/command/help.c"))
 
     @staticmethod
     def made(source):
@@ -113,7 +113,7 @@ class Tool(unittest.TestCase):
         for command in self.commands:
             section = re.search(r"^\.Ss toktab %s\n(.*?)^\.S[sh] " % command, self.page, re.S | re.M).group(1)
             with self.subTest(command=command):
-                made = self.made(read("tool/%s.c" % command))
+                made = self.made(read("tool/command/%s.c" % command))
                 self.assertEqual("json" in made, command != "help")
                 self.assertEqual(self.explained(command), made)
                 self.assertEqual(self.documented(section), made)

@@ -1,0 +1,130 @@
+/*
+ * ngx_http_auth_toktab_request.c - what a request presented, and what is known of it.
+ */
+#include "ngx_http_auth_toktab_module.h"
+
+/* ---- the context ---- */
+
+/* The pool's list of clean-ups is the one place where a redirect leaves something to be found. */
+static void context_mark(void *data)
+{
+}
+
+ngx_http_auth_toktab_ctx_t *ngx_http_auth_toktab_get_ctx(ngx_http_request_t *r)
+{
+    ngx_http_auth_toktab_ctx_t *ctx = ngx_http_get_module_ctx(r, ngx_http_auth_toktab_module);
+    ngx_pool_cleanup_t *cleanup;
+
+    if (ctx != NULL || !(r->internal || r->filter_finalize))
+        return ctx;
+    for (cleanup = r->pool->cleanup; cleanup != NULL; cleanup = cleanup->next) {
+        if (cleanup->handler == context_mark)
+            return cleanup->data;
+    }
+    return NULL;
+}
+
+ngx_http_auth_toktab_ctx_t *ngx_http_auth_toktab_make_ctx(ngx_http_request_t *r)
+{
+    ngx_http_auth_toktab_ctx_t *ctx = ngx_http_auth_toktab_get_ctx(r);
+    ngx_pool_cleanup_t *cleanup;
+
+    if (ctx == NULL) {
+        cleanup = ngx_pool_cleanup_add(r->pool, sizeof(*ctx));
+        if (cleanup == NULL)
+            return NULL;
+        cleanup->handler = context_mark;
+        ctx = cleanup->data;
+        ngx_memzero(ctx, sizeof(*ctx));
+    }
+    ngx_http_set_ctx(r, ctx, ngx_http_auth_toktab_module);
+    return ctx;
+}
+
+/* ---- what the client presented ---- */
+
+/* "Bearer  x": is it this scheme, whose name may be in either case, and what follows? */
+static ngx_uint_t has_scheme(const ngx_str_t *value, const char *scheme, size_t length, ngx_str_t *rest)
+{
+    if (value->len < length)
+        return 0;
+    if (ngx_memcmp(value->data, scheme, length) != 0 && /* nearly always it is written so */
+        ngx_strncasecmp(value->data, (u_char *)scheme, length) != 0)
+        return 0;
+    rest->data = value->data + length;
+    rest->len = value->len - length;
+    if (rest->len != 0 && *rest->data != ' ')
+        return 0;
+    while (rest->len != 0 && *rest->data == ' ') {
+        rest->data++;
+        rest->len--;
+    }
+    return 1;
+}
+
+static ngx_int_t from_variable(ngx_http_request_t *r, const ngx_http_auth_toktab_loc_conf_t *conf,
+                               ngx_http_auth_toktab_credentials_t *found)
+{
+    ngx_http_variable_value_t *value;
+
+    /* nginx would take the first of two (before 1.23) or join them. */
+    if (conf->token_header.len != 0 && ngx_http_auth_toktab_count_headers(r, &conf->token_header) > 1)
+        return NGX_HTTP_BAD_REQUEST;
+
+    value = ngx_http_get_flushed_variable(r, (ngx_uint_t)conf->token_variable);
+    if (value == NULL)
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    if (value->not_found || value->len == 0)
+        return NGX_DECLINED;
+    found->text.data = value->data;
+    found->text.len = value->len;
+    return NGX_OK;
+}
+
+ngx_int_t ngx_http_auth_toktab_find_credentials(ngx_http_request_t *r,
+                                                const ngx_http_auth_toktab_loc_conf_t *conf,
+                                                ngx_http_auth_toktab_credentials_t *found)
+{
+    ngx_table_elt_t *authorization = r->headers_in.authorization;
+    ngx_int_t rc = NGX_DECLINED;
+    ngx_str_t basic;
+
+    found->basic = 0;
+    if (conf->token_variable != NGX_CONF_UNSET)
+        rc = from_variable(r, conf, found);
+    else if (authorization != NULL && has_scheme(&authorization->value, "Bearer", 6, &found->text))
+        return NGX_OK;
+
+    if (conf->basic && authorization != NULL && has_scheme(&authorization->value, "Basic", 5, &basic)) {
+        if (rc != NGX_DECLINED)
+            return NGX_HTTP_BAD_REQUEST;
+        found->text = basic;
+        found->basic = 1;
+        return NGX_OK;
+    }
+    return rc;
+}
+
+ngx_uint_t ngx_http_auth_toktab_count_headers(ngx_http_request_t *r, const ngx_str_t *name)
+{
+    ngx_list_part_t *part;
+    ngx_table_elt_t *header;
+    ngx_uint_t i, count = 0;
+    size_t n;
+    u_char c;
+
+    for (part = &r->headers_in.headers.part; part != NULL; part = part->next) {
+        header = part->elts;
+        for (i = 0; i < part->nelts; i++) {
+            if (header[i].key.len != name->len)
+                continue;
+            for (n = 0; n < name->len; n++) {
+                c = (u_char)ngx_tolower(header[i].key.data[n]);
+                if ((c == '-' ? '_' : c) != ngx_tolower(name->data[n]))
+                    break;
+            }
+            count += n == name->len;
+        }
+    }
+    return count;
+}
