@@ -18,8 +18,8 @@ int main(void)
         config_suite,      config_file_suite,   config_text_suite, duration_suite, nearest_suite,
         table_suite,       request_suite,       status_suite,      traces_suite,   usage_suite,
         usage_file_suite,  usage_trouble_suite, head_suite,        finder_suite,   lines_suite,
-        copies_suite,      doubt_suite,         salvage_suite,     snapshot_suite, say_suite,
-        tip_suite,         used_suite,          when_suite,
+        copies_suite,      doubt_suite,         parted_suite,      salvage_suite,  snapshot_suite,
+        say_suite,         tip_suite,           tip_rest_suite,    used_suite,     when_suite,
     };
     SRunner *runner;
     int failed;
