@@ -325,9 +325,11 @@ static bool is_held(const struct reader *reader, const struct stat *found)
 /*
  * The host has no descriptor left. What lies at the path can still be looked at; if it is another file, the
  * one that is held has got its last line, and its descriptor is given up for the new one: a revocation there
- * must not wait for the host to close something.
+ * must not wait for the host to close something. may_keep: where it is the same file, the one that is held is
+ * enough; else it is opened again, which shows whether this process may.
  */
-static bool follow_without_descriptor(struct reader *reader, const struct stat *held, struct fault *fault)
+static bool follow_without_descriptor(struct reader *reader, bool may_keep, const struct stat *held,
+                                      struct fault *fault)
 {
     struct stat found, directory;
     bool drained;
@@ -335,13 +337,16 @@ static bool follow_without_descriptor(struct reader *reader, const struct stat *
 
     if (!storefile_look(&reader->storefile, &found, &directory, fault))
         return false;
-    if (is_held(reader, &found) && !reader->whole_due)
+    if (may_keep && is_held(reader, &found) && !reader->whole_due)
         return drain(reader, held, fault) && publish_seen(reader, held);
     drained = drain_held(reader);
     reader->fd = -1;
     close(old);
     fd = storefile_open(&reader->storefile, O_RDONLY, &found, fault);
-    return fd >= 0 && take_opened(reader, fd, &found, drained, fault);
+    if (fd < 0 || take_opened(reader, fd, &found, drained, fault))
+        return fd >= 0;
+    errno = 0;
+    return false;
 }
 
 bool follow(struct reader *reader, bool may_do_without_open, struct fault *fault)
@@ -353,8 +358,8 @@ bool follow(struct reader *reader, bool may_do_without_open, struct fault *fault
 
     if (stat(reader->storefile.directory, &directory) == 0)
         reader->directory = directory;
-    if (fd < 0 && ours && may_do_without_open && (error == EMFILE || error == ENFILE))
-        return follow_without_descriptor(reader, &held, fault);
+    if (fd < 0 && ours && (error == EMFILE || error == ENFILE))
+        return follow_without_descriptor(reader, may_do_without_open, &held, fault);
     if (fd >= 0 && ours && is_held(reader, &found) && !reader->whole_due && drain(reader, &held, fault)) {
         close(fd);
         return publish_seen(reader, &held);
@@ -362,6 +367,8 @@ bool follow(struct reader *reader, bool may_do_without_open, struct fault *fault
     /* where another file is there, the one that is held has got its last line: appends and renames share a
      * lock */
     drained = !(ours && fd >= 0 && is_held(reader, &found)) && drain_held(reader);
-    errno = error;
-    return fd >= 0 && take_opened(reader, fd, &found, drained, fault);
+    if (fd >= 0 && take_opened(reader, fd, &found, drained, fault))
+        return true;
+    errno = fd < 0 ? error : 0;
+    return false;
 }

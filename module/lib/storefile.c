@@ -160,19 +160,18 @@ static bool is_being_replaced(const char *path, const struct stat *store, unsign
     return true;
 }
 
-/* errno as storefile_open() has it. */
+/* Else errno is EPERM. */
 static bool store_suits(const char *path, const struct stat *store, const struct stat *directory,
                         struct fault *fault)
 {
-    errno = EPERM;
-    if (!storefile_trusted(fault, store, directory))
-        return false;
-    if (store->st_nlink > 0)
+    bool trusted = storefile_trusted(fault, store, directory);
+
+    if (trusted && store->st_nlink > 0)
         return true;
-    if (is_mounted(path))
+    if (trusted && is_mounted(path))
         fault_set(fault, "it was replaced or removed, but this container has mounted the old file: mount the "
                          "directory, not the file");
-    else
+    else if (trusted)
         fault_set_passing(fault, "it is being replaced");
     errno = EPERM;
     return false;

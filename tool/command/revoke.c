@@ -74,17 +74,18 @@ static enum status confirm(const struct record *records, size_t count)
                "revoke: declined: nothing was revoked");
 }
 
-static enum status print(const struct revocation *revocations, size_t count, const char *domain)
+static enum status print(const struct refs *refs, const struct revocation *revocations, const char *domain)
 {
     json_t *array = must_have(json_array());
     enum status status = STATUS_DONE;
     int64_t now = (int64_t)time(NULL);
+    struct record record;
 
-    for (size_t i = 0; i < count; i++)
-        if (revocations[i].status == STATUS_DONE)
-            json_array_append_new(array, describe_json(&revocations[i].record, domain, now));
+    for (size_t i = 0; i < refs->count; i++)
+        if (revocations[i].status == STATUS_DONE && ref_record(&refs->list[i], &record))
+            json_array_append_new(array, describe_json(&record, domain, now));
     if (json_array_size(array) > 0)
-        status = print_json(count == 1 ? json_incref(json_array_get(array, 0)) : json_incref(array));
+        status = print_json(refs->count == 1 ? json_incref(json_array_get(array, 0)) : json_incref(array));
     json_decref(array);
     return status;
 }
@@ -99,7 +100,7 @@ static enum status revoke_and_print(const struct session *session, const struct 
         revocations[i].attributes = &request->attributes;
     status = revoke_tokens(session, refs, revocations);
     if (request->json)
-        printed = print(revocations, refs->count, session->domain->name);
+        printed = print(refs, revocations, session->domain->name);
     free(revocations);
     return status == STATUS_DONE ? printed : status;
 }

@@ -202,14 +202,14 @@ static bool keep_reserve_behind(int fd, uint64_t end)
  * tick of the clock that the file system dates changes by. */
 static bool clear_rest(int fd, struct tip *tip)
 {
+    if (tip->size > tip->end && ftruncate(fd, (off_t)tip->end) < 0)
+        return false;
     if (tip->lf_due) {
         if (!write_all(fd, "\n", 1, tip->end) || fdatasync(fd) < 0)
             return false; /* without it on the disk a power cut could leave NULs behind a line that counts */
         tip->end++;
         tip->lf_due = false;
     }
-    if (tip->size > tip->end && ftruncate(fd, (off_t)tip->end) < 0)
-        return false;
     tip->size = tip->end;
     return true;
 }
@@ -261,7 +261,7 @@ enum appended log_append(struct log *log, const struct tip *expected, const char
     if (keep_reserve && !reserved)
         return APPEND_UNAVAILABLE;
     if (log->synced == 0)
-        log->synced = now.end;
+        log->synced = now.start; /* whoever wrote the last line may not have lived to sync it */
     if (!may_wait_for_sync(log, now.end, length) && !log_sync(log))
         return APPEND_UNKNOWN;
     if (!write_all(log->file, line, length, now.end))

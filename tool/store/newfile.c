@@ -6,12 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "crypto.h"
 #include "terminal/say.h"
 
-enum { SECRET_SIZE = 16, SECRET_HEX = 2 * SECRET_SIZE };
+enum { SECRET_SIZE = 16, SECRET_HEX = 2 * SECRET_SIZE, ACCESS_LIST_MAX = 64 * 1024 };
 
 /* ".example.com.tokens.new-" and hexadecimal digits: a name that is no domain's, and that nobody can have put
  * something under. */
@@ -65,17 +66,29 @@ bool newfile_begin(struct newfile *newfile, int directory, const char *target)
     return true;
 }
 
-/* The owner first: to change it takes bits of the mode away. */
-bool newfile_dress(struct newfile *newfile, const struct stat *as)
+/* Without it the mode of a file that has a list would give the group what is the list's mask. */
+static bool keep_access_list(int fd, int as)
 {
-    struct stat now;
+    static const char name[] = "system.posix_acl_access";
+    char list[ACCESS_LIST_MAX];
+    ssize_t size = fgetxattr(as, name, list, sizeof(list));
 
-    if (fstat(newfile->fd, &now) < 0)
+    if (size < 0)
+        return errno == ENODATA || errno == EOPNOTSUPP;
+    return fsetxattr(fd, name, list, (size_t)size, 0) == 0;
+}
+
+/* The owner first: to change it takes bits of the mode away. */
+bool newfile_dress(struct newfile *newfile, int as)
+{
+    struct stat now, old;
+
+    if (fstat(newfile->fd, &now) < 0 || fstat(as, &old) < 0)
         return false;
-    if ((now.st_uid != as->st_uid || now.st_gid != as->st_gid) &&
-        fchown(newfile->fd, as->st_uid, as->st_gid) < 0)
+    if ((now.st_uid != old.st_uid || now.st_gid != old.st_gid) &&
+        fchown(newfile->fd, old.st_uid, old.st_gid) < 0)
         return false;
-    return fchmod(newfile->fd, as->st_mode & 07777) == 0;
+    return fchmod(newfile->fd, old.st_mode & 07777) == 0 && keep_access_list(newfile->fd, as);
 }
 
 void newfile_skip(struct newfile *newfile, size_t length)

@@ -28,9 +28,9 @@ struct newfile {
  * newfile_install() and newfile_abandon() ends it. */
 bool newfile_begin(struct newfile *newfile, int directory, const char *target);
 
-/* The owner, the group and the mode of another file, whatever the umask; call it before the first byte. EPERM
- * if they may not be given. */
-bool newfile_dress(struct newfile *newfile, const struct stat *as);
+/* The owner, the group, the mode and the access control list of the file that `as` is open on, whatever the
+ * umask; call it before the first byte. EPERM if they may not be given. */
+bool newfile_dress(struct newfile *newfile, int as);
 
 /* Leave that many bytes out, which newfile_fill() writes later. */
 void newfile_skip(struct newfile *newfile, size_t length);

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "store/lines.h"
@@ -112,13 +113,15 @@ static bool prove_header(struct proof *proof, struct lines *lines, const char *d
     return true;
 }
 
-/* What stands behind the last line that was proved. good: no line is wrong there, else fault says what. */
-static bool prove_rest(struct proof *proof, int fd, bool good, struct expected_head *expect,
+/* What stands behind the last line that was proved, up to size. good: no line is wrong there, else fault says
+ * what. */
+static bool prove_rest(struct proof *proof, int fd, uint64_t size, bool good, struct expected_head *expect,
                        const struct witness *witness, struct fault *fault)
 {
     char bytes[REST_SIZE_MAX + 1];
     size_t length;
-    ssize_t got = pread(fd, bytes, sizeof(bytes), (off_t)proof->offset);
+    uint64_t left = size > proof->offset ? size - proof->offset : 0;
+    ssize_t got = pread(fd, bytes, left < sizeof(bytes) ? (size_t)left : sizeof(bytes), (off_t)proof->offset);
 
     if (got < 0)
         return fault_set_passing(fault, "it cannot be read: %s", strerror(errno));
@@ -153,18 +156,23 @@ static bool prove_lines(struct proof *proof, struct lines *lines, struct expecte
                         const struct witness *witness, struct fault *fault)
 {
     const char *text;
-    enum lines_got got;
+    enum lines_got got = LINES_END;
+    struct stat status;
     bool good = true;
     size_t length;
 
-    while (good && (got = lines_next(lines, &text, &length)) == LINES_LINE) {
+    /* what a writer appends meanwhile is for another time: it would be seen in parts */
+    if (fstat(lines->fd, &status) < 0)
+        return fault_set_passing(fault, "it cannot be read: %s", strerror(errno));
+    while (good && lines->offset < (uint64_t)status.st_size &&
+           (got = lines_next(lines, &text, &length)) == LINES_LINE) {
         good = prove_line(proof, text, length, expect, witness, fault);
         if (good)
             proof->offset = lines->offset;
     }
     if (good && got == LINES_ERROR)
         return fault_set_passing(fault, "it cannot be read: %s", strerror(errno));
-    return prove_rest(proof, lines->fd, good, expect, witness, fault);
+    return prove_rest(proof, lines->fd, (uint64_t)status.st_size, good, expect, witness, fault);
 }
 
 /* index_each() calls it; context: where the next serial goes. */

@@ -224,6 +224,10 @@ static enum status take_unended(struct refs *refs, int fd, const struct tip *tip
     char text[LINE_SIZE_MAX];
     struct found found = {.text = text, .length = length + 1};
 
+    if (length >= sizeof(text)) {
+        fault_set(fault, "somebody else writes to it without the lock");
+        return STATUS_DAMAGED;
+    }
     if (!read_all(fd, text, length, refs->offset))
         return unreadable(fault);
     text[length] = '\n';
@@ -367,7 +371,7 @@ bool ref_record(const struct ref *ref, struct record *record)
 {
     struct line line;
 
-    if (!line_split(&line, ref->line, ref->length) || !record_parse(record, &line))
+    if (!ref->line || !line_split(&line, ref->line, ref->length) || !record_parse(record, &line))
         return false;
     used_show(record, ref->used);
     return true;

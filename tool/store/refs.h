@@ -49,7 +49,7 @@ enum status refs_read(struct refs *refs, int fd, bool prove, struct fault *fault
  * wrong: STATUS_NOT_FOUND, STATUS_USAGE for an ambiguous one. */
 enum status refs_resolve(struct refs *refs, const struct session *session, bool prove);
 
-/* What the last line says. */
+/* What the last line says. False: there is none, or it makes no sense. */
 bool ref_record(const struct ref *ref, struct record *record);
 
 #endif

@@ -136,8 +136,9 @@ static enum status not_dressed(const struct log *log, const struct stat *old, st
         return failed(log, fault);
     fault_set(
         fault,
-        "%s/%s: nothing was done: uid %u may not give the new file group %u, which the old one has: make "
-        "that user a member of the group, or chgrp the store to one of the user's groups",
+        "%s/%s: nothing was done: uid %u may not give the new file group %u, which the old one has, or its "
+        "access control list: make that user a member of the group, or chgrp the store to one of the user's "
+        "groups",
         log->storefile.directory, log->storefile.name, (unsigned)old->st_uid, (unsigned)old->st_gid);
     return STATUS_NOT_PERMITTED;
 }
@@ -250,7 +251,7 @@ enum status rewrite_write(struct rewrite *rewrite, struct log *log, struct newfi
         fault_set(fault, "%s: cannot create a file there: %s", log->storefile.directory, strerror(errno));
         return STATUS_CANNOT_CREATE;
     }
-    if (!newfile_dress(file, &old))
+    if (!newfile_dress(file, log->file))
         status = not_dressed(log, &old, fault);
     else if (!write_file(rewrite, file))
         status = failed(log, fault);

@@ -388,6 +388,29 @@ static struct position end_of_log(const struct salvage_file *files, size_t count
     return at;
 }
 
+static int by_id(const void *a, const void *b)
+{
+    return memcmp(((const struct proved *)a)->last.id, ((const struct proved *)b)->last.id, ID_LENGTH);
+}
+
+/* A line that the snapshot stands for says that its token was revoked, and the snapshot does not: two logs
+ * have parted before base, and revoked absorbs in both. */
+static void end_revoked_elsewhere(struct salvage *salvage, struct finding *finding)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < finding->count; i++)
+        if (finding->lines[i].use == USE_NONE && line_revoked(finding->lines[i].last.id))
+            finding->lines[count++] = finding->lines[i];
+    qsort(finding->lines, count, sizeof(struct proved), by_id);
+    for (size_t i = 0; i < salvage->snapshot.count; i++) {
+        struct proved wanted = {.last = salvage->snapshot.lines[i]};
+
+        if (!line_revoked(wanted.last.id) && bsearch(&wanted, finding->lines, count, sizeof(wanted), by_id))
+            salvage->snapshot.lines[i].ends = true;
+    }
+}
+
 /* As a compaction would make it. Where a clock was wrong once, tokens that still work would count as dead
  * before a cutoff that is to come. */
 static void make_snapshot(struct salvage *salvage, struct finding *finding, int64_t now)
@@ -395,6 +418,7 @@ static void make_snapshot(struct salvage *salvage, struct finding *finding, int6
     struct snapshot *snapshot = &salvage->snapshot;
 
     take_tokens(salvage, finding);
+    end_revoked_elsewhere(salvage, finding);
     if (cutoff_ahead(salvage->header.cutoff, now))
         salvage->header.cutoff = now;
     snapshot_sort(snapshot);
@@ -421,7 +445,9 @@ bool salvage_find(struct salvage *salvage, struct salvage_file *files, size_t co
             collect(&finding, &files[i], i);
         sort_lines(&finding, files);
         for (size_t i = 0; i < count; i++) {
-            files[i].doubtful = has_doubtful_end(&finding, &files[i]) && !end_is_known(&finding, &files[i]);
+            /* the snapshot stands for all that a copy with a lesser base can have lost */
+            files[i].doubtful = (i == 0 || files[i].header.base == salvage->header.base) &&
+                                has_doubtful_end(&finding, &files[i]) && !end_is_known(&finding, &files[i]);
             if (files[i].doubtful)
                 doubt_everybody(&finding, UINT64_MAX);
         }

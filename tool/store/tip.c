@@ -12,14 +12,14 @@ struct window {
     bool from_start; /* it begins where the log does: each line can be held against the one before */
 };
 
-/* Bring the chain to the last line that proves itself. *last: behind it; NULL: there is none. A damaged line
- * before it is no reason to refuse a revocation; two sound ones that do not follow one another are. */
-static const char *find_last(struct chain *chain, const struct window *window, const char **last)
+/* Bring the chain to the last line that proves itself. *last: that line; at is NULL: there is none. A damaged
+ * line before it is no reason to refuse a revocation; two sound ones that do not follow one another are. */
+static const char *find_last(struct chain *chain, const struct window *window, struct span *last)
 {
     const char *text = window->at, *lf;
     bool follows = window->from_start;
 
-    *last = follows ? text : NULL;
+    *last = (struct span){follows ? text : NULL, 0};
     for (; (lf = memchr(text, '\n', (size_t)(window->end - text))) != NULL; text = lf + 1) {
         size_t length = (size_t)(lf - text) + 1;
         struct position position;
@@ -33,9 +33,9 @@ static const char *find_last(struct chain *chain, const struct window *window, c
                     : position.n <= chain->at.n || !chain_resume(chain, &line, text))
             return "its last lines do not follow one another";
         follows = true;
-        *last = lf + 1;
+        *last = (struct span){text, length};
     }
-    return *last ? NULL : "it does not end with a sound line";
+    return last->at ? NULL : "it does not end with a sound line";
 }
 
 /* What stands behind the last line. */
@@ -53,6 +53,7 @@ static const char *judge_rest(struct tip *tip, const char *rest, size_t length)
     case REST_LINE:
         memcpy(text, rest, line_length);
         text[line_length] = '\n';
+        tip->start = tip->end;
         tip->end += line_length;
         tip->lf_due = true;
         return chain_line(&tip->chain, &line, text, line_length + 1);
@@ -65,8 +66,9 @@ static const char *judge_rest(struct tip *tip, const char *rest, size_t length)
 const char *tip_find(struct tip *tip, const char *domain, const char *head, size_t head_size,
                      const char *tail, size_t tail_size, uint64_t from)
 {
-    const char *head_end = memchr(head, '\n', head_size), *wrong, *last, *lf;
+    const char *head_end = memchr(head, '\n', head_size), *wrong, *lf;
     struct window window = {.end = tail + tail_size};
+    struct span last;
     uint64_t log_start;
 
     if (!head_end)
@@ -86,10 +88,11 @@ const char *tip_find(struct tip *tip, const char *domain, const char *head, size
     wrong = find_last(&tip->chain, &window, &last);
     if (wrong)
         return wrong;
-    tip->end = from + (uint64_t)(last - tail);
+    tip->start = from + (uint64_t)(last.at - tail);
+    tip->end = tip->start + last.length;
     tip->lf_due = false;
     tip->size = from + tail_size;
-    wrong = judge_rest(tip, last, (size_t)(window.end - last));
+    wrong = judge_rest(tip, last.at + last.length, (size_t)(window.end - last.at) - last.length);
     return wrong ? wrong : chain_end(&tip->chain);
 }
 

@@ -8,6 +8,7 @@
 
 struct tip {
     struct chain chain; /* at the last line */
+    uint64_t start;     /* offset of the last line; of where the first one will be, if there is none */
     uint64_t end;       /* offset behind the last line: behind its LF, or where that belongs */
     bool lf_due;        /* the last line lacks its LF */
     uint64_t size;      /* of the file */

@@ -73,8 +73,6 @@ static enum status settle(struct log *log, struct refs *refs, struct revocation 
             continue;
         if (status != STATUS_DONE)
             give_up(&revocations[i], status, fault);
-        else
-            ref_record(&refs->list[i], &revocations[i].record);
     }
     return status;
 }
@@ -100,7 +98,7 @@ static enum status revoke_some(const struct session *session, struct refs *refs,
 
 static void acknowledge(const struct ref *ref, struct revocation *revocation)
 {
-    const struct record *record = &revocation->record;
+    struct record record;
     char *label;
 
     if (revocation->why) {
@@ -109,9 +107,11 @@ static void acknowledge(const struct ref *ref, struct revocation *revocation)
         revocation->why = NULL;
         return;
     }
-    label = unescaped(record->label);
+    if (!ref_record(ref, &record))
+        return;
+    label = unescaped(record.label);
     say("%s token %" PRIu64 " (id %s): \"%s\"", revocation->was_revoked ? "already revoked:" : "revoked",
-        record->serial, record->id, label);
+        record.serial, record.id, label);
     free(label);
 }
 
