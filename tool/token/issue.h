@@ -9,7 +9,7 @@ struct issue {
     bool copy, json; /* how it is to be printed: --copy, --json; at most one */
     char *token;     /* in memory for secrets */
     struct record record;
-    const char *rule; /* by which it expires when it does */
+    const char *rule; /* what set its expiry; NULL: -e */
 };
 
 /* --copy and --json; STATUS_USAGE for any other. */
