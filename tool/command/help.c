@@ -50,7 +50,7 @@ const struct command *command_find(const char *name)
         if (strcmp(name, names[i]) == 0)
             return commands[i];
     }
-    say_unknown("command", "", name, names, COMMANDS);
+    say_unknown("command", "", name, names, COMMANDS, "toktab");
     return NULL;
 }
 

@@ -69,7 +69,7 @@ static enum status take_column(struct request *request, struct span name)
             return STATUS_DONE;
         }
     snprintf(text, sizeof(text), "%.*s", (int)name.length, name.at);
-    return say_unknown("column", "", text, attribute_names, ATTRIBUTES);
+    return say_unknown("column", "", text, attribute_names, ATTRIBUTES, "toktab list");
 }
 
 static enum status take_columns(struct request *request, const char *text)

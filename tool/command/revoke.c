@@ -143,7 +143,8 @@ static enum status run(struct session *session, int argc, char **argv)
 
     if (status == STATUS_DONE && request.help)
         return output_help(help);
-    if (status == STATUS_DONE && !arguments_fit(argc, argv, 1, argc, "TOKEN-REF"))
+    if (status == STATUS_DONE &&
+        !arguments_fit(argc, argv, 1, argc, "which tokens? give their serials or ids"))
         status = STATUS_USAGE;
     if (status == STATUS_DONE)
         status = session_open_to_change(session);

@@ -70,7 +70,7 @@ static enum status take_options(struct request *request, int argc, char **argv)
 
     if (status != STATUS_DONE || request->help)
         return status;
-    if (!arguments_fit(argc, argv, 1, 1, "TOKEN-REF"))
+    if (!arguments_fit(argc, argv, 1, 1, "which token? give its serial or id"))
         return STATUS_USAGE;
     return issue_options_fit(&request->issue);
 }

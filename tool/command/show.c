@@ -76,7 +76,7 @@ static enum status run(struct session *session, int argc, char **argv)
         return status;
     if (wants_help)
         return output_help(help);
-    if (!arguments_fit(argc, argv, 1, 1, "TOKEN-REF"))
+    if (!arguments_fit(argc, argv, 1, 1, "which token? give its serial or id"))
         return STATUS_USAGE;
     return show(session, argv[optind], json);
 }

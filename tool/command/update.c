@@ -95,7 +95,7 @@ static enum status take_options(struct request *request, int argc, char **argv)
 
     if (status != STATUS_DONE || request->help)
         return status;
-    if (!arguments_fit(argc, argv, 1, 1, "TOKEN-REF"))
+    if (!arguments_fit(argc, argv, 1, 1, "which token? give its serial or id"))
         return STATUS_USAGE;
     if (!changes_anything(request))
         return fail(STATUS_USAGE, "nothing to change: give -l, -e, -s, --from or -u");
@@ -212,5 +212,5 @@ static enum status run(struct session *session, int argc, char **argv)
     return status;
 }
 
-const struct command command_update = {"update", "change its label, expiry, scopes, networks or user", help,
+const struct command command_update = {"update", "change a token's label, expiry, scopes, networks or user", help,
                                        run};
