@@ -72,7 +72,7 @@ class Rotate(RotateTest):
         self.rotate("1", "--grace", "1h")
         result = self.ok("rotate", "1", may_show_token=True)
         self.site.guard(result.out.strip())
-        self.assertIn("(the old token's lifetime, short since it was rotated before: use -e for a longer one)", result.err)
+        self.assertIn("(the old token's lifetime, short because it was rotated before: use -e for a longer one)", result.err)
 
     def test_grace(self):
         for text, seconds in (("1h", 3600), ("90s", 90), ("2w", 14 * DAY)):

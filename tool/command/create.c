@@ -101,7 +101,7 @@ static enum status append(const struct session *session, struct record *record)
     enum status status = log_begin(&log, session->config.store_dir, session->domain->name, true, &fault);
 
     if (status == STATUS_DONE) {
-        output_catch_interruptions(); /* a token that nobody has seen must not stay behind */
+        output_catch_interruptions(); /* a token that nobody has seen must be reported */
         status = change_make(&log, session, record, false, &fault);
         change_end(&log, session);
     }

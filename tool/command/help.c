@@ -7,8 +7,8 @@
 
 static const char help[] = "Usage: toktab help [COMMAND]\n"
                            "\n"
-                           "Shows the help of COMMAND, as `toktab COMMAND --help` does, or lists\n"
-                           "the commands.\n";
+                           "Shows the help of COMMAND, as `toktab COMMAND --help` does, or without COMMAND\n"
+                           "lists the commands.\n";
 
 const char help_usage[] = "Usage: toktab [-c CONF] [-d DOMAIN] COMMAND [ARGS]\n";
 

@@ -117,10 +117,11 @@ static void take_lifetime(struct issue *issue, const struct record *old, const s
     bool capped;
 
     issue->record.expires = lifetime_end(domain, length, issue->record.time, &capped);
-    issue->rule = capped ? "max_lifetime, which is shorter than the old token's lifetime"
-                  : was_rotated(old)
-                      ? "the old token's lifetime, short since it was rotated before: use -e for a longer one"
-                      : "the old token's lifetime";
+    issue->rule =
+        capped ? "max_lifetime, which is shorter than the old token's lifetime"
+        : was_rotated(old)
+            ? "the old token's lifetime, short because it was rotated before: use -e for a longer one"
+            : "the old token's lifetime";
 }
 
 /* The successor gets what the old token has, if it could be created with that today. */
@@ -176,7 +177,7 @@ static enum status append(const struct session *session, struct request *request
 
     if (status != STATUS_DONE)
         return status;
-    output_catch_interruptions(); /* a token that nobody has seen must not stay behind */
+    output_catch_interruptions(); /* a token that nobody has seen must be reported */
     status = change_read(&log, refs, 0, &request->old, fault);
     if (status == STATUS_DONE)
         status = inherit(request, session->domain, fault);

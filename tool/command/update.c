@@ -212,5 +212,5 @@ static enum status run(struct session *session, int argc, char **argv)
     return status;
 }
 
-const struct command command_update = {"update", "change a token's label, expiry, scopes, networks or user", help,
-                                       run};
+const struct command command_update = {"update", "change a token's label, expiry, scopes, networks or user",
+                                       help, run};

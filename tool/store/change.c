@@ -9,8 +9,8 @@ static enum status not_vouched_for(const struct log *log, struct fault *fault)
 {
     fault_set(
         fault,
-        "%s/%s: the disk failed (%s), and this change may be lost: run `toktab compact`, which writes and "
-        "syncs a new file",
+        "%s/%s: the disk failed (%s), so toktab cannot vouch for this change: run `toktab compact`, which "
+        "writes and syncs a new file",
         log->storefile.directory, log->storefile.name, strerror(errno));
     return STATUS_IO;
 }
