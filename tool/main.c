@@ -19,7 +19,7 @@ static enum status run_command(struct session *session, int argc, char **argv)
     enum status status;
 
     if (argc < 1) {
-        say("command: it is missing: see --help");
+        say("no command given (see toktab --help)");
         fputs(help_usage, stderr);
         return STATUS_USAGE;
     }
@@ -76,7 +76,7 @@ static enum status run(int argc, char **argv)
     return run_command(&request.session, argc - optind, argv + optind);
 }
 
-/* A store must not be opened as descriptor 0, 1 or 2: a message would go into it. */
+/* A store opened as descriptor 0, 1 or 2 would get messages written into it. */
 static bool have_standard_streams(void)
 {
     for (int fd = 0; fd <= 2; fd++)
@@ -85,7 +85,7 @@ static bool have_standard_streams(void)
     return true;
 }
 
-/* Labels are UTF-8. Where the locale is not, they are shown as UTF-8 all the same. */
+/* Labels are UTF-8, and are shown so in any locale. */
 static void use_utf8(void)
 {
     if (!setlocale(LC_CTYPE, "") || strcmp(nl_langinfo(CODESET), "UTF-8") != 0)
@@ -98,9 +98,9 @@ int main(int argc, char **argv)
     if (!have_standard_streams())
         return STATUS_IO;
     use_utf8();
-    signal(SIGPIPE, SIG_IGN); /* errors, so that what was begun is ended properly */
+    signal(SIGPIPE, SIG_IGN); /* errors instead, so that the command can finish properly */
     signal(SIGXFSZ, SIG_IGN);
     if (crypto_start() < 0)
-        return (int)fail(STATUS_MISSING, "libsodium: it finds no randomness");
+        return (int)fail(STATUS_MISSING, "libsodium: no source of randomness");
     return (int)run(argc, argv);
 }

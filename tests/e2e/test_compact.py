@@ -86,7 +86,7 @@ class Compact(SiteTest):
         self.create()
         self.ok("check", "--expect", result.out.strip())
         self.ok("compact")
-        self.refused(69, "check", "--expect", old, says="cannot be told")
+        self.refused(69, "check", "--expect", old, says="cannot tell")
         other = old[:-1] + ("0" if old[-1] != "0" else "1")
         self.refused(69, "check", "--expect", other)
         self.refused(1, "check", "--expect", "1:99:" + "0" * 32)

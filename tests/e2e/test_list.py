@@ -93,7 +93,7 @@ class Listing(SiteTest):
         self.assertEqual(rows[3], ["revoked", "4"])
         self.refused(2, "list", "-o", "lable", says=["lable", "label"])
         for columns in ("", ",", "id,", ",id", "id,,label"):
-            self.refused(2, "list", "-o", columns, says="-o: a column's name is missing")
+            self.refused(2, "list", "-o", columns, says="-o: a column name is missing")
 
     def test_columns_are_aligned_when_piped(self):
         for label in ("日本語", "e\u0301", "\U0001f389 party", "zero\u200bwidth"):

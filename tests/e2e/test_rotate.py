@@ -60,10 +60,10 @@ class Rotate(RotateTest):
         new = self.site.guard(result.out.strip())
         end = time.strftime("%Y-%m-%d %H:%M EST", time.gmtime(self.record(old).expires - 5 * 3600))
         self.assertEqual(result.err.splitlines(), [
-            'toktab: created token 2 (id %s) in domain example.com: "CI", expires: never (as long as the old one\'s)'
+            'toktab: created token 2 (id %s) in domain example.com: "CI", expires: never (the old token\'s lifetime)'
             % token_id(new),
-            "toktab: the token: copy it now, it cannot be shown again",
-            "toktab: token 1 (id %s), which it succeeds, expires: %s" % (token_id(old), end),
+            "toktab: copy the token now; it cannot be shown again",
+            "toktab: the old token 1 (id %s) works until %s" % (token_id(old), end),
         ])
 
     def test_one_that_was_rotated_before(self):
@@ -72,7 +72,7 @@ class Rotate(RotateTest):
         self.rotate("1", "--grace", "1h")
         result = self.ok("rotate", "1", may_show_token=True)
         self.site.guard(result.out.strip())
-        self.assertIn("(as long as the old one's, which was rotated before: -e gives another)", result.err)
+        self.assertIn("(the old token's lifetime, short because it was rotated before: use -e for a longer one)", result.err)
 
     def test_grace(self):
         for text, seconds in (("1h", 3600), ("90s", 90), ("2w", 14 * DAY)):

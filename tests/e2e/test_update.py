@@ -71,7 +71,7 @@ class Update(SiteTest):
             with self.subTest(args=args):
                 result = self.ok("update", "1", *args)
                 self.assertEqual((result.out, result.err),
-                    ("", "toktab: token 1 (id %s): it is so already\n" % token_id(self.token)))
+                    ("", "toktab: token 1 (id %s): nothing to change\n" % token_id(self.token)))
         self.assertEqual(self.json("update", "1", "-l", "CI"), self.json("show", "1"))
         self.assertEqual(self.site.bytes(), before)
         self.ok("update", "1", "-l", "CI", "-u", "")

@@ -66,10 +66,10 @@ class Mistakes(SiteTest):
 
     def test_a_label_without_its_option(self):
         self.refused(2, "create", "CI deploy", says="-l")
-        self.refused(2, "create", "-l", "CI", "deploy", says="one too many")
+        self.refused(2, "create", "-l", "CI", "deploy", says="unexpected argument")
 
     def test_a_day_that_is_none(self):
-        self.refused(2, "create", "-l", "x", "-e", "2027-02-30", says="there is no such day")
+        self.refused(2, "create", "-l", "x", "-e", "2027-02-30", says="no such day")
 
     def test_a_value_that_is_said_twice(self):
         token = self.create()
@@ -84,7 +84,7 @@ class Mistakes(SiteTest):
             ("drop-dead", ["compact", "--drop-dead", "1d", "--drop-dead", "1d"]), ("domain", ["-d", "a", "-d", "b", "list"]),
         ):
             with self.subTest(args=args):
-                self.refused(2, *args, says="option --%s: it is said twice" % name)
+                self.refused(2, *args, says="option --%s: given twice" % name)
         self.assertEqual(self.site.bytes(), before)
         self.assertEqual(self.verdict(token, "-s", "a", "-s", "b"), ("deny", "scope"))
         self.ok("list", "--json", "--json", "--active", "--active")
@@ -119,7 +119,7 @@ class Mistakes(SiteTest):
         self.assertIn(result.code, (0, 2), result)
 
     def test_messages_say_what_and_why(self):
-        """Each has the form "toktab: what: why"."""
+        """Each names what is wrong, and then why, or what to do: behind a colon, a question mark or in brackets."""
         self.create()
         other = [
             self.site.run(*args, stdin="x")
@@ -136,7 +136,7 @@ class Mistakes(SiteTest):
             )
         ]
         messages = [result.err.splitlines()[0] for result in other]
-        self.assertEqual([message for message in messages if not re.match("toktab: [^:]+: .", message)], [])
+        self.assertEqual([message for message in messages if not re.match(r"toktab: .+(: | \(|\? ).", message)], [])
 
     def test_nothing_on_stdout(self):
         for args in (["list", "--actve"], ["show", "77"], ["revoke", "-y", "77"], ["-d", "nowhere", "list"]):

@@ -12,7 +12,7 @@
 
 #include "terminal/secret.h"
 
-/* A uid as sudo or the kernel writes it; false for what is none, (uid_t)-1 too. */
+/* A uid as sudo or the kernel writes it. False for anything else, and for (uid_t)-1. */
 static bool uid_parse(const char *text, uid_t *uid)
 {
     uint64_t value;
@@ -23,8 +23,7 @@ static bool uid_parse(const char *text, uid_t *uid)
     return true;
 }
 
-/* The uid that the login session began with, which su and sudo do not change; "-" where the kernel knows
- * none. */
+/* The uid that logged in, which su and sudo do not change; "-" if the kernel knows none. */
 static void find_loginuid(char text[16])
 {
     int fd = open("/proc/self/loginuid", O_RDONLY | O_CLOEXEC);
@@ -39,7 +38,6 @@ static void find_loginuid(char text[16])
         strcpy(text, "-");
 }
 
-/* The system's user of stores, where these cannot be looked at. */
 static bool is_system_user(uid_t uid)
 {
     const struct passwd *entry = getpwuid(uid);
@@ -47,8 +45,8 @@ static bool is_system_user(uid_t uid)
     return entry && strcmp(entry->pw_name, SYSTEM_USER) == 0;
 }
 
-/* Is this the owner of the system's stores? Whom domain admins become by sudo. Where a configuration that is
- * there cannot be read, nobody knows whose they are: then it may be. */
+/* Is this the owner of the system's stores, the user that domain admins become through sudo? If the
+ * configuration cannot be read the owner is not known, so any user may be it: SUDO_UID then restricts. */
 static bool owns_system_stores(uid_t uid)
 {
     struct config config;
@@ -74,9 +72,9 @@ static void find_name(struct caller *caller)
 }
 
 /*
- * SUDO_UID can be set by anybody. It is believed where sudo has set it, whatever the caller had there: as
- * root, and as the owner of the system's stores, whom nobody but root becomes otherwise. There it takes
- * rights away, and gives none; so there it must make sense.
+ * Anybody can set SUDO_UID. It is believed only where sudo must have set it: as root, and as the owner of the
+ * system's stores, which only root can become without sudo. It takes rights away and never gives any, so a
+ * bad value is refused.
  */
 static enum status find_person(struct caller *caller)
 {
@@ -88,7 +86,7 @@ static enum status find_person(struct caller *caller)
     caller->delegated = caller->uid != 0;
     if (uid_parse(sudo_uid, &caller->uid))
         return STATUS_DONE;
-    return fail(STATUS_NOT_PERMITTED, "SUDO_UID: it is not the uid of anybody: sudo did not set it");
+    return fail(STATUS_NOT_PERMITTED, "SUDO_UID is not a uid: sudo did not set it");
 }
 
 enum status caller_find(struct caller *caller)
@@ -103,7 +101,7 @@ enum status caller_find(struct caller *caller)
     find_name(caller);
     find_loginuid(loginuid);
     if (text_escape(name, sizeof(name), span_of(caller->name), "/") < 0)
-        return fail(STATUS_NOT_PERMITTED, "uid %u: its name is too long to be written down",
+        return fail(STATUS_NOT_PERMITTED, "uid %u: the user name is too long for the history",
                     (unsigned)caller->uid);
     snprintf(caller->by, sizeof(caller->by), "%s/%u/%s", name, (unsigned)caller->uid, loginuid);
     return STATUS_DONE;
@@ -127,7 +125,7 @@ static bool in_group(const struct caller *caller, const char *group_name)
     getgrouplist(person->pw_name, person->pw_gid, NULL, &count);
     gids = must_have(calloc((size_t)count + 1, sizeof(*gids)));
     if (getgrouplist(caller->name, person->pw_gid, gids, &count) < 0)
-        count = 0; /* somebody has just joined one: ask again */
+        count = 0; /* the groups changed meanwhile: deny this time */
     for (int i = 0; i < count; i++)
         found = found || gids[i] == gid;
     free(gids);
@@ -140,7 +138,7 @@ bool caller_is_admin(const struct caller *caller, const struct domain *domain)
     char group[256];
 
     if (!caller->known)
-        return false; /* a number is nobody's name */
+        return false; /* a bare uid must not match a name of digits */
     while (span_next_item(&admins, &admin)) {
         if (admin.at[0] == '@' && admin.length < sizeof(group)) {
             snprintf(group, sizeof(group), "%.*s", (int)admin.length - 1, admin.at + 1);
@@ -155,11 +153,11 @@ bool caller_is_admin(const struct caller *caller, const struct domain *domain)
 
 bool caller_may(const struct caller *caller, const struct domain *domain)
 {
-    /* root, and whom the files' owners and modes let in, need not be named */
+    /* root, and whoever the files' owners and modes let in, need not be named */
     return !caller->delegated || caller->uid == 0 || caller_is_admin(caller, domain);
 }
 
-/* The groups that the owner has elsewhere too: a store may have been given to one of them. */
+/* Take the owner's supplementary groups too: a store may belong to one of them. */
 static bool take_groups(uid_t owner, gid_t gid)
 {
     const struct passwd *entry = getpwuid(owner);
@@ -180,8 +178,8 @@ enum status caller_become_owner(const char *directory)
     if (!take_groups(status.st_uid, status.st_gid) ||
         setresgid(status.st_gid, status.st_gid, status.st_gid) < 0 ||
         setresuid(status.st_uid, status.st_uid, status.st_uid) < 0)
-        return fail(STATUS_NOT_PERMITTED, "%s: cannot become its owner, uid %u: %s", directory,
+        return fail(STATUS_NOT_PERMITTED, "%s: cannot switch to its owner, uid %u: %s", directory,
                     (unsigned)status.st_uid, strerror(errno));
-    secret_protect(); /* a change of uid undoes it */
+    secret_protect(); /* changing the uid undid it */
     return STATUS_DONE;
 }

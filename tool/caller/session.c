@@ -10,7 +10,7 @@
 
 #include "caller/sudo.h"
 
-/* What does not let an ordinary user read it may let her through sudo. */
+/* A domain admin who may not read the configuration is sent through sudo. */
 static enum status load_config(struct session *session)
 {
     struct fault fault;
@@ -22,8 +22,7 @@ static enum status load_config(struct session *session)
     return fail(STATUS_CONFIG, "%s", fault.text);
 }
 
-/* The names of the domains that the caller may administer, for messages: the others are none of their
- * business. */
+/* The domains that the caller may administer, for messages. Never shows the others. */
 static char *domain_names(const struct session *session)
 {
     const struct config *config = &session->config;
@@ -33,7 +32,7 @@ static char *domain_names(const struct session *session)
         if (caller_may(&session->caller, &config->domains[i]))
             end += sprintf(end, "%s%s", end > names ? ", " : "", config->domains[i].name);
     if (end == names)
-        strcpy(names, "none for you");
+        strcpy(names, "none that you administer");
     return names;
 }
 
@@ -47,11 +46,10 @@ static enum status choose_domain(struct session *session)
         return STATUS_DONE;
     names = domain_names(session);
     if (session->domain_name)
-        status =
-            fail(STATUS_NOT_FOUND, "domain \"%.15s%s\": there is none of that name: the configuration has %s",
-                 session->domain_name, cut_mark(session->domain_name), names);
+        status = fail(STATUS_NOT_FOUND, "no domain \"%.15s%s\" (configured: %s)", session->domain_name,
+                      cut_mark(session->domain_name), names);
     else
-        status = fail(STATUS_USAGE, "domain: which? Say -d with one of %s", names);
+        status = fail(STATUS_USAGE, "which domain? give -d with one of: %s", names);
     free(names);
     return status;
 }
@@ -67,7 +65,7 @@ enum status session_refuse_delegated(struct session *session, const char *comman
 
     if (status != STATUS_DONE || !session->caller.delegated || session->caller.uid == 0)
         return status;
-    return fail(STATUS_NOT_PERMITTED, "%s: %s is an admin of domains alone: ask root to run it", command,
+    return fail(STATUS_NOT_PERMITTED, "%s: %s is only a domain admin: ask root to run it", command,
                 session->caller.name);
 }
 
@@ -76,24 +74,23 @@ static enum status begin(struct session *session)
     enum status status = find_caller(session);
 
     if (status == STATUS_DONE && session->caller.delegated && session->config_path)
-        status =
-            fail(STATUS_NOT_PERMITTED,
-                 "-c: refused to %s, who came by sudo: a domain's admin works on the system's configuration",
-                 session->caller.name);
+        status = fail(STATUS_NOT_PERMITTED,
+                      "-c: not allowed to %s through sudo: domain admins use the system's configuration",
+                      session->caller.name);
     return status == STATUS_DONE ? load_config(session) : status;
 }
 
-/* The chosen domain is not hers. */
 static enum status refuse(const struct session *session)
 {
     return fail(STATUS_NOT_PERMITTED, "domain \"%s\": %s is not one of its admins: %s", session->domain->name,
                 session->caller.name,
-                session->domain_name ? "ask one of them, or root"
-                                     : "say -d for another (`toktab domains` tells yours), or ask root");
+                session->domain_name
+                    ? "ask one of them, or root"
+                    : "give -d for another domain (`toktab domains` lists yours), or ask root");
 }
 
-/* As an ordinary user on the system's configuration: is this a store for her, or only for its owner? Which,
- * sudo may make of her. */
+/* Can an ordinary user open the system's store as the command needs it? If not, only its owner can, and sudo
+ * may let a domain admin become the owner. */
 static enum status reach(struct session *session)
 {
     const char *directory = session->config.store_dir;
@@ -146,14 +143,13 @@ enum status session_open_to_change(struct session *session)
     return session_open(session);
 }
 
-/* Who administers no domain is not to believe that there was nothing to be found. */
+/* An empty answer would tell somebody without any domain that there are no tokens. */
 static enum status administers_any(const struct session *session)
 {
     for (size_t i = 0; i < session->config.count; i++)
         if (caller_may(&session->caller, &session->config.domains[i]))
             return STATUS_DONE;
-    return fail(STATUS_NOT_PERMITTED, "domains: there is none that names %s as an admin: ask root",
-                session->caller.name);
+    return fail(STATUS_NOT_PERMITTED, "no domain names %s as an admin: ask root", session->caller.name);
 }
 
 enum status session_open_all(struct session *session)

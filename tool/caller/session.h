@@ -1,4 +1,4 @@
-/* What a command works with: the configuration, the domain, who calls. */
+/* What a command works with: the configuration, the domain and the caller. */
 #ifndef SESSION_H
 #define SESSION_H
 
@@ -11,43 +11,41 @@
 
 struct session {
     const char *config_path; /* -c; NULL: the system's */
-    const char *domain_name; /* -d; NULL: none was named */
+    const char *domain_name; /* -d; NULL: not given */
     char **argv;             /* of the process */
-    bool changes;            /* it is open for a command that writes */
+    bool changes;            /* the command writes */
     struct config config;
     const struct domain *domain;
     struct caller caller;
 };
 
 /*
- * Find out who calls, read the configuration, choose the domain, see whether the caller may, and as root
- * become the owner of the stores for good. An ordinary user whom the system's files do not let in is sent
- * through sudo: then it does not return. Prints what is wrong. Ends with session_close() whatever it
- * returned.
+ * Find the caller, read the configuration, choose the domain, check the caller's rights, and as root become
+ * the owner of the stores for good. If files deny access to an ordinary user, runs the command through sudo
+ * instead, and does not return. Prints what is wrong. The caller calls session_close() whatever is returned.
  */
 enum status session_open(struct session *session);
 
-/* The same for a command that writes, which only the stores' owner can. */
+/* The same for a command that writes: only the stores' owner can. */
 enum status session_open_to_change(struct session *session);
 
-/* For a command whose effects must outlive what a domain's admin may do: STATUS_NOT_PERMITTED, printed, to
- * who came by sudo as one, whatever the arguments are: sudo lets her give any. Before session_open(). */
+/* Refuse a command to domain admins who came through sudo: prints so and returns STATUS_NOT_PERMITTED. Call
+ * it before arguments are looked at, for sudo lets them give any, and before session_open(). */
 enum status session_refuse_delegated(struct session *session, const char *command);
 
-/* The same without a domain: it stays NULL, whatever -d says. The caller may those for which caller_may()
- * says so, of which there is one at least. */
+/* The same as session_open() for all domains: domain stays NULL whatever -d says. caller_may() tells which
+ * domains the caller may administer; there is at least one, else this fails. */
 enum status session_open_all(struct session *session);
 
-/* Is a command on all domains about this one? It may be that of -d alone, and nothing that is none of the
- * caller's business. */
+/* Should a command on all domains include this one? Only if -d does not exclude it and the caller may. */
 bool session_wants(const struct session *session, const struct domain *domain);
 
-/* Open the store of its domain to read it, if it may be trusted. Returns a descriptor, and its place; or -1
- * with the status, printed. */
+/* Open the domain's store for reading, if it can be trusted. Returns a descriptor and sets storefile; or
+ * prints what is wrong, sets status and returns -1. */
 int session_open_store(struct storefile *storefile, const struct session *session,
                        struct stat *status_of_file, enum status *status);
 
-/* That store could not be proved: prints why. Returns STATUS_DAMAGED, or STATUS_IO where that may pass. */
+/* Print why the store could not be proved. Returns STATUS_DAMAGED, or STATUS_IO if trying again may help. */
 enum status session_unproved(const struct storefile *storefile, const struct fault *fault);
 
 void session_close(struct session *session);

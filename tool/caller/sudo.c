@@ -12,10 +12,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Not from PATH, which is anybody's. */
+/* An absolute path, for the caller controls PATH. */
 #define SUDO "/usr/bin/sudo"
 
-/* A command line for sudo: its first arguments, then those of this process. */
+/* sudo's own arguments, then those of this process. */
 struct command_line {
     char program[PATH_MAX], user[64];
     char **argv;
@@ -23,7 +23,7 @@ struct command_line {
 
 enum { SUDO_ARGUMENTS = 7 };
 
-/* Who owns the stores; false: root or nobody, whom no domain admin becomes. */
+/* The owner of the stores. False: root, or not known: no domain admin becomes that. */
 static bool find_owner(char user[64], const char *directory)
 {
     const struct passwd *entry;
@@ -41,7 +41,7 @@ static bool find_owner(char user[64], const char *directory)
     return status.st_uid != 0;
 }
 
-/* list: only ask whether sudo would let her. sudo asks for no password: who has to give one types sudo. */
+/* list: only ask sudo whether it would allow this. -n: sudo must not ask for a password here. */
 static void make(struct command_line *line, char **argv, bool list)
 {
     size_t count = 0, i = 0;
@@ -60,7 +60,7 @@ static void make(struct command_line *line, char **argv, bool list)
     memcpy(line->argv + i, argv + 1, (count - 1) * sizeof(*argv));
 }
 
-/* Run it, unseen. Did it exit with 0? */
+/* Run it without input or output. Did it exit with 0? */
 static bool succeeds(char **argv)
 {
     posix_spawn_file_actions_t actions;
@@ -104,17 +104,18 @@ static bool find_program(char program[PATH_MAX])
     return length > 0;
 }
 
-/* Who may not read the configuration cannot be told whether it names her. */
+/* Says what a domain admin needs: only the configuration knows whether it names this user, and it may be
+ * unreadable. */
 static enum status refuse(const char *what, const char *name, const char *user)
 {
     if (access(SUDO, X_OK) < 0)
         return fail(STATUS_NOT_PERMITTED,
-                    "%s: %s is not let in, and there is no " SUDO ", by which a domain's admins come: "
+                    "%s: %s may not use this, and domain admins need " SUDO ", which is not installed: "
                     "install sudo, or run this as root",
                     what, name);
     return fail(STATUS_NOT_PERMITTED,
-                "%s: %s is not let in, nor by sudo as %s: the admins of a domain are named in the "
-                "configuration, and are in the group toktab-admins since their login",
+                "%s: %s may not use this, nor run toktab as %s through sudo: a domain admin must be named in "
+                "toktab.conf, be in the group toktab-admins, and have logged in since",
                 what, name, user);
 }
 
@@ -123,15 +124,15 @@ enum status sudo_run(const struct caller *caller, char **argv, const char *direc
     const char *name = caller->name;
     struct command_line line = {0};
 
-    /* who was sent through sudo once is not sent again; name is whoever called it, which may be root */
+    /* not through sudo twice; name is the caller of sudo, who may be root */
     if (getenv("SUDO_UID"))
         return fail(
             STATUS_NOT_PERMITTED,
-            "%s: you are not let in, and with SUDO_UID set nobody is sent through sudo again: log in as "
+            "%s: you may not use this, and toktab does not call sudo again while SUDO_UID is set: log in as "
             "the admin (su - ADMIN), or run this as root",
             what);
     if (!find_owner(line.user, directory) || !find_program(line.program))
-        return fail(STATUS_NOT_PERMITTED, "%s: %s is not let in: run this as root", what, name);
+        return fail(STATUS_NOT_PERMITTED, "%s: %s may not use this: run toktab as root", what, name);
     if (sudo_lets(&line, argv))
         run(&line, argv);
     return refuse(what, name, line.user);

@@ -15,18 +15,17 @@
 #include "terminal/progress.h"
 #include "token/describe.h"
 
-static const char help[] =
-    "Usage: toktab [-c CONF] [-d DOMAIN] check [OPTIONS]\n"
-    "\n"
-    "Proves a store: permissions, header, snapshot, each line, the chain, serials.\n"
-    "Prints HEAD, which stands for all that was ever written to it: keep it\n"
-    "somewhere else, and --expect it later. Exits with 1 if anything is wrong.\n"
-    "\n"
-    "      --expect HEAD   is what stood at HEAD still there? Exits with 0 for yes, 1\n"
-    "                      for no, 69 if that cannot be told any more\n"
-    "      --json          as JSON: head, lines, tokens, faults\n"
-    "\n"
-    "Example: toktab check --expect 1:17:0123456789abcdef0123456789abcdef\n";
+static const char help[] = "Usage: toktab [-c CONF] [-d DOMAIN] check [OPTIONS]\n"
+                           "\n"
+                           "Checks a store: permissions, header, snapshot, every line, the chain, serials.\n"
+                           "Prints HEAD, which stands for everything ever written to the store: keep it\n"
+                           "elsewhere, and give it to --expect later. Exits with 1 if anything is wrong.\n"
+                           "\n"
+                           "      --expect HEAD   is this HEAD still in the log? Exits with 0 for yes,\n"
+                           "                      1 for no, 69 if that can no longer be told\n"
+                           "      --json          print JSON: head, lines, tokens, faults\n"
+                           "\n"
+                           "Example: toktab check --expect 1:17:0123456789abcdef0123456789abcdef\n";
 
 static const struct option longs[] = {{"expect", required_argument, NULL, OPTION_EXPECT},
                                       {"json", no_argument, NULL, OPTION_JSON},
@@ -35,7 +34,7 @@ static const struct option longs[] = {{"expect", required_argument, NULL, OPTION
 
 struct check {
     struct storefile storefile;
-    struct expected_head expected, *expect; /* expect: NULL: nothing is expected */
+    struct expected_head expected, *expect; /* expect is NULL without --expect */
     bool json, help;
     json_t *faults;
 };
@@ -46,7 +45,7 @@ static void add_fault(struct check *check, const char *text)
     say("%s/%s: %s", check->storefile.directory, check->storefile.name, text);
 }
 
-/* Who can open the lock can hold it, and keep others from revoking. */
+/* Anybody who can open the lock can hold it and block revocations. */
 static void check_lock(struct check *check, const char *domain)
 {
     char path[PATH_MAX];
@@ -57,13 +56,13 @@ static void check_lock(struct check *check, const char *domain)
         lstat(path, &status) < 0)
         return;
     if (!S_ISREG(status.st_mode) || (status.st_mode & 077) != 0) {
-        fault_set(&fault, "its lock %s can be opened by others (mode %04o): chmod 0600 it", path,
+        fault_set(&fault, "others can open its lock %s (mode %04o): run chmod 0600 on it", path,
                   (unsigned)(status.st_mode & 07777));
         add_fault(check, fault.text);
     }
 }
 
-/* Open the store though it is not to be trusted, so that its content can be proved all the same. */
+/* Open a store that is not trusted, so that its content is checked all the same. */
 static int open_untrusted(const struct check *check)
 {
     int directory = open(check->storefile.directory, O_PATH | O_DIRECTORY | O_CLOEXEC), fd;
@@ -80,8 +79,7 @@ static int open_untrusted(const struct check *check)
     return -1;
 }
 
-/* What is wrong with its permissions is a fault among others. A descriptor, or -1 with the status, printed.
- */
+/* Wrong permissions are one fault among others. Returns a descriptor, or -1 with a status after printing. */
 static int open_store(struct check *check, enum status *status)
 {
     struct fault fault;
@@ -122,34 +120,33 @@ static enum status answer(const struct expected_head *expect)
     case ANSWER_YES:
         return STATUS_DONE;
     case ANSWER_CANNOT_TELL:
-        return fail(
-            STATUS_MISSING,
-            "--expect: that cannot be told: what stood at this HEAD has been compacted or mended since");
+        return fail(STATUS_MISSING,
+                    "--expect: cannot tell: the store was compacted or mended after this HEAD");
     case ANSWER_PENDING:
     case ANSWER_NO:
     default:
-        return fail(STATUS_NO,
-                    "--expect: the log is not what it was at this HEAD: it was altered, or an older or "
-                    "another store was put here");
+        return fail(
+            STATUS_NO,
+            "--expect: the log does not contain this HEAD: it was altered, or replaced with an older or "
+            "another store");
     }
 }
 
-/* What stands behind the last line, where that is no fault: the next change mends it. */
+/* Bytes behind the last line that are no fault: the next change repairs them. */
 static void say_rest(const struct check *check, const struct proof *proof)
 {
     const char *directory = check->storefile.directory, *name = check->storefile.name;
 
     if (proof->rest == REST_LINE)
-        say("%s/%s: its last line lacks its newline, which the next change adds", directory, name);
+        say("%s/%s: the last line lacks its newline, which the next change adds", directory, name);
     else if (proof->rest == REST_TORN)
-        say("%s/%s: it ends with %" PRIu64 " byte%s of an unfinished line, which the next change cuts off",
+        say("%s/%s: ends with %" PRIu64 " byte%s of an unfinished line, which the next change removes",
             directory, name, proof->rest_bytes, plural(proof->rest_bytes));
     else if (proof->rest == REST_UNSYNCED)
-        say("%s/%s: it ends with %" PRIu64 " byte%s that a power cut left, which the next change cuts off",
+        say("%s/%s: ends with %" PRIu64 " byte%s left by a power cut, which the next change removes",
             directory, name, proof->rest_bytes, plural(proof->rest_bytes));
 }
 
-/* fd is open. */
 static enum status check_content(struct check *check, int fd, const char *domain)
 {
     struct proof proof;
@@ -169,7 +166,7 @@ static enum status check_content(struct check *check, int fd, const char *domain
     if (!proved && fault.passing)
         return STATUS_IO;
     if (!proved)
-        say("%s/%s: put a backup there, or try `toktab mend`", check->storefile.directory,
+        say("%s/%s: restore a backup, or try `toktab mend`", check->storefile.directory,
             check->storefile.name);
     if (json_array_size(check->faults) > 0)
         return STATUS_NO;
@@ -202,8 +199,9 @@ static enum status take_option(void *context, int option)
         check->expect = &check->expected;
         if (head_parse(check->expect, optarg))
             return STATUS_DONE;
-        return fail(STATUS_USAGE, "HEAD \"%.15s%s\": give what `toktab check` has printed, epoch:n:chain",
-                    optarg, cut_mark(optarg));
+        return fail(STATUS_USAGE,
+                    "\"%.15s%s\" is not a HEAD: give one that `toktab check` printed (epoch:n:chain)", optarg,
+                    cut_mark(optarg));
     case OPTION_JSON:
         check->json = true;
         return STATUS_DONE;
@@ -233,4 +231,4 @@ static enum status run(struct session *session, int argc, char **argv)
     return status == STATUS_DONE ? check_store(&check, session) : status;
 }
 
-const struct command command_check = {"check", "prove a store, and print its HEAD", help, run};
+const struct command command_check = {"check", "check that a store is sound, and print its HEAD", help, run};

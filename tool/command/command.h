@@ -9,7 +9,7 @@ struct command {
     const char *summary; /* for `toktab --help` */
     const char *help;    /* for `toktab NAME --help`, one screen */
 
-    /* argv[0] is the command's name. Returns the exit status; has printed what is wrong. */
+    /* argv[0] is the command's name. Prints what is wrong. Returns the exit status. */
     enum status (*run)(struct session *session, int argc, char **argv);
 };
 
@@ -28,10 +28,10 @@ extern const struct command command_show;
 extern const struct command command_update;
 extern const struct command command_verify;
 
-/* The command of that name; NULL, printed, if there is none. */
+/* The command of that name; else NULL, and a message is printed. */
 const struct command *command_find(const char *name);
 
-/* How toktab is called, and which commands there are. The first is the first line of the other. */
+/* The usage line; the whole help, which begins with it. */
 extern const char help_usage[];
 enum status help_print(void);
 

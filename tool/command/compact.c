@@ -17,13 +17,13 @@
 static const char help[] =
     "Usage: toktab [-c CONF] [-d DOMAIN] compact [OPTIONS]\n"
     "\n"
-    "Writes a store anew with the last line of each token alone, syncs it, and puts\n"
-    "it in place of the old file. Programs that verify go on without a pause. Prints\n"
-    "HEAD, as `toktab check` does. The history of changes before is gone.\n"
+    "Rewrites a store with only the last line of each token, syncs the new file, and\n"
+    "puts it in place of the old one. Hosts keep verifying tokens meanwhile. Prints\n"
+    "HEAD, as `toktab check` does. The history of earlier changes is lost.\n"
     "\n"
-    "      --drop-dead AGE   leave out tokens that were revoked or have expired longer\n"
-    "                        ago than this: 90d, 12h, 0s. They are unknown then\n"
-    "      --json            as JSON: head, bytes_before, bytes_after\n"
+    "      --drop-dead AGE   also drop tokens that were revoked or expired longer ago\n"
+    "                        than AGE (90d, 12h, 0s); they are then unknown\n"
+    "      --json            print JSON: head, bytes_before, bytes_after\n"
     "\n"
     "Example: toktab compact --drop-dead 365d\n";
 
@@ -37,15 +37,15 @@ struct request {
     bool json, help;
 };
 
-/* A store that is being proved. Its descriptor stays open: else another file could get its inode number. */
+/* A store that is being proved. Its descriptor stays open, so that no other file can get its inode number. */
 struct proving {
     struct proof proof;
     int fd;
     bool begun;
 };
 
-/* Before the lock is taken, as far as the store reaches: others wait the less. That it fails does not matter
- * here: somebody may just be writing. */
+/* Prove what the store has before the lock is taken, so that others wait less. A failure does not count here:
+ * somebody may be writing. */
 static void prove_ahead(struct proving *proving, const struct session *session)
 {
     struct stat status;
@@ -70,7 +70,7 @@ static bool is_same_file(int a, int b)
     return fstat(a, &first) == 0 && fstat(b, &second) == 0 && same_file(&first, &second);
 }
 
-/* Under the lock: the rest, or all if another file has come meanwhile. */
+/* Under the lock: prove what was added since, or everything if the file was replaced. */
 static bool prove_rest(struct proving *proving, const struct log *log, struct fault *fault)
 {
     if (proving->begun && !is_same_file(proving->fd, log->file)) {
@@ -106,13 +106,13 @@ static enum status damaged(const struct log *log, struct fault *fault)
     return what.passing ? STATUS_IO : STATUS_DAMAGED;
 }
 
-/* A clock was wrong once: what the cutoff of then would drop now may still work. */
+/* A clock was wrong once: a cutoff in the future would drop tokens that still work. */
 static enum status too_early(const struct log *log, struct fault *fault)
 {
     fault_set(
         fault,
-        "%s/%s: nothing was done: an earlier compaction dropped what had ended before a time that is still "
-        "to come: set the clock, or if that of then was wrong, run `toktab mend`",
+        "%s/%s: nothing was done: the cutoff of an earlier compaction is in the future: set the clock, or if "
+        "the clock was wrong then, run `toktab mend`",
         log->storefile.directory, log->storefile.name);
     return STATUS_DAMAGED;
 }
@@ -203,8 +203,8 @@ static enum status take_option(void *context, int option)
     case OPTION_DROP_DEAD:
         if (duration_parse(span_of(optarg), &request->age))
             return STATUS_DONE;
-        return fail(STATUS_USAGE, "age \"%.15s%s\": give a whole number with s, m, h, d or w (90d)", optarg,
-                    cut_mark(optarg));
+        return fail(STATUS_USAGE, "\"%.15s%s\" is not an age: give a whole number with s, m, h, d or w (90d)",
+                    optarg, cut_mark(optarg));
     case OPTION_JSON:
         request->json = true;
         return STATUS_DONE;
@@ -234,4 +234,4 @@ static enum status run(struct session *session, int argc, char **argv)
     return request.help ? output_help(help) : prove_and_compact(session, &request);
 }
 
-const struct command command_compact = {"compact", "write a store anew, without its history", help, run};
+const struct command command_compact = {"compact", "rewrite a store without its history", help, run};

@@ -11,14 +11,14 @@ static const char help[] = "Usage: toktab [-c CONF] [-d DOMAIN] create -l LABEL 
                            "Creates a token and prints it, alone, on stdout. It cannot be shown again.\n"
                            "\n"
                            "  -l, --label LABEL      what the token is for: 1 to 128 characters\n"
-                           "  -e, --expires WHEN     90d, 12h, 2027-01-31, 2027-01-31T12:00, or never; else\n"
-                           "                         the domain's default_lifetime or max_lifetime\n"
+                           "  -e, --expires WHEN     90d, 12h, 2027-01-31, 2027-01-31T12:00, or never; by\n"
+                           "                         default the domain's default_lifetime or max_lifetime\n"
                            "  -s, --scopes SCOPE,…   what the token may be used for\n"
                            "      --from CIDR,…      the networks it may be used from: 192.0.2.0/24\n"
-                           "  -u, --user USER        whom it stands for\n"
+                           "  -u, --user USER        the user it belongs to\n"
                            "      --copy             put the token on the terminal's clipboard (OSC 52)\n"
                            "                         instead of showing it\n"
-                           "      --json             print the token and all about it as JSON\n"
+                           "      --json             print the token and its record as JSON\n"
                            "\n"
                            "Example: toktab create -l \"CI deploy\" -e 90d -s read,write\n";
 
@@ -36,7 +36,7 @@ static const struct option longs[] = {
 
 struct request {
     struct attributes attributes;
-    const char *expires; /* NULL: not said */
+    const char *expires; /* NULL: not given */
     struct issue issue;
     bool help;
 };
@@ -69,13 +69,13 @@ static enum status take_options(struct request *request, int argc, char **argv)
     if (status != STATUS_DONE || request->help)
         return status;
     if (!request->attributes.label)
-        return fail(STATUS_USAGE, "label: it is missing: say with -l what the token is for");
+        return fail(STATUS_USAGE, "a label is required: -l \"what the token is for\"");
     if (!arguments_fit(argc, argv, 0, 0, ""))
         return STATUS_USAGE;
     return issue_options_fit(&request->issue);
 }
 
-/* When the life of the token ends, and by which rule. */
+/* When the token expires, and by which rule. */
 static enum status choose_expiry(struct request *request, const struct domain *domain)
 {
     struct record *record = &request->issue.record;
@@ -85,7 +85,6 @@ static enum status choose_expiry(struct request *request, const struct domain *d
     bool capped;
 
     if (request->expires) {
-        request->issue.rule = "as you said";
         return lifetime_parse(request->expires, domain, record->time, record->time, &record->expires);
     }
     request->issue.rule = domain->default_lifetime ? "default_lifetime"
@@ -102,8 +101,7 @@ static enum status append(const struct session *session, struct record *record)
     enum status status = log_begin(&log, session->config.store_dir, session->domain->name, true, &fault);
 
     if (status == STATUS_DONE) {
-        output_catch_interruptions(); /* when the lock is free again, whoever waited to end us would leave a
-                                         token unseen */
+        output_catch_interruptions(); /* a token that nobody has seen must be reported */
         status = change_make(&log, session, record, false, &fault);
         change_end(&log, session);
     }
@@ -147,4 +145,4 @@ static enum status run(struct session *session, int argc, char **argv)
     return status;
 }
 
-const struct command command_create = {"create", "make a token and print it, once", help, run};
+const struct command command_create = {"create", "create a token and print it, once", help, run};

@@ -17,12 +17,12 @@
 
 static const char help[] = "Usage: toktab [-c CONF] [-d DOMAIN] domains [--json]\n"
                            "\n"
-                           "Lists the configured domains, or that of -d: what their tokens start with, how\n"
-                           "many tokens there are and how many of them work, who administers them besides\n"
-                           "root, what you may do there (change, read, nothing), and where the stores are.\n"
-                           "Admins of domains see those that name them.\n"
+                           "Lists the configured domains, or the one given by -d: the prefix of its tokens,\n"
+                           "how many tokens it has and how many are active, its admins besides root, what\n"
+                           "you may do there (change, read or nothing), and where its store is. Domain\n"
+                           "admins see only the domains that name them.\n"
                            "\n"
-                           "      --json   as a JSON array\n";
+                           "      --json   print a JSON array\n";
 
 static const struct option longs[] = {
     {"json", no_argument, NULL, OPTION_JSON}, {"help", no_argument, NULL, OPTION_HELP}, {0}};
@@ -52,12 +52,12 @@ enum { HEADINGS = sizeof(columns) / sizeof(columns[0]) };
 struct found {
     const struct domain *domain;
     char store[PATH_MAX];
-    bool counted; /* else the store cannot be read */
+    bool counted; /* false: the store cannot be read */
     size_t tokens, active;
     const char *may;
 };
 
-/* What the files' owners and modes let the process do; that the caller may, is known. */
+/* What owners and modes let the process do. The caller is known to be allowed. */
 static const char *rights(const char *directory, const char *store)
 {
     struct stat status;
@@ -78,7 +78,7 @@ static void count(struct found *found, const struct tokens *tokens)
     found->counted = true;
 }
 
-/* A store that cannot be read is named, and its status returned, but the others are shown all the same. */
+/* A store that cannot be read is reported and its status returned, but the others are still shown. */
 static enum status look(struct found *found, const struct session *session)
 {
     enum status status = STATUS_DONE;
@@ -87,11 +87,11 @@ static enum status look(struct found *found, const struct session *session)
     *found = (struct found){.domain = session->domain};
     if (snprintf(found->store, sizeof(found->store), "%s/%s.tokens", session->config.store_dir,
                  session->domain->name) >= PATH_MAX)
-        return fail(STATUS_NOT_FOUND, "domain \"%s\": the name of its store is too long",
+        return fail(STATUS_NOT_FOUND, "domain \"%s\": the path of its store is too long",
                     session->domain->name);
     found->may = rights(session->config.store_dir, found->store);
     if (!tokens_exist(session)) {
-        found->counted = true; /* the first token makes it */
+        found->counted = true; /* the first token will create it */
         return STATUS_DONE;
     }
     if (strcmp(found->may, "nothing") == 0)
@@ -142,7 +142,6 @@ static char *count_text(const struct found *found, size_t value)
     return found->counted ? composed("%zu", value) : must_have(strdup("-"));
 }
 
-/* What each domain is printed with. */
 struct printing {
     const struct found *found;
     size_t number;
@@ -198,8 +197,8 @@ static enum status look_and_print(struct session *session, bool json)
         worst = status == STATUS_DONE ? worst : status;
     }
     if (number == 0 && session->domain_name)
-        status = fail(STATUS_NOT_FOUND, "domain \"%.15s%s\": there is none of that name for you",
-                      session->domain_name, cut_mark(session->domain_name));
+        status = fail(STATUS_NOT_FOUND, "no domain \"%.15s%s\" that you may administer", session->domain_name,
+                      cut_mark(session->domain_name));
     else
         status = json ? print_array(found, number) : print_table(found, number);
     free(found);
@@ -225,4 +224,4 @@ static enum status run(struct session *session, int argc, char **argv)
     return arguments_fit(argc, argv, 0, 0, "") ? domains(session, json) : STATUS_USAGE;
 }
 
-const struct command command_domains = {"domains", "list the domains, and what you may do there", help, run};
+const struct command command_domains = {"domains", "list the domains and what you may do there", help, run};

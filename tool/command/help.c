@@ -7,8 +7,8 @@
 
 static const char help[] = "Usage: toktab help [COMMAND]\n"
                            "\n"
-                           "Says what `toktab COMMAND --help` does; without COMMAND, which commands there\n"
-                           "are.\n";
+                           "Shows the help of COMMAND, as `toktab COMMAND --help` does, or without COMMAND\n"
+                           "lists the commands.\n";
 
 const char help_usage[] = "Usage: toktab [-c CONF] [-d DOMAIN] COMMAND [ARGS]\n";
 
@@ -25,7 +25,7 @@ enum status help_print(void)
     char line[96];
     bool good = output_text(help_usage) &&
                 output_text("\n"
-                            "API tokens in one flat file a domain, checked by nginx, PAM and any daemon.\n"
+                            "API tokens in one flat file per domain, checked by nginx, PAM and any daemon.\n"
                             "\n");
 
     for (int i = 0; i < COMMANDS && good; i++) {
@@ -33,11 +33,11 @@ enum status help_print(void)
         good = output_text(line);
     }
     good = good && output_text("\n"
-                               "  -c, --config CONF    instead of " CONFIG_DEFAULT_PATH "\n"
-                               "  -d, --domain DOMAIN  whose tokens\n"
+                               "  -c, --config CONF    use CONF instead of " CONFIG_DEFAULT_PATH "\n"
+                               "  -d, --domain DOMAIN  work on the tokens of DOMAIN\n"
                                "      --version        print the version\n"
                                "\n"
-                               "`toktab COMMAND --help` says more, toktab(1) says all.\n");
+                               "See `toktab COMMAND --help` and toktab(1).\n");
     return good ? STATUS_DONE : output_failed();
 }
 
@@ -50,7 +50,7 @@ const struct command *command_find(const char *name)
         if (strcmp(name, names[i]) == 0)
             return commands[i];
     }
-    say_unknown("command", "", name, names, COMMANDS);
+    say_unknown("command", "", name, names, COMMANDS, "toktab");
     return NULL;
 }
 
@@ -82,4 +82,4 @@ static enum status run(struct session *session, int argc, char **argv)
     return command ? output_help(command->help) : STATUS_USAGE;
 }
 
-const struct command command_help = {"help", "say more about a command", help, run};
+const struct command command_help = {"help", "show help for a command", help, run};

@@ -15,18 +15,18 @@
 
 static const char help[] = "Usage: toktab [-c CONF] [-d DOMAIN] history [--json] [TOKEN-REF]\n"
                            "\n"
-                           "Shows each change of the domain's tokens: its number in the log, when, of which\n"
-                           "token, what, by whom (user/uid/login uid), and why. Of one token: its changes\n"
-                           "and those of its line of descent, which are the tokens that it succeeds and\n"
-                           "those that succeed it.\n"
+                           "Shows every change of the domain's tokens: its number in the log, the time, the\n"
+                           "token, the kind of change, who made it (user/uid/login uid), what changed and\n"
+                           "why. With TOKEN-REF, shows only that token, the tokens that it succeeds and the\n"
+                           "tokens that succeed it.\n"
                            "\n"
-                           "What a compaction has kept from before it is the last change of each token.\n"
+                           "After a compaction, only the last earlier change of each token is left.\n"
                            "\n"
-                           "TOKEN-REF is a serial (17), an id, or the first characters of one: at least 4,\n"
-                           "with a letter among them.\n"
+                           "TOKEN-REF is a serial (17), an id, or the first characters of an id: at least\n"
+                           "four, with a letter among them.\n"
                            "\n"
-                           "      --json   as a JSON array: of each change n, change and time, and the\n"
-                           "               token as it was after it\n"
+                           "      --json   print a JSON array: n, change and time of each change, and the\n"
+                           "               token as the change left it\n"
                            "\n"
                            "Example: toktab history 17\n";
 
@@ -55,7 +55,6 @@ static const struct sheet_column columns[] = {
 
 enum { HEADINGS = sizeof(columns) / sizeof(columns[0]) };
 
-/* What the lines are printed with. */
 struct printing {
     const struct lineage *lineage;
     const bool *wanted; /* for each line of the lineage */
@@ -63,7 +62,7 @@ struct printing {
     int64_t now;
 };
 
-/* What a line says. One that would bring a revoked token back brings nothing. */
+/* What a line says, but no line can bring back a revoked token. */
 static void read_event(const struct event *event, struct record *record, struct record *before)
 {
     event_record(record, event->id);
@@ -98,7 +97,7 @@ static char *joined(char *first, const char *between, char *second)
     return both;
 }
 
-/* What has changed, and why. */
+/* What changed, and why. */
 static char *describe_event(const struct event *event, const struct record *record,
                             const struct record *before)
 {
@@ -206,7 +205,7 @@ static enum status print_array(const struct printing *printing)
     return good ? STATUS_DONE : output_failed();
 }
 
-/* What lies before all that can be shown. */
+/* Changes that can no longer be shown. */
 static void say_compacted(const struct header *header)
 {
     char text[WHEN_SIZE];
@@ -214,8 +213,8 @@ static void say_compacted(const struct header *header)
     if (header->base == 0)
         return;
     when_format_local(text, header->cutoff);
-    say("changes 1 to %" PRIu64 ": they were compacted: what is kept is the last of each token%s%s",
-        header->base, header->cutoff == TIME_NEVER ? "" : ", but none of tokens that were dead before ",
+    say("changes 1 to %" PRIu64 " were compacted; only the last change of each token is kept%s%s",
+        header->base, header->cutoff == TIME_NEVER ? "" : ", and no token that was dead before ",
         header->cutoff == TIME_NEVER ? "" : text);
 }
 
@@ -234,7 +233,7 @@ static enum status print(const struct lineage *lineage, const struct session *se
     return status;
 }
 
-/* id: of a token, or NULL. */
+/* id: the token to show; NULL: all. */
 static enum status read_and_print(const struct session *session, const char *id, bool json)
 {
     struct lineage lineage;
@@ -246,7 +245,7 @@ static enum status read_and_print(const struct session *session, const char *id,
     return status;
 }
 
-/* text: NULL: all tokens */
+/* text: a TOKEN-REF; NULL: all tokens. */
 static enum status history(struct session *session, char *text, bool json)
 {
     struct refs refs = {0};
@@ -274,4 +273,4 @@ static enum status run(struct session *session, int argc, char **argv)
     return arguments_fit(argc, argv, 0, 1, "") ? history(session, argv[optind], json) : STATUS_USAGE;
 }
 
-const struct command command_history = {"history", "show what was changed, by whom and when", help, run};
+const struct command command_history = {"history", "show what changed, by whom and when", help, run};

@@ -15,20 +15,20 @@
 
 static const char help[] = "Usage: toktab [-c CONF] [-d DOMAIN] list [OPTIONS]\n"
                            "\n"
-                           "Lists tokens by serial. Filters combine: the states that are named, and all of\n"
-                           "the rest.\n"
+                           "Lists tokens by serial. Filters combine: any of the states given, and all other\n"
+                           "conditions.\n"
                            "\n"
-                           "      --active          tokens that work\n"
-                           "      --revoked         tokens that were revoked\n"
-                           "      --expired         tokens whose time is over\n"
-                           "      --expiring TIME   tokens that work, but not until after that (14d, or a\n"
+                           "      --active          active tokens\n"
+                           "      --revoked         revoked tokens\n"
+                           "      --expired         expired tokens\n"
+                           "      --expiring TIME   active tokens that expire within TIME (14d, or by a\n"
                            "                        date); exits with 1 if there are any\n"
-                           "  -l, --label GLOB      by label: \"CI *\"\n"
-                           "  -u, --user USER       by user\n"
+                           "  -l, --label GLOB      tokens whose label matches: \"CI *\"\n"
+                           "  -u, --user USER       tokens of this user\n"
                            "  -o, --output COLUMNS  serial,id,label,state,scopes,created,expires,last_used;\n"
                            "                        also domain,revoked,from,user,reason,prev,by\n"
-                           "      --no-headings     without the first line\n"
-                           "      --json            as a JSON array\n"
+                           "      --no-headings     leave out the first line\n"
+                           "      --json            print a JSON array\n"
                            "\n"
                            "Example: toktab list --active -u bob -o id --no-headings\n";
 
@@ -45,8 +45,8 @@ static const struct option longs[] = {{"active", no_argument, NULL, OPTION_ACTIV
                                       {0}};
 
 struct request {
-    bool state[STATE_EXPIRED + 1]; /* which are wanted; none: all */
-    int64_t expiring;              /* until when; -1: no matter */
+    bool state[STATE_EXPIRED + 1]; /* which to show; none set: all */
+    int64_t expiring;              /* by when; -1: not asked */
     const char *label, *user;      /* NULL: any */
     enum attribute columns[ATTRIBUTES];
     size_t column_count; /* 0: the default ones */
@@ -64,12 +64,12 @@ static enum status take_column(struct request *request, struct span name)
     for (int i = 0; i < ATTRIBUTES; i++)
         if (span_equals(name, attribute_names[i])) {
             if (request->column_count == ATTRIBUTES)
-                return fail(STATUS_USAGE, "-o: it names too many columns");
+                return fail(STATUS_USAGE, "-o: too many columns");
             request->columns[request->column_count++] = (enum attribute)i;
             return STATUS_DONE;
         }
     snprintf(text, sizeof(text), "%.*s", (int)name.length, name.at);
-    return say_unknown("column", "", text, attribute_names, ATTRIBUTES);
+    return say_unknown("column", "", text, attribute_names, ATTRIBUTES, "toktab list");
 }
 
 static enum status take_columns(struct request *request, const char *text)
@@ -78,7 +78,7 @@ static enum status take_columns(struct request *request, const char *text)
     enum status status = STATUS_DONE;
 
     if (list.length == 0 || !span_list_whole(list))
-        return fail(STATUS_USAGE, "-o: a column's name is missing: see --help");
+        return fail(STATUS_USAGE, "-o: a column name is missing (see toktab list --help)");
     request->column_count = 0;
     while (status == STATUS_DONE && span_next_item(&list, &name))
         status = take_column(request, name);
@@ -160,7 +160,6 @@ static void choose_columns(struct request *request, const struct domain *domain)
             request->columns[request->column_count++] = default_columns[i];
 }
 
-/* What each token is printed with. */
 struct printing {
     const struct request *request;
     const struct tokens *tokens;
@@ -171,7 +170,7 @@ struct printing {
     struct sheet sheet;
 };
 
-/* Calls use for each token that is wanted, until it returns something else than STATUS_DONE. */
+/* Call use for each wanted token until it returns anything but STATUS_DONE. */
 static enum status each_wanted(struct printing *printing,
                                enum status (*use)(struct printing *printing, const struct record *record))
 {
@@ -182,7 +181,7 @@ static enum status each_wanted(struct printing *printing,
     printing->found = 0;
     for (size_t i = 0; i < tokens->count && status == STATUS_DONE; i++) {
         if (!token_record(&tokens->list[i], &record))
-            return fail(STATUS_DAMAGED, "token %.12s: its line makes no sense: run `toktab check`",
+            return fail(STATUS_DAMAGED, "token %.12s: its line is invalid: run `toktab check`",
                         tokens->list[i].id);
         if (!wanted(printing->request, &record, printing->now))
             continue;

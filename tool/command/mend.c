@@ -22,15 +22,15 @@
 static const char help[] =
     "Usage: toktab [-c CONF] [-d DOMAIN] mend [OPTIONS] [COPY…]\n"
     "\n"
-    "Puts a damaged store in order: keeps every line that proves itself, and revokes\n"
-    "the tokens that a missing line may have changed. Shows them first and asks. The\n"
+    "Repairs a damaged store: keeps every line whose checksum is right, and revokes\n"
+    "the tokens that a missing line may have changed. Shows them and asks first. The\n"
     "store gets a new epoch; the damaged file is kept beside it. Prints HEAD.\n"
     "\n"
     "COPY is another file of the same store, such as a backup: lines that are missing\n"
     "here are taken from there.\n"
     "\n"
-    "Run it on a sound store too after you have put an older copy in its place: the\n"
-    "new epoch says that the older copy is meant.\n"
+    "Also run it after you put an older copy of a store in its place: the new epoch\n"
+    "tells running hosts that you mean the older copy.\n"
     "\n"
     "  -y, --yes    do not ask\n"
     "      --json   print the result as JSON: head, kept, ended, lost\n"
@@ -53,21 +53,21 @@ struct request {
     bool yes, json, help;
 };
 
-/* What was found in a store and its copies. */
+/* What a store and its copies hold. */
 struct look {
-    struct identity identity; /* of the store, before it was read */
+    struct identity identity; /* of the store before it was read */
     struct salvage salvage;
-    struct fault fault; /* what is wrong with the store first; "": nothing */
+    struct fault fault; /* the first thing wrong with the store; "": nothing */
 };
 
 struct mended {
     struct look look;
     struct rewrite rewrite;
     struct proof proof;        /* of the new file */
-    char kept[KEPT_NAME_SIZE]; /* under which the damaged file stays; "": it was not damaged */
+    char kept[KEPT_NAME_SIZE]; /* the new name of the damaged file; "": it was not damaged */
 };
 
-/* All of an open file into file->bytes, with room for one more. False with errno. */
+/* Read a whole file into file->bytes, with room for one byte more. False with errno. */
 static bool read_file(struct salvage_file *file, int fd)
 {
     struct stat status;
@@ -80,7 +80,7 @@ static bool read_file(struct salvage_file *file, int fd)
     return read_all(fd, file->bytes, file->size, 0);
 }
 
-/* Before the session begins: as root the tool then becomes somebody else, who may not read them. */
+/* Before the session opens: root then becomes the stores' owner, who may not be able to read the copies. */
 static enum status read_copies(struct request *request)
 {
     request->files = must_have(calloc(request->copies + 1, sizeof(*request->files)));
@@ -93,8 +93,8 @@ static enum status read_copies(struct request *request)
         file->name = request->names[i];
         if (fd >= 0)
             close(fd);
-        if (!good) /* a directory is no file of this store */
-            return fail(error == EISDIR ? STATUS_DAMAGED : status_of(error), "%s: cannot read it: %s",
+        if (!good) /* a directory is not a file of this store */
+            return fail(error == EISDIR ? STATUS_DAMAGED : status_of(error), "%s: cannot be read: %s",
                         file->name, strerror(error));
     }
     return STATUS_DONE;
@@ -109,12 +109,11 @@ static void free_files(struct request *request)
 
 static enum status unreadable(struct fault *fault)
 {
-    fault_set(fault, "it cannot be read: %s", strerror(errno));
+    fault_set(fault, "cannot be read: %s", strerror(errno));
     return STATUS_IO;
 }
 
-/* Read the store that fd is open on. fault is for the caller to print. Ends with salvage_free() whatever it
- * returned. */
+/* Read the store open on fd. The caller prints fault, and calls salvage_free() whatever is returned. */
 static enum status look(struct look *look, int fd, const char *domain, struct request *request,
                         const struct witness *witness, struct fault *fault)
 {
@@ -170,11 +169,9 @@ static void show_ends(const struct look *look)
 static void say_lost(const struct look *look, const struct storefile *storefile)
 {
     if (look->salvage.lost > 0)
-        say("%s/%s: %" PRIu64 " token%s lost with %s line%s: nobody is admitted by %s any more; a copy from "
-            "after the last compaction would bring %s back",
-            storefile->directory, storefile->name, look->salvage.lost,
-            look->salvage.lost == 1 ? " is" : "s are", look->salvage.lost == 1 ? "its" : "their",
-            plural(look->salvage.lost), look->salvage.lost == 1 ? "it" : "them",
+        say("%s/%s: lost %" PRIu64 " token%s, which hosts now refuse; a copy made after the last compaction "
+            "would bring %s back",
+            storefile->directory, storefile->name, look->salvage.lost, plural(look->salvage.lost),
             look->salvage.lost == 1 ? "it" : "them");
 }
 
@@ -186,14 +183,14 @@ static enum status confirm(const struct look *look)
         return status;
     if (look->salvage.ends == 0)
         return ask("Give the store a new epoch?", "mend: declined: nothing was done");
-    say("in doubt, and to be revoked:");
+    say("in doubt, to be revoked:");
     show_ends(look);
-    return ask(look->salvage.ends == 1 ? "Mend the store, and revoke this token for good?"
-                                       : "Mend the store, and revoke these tokens for good?",
+    return ask(look->salvage.ends == 1 ? "Mend the store and revoke this token for good?"
+                                       : "Mend the store and revoke these tokens for good?",
                "mend: declined: nothing was done");
 }
 
-/* What would be done, before the lock is taken: nobody is asked under it. */
+/* Ask before the lock is taken: under it nobody may be kept waiting for an answer. */
 static enum status look_and_ask(struct look *before, struct storefile *storefile,
                                 const struct session *session, struct request *request)
 {
@@ -219,7 +216,7 @@ static enum status look_and_ask(struct look *before, struct storefile *storefile
     return request->yes ? STATUS_DONE : confirm(before);
 }
 
-/* Give the damaged file a name that stays when the new file takes the store's. */
+/* Give the damaged file a second name, which stays when the new file takes the store's name. */
 static enum status keep_damaged(struct mended *mended, const struct log *log, struct fault *fault)
 {
     time_t now = (time_t)mended->rewrite.now;
@@ -252,11 +249,11 @@ static enum status install(struct mended *mended, struct log *log, struct newfil
     }
     status = rewrite_install(log, file, fault);
     if (status != STATUS_DONE && damaged && fstat(log->file, &old) == 0 && old.st_nlink > 1)
-        unlinkat(log->directory, mended->kept, 0); /* the store still has the file */
+        unlinkat(log->directory, mended->kept, 0); /* it is still the store */
     return status;
 }
 
-/* It is not put in place before it proves itself. */
+/* Only a file that was proved takes the store's place. */
 static enum status prove_and_install(struct mended *mended, struct log *log, struct newfile *file,
                                      struct fault *fault)
 {
@@ -265,12 +262,12 @@ static enum status prove_and_install(struct mended *mended, struct log *log, str
     if (prove(&mended->proof, file->fd, log->domain, NULL, NULL, &what))
         return install(mended, log, file, fault);
     newfile_abandon(file);
-    fault_set(fault, "%s/%s: nothing was done: what is sound of it makes no store: %s",
+    fault_set(fault, "%s/%s: nothing was done: the repaired file is not a sound store: %s",
               log->storefile.directory, log->storefile.name, what.text);
     return what.passing ? STATUS_IO : STATUS_DAMAGED;
 }
 
-/* No two epochs are alike, also where two hosts mend the same store. */
+/* Two hosts that mend the same store must not get the same epoch. */
 static uint64_t new_epoch(uint64_t old)
 {
     struct timespec now;
@@ -292,7 +289,7 @@ static void prepare(struct rewrite *rewrite, const struct salvage *salvage)
     rewrite->snapshot = salvage->snapshot;
 }
 
-/* Under the lock. Others wait for it: what was found before is good if nobody has changed the file since. */
+/* Under the lock, where others wait: if the file has not changed, the first look is used again. */
 static enum status look_again(struct mended *mended, struct look *before, const struct log *log,
                               struct request *request, struct fault *fault)
 {
@@ -308,12 +305,12 @@ static enum status look_again(struct mended *mended, struct look *before, const 
         memset(before, 0, sizeof(*before));
         return STATUS_DONE;
     }
-    salvage_free(&before->salvage); /* it points into the bytes that were read */
+    salvage_free(&before->salvage); /* it points into the bytes read before */
     memset(&before->salvage.snapshot, 0, sizeof(before->salvage.snapshot));
     status = look(&mended->look, log->file, log->domain, request, NULL, fault);
     if (status != STATUS_DONE || mended->look.salvage.ends == 0 || request->yes)
         return status;
-    fault_set(fault, "it has changed since the question: nothing was done: run it again");
+    fault_set(fault, "changed since you were asked: nothing was done: run `toktab mend` again");
     return STATUS_DAMAGED;
 }
 
@@ -338,7 +335,6 @@ static enum status renew(struct mended *mended, struct look *before, struct log 
     return status == STATUS_DONE ? prove_and_install(mended, log, &file, fault) : status;
 }
 
-/* The tokens that were ended: as JSON each as it is now, for people a line each. */
 static json_t *ended_tokens(const struct mended *mended, const char *domain)
 {
     const struct snapshot *snapshot = &mended->look.salvage.snapshot;
@@ -368,7 +364,7 @@ static void say_done(const struct mended *mended, const struct storefile *storef
             free(label);
         }
     if (mended->kept[0] != '\0')
-        say("%s/%s: this is the damaged file: delete it when you no longer need it", storefile->directory,
+        say("%s/%s: the damaged file: delete it when you no longer need it", storefile->directory,
             mended->kept);
 }
 
@@ -397,7 +393,7 @@ static enum status mend_locked(struct mended *mended, struct look *before, const
     enum status status = log_begin(&log, session->config.store_dir, session->domain->name, false, &fault);
 
     if (status == STATUS_DONE) {
-        mended->rewrite.now = (int64_t)time(NULL); /* not when it began to ask */
+        mended->rewrite.now = (int64_t)time(NULL); /* the answer may have taken long */
         status = renew(mended, before, &log, request, &fault);
         log_end(&log);
     }
@@ -461,4 +457,4 @@ static enum status run(struct session *session, int argc, char **argv)
     return status;
 }
 
-const struct command command_mend = {"mend", "put a damaged store in order", help, run};
+const struct command command_mend = {"mend", "repair a damaged store", help, run};

@@ -13,21 +13,22 @@
 #include "token/describe.h"
 #include "token/revocation.h"
 
-static const char help[] = "Usage: toktab [-c CONF] [-d DOMAIN] revoke [OPTIONS] TOKEN-REF…\n"
-                           "\n"
-                           "Ends tokens, now and for good. Shows them first and asks; without a terminal\n"
-                           "it wants -y. Nothing is revoked unless each TOKEN-REF means one token.\n"
-                           "\n"
-                           "TOKEN-REF is a serial (17), an id, or the first characters of one: at least 4,\n"
-                           "with a letter among them.\n"
-                           "\n"
-                           "  -r, --reason REASON   why: at most 255 characters\n"
-                           "  -y, --yes             do not ask\n"
-                           "      --json            print what was revoked as JSON: an object, or for\n"
-                           "                        several tokens an array\n"
-                           "\n"
-                           "Example: toktab list --active -u bob -o id --no-headings |\n"
-                           "             xargs -r toktab revoke -y -r \"left the company\"\n";
+static const char help[] =
+    "Usage: toktab [-c CONF] [-d DOMAIN] revoke [OPTIONS] TOKEN-REF…\n"
+    "\n"
+    "Revokes tokens, now and for good. Shows them and asks first; -y is required if\n"
+    "there is no terminal. Revokes nothing unless every TOKEN-REF means one token.\n"
+    "\n"
+    "TOKEN-REF is a serial (17), an id, or the first characters of an id: at least\n"
+    "four, with a letter among them.\n"
+    "\n"
+    "  -r, --reason REASON   why: at most 255 characters\n"
+    "  -y, --yes             do not ask\n"
+    "      --json            print the revoked token as JSON, or several tokens as an\n"
+    "                        array\n"
+    "\n"
+    "Example: toktab list --active -u bob -o id --no-headings |\n"
+    "             xargs -r toktab revoke -y -r \"left the company\"\n";
 
 static const struct option longs[] = {{"reason", required_argument, NULL, 'r'},
                                       {"yes", no_argument, NULL, 'y'},
@@ -44,7 +45,7 @@ static bool read_records(const struct refs *refs, struct record *records)
 {
     for (size_t i = 0; i < refs->count; i++)
         if (!ref_record(&refs->list[i], &records[i])) {
-            fail(STATUS_DAMAGED, "token %s: its line makes no sense: run `toktab check`", refs->list[i].text);
+            fail(STATUS_DAMAGED, "token %s: its line is invalid: run `toktab check`", refs->list[i].text);
             return false;
         }
     return true;
@@ -58,7 +59,6 @@ static bool any_to_end(const struct record *records, size_t count)
     return false;
 }
 
-/* Show what is about to end, and ask. */
 static enum status confirm(const struct record *records, size_t count)
 {
     enum status status;
@@ -144,7 +144,8 @@ static enum status run(struct session *session, int argc, char **argv)
 
     if (status == STATUS_DONE && request.help)
         return output_help(help);
-    if (status == STATUS_DONE && !arguments_fit(argc, argv, 1, argc, "TOKEN-REF"))
+    if (status == STATUS_DONE &&
+        !arguments_fit(argc, argv, 1, argc, "which tokens? give their serials or ids"))
         status = STATUS_USAGE;
     if (status == STATUS_DONE)
         status = session_open_to_change(session);
@@ -157,4 +158,4 @@ static enum status run(struct session *session, int argc, char **argv)
     return status;
 }
 
-const struct command command_revoke = {"revoke", "end tokens, now and for good", help, run};
+const struct command command_revoke = {"revoke", "revoke tokens, now and for good", help, run};

@@ -15,20 +15,20 @@
 
 static const char help[] = "Usage: toktab [-c CONF] [-d DOMAIN] rotate [OPTIONS] TOKEN-REF\n"
                            "\n"
-                           "Makes a successor of a token and prints it, alone, on stdout, as create does.\n"
-                           "It has the same label, scopes, networks and user, and a new life as long as\n"
-                           "the old one's was. The old token goes on working for the grace time, but never\n"
-                           "longer than it would have.\n"
+                           "Creates a successor of a token and prints it, alone, on stdout, as create does.\n"
+                           "The successor has the same label, scopes, networks and user, and lives as long\n"
+                           "from now as the old token did. The old token keeps working for the grace time,\n"
+                           "but never beyond its own expiry.\n"
                            "\n"
-                           "TOKEN-REF is a serial (17), an id, or the first characters of one: at least 4,\n"
-                           "with a letter among them.\n"
+                           "TOKEN-REF is a serial (17), an id, or the first characters of an id: at least\n"
+                           "four, with a letter among them.\n"
                            "\n"
-                           "      --grace TIME     how long the old token still works: 24h if not said; 0s\n"
+                           "      --grace TIME     how long the old token still works (default: 24h); 0s\n"
                            "                       revokes it at once\n"
-                           "  -e, --expires WHEN   the successor's end: 90d, 2027-01-31, never\n"
+                           "  -e, --expires WHEN   when the new token expires: 90d, 2027-01-31, never\n"
                            "      --copy           put the token on the terminal's clipboard (OSC 52)\n"
                            "                       instead of showing it\n"
-                           "      --json           print the token and all about it as JSON\n"
+                           "      --json           print the token and its record as JSON\n"
                            "\n"
                            "Example: toktab rotate --grace 7d 17\n";
 
@@ -38,13 +38,13 @@ static const struct option longs[] = {
     {"help", no_argument, NULL, OPTION_HELP},         {0}};
 
 struct request {
-    const char *grace, *expires; /* expires: NULL: not said */
+    const char *grace, *expires; /* expires: NULL: not given */
     struct issue issue;
     bool help;
 
-    struct record old;        /* as it is to become */
+    struct record old;        /* as it will be */
     int64_t until;            /* when the grace time ends */
-    char prev[ID_LENGTH + 1]; /* the old one's id */
+    char prev[ID_LENGTH + 1]; /* the old token's id */
     char reason[sizeof("succeeded by ") + ID_LENGTH];
 };
 
@@ -70,7 +70,7 @@ static enum status take_options(struct request *request, int argc, char **argv)
 
     if (status != STATUS_DONE || request->help)
         return status;
-    if (!arguments_fit(argc, argv, 1, 1, "TOKEN-REF"))
+    if (!arguments_fit(argc, argv, 1, 1, "which token? give its serial or id"))
         return STATUS_USAGE;
     return issue_options_fit(&request->issue);
 }
@@ -89,7 +89,7 @@ static enum status take_grace(struct request *request, int64_t now)
     return fail(STATUS_USAGE, "grace time \"%.15s%s\": %s", request->grace, cut_mark(request->grace), wrong);
 }
 
-/* What was said, before anything is done. */
+/* Refuse bad times before anything is done. */
 static enum status take_times(struct request *request, const struct domain *domain)
 {
     struct record *record = &request->issue.record;
@@ -97,13 +97,12 @@ static enum status take_times(struct request *request, const struct domain *doma
 
     if (status != STATUS_DONE || !request->expires)
         return status;
-    request->issue.rule = "as you said";
     return lifetime_parse(request->expires, domain, record->time, record->time, &record->expires);
 }
 
 #define SUCCEEDED_BY "succeeded by "
 
-/* Then its end is that of the grace time, and its successor's would be no later than that from now. */
+/* Then its expiry is the end of its grace time, so its successor's life would be as short. */
 static bool was_rotated(const struct record *old)
 {
     size_t length = strlen(SUCCEEDED_BY);
@@ -111,26 +110,28 @@ static bool was_rotated(const struct record *old)
     return old->reason.length > length && memcmp(old->reason.at, SUCCEEDED_BY, length) == 0;
 }
 
-/* A life as long as the old one's was. */
+/* As long a life as the old token was given. */
 static void take_lifetime(struct issue *issue, const struct record *old, const struct domain *domain)
 {
     int64_t length = old->expires == TIME_NEVER ? TIME_NEVER : old->expires - old->created;
     bool capped;
 
     issue->record.expires = lifetime_end(domain, length, issue->record.time, &capped);
-    issue->rule = capped             ? "max_lifetime, which is shorter than the old one's life"
-                  : was_rotated(old) ? "as long as the old one's, which was rotated before: -e gives another"
-                                     : "as long as the old one's";
+    issue->rule =
+        capped ? "max_lifetime, which is shorter than the old token's lifetime"
+        : was_rotated(old)
+            ? "the old token's lifetime, short because it was rotated before: use -e for a longer one"
+            : "the old token's lifetime";
 }
 
-/* The successor gets what the old one has, if it could be created so today. */
+/* The successor gets what the old token has, if it could be created with that today. */
 static enum status inherit(struct request *request, const struct domain *domain, struct fault *fault)
 {
     struct record *record = &request->issue.record;
     const struct record *old = &request->old;
 
     if (old->revoked != TIME_NEVER) {
-        fault_set(fault, "it is revoked, and that is for good: create another");
+        fault_set(fault, "it was revoked, for good: create another");
         return STATUS_NO;
     }
     if (!scopes_granted(domain, old->scopes, fault))
@@ -145,11 +146,11 @@ static enum status inherit(struct request *request, const struct domain *domain,
         take_lifetime(&request->issue, old, domain);
     if (record->expires > record->time)
         return STATUS_DONE;
-    fault_set(fault, "it never had a life that a successor could have too: say -e");
+    fault_set(fault, "its successor would have expired already: give -e");
     return STATUS_USAGE;
 }
 
-/* The old one's line: it ends with the grace time, and is never extended. */
+/* The old token ends with the grace time, or sooner: rotating extends no life. */
 static enum status end_old(struct log *log, const struct session *session, struct request *request,
                            struct fault *fault)
 {
@@ -166,7 +167,8 @@ static enum status end_old(struct log *log, const struct session *session, struc
     return change_make(log, session, old, true, fault);
 }
 
-/* The successor's line first: killed before the other, both work. *ended: what became of that other. */
+/* The successor's line comes first: if we are killed in between, both tokens work. *ended: the status of the
+ * old token's line. */
 static enum status append(const struct session *session, struct request *request, struct refs *refs,
                           enum status *ended, struct fault *fault)
 {
@@ -175,7 +177,7 @@ static enum status append(const struct session *session, struct request *request
 
     if (status != STATUS_DONE)
         return status;
-    output_catch_interruptions(); /* whoever waited to end us would leave a token unseen */
+    output_catch_interruptions(); /* a token that nobody has seen must be reported */
     status = change_read(&log, refs, 0, &request->old, fault);
     if (status == STATUS_DONE)
         status = inherit(request, session->domain, fault);
@@ -193,11 +195,13 @@ static void say_ended(const struct record *old)
 
     when_format_local(text, old->expires);
     if (old->op == OPERATION_REVOKE)
-        say("revoked token %" PRIu64 " (id %s), which it succeeds", old->serial, old->id);
+        say("revoked the old token %" PRIu64 " (id %s)", old->serial, old->id);
     else if (old->expires <= old->time)
-        say("token %" PRIu64 " (id %s), which it succeeds, had expired: %s", old->serial, old->id, text);
+        say("the old token %" PRIu64 " (id %s) expired %s", old->serial, old->id, text);
+    else if (old->expires == TIME_NEVER)
+        say("the old token %" PRIu64 " (id %s) never expires", old->serial, old->id);
     else
-        say("token %" PRIu64 " (id %s), which it succeeds, expires: %s", old->serial, old->id, text);
+        say("the old token %" PRIu64 " (id %s) works until %s", old->serial, old->id, text);
 }
 
 static enum status replace(const struct session *session, struct request *request, struct refs *refs)
@@ -213,7 +217,7 @@ static enum status replace(const struct session *session, struct request *reques
     if (ended == STATUS_DONE)
         say_ended(&request->old);
     else
-        fail(ended, "token %s: it works as before, its successor too: %s", ref->id, fault.text);
+        fail(ended, "token %s: still works as before, and so does its successor: %s", ref->id, fault.text);
     return status == STATUS_DONE ? ended : status;
 }
 
@@ -247,4 +251,4 @@ static enum status run(struct session *session, int argc, char **argv)
     return request.help ? output_help(help) : rotate(session, &request, argv[optind]);
 }
 
-const struct command command_rotate = {"rotate", "replace a token by a successor", help, run};
+const struct command command_rotate = {"rotate", "replace a token with a new one", help, run};

@@ -14,18 +14,18 @@
 #include "token/leaks.h"
 #include "token/revocation.h"
 
-static const char help[] = "Usage: toktab [-c CONF] [-d DOMAIN] scan [OPTIONS] [FILE…]\n"
-                           "\n"
-                           "Finds tokens in any text: in files, or in stdin. Says where each stands, whose\n"
-                           "it is and whether it still works; never the token. Exits with 1 if one was\n"
-                           "found that worked. Looks for the tokens of all domains, or of the one that -d\n"
-                           "names.\n"
-                           "\n"
-                           "      --revoke   end those that work, now and for good; nobody is asked\n"
-                           "      --json     print what was found as a JSON array\n"
-                           "\n"
-                           "Examples: git log -p | toktab scan\n"
-                           "          git ls-files -z | xargs -0 toktab scan --\n";
+static const char help[] =
+    "Usage: toktab [-c CONF] [-d DOMAIN] scan [OPTIONS] [FILE…]\n"
+    "\n"
+    "Finds tokens in any text, in files or on stdin. Tells where each token is, whose\n"
+    "it is and whether it still works, but never shows it. Exits with 1 if any of\n"
+    "them worked. Looks for the tokens of all domains, or of the domain given by -d.\n"
+    "\n"
+    "      --revoke   revoke those that work, now and for good, without asking\n"
+    "      --json     print a JSON array\n"
+    "\n"
+    "Examples: git log -p | toktab scan\n"
+    "          git ls-files -z | xargs -0 toktab scan --\n";
 
 static const struct option longs[] = {{"revoke", no_argument, NULL, OPTION_REVOKE},
                                       {"json", no_argument, NULL, OPTION_JSON},
@@ -36,12 +36,12 @@ enum { PIECE = 256 * 1024 };
 
 struct request {
     char **names; /* of the files; none: stdin */
-    int *files;   /* their descriptors; -1: it cannot be opened */
+    int *files;   /* their descriptors; -1: cannot be opened */
     int count;
     bool revoke, json, help;
 };
 
-/* A finder_visit(); context: the text that was looked through. The id stays. */
+/* A finder_visit(); context: the text. The id stays readable. */
 static void hide_secret(void *context, const char *token, size_t length, uint64_t line)
 {
     char *text = context, *secret = text + (token - text) + length - TOKEN_BODY + ID_LENGTH;
@@ -50,7 +50,7 @@ static void hide_secret(void *context, const char *token, size_t length, uint64_
     memset(secret, '*', TOKEN_BODY - ID_LENGTH);
 }
 
-/* The name of a file as it may be shown, and kept as a reason: it may have a token in it. */
+/* The name of a file, safe to show and to keep as a reason: it may contain a token. */
 static char *name_shown(const char *name)
 {
     char *shown = showable(span_of(name));
@@ -65,7 +65,7 @@ static void say_unreadable(const char *name)
     const char *why = strerror(errno);
     char *shown = name_shown(name);
 
-    say("%s: cannot read it: %s", shown, why);
+    say("%s: cannot be read: %s", shown, why);
     free(shown);
 }
 
@@ -82,7 +82,7 @@ static int open_file(const char *name)
     return fd;
 }
 
-/* Before the session begins: as root the tool then becomes somebody else, who may not read them. */
+/* Before the session opens: root then becomes the stores' owner, who may not be able to read the files. */
 static enum status open_files(struct request *request)
 {
     enum status status = STATUS_DONE;
@@ -169,7 +169,7 @@ static enum status scan_files(struct leaks *leaks, const struct request *request
     return worst;
 }
 
-/* The reason says where it was found, as far as a reason may be long. */
+/* The reason says where the token was found, unless that is too long. */
 static enum status give_reason(struct attributes *attributes, const char *place)
 {
     char *reason = composed("found in %s", place);
@@ -180,7 +180,6 @@ static enum status give_reason(struct attributes *attributes, const char *place)
     return status;
 }
 
-/* Those of one domain, together. */
 static enum status end_leaks_of(struct session *session, const struct domain *domain,
                                 const struct leaks *leaks)
 {
@@ -224,7 +223,7 @@ static enum status end_leaks(struct session *session, const struct leaks *leaks)
     return worst;
 }
 
-/* What still works is worse than what was found, and that than what could not be looked at. */
+/* A token that still works is worst, then one that worked when found, then a file that could not be read. */
 static enum status conclude(const struct leaks *leaks, enum status status, enum status ended)
 {
     if (ended != STATUS_DONE)

@@ -10,17 +10,17 @@
 
 static const char help[] = "Usage: toktab [-c CONF] [-d DOMAIN] show [--json] TOKEN-REF\n"
                            "\n"
-                           "Shows all there is to know about one token: never its secret.\n"
+                           "Shows everything about one token except its secret.\n"
                            "\n"
-                           "TOKEN-REF is a serial (17), an id, or the first characters of one: at least 4,\n"
-                           "with a letter among them.\n"
+                           "TOKEN-REF is a serial (17), an id, or the first characters of an id: at least\n"
+                           "four, with a letter among them.\n"
                            "\n"
                            "      --json   print it as JSON\n";
 
 static const struct option longs[] = {
     {"json", no_argument, NULL, OPTION_JSON}, {"help", no_argument, NULL, OPTION_HELP}, {0}};
 
-/* The order in which a person wants to know. */
+/* What people ask first comes first. */
 static const enum attribute order[] = {
     ATTRIBUTE_SERIAL,  ATTRIBUTE_ID,      ATTRIBUTE_DOMAIN,    ATTRIBUTE_LABEL,  ATTRIBUTE_STATE,
     ATTRIBUTE_CREATED, ATTRIBUTE_EXPIRES, ATTRIBUTE_REVOKED,   ATTRIBUTE_REASON, ATTRIBUTE_SCOPES,
@@ -59,7 +59,7 @@ static enum status show(struct session *session, char *text, bool json)
     if (status == STATUS_DONE)
         status = refs_resolve(&refs, session, true);
     if (status == STATUS_DONE && !ref_record(&refs.list[0], &record))
-        status = fail(STATUS_DAMAGED, "token %s: its line makes no sense: run `toktab check`", text);
+        status = fail(STATUS_DAMAGED, "token %s: its line is invalid: run `toktab check`", text);
     if (status == STATUS_DONE)
         status = json ? print_json(describe_json(&record, domain->name, (int64_t)time(NULL)))
                       : print_lines(&record, domain);
@@ -76,7 +76,7 @@ static enum status run(struct session *session, int argc, char **argv)
         return status;
     if (wants_help)
         return output_help(help);
-    if (!arguments_fit(argc, argv, 1, 1, "TOKEN-REF"))
+    if (!arguments_fit(argc, argv, 1, 1, "which token? give its serial or id"))
         return STATUS_USAGE;
     return show(session, argv[optind], json);
 }

@@ -13,19 +13,20 @@
 
 static const char help[] = "Usage: toktab [-c CONF] [-d DOMAIN] update [OPTIONS] TOKEN-REF\n"
                            "\n"
-                           "Changes what is said of a token, from the next request on; never its secret.\n"
-                           "What is not named stays as it is; where all is so already, nothing is written.\n"
+                           "Changes the label, expiry, scopes, networks or user of a token from the next\n"
+                           "request on, never its secret. What you do not give stays as it is; if nothing\n"
+                           "would change, nothing is written.\n"
                            "\n"
-                           "TOKEN-REF is a serial (17), an id, or the first characters of one: at least 4,\n"
-                           "with a letter among them.\n"
+                           "TOKEN-REF is a serial (17), an id, or the first characters of an id: at least\n"
+                           "four, with a letter among them.\n"
                            "\n"
                            "  -l, --label LABEL     what the token is for\n"
                            "  -e, --expires WHEN    90d (from now), 2027-01-31, 2027-01-31T12:00, or never;\n"
-                           "                        what has expired works again\n"
-                           "  -s, --scopes SCOPE,…  its scopes, all of them; '' for none\n"
-                           "      --from CIDR,…     its networks, all of them; '' for everywhere\n"
-                           "  -u, --user USER       whom it stands for; '' for nobody\n"
-                           "      --json            print what it is now as JSON\n"
+                           "                        an expired token works again\n"
+                           "  -s, --scopes SCOPE,…  all of its scopes; '' for none\n"
+                           "      --from CIDR,…     all of its networks; '' for any address\n"
+                           "  -u, --user USER       the user it belongs to; '' for nobody\n"
+                           "      --json            print the token as it is now as JSON\n"
                            "\n"
                            "Example: toktab update -e 90d -s read,write 17\n";
 
@@ -37,20 +38,20 @@ static const struct option longs[] = {
 
 struct request {
     struct attributes attributes;
-    const char *expires; /* NULL: not said */
-    int64_t end;         /* what that means */
+    const char *expires; /* NULL: not given */
+    int64_t end;         /* the time it means */
     bool json, help;
 };
 
-/* Here "" means that there is to be none, which create has no need to say. Behind others it would lose them:
- * a network that is missing then would let everybody in. */
+/* An empty value clears the attribute. After other values it is refused: dropping networks by mistake would
+ * let everybody in. */
 static enum status take_attribute(struct request *request, char **attribute,
                                   enum status (*take)(struct attributes *, const char *))
 {
     if (optarg[0] != '\0')
         return take(&request->attributes, optarg);
     if (*attribute && (*attribute)[0] != '\0')
-        return fail(STATUS_USAGE, "update: '' means none: it does not go behind other values");
+        return fail(STATUS_USAGE, "update: '' means none, so it cannot follow other values");
     attribute_empty(attribute);
     return STATUS_DONE;
 }
@@ -94,10 +95,10 @@ static enum status take_options(struct request *request, int argc, char **argv)
 
     if (status != STATUS_DONE || request->help)
         return status;
-    if (!arguments_fit(argc, argv, 1, 1, "TOKEN-REF"))
+    if (!arguments_fit(argc, argv, 1, 1, "which token? give its serial or id"))
         return STATUS_USAGE;
     if (!changes_anything(request))
-        return fail(STATUS_USAGE, "update: nothing to change: say -l, -e, -s, --from or -u");
+        return fail(STATUS_USAGE, "nothing to change: give -l, -e, -s, --from or -u");
     return STATUS_DONE;
 }
 
@@ -112,7 +113,7 @@ static bool is_same(const struct record *a, const struct record *b)
            span_same(a->nets, b->nets) && span_same(a->user, b->user);
 }
 
-/* before points into refs; after: into the request too. */
+/* before points into refs, after into refs and the request. */
 static enum status change(struct log *log, const struct session *session, const struct request *request,
                           struct refs *refs, struct record *before, struct record *after, struct fault *fault)
 {
@@ -121,7 +122,7 @@ static enum status change(struct log *log, const struct session *session, const 
     if (status != STATUS_DONE)
         return status;
     if (before->revoked != TIME_NEVER) {
-        fault_set(fault, "it is revoked, and that is for good: create another");
+        fault_set(fault, "it was revoked, for good: create another");
         return STATUS_NO;
     }
     *after = *before;
@@ -141,7 +142,7 @@ static void acknowledge(const struct record *before, const struct record *after)
     char *label, *changes;
 
     if (after->n == before->n) {
-        say("token %" PRIu64 " (id %s): it is so already", after->serial, after->id);
+        say("token %" PRIu64 " (id %s): nothing to change", after->serial, after->id);
         return;
     }
     label = unescaped(after->label);
@@ -169,7 +170,7 @@ static enum status apply(const struct session *session, const struct request *re
                          : STATUS_DONE;
 }
 
-/* What create refuses is refused here too, before anything is locked. */
+/* Refuse what create refuses, before the lock is taken. */
 static enum status check(struct request *request, const struct session *session, const struct refs *refs)
 {
     enum status status = attributes_check_scopes(&request->attributes, session->domain);
@@ -178,8 +179,7 @@ static enum status check(struct request *request, const struct session *session,
     if (status != STATUS_DONE || !request->expires)
         return status;
     if (!ref_record(&refs->list[0], &record))
-        return fail(STATUS_DAMAGED, "token %s: its line makes no sense: run `toktab check`",
-                    refs->list[0].id);
+        return fail(STATUS_DAMAGED, "token %s: its line is invalid: run `toktab check`", refs->list[0].id);
     return lifetime_parse(request->expires, session->domain, record.created, (int64_t)time(NULL),
                           &request->end);
 }
@@ -212,4 +212,5 @@ static enum status run(struct session *session, int argc, char **argv)
     return status;
 }
 
-const struct command command_update = {"update", "change what is said of a token", help, run};
+const struct command command_update = {"update", "change a token's label, expiry, scopes, networks or user",
+                                       help, run};

@@ -22,15 +22,15 @@
 static const char help[] =
     "Usage: toktab [-c CONF] [-d DOMAIN] verify [OPTIONS]\n"
     "\n"
-    "Reads a token from stdin, or from a terminal unseen, and prints what a host\n"
-    "would say of it: \"allow\", \"deny\" with the reason, or \"error\". Exits with 0\n"
-    "for allow alone.\n"
+    "Reads a token from stdin, or from a terminal without showing it, and answers as\n"
+    "nginx or PAM would: \"allow\", \"deny\" with the reason, or \"error\". Exits with 0\n"
+    "only for allow.\n"
     "\n"
-    "  -s, --scopes SCOPE,…   demand these scopes\n"
-    "      --from IP          the client's address; without it a token that is bound\n"
+    "  -s, --scopes SCOPE,…   require these scopes\n"
+    "      --from IP          the client's address; without it, a token that is bound\n"
     "                         to networks is denied\n"
-    "  -u, --user USER        whom the client claims to be\n"
-    "      --json             print the verdict, why, and the token's record as JSON\n"
+    "  -u, --user USER        the user that the client claims to be\n"
+    "      --json             print the verdict, the reason and the token as JSON\n"
     "\n"
     "Example: toktab verify -s read <token.txt\n";
 
@@ -39,7 +39,7 @@ static const struct option longs[] = {
     {"user", required_argument, NULL, 'u'},   {"json", no_argument, NULL, OPTION_JSON},
     {"help", no_argument, NULL, OPTION_HELP}, {0}};
 
-/* More than any token has: what is longer is none. */
+/* Longer than any token. */
 enum { INPUT_MAX = 256 };
 
 struct request {
@@ -63,7 +63,7 @@ static enum status take_client(struct request *request, const char *text)
     request->client.ipv6.sin6_family = AF_INET6;
     if (inet_pton(AF_INET6, text, &request->client.ipv6.sin6_addr) == 1)
         return STATUS_DONE;
-    return fail(STATUS_USAGE, "address \"%.15s%s\": it is none: give one such as 192.0.2.7 or 2001:db8::7",
+    return fail(STATUS_USAGE, "\"%.15s%s\" is not an IP address: give one like 192.0.2.7 or 2001:db8::7",
                 text, cut_mark(text));
 }
 
@@ -92,11 +92,11 @@ static enum status take_options(struct request *request, int argc, char **argv)
     enum status status = each_option(argc, argv, "s:u:", longs, take_option, request, &request->help);
 
     if (status == STATUS_DONE && !request->help && !arguments_fit(argc, argv, 0, 0, ""))
-        return STATUS_USAGE; /* a token on the command line could be seen by everybody */
+        return STATUS_USAGE; /* everybody could see a token on the command line */
     return status;
 }
 
-/* What the library tells an admin. */
+/* Keep what the library reports, for the message at the end. */
 static void keep_message(void *context, int priority, const char *message)
 {
     struct fault *fault = context;
@@ -105,7 +105,7 @@ static void keep_message(void *context, int priority, const char *message)
     fault_set(fault, "%s", message);
 }
 
-/* The store in trouble: which status is that? */
+/* Which exit status does a store in trouble deserve? */
 static enum status store_status(const struct session *session)
 {
     struct storefile storefile;
@@ -197,7 +197,7 @@ static enum status ask(const struct session *session, struct toktab *table, cons
     return status == STATUS_DONE ? conclude(session, &result, fault, request->json) : status;
 }
 
-/* A table of this domain alone: the others' stores are none of the caller's business. */
+/* With this domain alone: the caller may have no right to the others. */
 static struct toktab *make_table(const struct session *session, struct fault *news)
 {
     struct notice notice = {keep_message, news};
@@ -207,7 +207,7 @@ static struct toktab *make_table(const struct session *session, struct fault *ne
 
     if (!config_copy_one(&one, &session->config, session->domain))
         must_have(NULL);
-    one.domains[0].track_usage = false; /* to ask is not to use */
+    one.domains[0].track_usage = false; /* a check is not a use */
     table = table_make(&one, &notice, &fault);
     if (!table)
         say("%s", fault.text);
@@ -216,7 +216,7 @@ static struct toktab *make_table(const struct session *session, struct fault *ne
 
 static enum status verify(struct session *session, struct request *request)
 {
-    struct fault news = {"the store is in trouble", false};
+    struct fault news = {"the store cannot be used", false};
     enum status status = session_open(session);
     struct toktab *table;
     char error[512], *scopes;
@@ -249,4 +249,4 @@ static enum status run(struct session *session, int argc, char **argv)
     return status;
 }
 
-const struct command command_verify = {"verify", "ask what a host would say of a token", help, run};
+const struct command command_verify = {"verify", "check a token as nginx or PAM would", help, run};

@@ -7,14 +7,14 @@
 
 static enum status not_vouched_for(const struct log *log, struct fault *fault)
 {
-    fault_set(fault,
-              "%s/%s: the disk failed (%s): toktab cannot vouch for this change: run `toktab compact`, which "
-              "writes and syncs a new file",
-              log->storefile.directory, log->storefile.name, strerror(errno));
+    fault_set(
+        fault,
+        "%s/%s: the disk failed (%s), so toktab cannot vouch for this change: run `toktab compact`, which "
+        "writes and syncs a new file",
+        log->storefile.directory, log->storefile.name, strerror(errno));
     return STATUS_IO;
 }
 
-/* What became of a line, in words. */
 static enum status explain(const struct log *log, enum appended appended, struct fault *fault)
 {
     const char *directory = log->storefile.directory, *name = log->storefile.name;
@@ -23,7 +23,7 @@ static enum status explain(const struct log *log, enum appended appended, struct
     case APPENDED:
         return STATUS_DONE;
     case APPEND_CONFLICT:
-        fault_set(fault, "%s/%s: somebody else writes to it without the lock: nothing was done", directory,
+        fault_set(fault, "%s/%s: another process writes to it without the lock: nothing was done", directory,
                   name);
         return STATUS_LOCKED;
     case APPEND_UNAVAILABLE:
@@ -35,7 +35,7 @@ static enum status explain(const struct log *log, enum appended appended, struct
     }
 }
 
-/* A dead token needs no rights; its label and the reason say what it was. */
+/* A revoked token needs no rights; its label and the reason still tell what it was. */
 static void shorten_for_revocation(struct record *record)
 {
     record->scopes = record->nets = record->ext = (struct span){"", 0};
@@ -62,7 +62,7 @@ enum status change_read(struct log *log, struct refs *refs, size_t i, struct rec
         return status;
     if (refs->list[i].line && ref_record(&refs->list[i], record))
         return STATUS_DONE;
-    fault_set(fault, "it is not there any more: somebody has put another store in its place");
+    fault_set(fault, "no longer in the store: somebody replaced the store with another one");
     return STATUS_NOT_FOUND;
 }
 
@@ -88,12 +88,11 @@ enum status change_append(struct log *log, const struct session *session, struct
     }
     length = change_format(text, record, tip.chain.origin, chain);
     if (length == 0 || (!ends && length > LINE_SIZE_MAX - REVOCATION_SIZE)) {
-        fault_set(
-            fault,
-            "that is too much for one line of a store: shorten the texts, or name fewer scopes or networks");
+        fault_set(fault,
+                  "too much for one line of the store: shorten the texts, or give fewer scopes or networks");
         return STATUS_USAGE;
     }
-    /* a full disk stops creating, not revoking */
+    /* a full disk may stop create, but not revoke */
     return explain(log, log_append(log, &tip, text, length, !ends), fault);
 }
 
@@ -116,10 +115,10 @@ enum status change_confirm(struct log *log, struct fault *fault)
     enum status status = log_tip(log, &tip, fault);
 
     if (status == STATUS_DONE && !log_sync_tip(log, &tip)) {
-        fault_set(
-            fault,
-            "%s/%s: cannot write it to the disk: %s: run `toktab compact`, which writes and syncs a new file",
-            log->storefile.directory, log->storefile.name, strerror(errno));
+        fault_set(fault,
+                  "%s/%s: cannot be written to the disk: %s: run `toktab compact`, which writes and syncs a "
+                  "new file",
+                  log->storefile.directory, log->storefile.name, strerror(errno));
         status = STATUS_IO;
     }
     return status;

@@ -1,5 +1,5 @@
-/* Writing that is to last: all of it or an error, room kept behind the end, directories synced. Each function
- * leaves errno where it returns false. */
+/* Complete reads and writes, reserved space, synced directories. Each function that returns false sets errno.
+ */
 #ifndef DISK_H
 #define DISK_H
 
@@ -7,18 +7,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Bytes that are kept allocated behind the end of a store, for revocations on a full disk. */
+/* Bytes kept allocated behind the end of a store, for revocations on a full disk. */
 enum { RESERVE = 64 * 1024 };
 
-/* All bytes at an offset; reading: EIO if the file ends before. */
+/* Read or write all bytes at an offset. Reading past the end of the file is EIO. */
 bool read_all(int fd, char *bytes, size_t size, uint64_t offset);
 bool write_all(int fd, const char *bytes, size_t length, uint64_t offset);
 
-/* Allocate from an offset on, without making the file longer. A file system that cannot (EOPNOTSUPP) is used
- * without. */
+/* Allocate space from an offset on, without making the file longer. True also if the file system cannot do
+ * that (EOPNOTSUPP). */
 bool keep_room(int fd, uint64_t offset, uint64_t length);
 
-/* Have the disk hold which names a directory has. directory may be an O_PATH descriptor. */
+/* Make the names in a directory durable. directory may be an O_PATH descriptor. */
 bool sync_directory(int directory);
 
 #endif

@@ -41,5 +41,5 @@ void head_see_line(struct expected_head *expect, uint64_t n, const unsigned char
 void head_see_end(struct expected_head *expect)
 {
     if (expect->answer == ANSWER_PENDING)
-        expect->answer = ANSWER_NO; /* it lies beyond the end */
+        expect->answer = ANSWER_NO; /* beyond the end */
 }

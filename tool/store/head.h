@@ -1,4 +1,4 @@
-/* HEAD: "epoch:n:chain", what a log was at a moment. Is it still so? Pure. */
+/* HEAD, "epoch:n:chain": the state of a log at some moment. Does the log still contain it? Pure. */
 #ifndef HEAD_H
 #define HEAD_H
 
@@ -16,11 +16,10 @@ struct expected_head {
 
 void head_format(char text[HEAD_SIZE], uint64_t epoch, uint64_t n, const unsigned char chain[CHAIN_SIZE]);
 
-/* False: text is no HEAD. */
+/* False: text is not a HEAD. */
 bool head_parse(struct expected_head *expect, const char *text);
 
-/* Tell it of the header, of each line of the log with its chain, and of the end: then answer is not PENDING.
- */
+/* Call these for the header, for each line of the log, and at the end: then answer is no longer PENDING. */
 void head_see_header(struct expected_head *expect, const struct header *header);
 void head_see_line(struct expected_head *expect, uint64_t n, const unsigned char chain[CHAIN_SIZE]);
 void head_see_end(struct expected_head *expect);

@@ -59,7 +59,7 @@ static bool holds(const struct family *family, const char *id)
     return false;
 }
 
-/* Returns whether it is new. */
+/* True: the id is new. */
 static bool add_id(struct family *family, const char *id)
 {
     if (holds(family, id))
@@ -72,7 +72,7 @@ static bool add_id(struct family *family, const char *id)
     return true;
 }
 
-/* The id that the token of this line succeeds; NULL: none. */
+/* The id of the token that this line's token succeeds, or NULL. */
 static const char *predecessor(const char *line_id)
 {
     struct line line;
@@ -81,8 +81,8 @@ static const char *predecessor(const char *line_id)
     return line.column[COLUMN_PREV].length == ID_LENGTH ? line.column[COLUMN_PREV].at : NULL;
 }
 
-/* A successor's line may stand before that of whom it succeeds, after a compaction: so all are asked again
- * until none is new. */
+/* After a compaction a successor's line may come before its predecessor's, so search again until nothing is
+ * new. */
 static void add_successors(struct family *family, const struct lineage *lineage)
 {
     bool grew = true;
@@ -116,7 +116,7 @@ void lineage_mark(const struct lineage *lineage, const char *id, bool *wanted)
     if (id) {
         add_id(&family, id);
         add_successors(&family, lineage);
-        add_predecessors(&family, lineage, id); /* and not their other successors */
+        add_predecessors(&family, lineage, id); /* but not the other successors of those */
     }
     for (size_t i = 0; i < lineage->count; i++)
         wanted[i] = !id || holds(&family, lineage->list[i].id);

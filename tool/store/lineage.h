@@ -1,5 +1,5 @@
-/* All changes that a store still knows of, proved, in their order; and which of them belong together, because
- * rotating a token makes a successor that names it. */
+/* All changes that a store still has, proved and in order; and which tokens succeed each other by rotation.
+ */
 #ifndef LINEAGE_H
 #define LINEAGE_H
 
@@ -12,13 +12,13 @@ struct lineage {
     size_t count, room;
 };
 
-/* Read and prove the store of the session. Prints what is wrong. Ends with lineage_free() whatever it
+/* Read and prove the session's store. Prints what is wrong. The caller calls lineage_free() whatever is
  * returned. */
 enum status lineage_read(struct lineage *lineage, const struct session *session);
 void lineage_free(struct lineage *lineage);
 
-/* Which lines of the past belong to the token, those that it succeeds and those that succeed it? wanted: one
- * for each line, all false; id: NULL: all of them do. */
+/* Mark the lines of a token, of the tokens it succeeds and of those that succeed it. wanted: one entry for
+ * each line, all false; id: NULL: mark all lines. */
 void lineage_mark(const struct lineage *lineage, const char *id, bool *wanted);
 
 #endif

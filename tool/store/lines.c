@@ -20,7 +20,7 @@ void lines_free(struct lines *lines)
     free(lines->buffer);
 }
 
-/* More bytes behind what is there. Returns those that came; 0 at the end, -1 with errno. */
+/* Read more bytes into the buffer. Returns how many; 0 at the end, -1 with errno. */
 static ssize_t fill(struct lines *lines)
 {
     size_t kept = lines->end - lines->start;
@@ -47,8 +47,8 @@ static void pass_over(struct lines *lines, size_t length)
     lines->offset += length;
 }
 
-/* What it gives out stays where it is, so the rest of a line that is too long is passed over at the next
- * call. LINES_LINE: it is done. */
+/* Skip the rest of a line that was too long. Not before the next call, for the text given out must stay in
+ * place. LINES_LINE: done. */
 static enum lines_got end_skipping(struct lines *lines)
 {
     while (lines->skipping) {

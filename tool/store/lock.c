@@ -10,7 +10,7 @@
 
 #include "header.h"
 
-/* "pid uid", for whoever has to wait. A hint: that it cannot be written does not matter. */
+/* Write "pid uid" for whoever has to wait. Only a hint, so a failure is ignored. */
 static void say_who(int lock)
 {
     char text[48];
@@ -28,12 +28,13 @@ static void fault_held(struct fault *fault, int lock)
 
     text[got > 0 ? got : 0] = '\0';
     if (sscanf(text, "%ld %ld", &pid, &uid) == 2)
-        fault_set(fault,
-                  "it is locked since more than %d seconds by process %ld of uid %ld: try again, or see what "
-                  "that does",
-                  LOCK_SECONDS, pid, uid);
+        fault_set(
+            fault,
+            "has been locked for more than %d seconds by process %ld of uid %ld: try again, or find out what "
+            "that process does",
+            LOCK_SECONDS, pid, uid);
     else
-        fault_set(fault, "it is locked since more than %d seconds", LOCK_SECONDS);
+        fault_set(fault, "has been locked for more than %d seconds: try again", LOCK_SECONDS);
 }
 
 static enum status trust(int lock, const char *name, const struct stat *directory, struct fault *fault)
@@ -41,7 +42,7 @@ static enum status trust(int lock, const char *name, const struct stat *director
     struct stat status;
 
     if (fstat(lock, &status) < 0) {
-        fault_set(fault, "cannot look at its lock %s: %s", name, strerror(errno));
+        fault_set(fault, "cannot stat its lock %s: %s", name, strerror(errno));
         return STATUS_IO;
     }
     if (S_ISREG(status.st_mode) && status.st_nlink <= 1 &&
@@ -49,12 +50,12 @@ static enum status trust(int lock, const char *name, const struct stat *director
         return STATUS_DONE;
     fault_set(
         fault,
-        "its lock %s is not a regular file of the directory's owner, or has another name too: move it away",
+        "its lock %s is not a regular file of the directory's owner, or has a second hard link: move it away",
         name);
     return STATUS_NOT_PERMITTED;
 }
 
-/* Is the file that was locked still the one of that name? If somebody has removed it, others lock another. */
+/* Does the name still lead to the locked file? If somebody removed it, others lock a new one. */
 static bool still_there(int lock, int directory, const char *name)
 {
     struct stat held, there;
@@ -63,7 +64,8 @@ static bool still_there(int lock, int directory, const char *name)
            held.st_ino == there.st_ino && held.st_dev == there.st_dev;
 }
 
-/* O_CREAT would wait, even where the lock exists, for whoever reads the directory (before Linux 6.12). */
+/* Try without O_CREAT first: before Linux 6.12 that waits for anybody who reads the directory, even if the
+ * lock exists. */
 static int open_or_make(int directory, const char *name)
 {
     int flags = O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
@@ -79,12 +81,12 @@ static enum status open_lock(int *lock, int directory, const char *name, const s
     if (*lock >= 0)
         return trust(*lock, name, directory_status, fault);
     fault_set(fault, "cannot open its lock %s: %s%s", name, strerror(errno),
-              errno == EACCES ? ": you may not change this store" : "");
+              errno == EACCES ? ": only the owner of the store can change it" : "");
     return errno == EACCES || errno == ELOOP ? STATUS_NOT_PERMITTED : STATUS_CANNOT_CREATE;
 }
 
-/* Try to take the lock that is open. STATUS_LOCKED: somebody else has it, or it is not the lock any more, and
- * was closed. */
+/* Try to lock the open file. STATUS_LOCKED: somebody else has locked it, or the name now leads to another
+ * file, and *lock was closed. */
 static enum status try(int *lock, int directory, const char *name, struct fault *fault)
 {
     if (flock(*lock, LOCK_EX | LOCK_NB) < 0) {
@@ -102,8 +104,7 @@ static enum status try(int *lock, int directory, const char *name, struct fault 
     return STATUS_LOCKED;
 }
 
-/* Waits by asking again and again: a sleeping flock() could be ended by a signal alone, which a host may have
- * blocked. */
+/* Polls: only a signal could end a blocking flock(), and the caller may have blocked signals. */
 static enum status wait_for(int *lock, int directory, const char *name, const struct stat *directory_status,
                             struct fault *fault)
 {
@@ -134,7 +135,7 @@ enum status lock_take(int *lock, int directory, const char *domain, const struct
     *lock = -1;
     status = wait_for(lock, directory, name, directory_status, fault);
     if (status == STATUS_DONE) {
-        fchmod(*lock, 0600); /* one that was copied or restored may have another mode */
+        fchmod(*lock, 0600); /* a copied or restored lock may have another mode */
         say_who(*lock);
     } else if (*lock >= 0) {
         close(*lock);
@@ -148,6 +149,6 @@ void lock_release(int lock)
     if (lock < 0)
         return;
     if (ftruncate(lock, 0) < 0)
-        errno = 0; /* whoever waits next may be told of the wrong process */
+        errno = 0; /* then the next message may name the wrong process */
     close(lock);
 }

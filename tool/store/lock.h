@@ -1,4 +1,4 @@
-/* The lock that a writer holds: one file for each store, locked by flock(2), which dies with its holder. */
+/* The lock of a store's writer: one file per store, locked with flock(2), which ends with the process. */
 #ifndef LOCK_H
 #define LOCK_H
 
@@ -10,14 +10,14 @@
 enum { LOCK_SECONDS = 10 };
 
 /*
- * Wait at most LOCK_SECONDS for DOMAIN.lock below the directory, which directory_status describes, and take
- * it. The file is made with mode 0600: whoever could open it could hold it, and keep others from revoking.
- * Returns STATUS_DONE with a descriptor for lock_release(); else -1 and fault, which says who holds it.
+ * Take DOMAIN.lock in the directory, which directory_status describes; wait at most LOCK_SECONDS. The file
+ * gets mode 0600: anybody who could open it could hold it and block revocations. Returns STATUS_DONE and sets
+ * *lock for lock_release(); else sets it to -1, and fault, which says who holds the lock.
  */
 enum status lock_take(int *lock, int directory, const char *domain, const struct stat *directory_status,
                       struct fault *fault);
 
-/* lock: -1: nothing is held. */
+/* lock: -1: does nothing. */
 void lock_release(int lock);
 
 #endif

@@ -13,16 +13,14 @@
 #include "store/tip.h"
 
 enum {
-    RESERVE_LOW = 32 * 1024, /* what is left of the reserve, below which it is renewed */
-    ACKNOWLEDGE_AFTER =
-        2000000,  /* nanoseconds for which whoever acknowledges waits: see the model in reader.h */
-    BLOCK = 4096, /* bytes of a file that a power cut leaves or takes together */
+    RESERVE_LOW = 32 * 1024,     /* below this the reserve is allocated again */
+    ACKNOWLEDGE_AFTER = 2000000, /* nanoseconds from durable to acknowledged: see the model in reader.h */
+    BLOCK = 4096,                /* bytes of a file that a power cut keeps or loses together */
 };
 
 #define SECOND INT64_C(1000000000)
 
-/* Stopped while it holds the lock, a command would hold up all others; so ^Z waits from before it takes it.
- */
+/* A command that is stopped with the lock would hold up all others, so ^Z waits. */
 static void block_stop(struct log *log)
 {
     sigset_t stop;
@@ -32,7 +30,7 @@ static void block_stop(struct log *log)
     sigprocmask(SIG_BLOCK, &stop, &log->signals);
 }
 
-/* Interrupted in the middle, a command would leave what the next one has to clean up. */
+/* A command that is interrupted would leave the next one to clean up. */
 static void block_interruptions(void)
 {
     sigset_t interruptions;
@@ -64,7 +62,7 @@ void log_note_durable(struct log *log)
     log->durable = monotonic();
 }
 
-/* To a point in time, so that an interruption does not make it longer or shorter. */
+/* To an absolute time, so that a signal makes the wait neither longer nor shorter. */
 static void wait_for_looks(const struct log *log)
 {
     int64_t until = log->durable + ACKNOWLEDGE_AFTER;
@@ -86,7 +84,6 @@ void log_end(struct log *log)
     sigprocmask(SIG_SETMASK, &log->signals, NULL);
 }
 
-/* The header of a store that is to be, with its LF. */
 static size_t format_new_header(char text[LINE_SIZE_MAX], const char *domain)
 {
     unsigned char storeid[CHAIN_SIZE];
@@ -100,8 +97,8 @@ static size_t format_new_header(char text[LINE_SIZE_MAX], const char *domain)
     return header_format(text, &header);
 }
 
-/* Mode and group on the descriptor, whatever the umask. Another group than the directory's is not wished for,
- * but where it cannot be had the store is no less safe. */
+/* Set mode and group on the descriptor, whatever the umask. If the directory's group is not permitted, the
+ * store keeps ours and is no less safe. */
 static bool dress(int fd, mode_t mode, const struct stat *directory)
 {
     if (fchown(fd, (uid_t)-1, directory->st_gid) < 0 && errno != EPERM)
@@ -109,7 +106,7 @@ static bool dress(int fd, mode_t mode, const struct stat *directory)
     return fchmod(fd, mode) == 0;
 }
 
-/* A new store appears complete: under another name first. */
+/* Write the new store under another name first, so that it appears complete. */
 static bool make_store(struct log *log, const struct stat *directory)
 {
     char text[LINE_SIZE_MAX];
@@ -133,7 +130,7 @@ static enum status open_store(struct log *log, const struct stat *directory, boo
     log->file = storefile_open(&log->storefile, O_RDWR, &status, fault);
     if (log->file < 0 && errno == ENOENT && make) {
         if (!make_store(log, directory)) {
-            fault_set(fault, "cannot create it: %s", strerror(errno));
+            fault_set(fault, "cannot be created: %s", strerror(errno));
             return STATUS_CANNOT_CREATE;
         }
         log->file = storefile_open(&log->storefile, O_RDWR, &status, fault);
@@ -187,7 +184,6 @@ enum status log_tip(struct log *log, struct tip *tip, struct fault *fault)
     return status;
 }
 
-/* Space behind the end for revocations on a full disk. */
 static bool keep_reserve_behind(int fd, uint64_t end)
 {
     struct stat status;
@@ -197,16 +193,16 @@ static bool keep_reserve_behind(int fd, uint64_t end)
     return keep_room(fd, end, RESERVE);
 }
 
-/* Nothing but whole lines is left: what a killed writer or a power cut has left behind the last one goes, and
- * that gets the LF that it lacks. A byte written over would go unseen where the size is the same within one
- * tick of the clock that the file system dates changes by. */
+/* Leave only whole lines: complete the last line with its LF, and cut off what a killed writer or a power cut
+ * left behind it. Overwriting that instead could go unseen: the size would stay the same within one timestamp
+ * tick. */
 static bool clear_rest(int fd, struct tip *tip)
 {
     if (tip->size > tip->end && ftruncate(fd, (off_t)tip->end) < 0)
         return false;
     if (tip->lf_due) {
         if (!write_all(fd, "\n", 1, tip->end) || fdatasync(fd) < 0)
-            return false; /* without it on the disk a power cut could leave NULs behind a line that counts */
+            return false; /* else a power cut could leave NULs behind a line that counts */
         tip->end++;
         tip->lf_due = false;
     }
@@ -215,9 +211,9 @@ static bool clear_rest(int fd, struct tip *tip)
 }
 
 /*
- * Of several lines that are not yet on the disk a power cut may leave any block of the file. So that what is
- * left is either lines that follow or one rest that the next writer cuts off, they all begin in one block,
- * and are shorter together than a rest may be.
+ * A power cut may keep any block of lines that are not yet synced. They must leave either whole lines in
+ * sequence or one rest that the next writer cuts off. So they all begin in one block, and together are
+ * shorter than a rest may be.
  */
 static bool may_wait_for_sync(const struct log *log, uint64_t end, size_t length)
 {
@@ -225,8 +221,8 @@ static bool may_wait_for_sync(const struct log *log, uint64_t end, size_t length
            (log->synced / BLOCK == end / BLOCK && end + length - log->synced < LINE_SIZE_MAX);
 }
 
-/* What was written of a line that failed is cut off again, unless it lacks only its LF: readers may have
- * taken it. */
+/* Cut off a line that could not be written whole, unless it lacks only its LF: readers may have applied it.
+ */
 static enum appended take_back(int fd, uint64_t end, size_t length)
 {
     int error = errno;
@@ -237,7 +233,7 @@ static enum appended take_back(int fd, uint64_t end, size_t length)
         return APPEND_UNKNOWN;
     }
     if (ftruncate(fd, (off_t)end) == 0)
-        keep_reserve_behind(fd, end); /* cutting gives up what lies behind the end */
+        keep_reserve_behind(fd, end); /* cutting released it */
     errno = error;
     return APPEND_UNAVAILABLE;
 }
@@ -269,8 +265,8 @@ enum appended log_append(struct log *log, const struct tip *expected, const char
     return APPENDED;
 }
 
-/* Who made the file, or put it in place, may not have lived to sync its name: only what this process has
- * synced is known. */
+/* The process that created or renamed the file may have died before it synced the name, so each process syncs
+ * the name once. */
 bool log_sync(struct log *log)
 {
     struct stat status;
@@ -289,7 +285,7 @@ bool log_sync_tip(struct log *log, const struct tip *tip)
     char bytes[LINE_SIZE_MAX];
     size_t length = tip->end < sizeof(bytes) ? (size_t)tip->end : sizeof(bytes);
 
-    /* what a failed sync has dropped is written again: a sync alone would find nothing to do */
+    /* write the last bytes again: after a failed sync, a second sync would find nothing to do */
     return read_all(log->file, bytes, length, tip->end - length) &&
            write_all(log->file, bytes, length, tip->end - length) && log_sync(log);
 }

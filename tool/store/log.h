@@ -1,12 +1,12 @@
 /*
- * The one writer of stores: the tip of a log, and what is appended to it, toktab-store(5).
+ * The one writer of stores: finds the tip of a log and appends to it, toktab-store(5).
  *
- * The writer MUST hold the lock from before it looks at the store until it has done. It MUST NOT acknowledge
- * a line before the disk has it, nor sooner than two milliseconds after that, in which the looks end that
- * began before (reader.h). It MUST NOT change a byte of a whole line. What a killed writer or a power cut
- * left MUST be cut off before a line is appended, never written over. It MUST NOT cut off what proves itself:
- * readers may have taken it. It MUST NOT print, ask or look up names while it holds the lock: another admin
- * is waiting, perhaps to revoke.
+ * The writer MUST hold the lock from before it reads the store until it is done. It MUST NOT acknowledge a
+ * line until two milliseconds after the disk has it, when looks that began earlier have ended (reader.h). It
+ * MUST NOT change a byte of a whole line. It MUST cut off what a killed writer or a power cut left before it
+ * appends a line, and never overwrite it. It MUST NOT cut off bytes that prove themselves: readers may have
+ * applied them. It MUST NOT print, ask or look up names while it holds the lock: another admin may be waiting
+ * to revoke.
  */
 #ifndef LOG_H
 #define LOG_H
@@ -22,50 +22,51 @@ struct log {
     struct storefile storefile;
     const char *domain;
     int directory, lock, file; /* descriptors; -1: none */
-    sigset_t signals;          /* that were blocked before */
-    bool name_synced;          /* the disk has the name of file */
-    uint64_t synced;           /* offset up to which the disk has the file; 0: not known */
-    int64_t durable; /* when the last thing was, on the monotonic clock, in ns; 0: nothing was done */
+    sigset_t signals;          /* blocked before log_begin() */
+    bool name_synced;          /* the file's name is durable */
+    uint64_t synced;           /* the file is durable up to this offset; 0: not known */
+    int64_t
+        durable; /* when the last change became durable, on the monotonic clock, in ns; 0: no change yet */
 };
 
 enum appended {
-    APPENDED,           /* it is in the file; log_sync() makes it durable */
-    APPEND_CONFLICT,    /* the log's tip is another: nothing was done */
-    APPEND_UNKNOWN,     /* it may be there or not: the disk failed */
+    APPENDED,           /* in the file; log_sync() makes it durable */
+    APPEND_CONFLICT,    /* the log has another tip: nothing was done */
+    APPEND_UNKNOWN,     /* the disk failed: the line may be there or not */
     APPEND_UNAVAILABLE, /* nothing was done */
 };
 
-/* None of these prints: fault receives the message, which is for after log_end(). */
+/* None of these prints. The caller prints fault after log_end(). */
 
 /*
- * Take the lock of a domain's store and open it. make: if there is no store, make one. Returns STATUS_DONE,
- * and the caller ends with log_end(); else nothing is held.
+ * Lock and open a domain's store. make: create the store if it is missing. After STATUS_DONE the caller calls
+ * log_end(); after anything else nothing is locked or open.
  */
 enum status log_begin(struct log *log, const char *directory, const char *domain, bool make,
                       struct fault *fault);
 
-/* Release the lock. If anything was made durable, wait until no look from before holds: what was done may be
- * acknowledged then. */
+/* Release the lock. If anything became durable, wait until earlier looks no longer count. After that the
+ * change may be acknowledged. */
 void log_end(struct log *log);
 
-/* Where the log ends: STATUS_DAMAGED if its header and last lines do not prove it. */
+/* Find where the log ends. STATUS_DAMAGED if its header or last lines do not prove themselves. */
 enum status log_tip(struct log *log, struct tip *tip, struct fault *fault);
 
 /*
- * Append a line with its LF to the log that has this tip. keep_reserve: fail rather than use up the space
- * that is kept for revocations. With APPEND_UNKNOWN and APPEND_UNAVAILABLE errno says why.
+ * Append a line with its LF, if the log still has this tip. keep_reserve: fail rather than use the space
+ * reserved for revocations. APPEND_UNKNOWN and APPEND_UNAVAILABLE set errno.
  */
 enum appended log_append(struct log *log, const struct tip *expected, const char *line, size_t length,
                          bool keep_reserve);
 
-/* Have the disk hold all that was appended, and the file's name. False with errno: after that nothing is
- * known, and reading back proves nothing, for it reads the page cache. */
+/* Make durable everything appended, and the file's name. False with errno: then nothing is certain, and
+ * reading back proves nothing, for it reads the page cache. */
 bool log_sync(struct log *log);
 
-/* The same of all up to the tip, also what another process has appended and did not live to sync. */
+/* Make durable everything up to the tip, including lines whose writer died before it synced them. */
 bool log_sync_tip(struct log *log, const struct tip *tip);
 
-/* What was done otherwise is durable now: a file was renamed. */
+/* Call after another change became durable: a rename. */
 void log_note_durable(struct log *log);
 
 #endif

@@ -14,8 +14,7 @@
 
 enum { SECRET_SIZE = 16, SECRET_HEX = 2 * SECRET_SIZE, ACCESS_LIST_MAX = 64 * 1024 };
 
-/* ".example.com.tokens.new-" and hexadecimal digits: a name that is no domain's, and that nobody can have put
- * something under. */
+/* ".example.com.tokens.new-" and random hexadecimal digits: never a store's name, and nobody can guess it. */
 static void choose_name(struct newfile *newfile)
 {
     unsigned char secret[SECRET_SIZE];
@@ -26,8 +25,7 @@ static void choose_name(struct newfile *newfile)
     snprintf(newfile->name, sizeof(newfile->name), ".%s.new-%s", newfile->target, hex);
 }
 
-/* Is this the name of such a file for the target? Those of other stores are none of our business: their
- * writers may be at work. */
+/* Is this such a name for the same target? Other stores' writers may be using theirs. */
 static bool is_left_over(const char *name, const char *target)
 {
     size_t length = strlen(target);
@@ -38,7 +36,7 @@ static bool is_left_over(const char *name, const char *target)
            hex_decode(secret, name + 6 + length, SECRET_SIZE);
 }
 
-/* What writers that were killed have left. That one cannot be removed does not keep us from our work. */
+/* Remove what killed writers left. A failure is ignored. */
 static void remove_leftovers(int directory, const char *target)
 {
     int fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -66,7 +64,8 @@ bool newfile_begin(struct newfile *newfile, int directory, const char *target)
     return true;
 }
 
-/* Without it the mode of a file that has a list would give the group what is the list's mask. */
+/* The group bits of a file with such a list are its mask: without the list they would be the group's rights.
+ */
 static bool keep_access_list(int fd, int as)
 {
     static const char name[] = "system.posix_acl_access";
@@ -78,7 +77,7 @@ static bool keep_access_list(int fd, int as)
     return fsetxattr(fd, name, list, (size_t)size, 0) == 0;
 }
 
-/* The owner first: to change it takes bits of the mode away. */
+/* The owner first: changing it clears mode bits. */
 bool newfile_dress(struct newfile *newfile, int as)
 {
     struct stat now, old;

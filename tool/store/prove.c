@@ -18,11 +18,10 @@ static bool wrong_line(const struct proof *proof, struct fault *fault, const cha
 
 static bool wrong_column(const struct proof *proof, struct fault *fault, const char *column)
 {
-    return fault_set(fault, "line %" PRIu64 ": the column %s is not as it should be", proof->lines + 2,
-                     column);
+    return fault_set(fault, "line %" PRIu64 ": bad column %s", proof->lines + 2, column);
 }
 
-/* Does the line fit what came before it of the same token? */
+/* Does the line fit the earlier line of its token? */
 static const char *against_history(const struct proof *proof, const struct record *record, bool in_snapshot)
 {
     const char *known = index_find(&proof->index, record->id);
@@ -30,20 +29,20 @@ static const char *against_history(const struct proof *proof, const struct recor
     struct line line;
 
     if (record->op == OPERATION_CREATE && record->serial != record->n)
-        return "a token's serial must be the number of the line that creates it";
+        return "the serial of a new token must be the number of its line";
     if (!known)
         return record->op == OPERATION_CREATE || in_snapshot ? NULL
-                                                             : "it changes a token that was never created";
+                                                             : "changes a token that was never created";
     if (record->op == OPERATION_CREATE || in_snapshot)
-        return "there is a token of this id already";
+        return "creates an id that already exists";
     line_split_accepted(&line, known);
     if (!record_parse(&before, &line) || before.serial != record->serial ||
         before.created != record->created || memcmp(before.hash, record->hash, HASH_SIZE) != 0)
-        return "hash, serial or time of creation are not those of its token";
+        return "changes the hash, serial or creation time of its token";
     return NULL;
 }
 
-/* A copy of the line, behind an LF: a snapshot wants it from its number on. */
+/* Copy the line into the index, behind an LF: a snapshot needs the line from its number on. */
 static const char *keep(struct proof *proof, const char *text, size_t length)
 {
     size_t size;
@@ -67,7 +66,8 @@ static bool prove_line(struct proof *proof, const char *text, size_t length, str
                        const struct witness *witness, struct fault *fault)
 {
     struct event event = {.in_snapshot = proof->chain.bytes_left > 0};
-    bool knows_prior = !event.in_snapshot && !proof->chain.point_due; /* the line at base is not there */
+    bool knows_prior =
+        !event.in_snapshot && !proof->chain.point_due; /* the file does not have the line at base */
     uint64_t prior = proof->chain.serial;
     struct record record;
     struct line line;
@@ -104,7 +104,7 @@ static bool prove_header(struct proof *proof, struct lines *lines, const char *d
     size_t length;
 
     if (lines_next(lines, &text, &length) != LINES_LINE)
-        return fault_set(fault, "line 1: this is not a toktab store");
+        return fault_set(fault, "line 1: not a toktab store");
     wrong = chain_begin(&proof->chain, domain, text, length);
     if (wrong)
         return fault_set(fault, "line 1: %s", wrong);
@@ -113,8 +113,8 @@ static bool prove_header(struct proof *proof, struct lines *lines, const char *d
     return true;
 }
 
-/* What stands behind the last line that was proved, up to size. good: no line is wrong there, else fault says
- * what. */
+/* Judge the bytes behind the last proved line, up to size. good: no whole line there is bad; else fault is
+ * set. */
 static bool prove_rest(struct proof *proof, int fd, uint64_t size, bool good, struct expected_head *expect,
                        const struct witness *witness, struct fault *fault)
 {
@@ -124,13 +124,13 @@ static bool prove_rest(struct proof *proof, int fd, uint64_t size, bool good, st
     ssize_t got = pread(fd, bytes, left < sizeof(bytes) ? (size_t)left : sizeof(bytes), (off_t)proof->offset);
 
     if (got < 0)
-        return fault_set_passing(fault, "it cannot be read: %s", strerror(errno));
+        return fault_set_passing(fault, "cannot be read: %s", strerror(errno));
     proof->rest_bytes = (uint64_t)got;
     proof->rest = chain_rest(&proof->chain, bytes, (size_t)got, proof->offset, &length);
     if (proof->rest == REST_DAMAGE)
         return good && wrong_line(proof, fault,
                                   proof->chain.bytes_left > 0 ? "the snapshot is cut short"
-                                  : got > REST_SIZE_MAX       ? "it is too long"
+                                  : got > REST_SIZE_MAX       ? "too long"
                                                               : "the end of the file is damaged");
     if (proof->rest != REST_LINE)
         return true;
@@ -139,7 +139,7 @@ static bool prove_rest(struct proof *proof, int fd, uint64_t size, bool good, st
     return prove_line(proof, bytes, length + 1, expect, witness, fault);
 }
 
-/* The LF that the last line lacked may have come since. */
+/* The last line may have got its missing LF since. */
 static bool pass_lf(struct proof *proof, int fd)
 {
     char byte;
@@ -171,11 +171,11 @@ static bool prove_lines(struct proof *proof, struct lines *lines, struct expecte
             proof->offset = lines->offset;
     }
     if (good && got == LINES_ERROR)
-        return fault_set_passing(fault, "it cannot be read: %s", strerror(errno));
+        return fault_set_passing(fault, "cannot be read: %s", strerror(errno));
     return prove_rest(proof, lines->fd, (uint64_t)status.st_size, good, expect, witness, fault);
 }
 
-/* index_each() calls it; context: where the next serial goes. */
+/* For index_each(); context: where the next serial goes. */
 static void take_serial(void *context, const char *id)
 {
     uint64_t **next = context;
@@ -229,7 +229,7 @@ bool prove_on(struct proof *proof, int fd, struct expected_head *expect, const s
     bool good;
 
     if (!pass_lf(proof, fd))
-        return true; /* nothing has come */
+        return true; /* nothing was added */
     lines_make(&lines, fd, proof->offset);
     good = prove_lines(proof, &lines, expect, witness, fault);
     lines_free(&lines);
@@ -261,7 +261,7 @@ void event_record(struct record *record, const char *id)
     struct line line;
 
     line_split_accepted(&line, id);
-    if (!record_parse(record, &line)) /* it was, when it was proved */
+    if (!record_parse(record, &line)) /* never: the line was proved */
         *record = (struct record){0};
 }
 

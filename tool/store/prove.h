@@ -1,4 +1,4 @@
-/* Proves a store's file from its first byte to its last, for `toktab check`. */
+/* Proves a store's file from the first byte to the last. */
 #ifndef PROVE_H
 #define PROVE_H
 
@@ -7,44 +7,43 @@
 #include "index.h"
 #include "store/head.h"
 
-/* A line that was proved. The lines stay until proof_free(). */
+/* A proved line. Its text stays valid until proof_free(). */
 struct event {
     uint64_t n;
     const char *id;     /* the line, from the id on */
-    const char *before; /* the same of its token's line before it; NULL: there is none */
-    bool in_snapshot;   /* it is what a compaction has kept */
+    const char *before; /* the same of its token's previous line, or NULL */
+    bool in_snapshot;   /* a compaction kept it */
 };
 
-/* What such a line says, from its id on: it was proved. */
+/* Parse a proved line, given from its id on. */
 void event_record(struct record *record, const char *id);
 
-/* Is told of each line. */
+/* Called for each line. */
 struct witness {
     void (*see)(void *context, const struct event *event);
     void *context;
 };
 
-/* Shows on a terminal how far the proof is. Not under the lock. */
+/* Shows progress on a terminal. Not under the lock. */
 extern const struct witness progress_witness;
 
 struct proof {
     struct chain chain;
-    struct index index; /* the tokens, each with its last line: whole, behind an LF */
-    uint64_t lines;     /* behind the header */
-    uint64_t offset;    /* behind the last line that was proved */
-    enum rest rest; /* what stands there, up to the end of the file; REST_LINE: that line was proved too */
-    uint64_t rest_bytes; /* how long it is */
+    struct index index;  /* each token's last line, whole, behind an LF */
+    uint64_t lines;      /* without the header */
+    uint64_t offset;     /* behind the last proved line */
+    enum rest rest;      /* what follows it, to the end of the file; REST_LINE: that line was proved too */
+    uint64_t rest_bytes; /* the length of that */
 };
 
 /*
- * Read the file. domain: whose store it should be; expect: NULL, or to be told of all lines;
- * witness: NULL, or the same. False with fault: what is wrong first, and where. Ends with proof_free()
- * whatever it returned.
+ * Prove the file as the store of that domain. expect and witness see all lines; each may be NULL. False with
+ * fault: the first thing wrong, and where. The caller calls proof_free() whatever is returned.
  */
 bool prove(struct proof *proof, int fd, const char *domain, struct expected_head *expect,
            const struct witness *witness, struct fault *fault);
 
-/* The same in three steps. prove_on() may be called again when the file has grown. */
+/* The same in three steps. Call prove_on() again if the file has grown. */
 bool prove_begin(struct proof *proof, int fd, const char *domain, struct expected_head *expect,
                  struct fault *fault);
 bool prove_on(struct proof *proof, int fd, struct expected_head *expect, const struct witness *witness,

@@ -34,13 +34,13 @@ static enum status ref_parse(struct ref *ref, const char *text)
     if (base62_valid(text, length) &&
         (length == ID_LENGTH || (length >= ID_PREFIX_MIN && length < ID_LENGTH && has_letter(text))))
         return STATUS_DONE;
-    /* never all of it: it might be a token, whose secret begins behind the id */
+    /* never show all of it: it may be a token, whose secret begins behind the id */
     if (strchr(text, '_'))
         return fail(STATUS_USAGE,
-                    "token \"%.12s%s\": of a whole token give the id alone: the 12 characters behind the _",
-                    text, length > 12 ? "…" : "");
+                    "token \"%.12s%s\": give only the id of a token: the 12 characters behind the _", text,
+                    length > 12 ? "…" : "");
     return fail(STATUS_USAGE,
-                "token \"%.12s%s\": give a serial, an id, or the first 4 or more characters of an id", text,
+                "token \"%.12s%s\": give a serial, an id, or at least the first 4 characters of an id", text,
                 length > 12 ? "…" : "");
 }
 
@@ -107,7 +107,7 @@ static void keep_line(struct ref *ref, const char *text, size_t length)
     ref->length = length;
 }
 
-/* Another id than the one that was found: which are they? Returns whether it is new. */
+/* Note an id that the ref may mean, unless it is known. */
 static void add_candidate(struct ref *ref, const char *id)
 {
     size_t known = ref->candidate_count < CANDIDATES_MAX ? ref->candidate_count : CANDIDATES_MAX;
@@ -130,14 +130,14 @@ static void take_line(struct ref *ref, const struct line *line, const char *text
     add_candidate(ref, id);
     if (memcmp(ref->candidates[0], id, ID_LENGTH) != 0)
         return;
-    /* revoked absorbs: a line that would bring it back is passed over */
+    /* no line brings a revoked token back */
     if (ref->line && line_split(&old, ref->line, ref->length) && line_revoked(old.column[COLUMN_ID].at) &&
         !line_revoked(id))
         return;
     keep_line(ref, text, length);
 }
 
-/* The first of the sorted ones that is not below what is wanted. */
+/* Index of the first sorted ref that is not below wanted. */
 static size_t find(const struct refs *refs, const struct ref *wanted)
 {
     size_t low = 0, high = refs->count;
@@ -153,14 +153,14 @@ static size_t find(const struct refs *refs, const struct ref *wanted)
     return low;
 }
 
-/* A line of the file, and where it stands. */
+/* A line of the file. */
 struct found {
     struct line columns;
     const char *text;
     size_t length;
 };
 
-/* Where the snapshot of a damaged file ends is not known. */
+/* A line of the log, or of the snapshot: in a damaged file nobody knows where the snapshot ends. */
 static bool is_sound(const struct refs *refs, const struct found *found)
 {
     unsigned char seal[CHAIN_SIZE];
@@ -171,7 +171,7 @@ static bool is_sound(const struct refs *refs, const struct found *found)
            chain_sealed(refs->chain.header.basechain, &found->columns, found->text, seal, &n);
 }
 
-/* Hand a line to those that mean its token by what is wanted, if it proves itself. */
+/* Give a line that proves itself to the refs that equal wanted. */
 static void hand_to(struct refs *refs, const struct ref *wanted, const struct found *found)
 {
     size_t i = find(refs, wanted);
@@ -189,7 +189,7 @@ static void hand_out(struct refs *refs, const struct found *found)
     if (memcmp(wanted.name, record_no_id, ID_LENGTH) == 0)
         return;
     if (!decimal_parse(found->columns.column[COLUMN_SERIAL], &wanted.serial))
-        wanted.serial = 0; /* no ref has that */
+        wanted.serial = 0; /* matches no ref */
     for (; wanted.name_length <= ID_LENGTH; wanted.name_length++)
         if (refs->named[wanted.name_length])
             hand_to(refs, &wanted, found);
@@ -197,18 +197,18 @@ static void hand_out(struct refs *refs, const struct found *found)
 
 static enum status unreadable(struct fault *fault)
 {
-    fault_set(fault, "it cannot be read: %s", strerror(errno));
+    fault_set(fault, "cannot be read: %s", strerror(errno));
     return STATUS_IO;
 }
 
-/* prove: each line must be the next one; else it is enough that those that are wanted prove themselves.
+/* prove: every line must continue the chain; otherwise only the wanted lines must prove themselves.
  * line_split() refuses a line that is too long. */
 static enum status take_text(struct refs *refs, struct found *found, bool prove, struct fault *fault)
 {
     const char *wrong = prove ? chain_line(&refs->chain, &found->columns, found->text, found->length) : NULL;
 
     if (wrong) {
-        fault_set(fault, "the line at byte %" PRIu64 ": %s: run `toktab check`", refs->offset, wrong);
+        fault_set(fault, "line at byte %" PRIu64 ": %s: run `toktab check`", refs->offset, wrong);
         return STATUS_DAMAGED;
     }
     if (prove || line_split(&found->columns, found->text, found->length))
@@ -216,7 +216,7 @@ static enum status take_text(struct refs *refs, struct found *found, bool prove,
     return STATUS_DONE;
 }
 
-/* The last line, which lacks its LF. */
+/* Take the last line, which lacks its LF. */
 static enum status take_unended(struct refs *refs, int fd, const struct tip *tip, bool prove,
                                 struct fault *fault)
 {
@@ -234,7 +234,6 @@ static enum status take_unended(struct refs *refs, int fd, const struct tip *tip
     return take_text(refs, &found, prove, fault);
 }
 
-/* All lines from refs->offset to the tip. */
 static enum status read_lines(struct refs *refs, int fd, const struct tip *tip, bool prove,
                               struct fault *fault)
 {
@@ -256,7 +255,6 @@ static enum status read_lines(struct refs *refs, int fd, const struct tip *tip, 
     return got == LINES_TORN ? take_unended(refs, fd, tip, prove, fault) : status;
 }
 
-/* All of the file. */
 static enum status read_whole(struct refs *refs, int fd, const struct tip *tip, bool prove,
                               struct fault *fault)
 {
@@ -272,7 +270,7 @@ static enum status read_whole(struct refs *refs, int fd, const struct tip *tip, 
     return read_lines(refs, fd, tip, prove, fault);
 }
 
-/* What was appended to the file that was read. False: it is another, or was written over. */
+/* Read only what was appended since. False: the file was replaced or overwritten. */
 static bool read_on(struct refs *refs, int fd, const struct tip *tip, const struct stat *file)
 {
     struct fault ignored;
@@ -296,7 +294,7 @@ enum status refs_read(struct refs *refs, int fd, bool prove, struct fault *fault
         status = read_whole(refs, fd, &tip, prove, fault);
     refs->file = file;
     refs->chain = tip.chain;
-    refs->offset = status == STATUS_DONE && !tip.lf_due ? tip.end : 0; /* 0: read all the next time */
+    refs->offset = status == STATUS_DONE && !tip.lf_due ? tip.end : 0; /* 0: read the whole file next time */
     return status;
 }
 
@@ -309,18 +307,18 @@ static enum status say_ambiguous(const struct ref *ref)
         strcat(names, i > 0 ? ", " : "");
         strcat(names, ref->candidates[i]);
     }
-    return fail(STATUS_USAGE, "token \"%s\": it may mean %zu tokens: %s%s", ref->text, ref->candidate_count,
+    return fail(STATUS_USAGE, "token \"%s\" may mean %zu tokens: %s%s", ref->text, ref->candidate_count,
                 names, ref->candidate_count > known ? " …" : "");
 }
 
-/* Does each mean one token? From now on it means that one, whatever comes to its place. */
+/* Each ref must mean one token. From now on it means exactly that token, even if the store changes. */
 static enum status check_and_pin(struct refs *refs)
 {
     for (size_t i = 0; i < refs->count; i++) {
         struct ref *ref = &refs->list[i];
 
         if (ref->candidate_count == 0)
-            return fail(STATUS_NOT_FOUND, "token \"%s\": there is none in domain \"%s\"", ref->text,
+            return fail(STATUS_NOT_FOUND, "no token \"%s\" in domain \"%s\" (see toktab list)", ref->text,
                         refs->domain);
         if (ref->candidate_count > 1)
             return say_ambiguous(ref);

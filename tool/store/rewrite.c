@@ -17,7 +17,7 @@ bool last_line_split(struct last_line *line, const char *text, size_t length)
     return decimal_parse((struct span){text, (size_t)(bar - text)}, &line->n);
 }
 
-/* index_each() calls it. */
+/* For index_each(). */
 static void add(void *context, const char *id)
 {
     struct snapshot *snapshot = context;
@@ -136,14 +136,13 @@ static enum status not_dressed(const struct log *log, const struct stat *old, st
         return failed(log, fault);
     fault_set(
         fault,
-        "%s/%s: nothing was done: uid %u may not give the new file group %u, which the old one has, or its "
-        "access control list: make that user a member of the group, or chgrp the store to one of the user's "
-        "groups",
+        "%s/%s: nothing was done: uid %u may not give the new file the old file's group %u or its access "
+        "control list: add that user to the group, or chgrp the store to one of the user's groups",
         log->storefile.directory, log->storefile.name, (unsigned)old->st_uid, (unsigned)old->st_gid);
     return STATUS_NOT_PERMITTED;
 }
 
-/* All that it will have, and the reserve: what does not fit is found out at once. */
+/* Allocate the whole file and the reserve first, so that a full disk is noticed at once. */
 static bool allocate(const struct rewrite *rewrite, const struct newfile *file)
 {
     uint64_t size = 2 * (uint64_t)LINE_SIZE_MAX;
@@ -156,7 +155,6 @@ static bool allocate(const struct rewrite *rewrite, const struct newfile *file)
     return keep_room(file->fd, 0, size + RESERVE);
 }
 
-/* The next line of the log. */
 static bool add_record(struct rewrite *rewrite, struct newfile *file, struct record *record)
 {
     unsigned char origin[CHAIN_SIZE];
@@ -229,8 +227,8 @@ static bool add_log(struct rewrite *rewrite, struct newfile *file)
     return true;
 }
 
-/* The header comes last: a file without one is no store, whatever happens in between. Its length does not
- * depend on what is filled in. */
+/* The header is written last, so that an unfinished file is never a store. Its length does not depend on its
+ * values. */
 static bool write_file(struct rewrite *rewrite, struct newfile *file)
 {
     char text[LINE_SIZE_MAX];
@@ -248,7 +246,7 @@ enum status rewrite_write(struct rewrite *rewrite, struct log *log, struct newfi
     if (fstat(log->file, &old) < 0)
         return failed(log, fault);
     if (!newfile_begin(file, log->directory, log->storefile.name)) {
-        fault_set(fault, "%s: cannot create a file there: %s", log->storefile.directory, strerror(errno));
+        fault_set(fault, "%s: cannot create a file in it: %s", log->storefile.directory, strerror(errno));
         return STATUS_CANNOT_CREATE;
     }
     if (!newfile_dress(file, log->file))
@@ -263,8 +261,8 @@ enum status rewrite_write(struct rewrite *rewrite, struct log *log, struct newfi
 
 enum status rewrite_install(struct log *log, struct newfile *file, struct fault *fault)
 {
-    /* log->file stays open for writing until the old file's name is gone: on overlayfs a reader of it would
-     * not notice else */
+    /* log->file stays open for writing until the old file's name is gone: on overlayfs its readers would not
+     * notice otherwise */
     switch (newfile_install(file)) {
     case INSTALLED:
         log_note_durable(log);
@@ -273,11 +271,11 @@ enum status rewrite_install(struct log *log, struct newfile *file, struct fault 
         return failed(log, fault);
     case INSTALL_UNKNOWN:
     default:
-        fault_set(
-            fault,
-            "%s/%s: the new file is there, but the disk failed (%s): after a crash the old one may be back: "
-            "run it again",
-            log->storefile.directory, log->storefile.name, strerror(errno));
+        fault_set(fault,
+                  "%s/%s: the new file is in place, but the disk failed (%s), and after a crash the old one "
+                  "may be back: "
+                  "run the command again",
+                  log->storefile.directory, log->storefile.name, strerror(errno));
         return STATUS_IO;
     }
 }

@@ -1,9 +1,9 @@
 /*
- * A new file for a store that is locked: header, snapshot, P line, and an R line for each token that ends.
+ * Writes a new file for a locked store: header, snapshot, P line, and an R line for each token that it
+ * revokes.
  *
- * It MUST NOT take the store's place before it is whole and on the disk. It MUST have the owner, the group
- * and the mode of the file that it replaces, so that who reads the store still does, and nobody else. None of
- * these prints.
+ * The file MUST NOT take the store's place before it is whole and durable. It MUST get the owner, group and
+ * mode of the file it replaces, so that the same hosts can read it, and nobody else. None of these prints.
  */
 #ifndef REWRITE_H
 #define REWRITE_H
@@ -13,14 +13,14 @@
 #include "store/log.h"
 #include "store/newfile.h"
 
-/* ---- the snapshot, pure: of each token the line that holds its state ---- */
+/* ---- the snapshot: the last line of each token. Pure. ---- */
 
-/* A line with its LF, of somebody else's bytes. */
+/* A line with its LF. It points into the caller's bytes. */
 struct last_line {
     uint64_t n;
     const char *text, *id;
     size_t length;
-    bool ends; /* the token is to be revoked with the new file */
+    bool ends; /* the new file revokes the token */
 };
 
 struct snapshot {
@@ -28,48 +28,47 @@ struct snapshot {
     size_t count;
 };
 
-/* Of a whole line that line_split() accepts. False: its number is none. */
+/* Set from a whole line that line_split() accepts. False: its first column is not a number. */
 bool last_line_split(struct last_line *line, const char *text, size_t length);
 
-/* The states of an index in order of n. Each line stands in the index whole, behind an LF. */
+/* The index's lines in order of n. The index holds each line whole, behind an LF. */
 void snapshot_of_index(struct snapshot *snapshot, const struct index *index);
 void snapshot_free(struct snapshot *snapshot);
 
 void snapshot_sort(struct snapshot *snapshot);
 
-/* The later of two cutoffs, of which TIME_NEVER is earlier than any. */
+/* The later of two cutoffs. TIME_NEVER, no cutoff, counts as the earliest. */
 int64_t later_cutoff(int64_t a, int64_t b);
 
-/* Is it still to come? Then the clock that it was taken from was wrong, or now is. */
+/* Is the cutoff in the future? Then the clock is wrong, or was wrong when the cutoff was set. */
 bool cutoff_ahead(int64_t cutoff, int64_t now);
 
-/* Leave out the tokens that were dead, the lesser of revoked and expires, before cutoff; TIME_NEVER: none. */
+/* Drop the tokens that were revoked or expired before cutoff; none for TIME_NEVER. */
 void snapshot_drop_dead(struct snapshot *snapshot, int64_t cutoff);
 
-/* A line of the snapshot with this basechain, sealed for it. Returns its length, which stays. */
+/* Seal a line for the snapshot with this basechain. Returns its length, which does not change. */
 size_t snapshot_seal(char text[LINE_SIZE_MAX], const struct last_line *line,
                      const unsigned char basechain[CHAIN_SIZE], unsigned char seal[CHAIN_SIZE]);
 
-/* The P line of a file with this header. by and ext are kept. */
+/* The P line of a file with this header. Keeps the pointers by and ext. */
 void point_of(struct record *point, const struct header *header, int64_t now, const char *by,
               const char *ext);
 
 /* ---- the file ---- */
 
 struct rewrite {
-    struct header header; /* domain, storeid, epoch, base, basechain, cutoff; the rest is set */
+    struct header header; /* domain, storeid, epoch, base, basechain, cutoff are given; the rest is set */
     struct snapshot snapshot;
-    uint64_t prior;       /* of the P line: the serial that line base changed; 0: none, or of another epoch */
+    uint64_t prior;       /* of the P line: the serial that line base changed; 0: none, or another epoch */
     const char *by, *ext; /* of the P line */
-    const char *reason;   /* of the tokens that end */
+    const char *reason;   /* of the R lines */
     int64_t now;
 
-    struct position at; /* set: of the file's last line */
-    uint64_t bytes;     /* set: of the file */
+    struct position at; /* set: the file's last line */
+    uint64_t bytes;     /* set: the file's size */
 };
 
-/* Write and sync the file. If STATUS_DONE is returned, one of rewrite_install() and newfile_abandon()
- * ends it. */
+/* Write and sync the file. After STATUS_DONE the caller calls rewrite_install() or newfile_abandon(). */
 enum status rewrite_write(struct rewrite *rewrite, struct log *log, struct newfile *file,
                           struct fault *fault);
 enum status rewrite_install(struct log *log, struct newfile *file, struct fault *fault);

@@ -8,27 +8,26 @@
 
 /* What a line is good for. */
 enum use {
-    USE_LOG,   /* it is of the log behind base */
-    USE_STATE, /* it is of the snapshot */
-    USE_NONE,  /* the snapshot stands for it: its file begins before base */
-    USE_DOUBT, /* it is missing, and may have changed the token of that serial */
+    USE_LOG,   /* a line of the log behind base */
+    USE_STATE, /* a line of the snapshot */
+    USE_NONE,  /* from a file that begins before base: the snapshot covers it */
+    USE_DOUBT, /* a missing line, which may have changed the token of that serial */
 };
 
 struct proved {
     struct last_line last;
     enum use use;
     size_t file;
-    uint64_t serial, prior; /* serial 0: it says nothing of a token */
+    uint64_t serial, prior; /* serial 0: the line is about no token */
     unsigned char chain[CHAIN_SIZE], before[CHAIN_SIZE];
 };
 
-/* What is found on the way. */
 struct finding {
     const struct header *header;
     unsigned char origin[CHAIN_SIZE];
     struct proved *lines;
     size_t count, room;
-    uint64_t everybody; /* whose last proved line is older than this is in doubt */
+    uint64_t everybody; /* every token whose last proved line is older than this is in doubt */
 };
 
 void salvage_free(struct salvage *salvage)
@@ -43,7 +42,7 @@ static void parse_header(struct salvage_file *file)
     const char *end = memchr(file->bytes, '\n', file->size < LINE_SIZE_MAX ? file->size : LINE_SIZE_MAX);
 
     file->wrong = end ? header_parse(&file->header, file->bytes, (size_t)(end - file->bytes) + 1)
-                      : "this is not a toktab store";
+                      : "not a toktab store";
 }
 
 static bool headers_equal(const struct header *a, const struct header *b)
@@ -54,7 +53,7 @@ static bool headers_equal(const struct header *a, const struct header *b)
     return header_format(second, b) == length && memcmp(first, second, length) == 0;
 }
 
-/* Is it of the same log as the chosen one? */
+/* Is the file of the same log as the chosen header? */
 static bool header_fits(const struct salvage_file *file, const struct header *chosen, const char *domain,
                         struct fault *fault)
 {
@@ -63,19 +62,19 @@ static bool header_fits(const struct salvage_file *file, const struct header *ch
     if (file->wrong)
         return fault_set(fault, "%s: %s", file->name, file->wrong);
     if (strcmp(header->domain, domain) != 0)
-        return fault_set(fault, "%s: it is the store of domain \"%s\"", file->name, header->domain);
+        return fault_set(fault, "%s: the store of domain \"%s\"", file->name, header->domain);
     if (chosen && strcmp(chosen->storeid, header->storeid) != 0)
-        return fault_set(fault, "%s: it is another store (storeid %s, not %s)", file->name, header->storeid,
+        return fault_set(fault, "%s: another store (storeid %s, not %s)", file->name, header->storeid,
                          chosen->storeid);
     if (chosen && chosen->epoch != header->epoch)
-        return fault_set(fault, "%s: it is of another epoch (%" PRIu64 ", not %" PRIu64 ")", file->name,
-                         header->epoch, chosen->epoch);
+        return fault_set(fault, "%s: another epoch (%" PRIu64 ", not %" PRIu64 ")", file->name, header->epoch,
+                         chosen->epoch);
     if (chosen && chosen->base == header->base && !headers_equal(chosen, header))
-        return fault_set(fault, "%s: it was compacted at the same line, but differently", file->name);
+        return fault_set(fault, "%s: compacted at the same line, but differently", file->name);
     return true;
 }
 
-/* That of the file with the greatest base. The store's own may be damaged; then a copy's takes its place. */
+/* Choose the header with the greatest base. If the store's own is damaged, a copy's takes its place. */
 static bool choose_header(struct header *header, struct salvage_file *files, size_t count, const char *domain,
                           struct fault *fault)
 {
@@ -92,8 +91,8 @@ static bool choose_header(struct header *header, struct salvage_file *files, siz
     }
     if (!chosen)
         return fault_set(
-            fault, "its header is damaged: name a backup of the store, or a file with the first line of one: "
-                   "that has been the same since the last compaction");
+            fault, "the header is damaged: name a backup of the store, or a file with the first line of one, "
+                   "which stays the same between compactions");
     *header = *chosen;
     if (files[0].wrong)
         files[0].header = *chosen;
@@ -102,7 +101,6 @@ static bool choose_header(struct header *header, struct salvage_file *files, siz
 
 /* ---- the lines ---- */
 
-/* What does a line with its LF prove? */
 static bool prove_line(struct proved *proved, const struct finding *finding, const struct header *header,
                        const char *text, size_t length)
 {
@@ -139,7 +137,7 @@ static void add_line(struct finding *finding, const struct proved *proved)
     finding->lines[finding->count++] = *proved;
 }
 
-/* The last line may lack its LF, or have another byte in its place. Then it gets one, if it proves itself. */
+/* The last line may lack its LF, or have another byte instead. If the line proves itself, it gets its LF. */
 static void end_last_line(const struct finding *finding, struct salvage_file *file, char *text)
 {
     char *end = file->bytes + file->size;
@@ -157,8 +155,8 @@ static void end_last_line(const struct finding *finding, struct salvage_file *fi
     }
 }
 
-/* The numbers of a snapshot are below those of the log: its lines only count where there is none of the log.
- */
+/* A snapshot's numbers are below the log's, so file->at is at a snapshot line only if the file has no line of
+ * the log. */
 static void collect(struct finding *finding, struct salvage_file *file, size_t number)
 {
     char *text = file->bytes, *lf = memrchr(text, '\n', file->size);
@@ -203,7 +201,7 @@ static int by_place(const void *a, const void *b)
     return compare((uintptr_t)first->last.text, (uintptr_t)second->last.text);
 }
 
-/* In order of n, those of the log first. */
+/* The log's lines first, in order of n. */
 static void sort_lines(struct finding *finding, struct salvage_file *files)
 {
     qsort(finding->lines, finding->count, sizeof(struct proved), by_place);
@@ -225,9 +223,9 @@ static void doubt_everybody(struct finding *finding, uint64_t n)
         finding->everybody = n;
 }
 
-/* The line behind a gap says whose token the last missing one changed; of the others nobody knows. The first
- * line behind base changes nobody who was a token before: it is the P line of the snapshot, or there is none.
- */
+/* The line behind a gap tells which token the last missing line changed; any token may have been changed by
+ * the others. The first line behind base cannot change an older token: it is the P line, or the log's first
+ * line. */
 static void doubt_gap(struct finding *finding, uint64_t last_before, const struct proved *behind)
 {
     struct proved missing = {.use = USE_DOUBT, .serial = behind->prior, .last.n = behind->last.n - 1};
@@ -239,8 +237,8 @@ static void doubt_gap(struct finding *finding, uint64_t last_before, const struc
         add_line(finding, &missing);
 }
 
-/* Line after line of the log: is each one alone, does it fit the one before, is none missing? Of two that
- * have one number the first counts, which is the store's own if it has one. */
+/* Go through the log: each number once, each line fitting the one before, none missing. Of two lines with one
+ * number the first counts: the store's own, if it has one. */
 static void doubt_log(struct finding *finding)
 {
     struct position at = {.n = finding->header->base};
@@ -257,14 +255,14 @@ static void doubt_log(struct finding *finding)
             doubt_everybody(finding, UINT64_MAX);
         if (again)
             continue;
-        doubt_gap(finding, at.n, &copy); /* which may move the lines */
+        doubt_gap(finding, at.n, &copy); /* may move finding->lines */
         at.n = copy.last.n;
         memcpy(at.chain, copy.chain, CHAIN_SIZE);
     }
 }
 
-/* What a file has from text on, where the log has come to that position before: is it more than what a
- * writer or a power cut may leave? A line that only lacks its LF has got it before. */
+/* Is the file from text on, behind that position of the log, more than a killed writer or a power cut may
+ * leave? (A line that lacked only its LF has got it by now.) */
 static bool is_damage(const struct finding *finding, const struct salvage_file *file,
                       const struct position *position, const char *text)
 {
@@ -278,8 +276,8 @@ static bool is_damage(const struct finding *finding, const struct salvage_file *
     return rest == REST_DAMAGE || rest == REST_LINE;
 }
 
-/* Behind its last line, is there anything that may have been a line of the log? A line that repeats another
- * may have been written over one. */
+/* Does anything behind the file's last line look as if it was a line of the log? A repeated line may have
+ * overwritten one. */
 static bool has_doubtful_end(const struct finding *finding, const struct salvage_file *file)
 {
     const char *text = file->behind, *end = file->bytes + file->size, *lf;
@@ -291,7 +289,7 @@ static bool has_doubtful_end(const struct finding *finding, const struct salvage
     return file->repeats || is_damage(finding, file, &file->at, text);
 }
 
-/* Does the last whole line of a file, if it is not before its last proved one, still end in that chain? */
+/* Does the file's last whole line, if it comes after the last proved one, still end in that chain? */
 static bool shows_chain(const struct salvage_file *file, const char *lf,
                         const unsigned char chain[CHAIN_SIZE])
 {
@@ -301,8 +299,8 @@ static bool shows_chain(const struct salvage_file *file, const char *lf,
            memcmp(shown, chain, CHAIN_SIZE) == 0;
 }
 
-/* Are the lines that stood at the end of a file known from another one? Those that follow there are exactly
- * as long, or one of them is what the file still ends in. */
+/* Does another file have the lines that were at the end of this one? Then the lines that follow there are
+ * exactly as long as the damaged end, or the file still ends in the chain of one of them. */
 static bool end_is_known(const struct finding *finding, const struct salvage_file *file)
 {
     size_t length = (size_t)(file->bytes + file->size - file->behind), known = 0;
@@ -335,9 +333,9 @@ static int by_token(const void *a, const void *b)
                                            : compare(first->last.n, second->last.n);
 }
 
-/* The lines of one serial, count of them in order of n: the last is the token's state, but revoked absorbs.
- * Where two tokens have that serial, two logs have parted, and everybody is in doubt: one of them is enough.
- */
+/* The lines of one serial, in order of n. The last one is the token's state, but no line brings back a
+ * revoked token. Two tokens with one serial mean that two logs have parted; then every token is in doubt, and
+ * one is enough here. */
 static void take_token(struct salvage *salvage, const struct finding *finding, const struct proved *lines,
                        size_t count)
 {
@@ -357,7 +355,7 @@ static void take_token(struct salvage *salvage, const struct finding *finding, c
         return;
     state->ends = !line_revoked(state->id) && (n < finding->everybody || n < lines[count - 1].last.n);
     salvage->snapshot.count++;
-    /* what was created before the snapshot was in that, whatever line of it is left */
+    /* a token created before the snapshot was in it, whichever of its lines is left */
     salvage->lost -= salvage->lost > 0 && lines->serial <= salvage->header.base;
 }
 
@@ -377,7 +375,7 @@ static void take_tokens(struct salvage *salvage, struct finding *finding)
     }
 }
 
-/* Where the log ends: at the greatest line that proves itself, wherever it stands. */
+/* The log ends at the greatest line that proves itself, in whichever file. */
 static struct position end_of_log(const struct salvage_file *files, size_t count)
 {
     struct position at = files[0].at;
@@ -411,8 +409,8 @@ static void end_revoked_elsewhere(struct salvage *salvage, struct finding *findi
     }
 }
 
-/* As a compaction would make it. Where a clock was wrong once, tokens that still work would count as dead
- * before a cutoff that is to come. */
+/* Make the snapshot as a compaction would. A cutoff in the future comes from a wrong clock, and would drop
+ * tokens that still work. */
 static void make_snapshot(struct salvage *salvage, struct finding *finding, int64_t now)
 {
     struct snapshot *snapshot = &salvage->snapshot;
@@ -437,7 +435,7 @@ bool salvage_find(struct salvage *salvage, struct salvage_file *files, size_t co
     if (!choose_header(&salvage->header, files, count, domain, fault))
         return false;
     header_origin(finding.origin, &salvage->header);
-    finding.lines = must_have(calloc(1, sizeof(*finding.lines))); /* qsort(3) wants one, also for nothing */
+    finding.lines = must_have(calloc(1, sizeof(*finding.lines))); /* qsort(3) must not get NULL */
     collect(&finding, &files[0], 0);
     ours = !files[0].wrong || finding.count > 0;
     if (ours) {
@@ -455,7 +453,7 @@ bool salvage_find(struct salvage *salvage, struct salvage_file *files, size_t co
         salvage->at = end_of_log(files, count);
         make_snapshot(salvage, &finding, now);
     } else {
-        fault_set(fault, "its header is damaged, and it has no line that belongs to the copy");
+        fault_set(fault, "the header is damaged, and no line of the store belongs to the copy");
     }
     free(finding.lines);
     return ours;

@@ -1,9 +1,9 @@
 /*
- * What of a damaged store is proved, and which tokens are in doubt, toktab-store(5). Pure.
+ * Finds what a damaged store still proves, and which tokens are in doubt, toktab-store(5). Pure.
  *
- * It MUST NOT infer anything from bytes that prove nothing. A token is left as it is only if every line of
- * the log that could have changed it later than its last proved one is there, or belonged to another token:
- * the line behind a missing one says whose that was (prior).
+ * It MUST NOT infer anything from bytes that prove nothing. A token stays as it is only if every later line
+ * that could have changed it is there, or is known to belong to another token: the line behind a missing one
+ * tells that (prior).
  */
 #ifndef SALVAGE_H
 #define SALVAGE_H
@@ -15,28 +15,28 @@
 /* The store, or another file of the same store: a backup, or another host's. */
 struct salvage_file {
     const char *name; /* for messages */
-    char *bytes;      /* with room for one more: a last line that lacks its LF gets it there */
+    char *bytes;      /* with room for one more: the LF that the last line may lack */
     size_t size;
 
     /* set: */
-    const char *wrong;    /* with its header; NULL: it is sound */
-    struct header header; /* its own, or that of a copy in its place */
-    struct position at;   /* of its greatest line of the log that proves itself; or of base */
-    const char *behind;   /* that line, or what it has of the snapshot: where it stands first */
-    bool repeats;         /* there stands a line again that stands before */
-    bool doubtful;        /* nobody knows what stood there: everybody is in doubt */
+    const char *wrong;    /* with its header; NULL: the header is sound */
+    struct header header; /* its own, or a copy's */
+    struct position at;   /* its greatest proved line of the log, or base */
+    const char *behind;   /* behind the first copy of that line, or behind the snapshot */
+    bool repeats;         /* a line behind that is a repeated one */
+    bool doubtful;        /* any line may have been there: every token is in doubt */
 };
 
 struct salvage {
-    struct header header;     /* of the epoch that was damaged; its cutoff is not to come */
-    struct position at;       /* of the last line that is proved */
-    struct snapshot snapshot; /* the last proved line of each token; who is in doubt, and not revoked, ends */
-    size_t ends;              /* how many do */
-    uint64_t lost;            /* tokens of the old snapshot of which nothing is known any more */
+    struct header header;     /* of the damaged epoch; its cutoff is not in the future */
+    struct position at;       /* the last proved line */
+    struct snapshot snapshot; /* each token's last proved line; ends: in doubt and not revoked */
+    size_t ends;              /* how many tokens are to be revoked */
+    uint64_t lost;            /* tokens of the old snapshot of which no line is left */
 };
 
-/* files[0] is the store of that domain, the others are copies of it. False with fault: nothing can be made of
- * them. Ends with salvage_free() whatever it returned; the bytes of the files must stay until then. */
+/* files[0] is the domain's store, the others are copies of it. False with fault: they cannot be mended. The
+ * caller keeps the files' bytes and calls salvage_free() whatever is returned. */
 bool salvage_find(struct salvage *salvage, struct salvage_file *files, size_t count, const char *domain,
                   int64_t now, struct fault *fault);
 void salvage_free(struct salvage *salvage);

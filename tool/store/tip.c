@@ -6,14 +6,15 @@
 
 #include "store/disk.h"
 
-/* The bytes of the file's end in which its last lines are looked for. */
+/* The end of the file, where its last lines are. */
 struct window {
     const char *at, *end;
-    bool from_start; /* it begins where the log does: each line can be held against the one before */
+    bool from_start; /* it begins where the log does, so every line can be checked against the one before */
 };
 
-/* Bring the chain to the last line that proves itself. *last: that line; at is NULL: there is none. A damaged
- * line before it is no reason to refuse a revocation; two sound ones that do not follow one another are. */
+/* Move the chain to the last line that proves itself. *last: that line; at is NULL: there is none. A damaged
+ * line before it is no reason to refuse a revocation, but two sound lines that do not follow one another are.
+ */
 static const char *find_last(struct chain *chain, const struct window *window, struct span *last)
 {
     const char *text = window->at, *lf;
@@ -31,14 +32,13 @@ static const char *find_last(struct chain *chain, const struct window *window, s
         }
         if (follows ? chain_line(chain, &line, text, length) != NULL
                     : position.n <= chain->at.n || !chain_resume(chain, &line, text))
-            return "its last lines do not follow one another";
+            return "the last lines do not follow one another";
         follows = true;
         *last = (struct span){text, length};
     }
-    return last->at ? NULL : "it does not end with a sound line";
+    return last->at ? NULL : "the last line is damaged";
 }
 
-/* What stands behind the last line. */
 static const char *judge_rest(struct tip *tip, const char *rest, size_t length)
 {
     char text[LINE_SIZE_MAX];
@@ -59,7 +59,7 @@ static const char *judge_rest(struct tip *tip, const char *rest, size_t length)
         return chain_line(&tip->chain, &line, text, line_length + 1);
     case REST_DAMAGE:
     default:
-        return "its end is damaged";
+        return "the end of the file is damaged";
     }
 }
 
@@ -72,7 +72,7 @@ const char *tip_find(struct tip *tip, const char *domain, const char *head, size
     uint64_t log_start;
 
     if (!head_end)
-        return "this is not a toktab store";
+        return "not a toktab store";
     wrong = chain_begin(&tip->chain, domain, head, (size_t)(head_end - head) + 1);
     if (wrong)
         return wrong;
@@ -83,7 +83,7 @@ const char *tip_find(struct tip *tip, const char *domain, const char *head, size
     window.from_start = from <= log_start;
     lf = memchr(tail, '\n', tail_size);
     if (!window.from_start && !lf)
-        return "it does not end with a sound line";
+        return "the last line is damaged";
     window.at = window.from_start ? tail + (log_start - from) : lf + 1;
     wrong = find_last(&tip->chain, &window, &last);
     if (wrong)
@@ -114,10 +114,10 @@ enum status tip_read(struct tip *tip, int fd, const char *domain, struct fault *
     wrong = tip_find(tip, domain, head, head_size, tail, tail_size, size - tail_size);
     if (!wrong)
         return STATUS_DONE;
-    fault_set(fault, "%s: run `toktab check`, which names what is damaged, and `toktab mend`", wrong);
+    fault_set(fault, "%s: run `toktab check` to see the damage, and `toktab mend` to repair it", wrong);
     return STATUS_DAMAGED;
 
 unreadable:
-    fault_set(fault, "it cannot be read: %s", strerror(errno));
+    fault_set(fault, "cannot be read: %s", strerror(errno));
     return STATUS_IO;
 }

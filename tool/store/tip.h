@@ -1,4 +1,4 @@
-/* Where a log ends, and what stands behind it, from a store's first and last bytes. */
+/* Finds where a log ends, and what follows it, from a store's first and last bytes. */
 #ifndef TIP_H
 #define TIP_H
 
@@ -8,24 +8,24 @@
 
 struct tip {
     struct chain chain; /* at the last line */
-    uint64_t start;     /* offset of the last line; of where the first one will be, if there is none */
-    uint64_t end;       /* offset behind the last line: behind its LF, or where that belongs */
+    uint64_t start;     /* offset of the last line, or where the first one will be */
+    uint64_t end;       /* offset behind the last line's LF, or where that LF belongs */
     bool lf_due;        /* the last line lacks its LF */
     uint64_t size;      /* of the file */
 };
 
-/* Bytes that hold the last whole line, the one before, and what may stand behind them. */
+/* Enough bytes for the last two whole lines and whatever may follow them. */
 enum { TIP_TAIL = 4 * LINE_SIZE_MAX };
 
 /*
- * head: the first bytes of that domain's store, LINE_SIZE_MAX or all; tail: the last, TIP_TAIL or all, which
- * begin at offset from. Returns NULL, or what is wrong: the header is bad, there is no last line that proves
- * itself, the lines there do not follow one another, or what stands behind them is damage. Pure.
+ * head: the first bytes of the domain's store, LINE_SIZE_MAX or all; tail: the last, TIP_TAIL or all, which
+ * begin at offset from. Returns NULL, or what is wrong: a bad header, no last line that proves itself, lines
+ * that do not follow one another, or damage behind them. Pure.
  */
 const char *tip_find(struct tip *tip, const char *domain, const char *head, size_t head_size,
                      const char *tail, size_t tail_size, uint64_t from);
 
-/* The same of an open store. STATUS_DAMAGED, STATUS_IO with fault. */
+/* The same for an open store. STATUS_DAMAGED and STATUS_IO set fault. */
 enum status tip_read(struct tip *tip, int fd, const char *domain, struct fault *fault);
 
 #endif

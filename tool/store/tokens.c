@@ -10,7 +10,7 @@
 #include "load.h"
 #include "store/used.h"
 
-/* What has made two tokens of one serial, which only `toktab check` refuses, hides neither. */
+/* By id too: two tokens may have one serial in a bad store, which only `toktab check` refuses. */
 static int by_serial(const void *a, const void *b)
 {
     const struct token *first = a, *second = b;
@@ -29,7 +29,7 @@ static uint64_t serial_of(const char *id)
     return decimal_parse(line.column[COLUMN_SERIAL], &serial) ? serial : 0;
 }
 
-/* index_each() calls it. */
+/* For index_each(). */
 static void add(void *context, const char *id)
 {
     struct tokens *tokens = context;

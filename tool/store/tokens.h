@@ -19,18 +19,18 @@ struct tokens {
     int64_t tracked_since; /* as used_read() has it; 0: not known */
 };
 
-/* Has the session's domain a store at all? Not before its first token is created. */
+/* Does the session's domain have a store? Its first token creates it. */
 bool tokens_exist(const struct session *session);
 
-/* Read and prove the store of the session. Prints what is wrong. Ends with tokens_free() whatever it
+/* Read and prove the session's store. Prints what is wrong. The caller calls tokens_free() whatever is
  * returned. */
 enum status tokens_read(struct tokens *tokens, const struct session *session);
 void tokens_free(struct tokens *tokens);
 
-/* The token of that id, in the list. NULL: there is none. */
+/* The token of that id in the list, or NULL. */
 const struct token *tokens_find(const struct tokens *tokens, const char *id);
 
-/* What is known of a token. False: its line makes no sense. */
+/* Parse a token's line. False: it is invalid. */
 bool token_record(const struct token *token, struct record *record);
 
 #endif

@@ -17,11 +17,11 @@
 #include "usage_file.h"
 
 enum {
-    WINDOW = 4096,   /* slots that are read at once */
+    WINDOW = 4096,   /* slots per read */
     PATIENCE = 1000, /* milliseconds, for all files of all domains */
 };
 
-/* What the child leaves for the tool, in memory of both. */
+/* The child's results, in shared memory. */
 struct findings {
     int64_t since;
     struct use uses[];
@@ -48,7 +48,7 @@ void used_merge(int fd, const char *storeid, int64_t now, struct use *uses, size
             first = serial;
             held = got > 0 ? (uint64_t)got / USAGE_SLOT : 0;
         }
-        /* what cannot be is left out here, so that it hides no time of another host */
+        /* skip an impossible time here, so that it hides no time from another host */
         time = held > 0 && serial > 0 ? (uint64_t)usage_believed(usage_decode(slots[serial - first]), 1, now)
                                       : 0;
         if (time > uses[i].time)
@@ -56,7 +56,7 @@ void used_merge(int fd, const char *storeid, int64_t now, struct use *uses, size
     }
 }
 
-/* Is this DOMAIN.UID? */
+/* Is the name DOMAIN.UID? */
 static bool is_of(const char *name, const char *domain, uid_t *owner)
 {
     size_t length = strlen(domain);
@@ -86,7 +86,7 @@ static bool merge_all(int directory, const char *domain, const char *storeid, st
             continue;
         fd = usage_open(directory, entry->d_name, owner, O_RDONLY, &fault);
         if (fd < 0)
-            continue; /* some member's prank, or a file that this caller may not read */
+            continue; /* not a host's file, or not readable for this caller */
         used_merge(fd, storeid, now, findings->uses, count, &findings->since);
         close(fd);
     }
@@ -101,7 +101,8 @@ static int64_t milliseconds(void)
     return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
 }
 
-/* Has the child said that it is done, within the time that is left? If not, it may hang for ever. */
+/* Wait for the child's answer for the time that is left. Do not wait for the child itself: it may hang for
+ * ever. */
 static bool wait_for(pid_t child, int answer, int64_t *left)
 {
     struct pollfd awaited = {.fd = answer, .events = POLLIN};
@@ -122,7 +123,7 @@ static bool wait_for(pid_t child, int answer, int64_t *left)
     return done;
 }
 
-/* In the child. What hangs must not hold open the pipes and the terminal that somebody waits for. */
+/* In the child. It may hang, so it must not keep pipes or the terminal open for which somebody waits. */
 static void read_and_exit(int directory, int answer, const char *domain, const char *storeid,
                           struct findings *findings, size_t count)
 {
@@ -142,18 +143,17 @@ static bool read_by_child(int directory, const char *domain, const char *storeid
     bool done;
 
     if (pipe2(ends, O_CLOEXEC) < 0)
-        return fault_set(fault, "it cannot be read: %s", strerror(errno));
+        return fault_set(fault, "cannot be read: %s", strerror(errno));
     child = fork();
     if (child == 0)
         read_and_exit(directory, ends[1], domain, storeid, findings, count);
     if (child < 0)
-        fault_set(fault, "it cannot be read: %s", strerror(errno));
+        fault_set(fault, "cannot be read: %s", strerror(errno));
     close(ends[1]);
     done = child > 0 && wait_for(child, ends[0], &left);
     if (child > 0 && !done)
-        fault_set(fault, left > 0
-                             ? "it cannot be read"
-                             : "it took too long to read: see with `fuser -v` who has a file there open");
+        fault_set(fault, left > 0 ? "cannot be read"
+                                  : "reading took too long: `fuser -v` shows who has a file there open");
     close(ends[0]);
     return done;
 }
@@ -172,7 +172,7 @@ int64_t used_read(const struct session *session, const char *storeid, struct use
         return 0;
     snprintf(path, sizeof(path), "%s/" USAGE_DIRECTORY, session->config.store_dir);
     directory = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (directory < 0) /* nobody has made it, or it is not for this caller to read */
+    if (directory < 0) /* not made yet, or not readable for this caller */
         return 0;
     findings = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     must_have(findings == MAP_FAILED ? NULL : findings);
@@ -194,7 +194,7 @@ void used_show(struct record *record, uint64_t noted)
     record->used = usage_believed(noted, record->created, (int64_t)time(NULL));
 }
 
-/* above: where it is to be, open, with what fstat(2) says of that. False with errno. */
+/* above: the directory to make it in, with its fstat(2) result. False with errno. */
 static bool make_directory(int above, const struct stat *status)
 {
     mode_t umask_before = umask(0);
@@ -202,11 +202,11 @@ static bool make_directory(int above, const struct stat *status)
     int fd, error;
     bool good;
 
-    /* where the directory above has the set-group-ID bit, this is all: its group comes with it */
+    /* if the directory above has the set-group-ID bit, the group is inherited and this is all */
     good = mkdirat(above, USAGE_DIRECTORY, 01730) == 0;
     umask(umask_before);
     if (!good)
-        return errno == EEXIST; /* another tool was faster */
+        return errno == EEXIST; /* another process was faster */
     fd = openat(above, USAGE_DIRECTORY, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     good = fd >= 0 && fstat(fd, &made) == 0 &&
            (made.st_mode & S_ISGID || (fchown(fd, (uid_t)-1, status->st_gid) == 0 && fchmod(fd, 03730) == 0));
@@ -229,11 +229,11 @@ void used_make_directory(const struct session *session)
         return;
     above = storefile_open_directory(&storefile, &status, &fault);
     if (above < 0)
-        return; /* whoever changes the store says why */
-    /* looked for first: to make it waits for whoever reads the directory above */
+        return; /* the command itself reports why */
+    /* look first: mkdir(2) would wait for anybody who reads the directory above */
     if (fstatat(above, USAGE_DIRECTORY, &found, AT_SYMLINK_NOFOLLOW) < 0 && !make_directory(above, &status)) {
         complained = true;
-        say("%s/" USAGE_DIRECTORY ": cannot make it: %s; the last use of tokens is not noted",
+        say("%s/" USAGE_DIRECTORY ": cannot be created: %s; the last use of tokens is not noted",
             storefile.directory, strerror(errno));
     }
     close(above);

@@ -1,12 +1,12 @@
 /*
- * When tokens were last used, as far as hosts have noted it (usage_file.h). The tool makes the directory, and
+ * When tokens were last used, as far as hosts have noted it (usage_file.h). The tool makes the directory and
  * only reads the files in it.
  *
- * Any member of the stores' group may put a file there, and stall every call on it for as long as he likes:
- * by a write of his own whose data come from a file system of his own, which holds the inode's lock. So the
- * lock of a store MUST NOT be held meanwhile, and the calls are made in a child process that gets one second.
- * A thread would not do: the kernel does not end a thread that waits for such a lock, and whoever waits for
- * the tool waits for all its threads.
+ * Any member of the stores' group may put a file there and stall every call on it for as long as he likes: a
+ * write whose data come from his own file system holds the inode's lock. So the tool MUST NOT read these
+ * files while it holds a store's lock, and reads them in a child process that gets one second. A thread would
+ * not do: the kernel cannot end a thread that waits for an inode's lock, and the process would not end before
+ * its thread.
  */
 #ifndef USED_H
 #define USED_H
@@ -16,25 +16,24 @@
 
 struct use {
     uint64_t serial;
-    uint64_t time; /* the latest that a host has noted, in seconds since the epoch; 0: none */
+    uint64_t time; /* the latest that any host noted, in seconds since the epoch; 0: none */
 };
 
 /*
- * Set the time of each use, in any order but quick where serials rise, for the session's domain, whose store
- * has this id. Returns when the first host began to note them; 0: that is not known. Prints why nothing can
- * be known, unless no host notes anything, or the caller may not look.
+ * Set the time of each use for the session's domain, whose store has this id. Any order of serials will do;
+ * rising is fastest. Returns when the first host began to note uses, or 0 if that is not known. Prints why
+ * the files cannot be read, unless there are none, or the caller may not read them.
  */
 int64_t used_read(const struct session *session, const char *storeid, struct use *uses, size_t count);
 
-/* One file of the store with this id: the later times of its own for uses, the earlier beginning for *since.
- * Where it is another store's, or ends early, less is set. */
+/* Merge one host's file: later times into uses, an earlier beginning into *since. Ignores a file of another
+ * store, and slots behind the file's end. */
 void used_merge(int fd, const char *storeid, int64_t now, struct use *uses, size_t count, int64_t *since);
 
-/* Set record->used to a time that was noted, if it can be believed. */
+/* Set record->used to a noted time, if it is believable. */
 void used_show(struct record *record, uint64_t noted);
 
-/* Where the session's domain tracks uses: have a directory for hosts to note them in. That it cannot be had
- * is printed, once. */
+/* If the session's domain tracks usage, make the directory in which hosts note it. Prints a failure, once. */
 void used_make_directory(const struct session *session);
 
 #endif

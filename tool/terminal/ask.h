@@ -1,13 +1,13 @@
-/* Before something is done for good: ask. */
+/* Asks before something is done for good. */
 #ifndef ASK_H
 #define ASK_H
 
 #include "terminal/say.h"
 
-/* Is there somebody to be asked? Else STATUS_USAGE, printed. command: as it was typed. */
+/* Is there a terminal to ask on? If not, prints so and returns STATUS_USAGE. command: its name. */
 enum status ask_possible(const char *command);
 
-/* STATUS_DONE: yes. STATUS_NO: what is said then, printed. */
+/* Ask a question. STATUS_DONE for yes; else prints declined and returns STATUS_NO. */
 enum status ask(const char *question, const char *declined);
 
 #endif

@@ -1,4 +1,4 @@
-/* Options of the commands, by getopt_long(3), with errors that help. */
+/* Parses options with getopt_long(3), with errors that help. */
 #ifndef OPTIONS_H
 #define OPTIONS_H
 
@@ -8,7 +8,7 @@
 
 #include "terminal/say.h"
 
-/* Values of long options that have no letter. */
+/* Values of the long options without a letter. */
 enum {
     OPTION_HELP = 256,
     OPTION_VERSION,
@@ -28,27 +28,27 @@ enum {
 };
 
 /*
- * Hand each option to take, with the context; --help and -h set *help, and end it. longs ends with an empty
- * one, and holds all that shorts does. "+" at the start of shorts: options end at the first argument.
- * Returns STATUS_DONE; what take returned else; or STATUS_USAGE, printed, for what is no option, and for one
- * that is said twice though it has one value.
+ * Call take with the context for each option. --help and -h set *help and end the parsing. longs ends with an
+ * empty entry and has every option of shorts. "+" at the start of shorts: options end at the first argument.
+ * Returns STATUS_DONE; the first other status that take returned; or, after printing, STATUS_USAGE for an
+ * unknown option and for an option given twice, unless its values add up.
  */
 enum status each_option(int argc, char **argv, const char *shorts, const struct option *longs,
                         enum status (*take)(void *context, int option), void *context, bool *help);
 
-/* The same for a command that has no options but --json, which sets *json, and --help. */
+/* The same for a command whose only options are --help and --json, which sets *json. */
 enum status json_option(int argc, char **argv, const struct option *longs, bool *json, bool *help);
 
-/* Start with another argv. */
+/* Call before parsing another argv. */
 void restart_options(void);
 
-/* Are there between least and most arguments behind the options? Else that is printed, but never all of an
- * argument, which might be a token. what: as the usage calls them. */
-bool arguments_fit(int argc, char **argv, int least, int most, const char *what);
+/* Are there least to most arguments behind the options? If not, prints what is wrong, but never a whole
+ * argument: it may be a token. missing: the message if there are too few. */
+bool arguments_fit(int argc, char **argv, int least, int most, const char *missing);
 
-/* There is nothing of that name: say so, and what was perhaps meant. kind: "command", "option"; mark: what
- * names of this kind are typed with, such as "--". Returns STATUS_USAGE. */
+/* Print that a name is unknown, and the name that was perhaps meant. kind: "command", "option"; mark: how
+ * names of this kind begin, such as "--"; see: where to look otherwise. Returns STATUS_USAGE. */
 enum status say_unknown(const char *kind, const char *mark, const char *what, const char *const names[],
-                        size_t count);
+                        size_t count, const char *see);
 
 #endif

@@ -16,7 +16,7 @@ static void note_interruption(int signal)
 
 void output_catch_interruptions(void)
 {
-    struct sigaction action = {.sa_handler = note_interruption}; /* no SA_RESTART: write(2) shall end */
+    struct sigaction action = {.sa_handler = note_interruption}; /* no SA_RESTART, so that write(2) ends */
 
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
@@ -30,7 +30,7 @@ enum status output_possible(void)
 
     if (flags >= 0 && (flags & O_ACCMODE) != O_RDONLY)
         return STATUS_DONE;
-    return fail(STATUS_IO, "stdout: it is closed");
+    return fail(STATUS_IO, "stdout: not open for writing");
 }
 
 bool output_write(const char *bytes, size_t size)
@@ -68,7 +68,7 @@ enum status output_help(const char *help)
 
 enum status output_failed(void)
 {
-    if (errno == EPIPE) /* whoever reads it has had enough, as in `toktab list | head` */
+    if (errno == EPIPE) /* the reader has ended, as in `toktab list | head` */
         return STATUS_IO;
-    return fail(STATUS_IO, "stdout: cannot write to it: %s", strerror(errno));
+    return fail(STATUS_IO, "stdout: cannot be written: %s", strerror(errno));
 }

@@ -1,4 +1,4 @@
-/* stdout, without stdio: a token must not stay behind in a buffer. */
+/* stdout without stdio, whose buffer would keep a copy of a token. */
 #ifndef OUTPUT_H
 #define OUTPUT_H
 
@@ -7,24 +7,24 @@
 
 #include "terminal/say.h"
 
-/* All of it, or false with errno. */
+/* Write all of it. False with errno. */
 bool output_write(const char *bytes, size_t size);
 bool output_text(const char *text);
 
-/* From here on ^C and the like do not end the process, but make output_write() fail with EINTR: who has to
- * say something about what could not be shown, can. */
+/* From here on ^C and the like do not end the process but make output_write() fail with EINTR, so that the
+ * caller can still report what it could not show. */
 void output_catch_interruptions(void);
 
-/* Can there be output at all? Else STATUS_IO, printed. */
+/* Is stdout open for writing? If not, prints so and returns STATUS_IO. */
 enum status output_possible(void);
 
-/* A text and a newline. STATUS_IO, printed. */
+/* Write a text and a newline. If that fails, prints so and returns STATUS_IO. */
 enum status output_line(const char *text);
 
-/* A command's --help. */
+/* Write a command's help. The same. */
 enum status output_help(const char *help);
 
-/* Says that stdout could not be written; STATUS_IO. */
+/* Print why stdout could not be written, by errno. Returns STATUS_IO. */
 enum status output_failed(void);
 
 #endif

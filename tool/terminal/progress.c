@@ -8,7 +8,7 @@
 
 enum { FIRST = 1000, NEXT = 100 }; /* milliseconds */
 
-static int64_t due; /* when it is to be shown; 0: nothing has begun */
+static int64_t due; /* when to show it next; 0: not begun */
 static bool shown;
 
 static int64_t monotonic(void)

@@ -1,14 +1,14 @@
-/* How far a command has come that takes longer than a second: on a terminal, on stderr. Not under the lock,
- * where nothing is printed. */
+/* Shows on a terminal how far a command is that takes longer than a second. Not under the lock, where nothing
+ * may be printed. */
 #ifndef PROGRESS_H
 #define PROGRESS_H
 
 #include <stdint.h>
 
-/* Show it, if it is time to. what: "lines", "MB". */
+/* Show it, if it is due. what: "lines", "MB". */
 void progress_show(uint64_t done, const char *what);
 
-/* Take it from the terminal again. */
+/* Erase it. */
 void progress_clear(void);
 
 #endif

@@ -9,7 +9,7 @@
 void *must_have(void *memory)
 {
     if (!memory) {
-        fputs("toktab: no memory\n", stderr);
+        fputs("toktab: out of memory\n", stderr);
         exit(STATUS_IO);
     }
     return memory;
@@ -39,7 +39,7 @@ enum status status_of(int error)
     }
 }
 
-/* Would this character do something to a terminal, or to the order in which others are shown? */
+/* Does this character control a terminal, or the direction of text? */
 static bool moves(uint32_t point)
 {
     return point < 0x20 || (point >= 0x7f && point < 0xa0) || point == 0x200e || point == 0x200f ||

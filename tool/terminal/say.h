@@ -1,4 +1,4 @@
-/* What the tool says: messages to stderr, exit statuses. Only the tool prints. */
+/* Messages to stderr, and exit statuses. */
 #ifndef SAY_H
 #define SAY_H
 
@@ -13,40 +13,40 @@ enum status {
     STATUS_USAGE = 2,
     STATUS_DAMAGED = 65,       /* the store */
     STATUS_NOT_FOUND = 66,     /* no such token, store or domain */
-    STATUS_MISSING = 69,       /* something that is needed */
-    STATUS_CANNOT_CREATE = 73, /* a file */
+    STATUS_MISSING = 69,       /* something needed is not available */
+    STATUS_CANNOT_CREATE = 73, /* cannot create a file */
     STATUS_IO = 74,
-    STATUS_LOCKED = 75, /* by somebody else, for too long */
+    STATUS_LOCKED = 75, /* somebody else has held the lock for too long */
     STATUS_NOT_PERMITTED = 77,
     STATUS_CONFIG = 78,
 };
 
-/* "toktab: " and a line. The text may hold anything: what a terminal should not see is escaped. */
+/* Print "toktab: " and one line. Characters that are unsafe on a terminal are escaped. */
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* The same, and returns status, so that a caller can end with it. */
+/* The same, and return status, so that a caller can return it. */
 enum status fail(enum status status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /*
- * A text as it may be shown: valid UTF-8, in which controls, line and direction controls and whatever is not
- * UTF-8 stand as \xNN or \u{NNNN}. The caller frees it. Never NULL: the tool ends without memory.
+ * The text made safe to show: control and direction characters and bytes that are not UTF-8 become \xNN or
+ * \u{NNNN}. The caller frees it. Never NULL: the tool exits if it is out of memory.
  */
 char *showable(struct span text);
 
-/* A text as printf(3) makes it. The caller frees it. Never NULL. */
+/* A formatted text, as by asprintf(3). The caller frees it. Never NULL. */
 char *composed(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* "…" for a text that "%.15s" cuts: an argument is never shown in full, it might be a token, whose secret
- * begins behind 15 characters. */
+/* "…" for a text that "%.15s" cuts. No message shows a whole argument: it may be a token, and a secret begins
+ * behind 15 characters. */
 const char *cut_mark(const char *text);
 
-/* The status for something that could not be opened, by errno. */
+/* The status for a file that could not be opened, by errno. */
 enum status status_of(int error);
 
-/* "s", but for one. */
+/* "s", or "" if count is 1. */
 const char *plural(uint64_t count);
 
-/* malloc and friends that end the tool when there is no memory, which no command could do anything about. */
+/* Returns memory, or exits if it is NULL: no command could go on. */
 void *must_have(void *memory);
 
 #endif

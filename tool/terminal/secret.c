@@ -37,8 +37,7 @@ enum status secret_can_copy(void)
     int terminal = open_terminal();
 
     if (terminal < 0)
-        return fail(STATUS_MISSING,
-                    "--copy: it wants a terminal, whose clipboard it can fill: there is none");
+        return fail(STATUS_MISSING, "--copy: no terminal, so no clipboard to put the token on");
     close(terminal);
     return STATUS_DONE;
 }
@@ -56,7 +55,7 @@ enum status secret_copy(const char *text)
     crypto_free(encoded);
     if (terminal >= 0)
         close(terminal);
-    return copied ? STATUS_DONE : fail(STATUS_IO, "terminal: cannot write to it: %s", strerror(errno));
+    return copied ? STATUS_DONE : fail(STATUS_IO, "terminal: cannot be written: %s", strerror(errno));
 }
 
 static struct termios terminal_before;
@@ -68,7 +67,7 @@ static void restore_terminal(int signal_number)
     raise(signal_number);
 }
 
-/* No echo, until show_typing(). A ^C in between gives the terminal back first; ^Z waits. */
+/* Turn off echo until show_typing(). ^C in between restores the terminal first; ^Z waits. */
 static void hide_typing(sigset_t *signals)
 {
     struct termios hidden;
@@ -98,7 +97,7 @@ static void show_typing(const sigset_t *signals)
     fputc('\n', stderr);
 }
 
-/* Keeps what fits, counts the rest; from a terminal up to the end of a line. */
+/* Keep what fits and count the rest; one_line: stop behind the first line. */
 static enum status read_bytes(char *token, size_t size, size_t *length, bool one_line)
 {
     char *rest = must_have(crypto_alloc(4096));

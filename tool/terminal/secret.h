@@ -1,4 +1,4 @@
-/* The ways of a token into and out of the tool. None leaves a copy behind. */
+/* Takes tokens into and out of the tool without leaving copies. */
 #ifndef SECRET_H
 #define SECRET_H
 
@@ -6,20 +6,21 @@
 
 #include "terminal/say.h"
 
-/* Before anything is allocated: no core dump, and no other process of the same user looks inside. */
+/* Allow no core dump, and no other process of the same user to read our memory. Call it before anything is
+ * allocated. */
 void secret_protect(void);
 
-/* Put a text on the clipboard of the controlling terminal (OSC 52). STATUS_MISSING if there is none. Prints
- * what is wrong. */
+/* Put a text on the clipboard of the controlling terminal (OSC 52). STATUS_MISSING if there is no terminal.
+ * Both print what is wrong. */
 enum status secret_can_copy(void);
 enum status secret_copy(const char *text);
 
-/* From here on jansson's memory is that of secrets. Before its first value is made. */
+/* From here on jansson allocates memory for secrets. Call it before jansson's first value. */
 void secret_guard_json(void);
 
 /*
- * Read a token from stdin: all there is, without the end of its line; from a terminal a line, after a prompt
- * and unseen. At most size bytes are kept; *length may be greater. STATUS_IO, which is printed.
+ * Read a token from stdin, without the end of its line. From a terminal: prompts, and reads one line without
+ * echo. Keeps at most size bytes; *length may be greater. If reading fails, prints so and returns STATUS_IO.
  */
 enum status secret_read(char *token, size_t size, size_t *length);
 

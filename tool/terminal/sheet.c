@@ -20,7 +20,7 @@ static void add_row(struct sheet *sheet, const struct cell cells[])
     }
 }
 
-/* What cannot be shown has no width. */
+/* Characters that cannot be shown have no width. */
 static size_t width_of(const char *text)
 {
     mbstate_t state = {0};
@@ -55,7 +55,7 @@ static char *pad(char *end, size_t width, size_t room)
 
 static bool print_row(const struct sheet *sheet, const struct cell cells[])
 {
-    size_t size = 1; /* where there is no column */
+    size_t size = 1; /* not 0 without columns */
     char *line, *end;
     bool good;
 
@@ -78,7 +78,7 @@ static bool print_row(const struct sheet *sheet, const struct cell cells[])
     return good;
 }
 
-/* For a program: sees how wide it is, and prints it when that is known of all. Frees the texts. */
+/* For a program: measure the row, or print it once all rows are measured. Frees the texts. */
 static bool take_row(struct sheet *sheet, const struct cell cells[])
 {
     bool good = true;

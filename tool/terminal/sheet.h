@@ -1,5 +1,5 @@
-/* A table of texts on stdout. For a terminal libsmartcols makes it fit; for a program it is aligned in the
- * same way, but row by row, so that a million of them need no memory. */
+/* A table on stdout. For a terminal, libsmartcols fits it to the width. For a program it looks the same but
+ * is printed row by row, so that a million rows need no memory. */
 #ifndef SHEET_H
 #define SHEET_H
 
@@ -14,27 +14,28 @@ struct sheet_column {
 
 struct sheet {
     const struct sheet_column *columns;
-    size_t count; /* of them, at most SHEET_COLUMNS */
+    size_t count; /* of columns, at most SHEET_COLUMNS */
     bool terminal, colours, no_headings;
     struct libscols_table *table; /* for a terminal */
     size_t width[SHEET_COLUMNS];  /* for a program */
-    uint64_t rows;                /* that were there */
+    uint64_t rows;                /* so far */
     bool measured;
 };
 
 struct cell {
-    char *text;         /* escaped already */
+    char *text;         /* already escaped */
     const char *colour; /* as libsmartcols names it; NULL: none */
 };
 
-/* Calls sheet_row() for each row, and ends with what that returns if it is not STATUS_DONE. It is called a
- * second time where the first was to see how wide the columns are. */
+/* Calls sheet_row() for each row, and returns the first status that is not STATUS_DONE. For a program it is
+ * called twice: to measure the columns, and to print. */
 typedef enum status sheet_rows(struct sheet *sheet, void *context);
 
-/* Frees the texts of the cells. STATUS_IO, printed. */
+/* Add a row. Frees the texts of the cells. If printing fails, prints so and returns STATUS_IO. */
 enum status sheet_row(struct sheet *sheet, const struct cell cells[]);
 
-/* On stdout; a table without rows is nothing. What rows returned, or STATUS_IO, printed. */
+/* Print the table, or nothing if it has no rows. Returns what rows returned, or STATUS_IO after printing why.
+ */
 enum status sheet_print(struct sheet *sheet, sheet_rows *rows, void *context);
 
 #endif

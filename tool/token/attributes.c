@@ -27,22 +27,22 @@ static enum status set(char **attribute, const char *text, bool (*valid)(struct 
 enum status attributes_set_label(struct attributes *attributes, const char *text)
 {
     return set(&attributes->label, text, label_valid,
-               "label: it must have 1 to 128 characters of UTF-8, without control characters");
+               "label: must be 1 to 128 characters of UTF-8, without control characters");
 }
 
 enum status attributes_set_user(struct attributes *attributes, const char *text)
 {
     return set(&attributes->user, text, user_valid,
-               "user: it must have 1 to 255 bytes of UTF-8, without control characters");
+               "user: must be 1 to 255 bytes of UTF-8, without control characters");
 }
 
 enum status attributes_set_reason(struct attributes *attributes, const char *text)
 {
     return set(&attributes->reason, text, reason_valid,
-               "reason: it may have 255 characters of UTF-8, without control characters");
+               "reason: must be at most 255 characters of UTF-8, without control characters");
 }
 
-/* Add an item to a list, unless it is there already. */
+/* Add an item to a list that does not have it yet. */
 static void add_item(char **list, const char *item)
 {
     size_t length = *list ? strlen(*list) : 0;
@@ -58,8 +58,8 @@ static enum status add_scope(struct attributes *attributes, struct span scope)
     char *text, *escaped;
 
     if (!scope_valid(scope))
-        return fail(STATUS_USAGE, "scope \"%.*s\": it is none: give words like read,write", (int)scope.length,
-                    scope.at);
+        return fail(STATUS_USAGE, "\"%.*s\" is not a scope: scopes are words separated by commas: read,write",
+                    (int)scope.length, scope.at);
     text = must_have(strndup(scope.at, scope.length));
     escaped = escape(text, ",");
     add_item(&attributes->scopes, escaped);
@@ -75,12 +75,12 @@ static enum status add_net(struct attributes *attributes, struct span net)
 
     if (!cidr_parse(&cidr, net))
         return fail(STATUS_USAGE,
-                    "network \"%.*s\": it is none: give an address, or one with a length like 192.0.2.0/24",
+                    "\"%.*s\" is not a network address: give one like 192.0.2.7 or 192.0.2.0/24",
                     (int)net.length, net.at);
     if (cidr_trim(&cidr)) {
         cidr_format(text, &cidr);
-        return fail(STATUS_USAGE, "network \"%.*s\": it has bits behind its length: did you mean %s?",
-                    (int)net.length, net.at, text);
+        return fail(STATUS_USAGE, "network \"%.*s\" has host bits set: did you mean %s?", (int)net.length,
+                    net.at, text);
     }
     cidr_format(text, &cidr);
     add_item(&attributes->nets, text);
@@ -117,8 +117,8 @@ bool scopes_granted(const struct domain *domain, struct span scopes, struct faul
     while (span_next_item(&scopes, &item)) {
         if (text_unescape(scope, sizeof(scope), item) < 0 ||
             !domain_has_scopes(domain, span_of(scope), &foreign))
-            return fault_set(fault, "scope \"%.*s\": domain \"%s\" has only %s", (int)item.length, item.at,
-                             domain->name, domain->scopes);
+            return fault_set(fault, "unknown scope \"%.*s\": domain \"%s\" has only %s", (int)item.length,
+                             item.at, domain->name, domain->scopes);
     }
     return true;
 }

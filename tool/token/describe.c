@@ -41,7 +41,8 @@ char *unescaped(struct span escaped)
 {
     char *text = must_have(malloc(escaped.length + 1));
 
-    if (text_unescape(text, escaped.length + 1, escaped) < 0) { /* another writer's line: as it stands */
+    if (text_unescape(text, escaped.length + 1, escaped) <
+        0) { /* badly escaped by another writer: left as it is */
         memcpy(text, escaped.at, escaped.length);
         text[escaped.length] = '\0';
     }
@@ -114,7 +115,7 @@ char *describe(const struct record *record, const char *domain, enum attribute a
     }
 }
 
-/* jansson takes nothing but UTF-8; what another writer has written otherwise is shown with escapes. */
+/* jansson refuses all but UTF-8. Another writer may have written something else: it is shown escaped. */
 static json_t *json_text(struct span escaped)
 {
     char *text;
@@ -171,7 +172,7 @@ bool write_json(json_t *value)
     bool good = output_text(text);
     json_free_t give_back;
 
-    json_get_alloc_funcs(NULL, &give_back); /* where it is a secret, this wipes it */
+    json_get_alloc_funcs(NULL, &give_back); /* wipes a secret, after secret_guard_json() */
     give_back(text);
     json_decref(value);
     return good;
@@ -184,7 +185,7 @@ enum status print_json(json_t *value)
 
 #include "token/describe.h"
 
-/* What can be different, in the order in which a person wants to know. */
+/* What can differ; what people ask first comes first. */
 static const enum attribute compared[] = {ATTRIBUTE_LABEL, ATTRIBUTE_EXPIRES, ATTRIBUTE_SCOPES,
                                           ATTRIBUTE_FROM,  ATTRIBUTE_USER,    ATTRIBUTE_PREV};
 
@@ -219,6 +220,6 @@ void say_token(const struct record *record)
     char *label = unescaped_shown(record->label);
 
     fprintf(stderr, "  %" PRIu64 "  %s  %s%s\n", record->serial, record->id, label,
-            record->revoked != TIME_NEVER ? "  (revoked already)" : "");
+            record->revoked != TIME_NEVER ? "  (already revoked)" : "");
     free(label);
 }

@@ -1,4 +1,4 @@
-/* A token as the tool shows it: as texts for people, as JSON for programs. */
+/* Shows a token: as text for people, as JSON for programs. */
 #ifndef DESCRIBE_H
 #define DESCRIBE_H
 
@@ -7,7 +7,7 @@
 #include "record.h"
 #include "terminal/say.h"
 
-/* What can be shown of a token, under the same names everywhere. */
+/* Columns of `list`, rows of `show` and keys of the JSON, under the same names. */
 enum attribute {
     ATTRIBUTE_DOMAIN,
     ATTRIBUTE_ID,
@@ -34,32 +34,32 @@ enum state { STATE_ACTIVE, STATE_REVOKED, STATE_EXPIRED };
 enum state state_of(const struct record *record, int64_t now);
 const char *state_name(enum state state);
 
-/* How a time is written: for a table on a terminal how far it is, "3d ago"; for other programs local time
- * with its zone; for a person who looks closely both. */
+/* How to write a time. Short: the distance, "3d ago", for a table on a terminal. Plain: local time with its
+ * zone, for programs. Long: both, for one token. */
 enum form { FORM_SHORT, FORM_PLAIN, FORM_LONG };
 
-/* The attribute as text that may be shown; "-" where there is nothing. The caller frees it. */
+/* The attribute as text that is safe to show; "-" if it is empty. The caller frees it. */
 char *describe(const struct record *record, const char *domain, enum attribute attribute, int64_t now,
                enum form form);
 
-/* All attributes as one object, which the caller gives back. */
+/* All attributes as one object. The caller releases it. */
 json_t *describe_json(const struct record *record, const char *domain, int64_t now);
 
-/* Write a value on stdout, and give it back. False with errno. */
+/* Write a value to stdout and release it. False with errno. */
 bool write_json(json_t *value);
 
-/* The same with a newline. STATUS_IO with a message if that fails. */
+/* The same with a newline. If that fails, prints so and returns STATUS_IO. */
 enum status print_json(json_t *value);
 
-/* A label, user or reason as a line has it, with its escapes undone: shown, or raw. The caller frees it. */
+/* A column of a line without its escapes: safe to show, or raw. The caller frees it. */
 char *unescaped_shown(struct span escaped);
 char *unescaped(struct span escaped);
 
-/* "label: a -> b; user: - -> bob", as it may be shown; "" where nothing differs. before: NULL: what the token
- * has: "label: a; expires: never". The caller frees it. */
+/* What changed, safe to show: "label: a -> b; user: - -> bob"; "" if nothing did. If before is NULL, what the
+ * token has: "label: a; expires: never". The caller frees it. */
 char *differences(const struct record *before, const struct record *after);
 
-/* A token as a question shows it, on stderr: its serial, its id, its label. */
+/* Print serial, id and label on stderr, above a question. */
 void say_token(const struct record *record);
 
 #endif

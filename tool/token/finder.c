@@ -6,7 +6,7 @@
 
 #define EACH_BYTE(value) (UINT64_C(0x0101010101010101) * (value))
 
-/* Eight bytes at a time: in most texts nothing else is as frequent as the end of a line. */
+/* Eight bytes at a time: most texts have many lines and few tokens. */
 static uint64_t count_lines(const char *text, size_t size)
 {
     uint64_t lines = 0;
@@ -17,7 +17,8 @@ static uint64_t count_lines(const char *text, size_t size)
 
         memcpy(&word, text + i, sizeof(word));
         word ^= EACH_BYTE('\n');
-        other = ((word & EACH_BYTE(0x7f)) + EACH_BYTE(0x7f)) | word; /* the top bit of what is no newline */
+        other = ((word & EACH_BYTE(0x7f)) + EACH_BYTE(0x7f)) |
+                word; /* sets the top bit of each byte that is not a newline */
         lines += (uint64_t)__builtin_popcountll(~other & EACH_BYTE(0x80));
     }
     for (; i < size; i++)
@@ -25,8 +26,8 @@ static uint64_t count_lines(const char *text, size_t size)
     return lines;
 }
 
-/* The token whose "_" this is, with room characters before it. Where something is glued to it in front, as in
- * "keytok_", the checksum tells where it begins. */
+/* The token with this "_", which has room characters before it. If other text runs into its prefix, as in
+ * "keytok_", the checksum tells where the token begins. */
 static size_t token_around(const char *underscore, size_t room, const char **token)
 {
     for (size_t prefix = 1; prefix <= PREFIX_MAX && prefix <= room; prefix++) {
@@ -38,9 +39,9 @@ static size_t token_around(const char *underscore, size_t room, const char **tok
 }
 
 /*
- * Move at to the next place where the body of a token could begin. False: there is none that is whole, and at
- * is where to go on. Words are short: whoever looks at the last character of a body first can skip most
- * others.
+ * Move *at to where the body of a token could begin next. False: the buffer holds no further whole body, and
+ * *at is where to go on. Words are short, so looking at the last character of a body first skips most of the
+ * text.
  */
 static bool next_body(const char *buffer, size_t size, size_t *at)
 {

@@ -1,5 +1,4 @@
-/* Tokens in any text, by shape and checksum: whose prefix they have, and whether any store knows them, is for
- * others to say. Pure. */
+/* Finds tokens in any text by shape and checksum. It knows no domains and no stores. Pure. */
 #ifndef FINDER_H
 #define FINDER_H
 
@@ -7,21 +6,21 @@
 
 #include "token.h"
 
-enum { FINDER_KEEP = TOKEN_MAX }; /* bytes of a buffer that may have to be looked at again */
+enum { FINDER_KEEP = TOKEN_MAX }; /* the most bytes of a buffer to look at again */
 
-/* Through a text of any size in pieces. All zeros: at its beginning. */
+/* How far a text has been searched, piece by piece. All zeros: at its beginning. */
 struct finder {
-    uint64_t lines; /* that have ended before buffer[from] */
-    size_t from;    /* what of the buffer has been looked at */
+    uint64_t lines; /* newlines before buffer[from] */
+    size_t from;    /* bytes of the buffer already searched */
 };
 
-/* token: length bytes, not ended; line: counted from 1. */
+/* token: length bytes, without a NUL; line: counted from 1. */
 typedef void finder_visit(void *context, const char *token, size_t length, uint64_t line);
 
 /*
- * Look through the next piece. buffer: what the last call wanted kept, and what follows on it, size bytes in
- * all. Calls visit for each token that is whole. Returns how many bytes from the end of the buffer have to
- * stand at the start of the next: at most FINDER_KEEP.
+ * Search the next piece. buffer: the bytes that the last call asked to keep, then new ones, size bytes in
+ * all. Calls visit for each whole token. Returns how many bytes at the end of the buffer the next one must
+ * begin with: at most FINDER_KEEP.
  */
 size_t finder_look(struct finder *finder, const char *buffer, size_t size, finder_visit *visit,
                    void *context);

@@ -27,7 +27,8 @@ enum status issue_take_option(struct issue *issue, int option)
 
 enum status issue_options_fit(const struct issue *issue)
 {
-    return issue->copy && issue->json ? fail(STATUS_USAGE, "--copy: it excludes --json") : STATUS_DONE;
+    return issue->copy && issue->json ? fail(STATUS_USAGE, "--copy and --json exclude each other")
+                                      : STATUS_DONE;
 }
 
 enum status issue_make(struct issue *issue, const struct session *session)
@@ -41,7 +42,7 @@ enum status issue_make(struct issue *issue, const struct session *session)
     issue->token = must_have(crypto_alloc(TOKEN_MAX + 1));
     length = token_make(issue->token, session->domain->prefix);
     if (!token_shape_valid(issue->token, length, &id))
-        return fail(STATUS_IO, "token: what was made is none");
+        return fail(STATUS_IO, "the new token is malformed: nothing was done");
     issue->record =
         (struct record){.op = OPERATION_CREATE, .revoked = TIME_NEVER, .time = (int64_t)time(NULL)};
     memcpy(issue->record.id, id, ID_LENGTH);
@@ -57,11 +58,10 @@ void issue_end(struct issue *issue)
     crypto_wipe_stack();
 }
 
-/* It was created, but nobody has seen it. */
 static enum status not_shown(const struct record *record, enum status status)
 {
     say("token %" PRIu64
-        " was created, but could not be shown: revoke it (toktab revoke %s) and create another",
+        " was created, but could not be shown: revoke it (toktab revoke %s), then create another",
         record->serial, record->id);
     return status;
 }
@@ -72,12 +72,12 @@ static void say_created(const struct issue *issue, const struct session *session
     char expires[WHEN_SIZE], *label = unescaped(record->label);
 
     when_format_local(expires, record->expires);
-    say("created token %" PRIu64 " (id %s) in domain %s: \"%s\", expires: %s (%s)", record->serial,
-        record->id, session->domain->name, label, expires, issue->rule);
+    say("created token %" PRIu64 " (id %s) in domain %s: \"%s\", expires: %s%s%s%s", record->serial,
+        record->id, session->domain->name, label, expires, issue->rule ? " (" : "",
+        issue->rule ? issue->rule : "", issue->rule ? ")" : "");
     say(issue->copy
-            ? "the token: it was sent to your terminal's clipboard, and cannot be shown again: paste it "
-              "where it belongs now"
-            : "the token: copy it now, it cannot be shown again");
+            ? "the token was sent to your terminal's clipboard: paste it now; it cannot be shown again"
+            : "copy the token now; it cannot be shown again");
     free(label);
 }
 

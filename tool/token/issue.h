@@ -1,4 +1,4 @@
-/* A new token: made, kept in the record as a hash, and printed once. */
+/* A new token: generated, hashed into its record, and printed once. */
 #ifndef ISSUE_H
 #define ISSUE_H
 
@@ -6,28 +6,28 @@
 #include "record.h"
 
 struct issue {
-    bool copy, json; /* how it is to be printed: --copy, --json; at most one */
+    bool copy, json; /* --copy, --json: at most one */
     char *token;     /* in memory for secrets */
     struct record record;
-    const char *rule; /* by which it expires when it does */
+    const char *rule; /* what set its expiry; NULL: -e */
 };
 
-/* --copy and --json; STATUS_USAGE for any other. */
+/* Take --copy or --json. STATUS_USAGE for any other option. */
 enum status issue_take_option(struct issue *issue, int option);
 
-/* Do --copy and --json fit together? STATUS_USAGE, printed. */
+/* Refuse --copy with --json: prints so and returns STATUS_USAGE. */
 enum status issue_options_fit(const struct issue *issue);
 
 /*
- * Can it be printed at all? Then make a token for the session's domain, and its record but for expires and
- * the columns that people fill in: those are empty. Prints what is wrong. Ends with issue_end() whatever it
- * returned.
+ * Make sure that a token can be printed, then make one for the session's domain, and its record. The caller
+ * sets expires and the attributes that people give. Prints what is wrong. The caller calls issue_end()
+ * whatever is returned.
  */
 enum status issue_make(struct issue *issue, const struct session *session);
 void issue_end(struct issue *issue);
 
-/* The record is on the disk: print the token, and say what it is. STATUS_IO, with a message that it was not
- * seen by anybody. */
+/* Once the record is on disk: print the token, and a message about it. If it cannot be printed, says that
+ * nobody has seen the token and returns STATUS_IO. */
 enum status issue_print(const struct issue *issue, const struct session *session);
 
 #endif

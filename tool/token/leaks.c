@@ -13,7 +13,7 @@
 struct store {
     const struct domain *domain;
     struct tokens tokens;
-    bool *noted; /* of each of them: is it among the active? */
+    bool *noted; /* for each token: already among the active leaks? */
 };
 
 static void remember(struct leaks *leaks, enum status status)
@@ -22,7 +22,7 @@ static void remember(struct leaks *leaks, enum status status)
         leaks->status = status;
 }
 
-/* A domain whose store was never made has no tokens. */
+/* Before its first token a domain has no store. */
 static void add_store(struct leaks *leaks, const struct domain *domain)
 {
     struct store *store = &leaks->stores[leaks->store_count];
@@ -65,7 +65,7 @@ void leaks_free(struct leaks *leaks)
     free(leaks->active);
 }
 
-/* Any store may know it, whatever its prefix: a domain may have had another one. */
+/* Search every store, whatever the prefix: a domain may have changed its prefix. */
 static const struct token *find_token(const struct leaks *leaks, const char *token, size_t length,
                                       const struct store **store, struct record *record)
 {
@@ -112,7 +112,7 @@ static void add_active(struct leaks *leaks, const struct store *store, const str
     leak->place = composed("%s, line %" PRIu64, leaks->file, line);
 }
 
-/* A token that was found. record: NULL: no store knows it, nor is there a domain */
+/* A token in the text. If no store knows it, domain and record are NULL. */
 struct find {
     const char *state;
     char id[ID_LENGTH + 1];
@@ -157,7 +157,7 @@ static void remember_printed(struct leaks *leaks, bool good)
     remember(leaks, output_failed());
 }
 
-/* Where nothing can be printed any more, what works is looked for all the same. */
+/* If stdout fails the search goes on: working tokens are still to be revoked. */
 static void report(struct leaks *leaks, const struct find *find)
 {
     if (leaks->unprintable)

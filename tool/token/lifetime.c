@@ -11,7 +11,7 @@ int64_t lifetime_end(const struct domain *domain, int64_t length, int64_t now, b
     if (length == TIME_NEVER)
         return TIME_NEVER;
     return now +
-           (length < DURATION_MAX ? length : DURATION_MAX); /* another writer may have written anything */
+           (length < DURATION_MAX ? length : DURATION_MAX); /* another writer may have written any time */
 }
 
 static enum status say_too_long(const struct domain *domain, int64_t created, int64_t now)
@@ -20,13 +20,14 @@ static enum status say_too_long(const struct domain *domain, int64_t created, in
 
     duration_format(most, domain->max_lifetime);
     if (created == now)
-        return fail(STATUS_USAGE, "expiry: in domain \"%s\" no token lives longer than %s (max_lifetime)",
-                    domain->name, most);
+        return fail(STATUS_USAGE, "expiry: domain \"%s\" allows at most %s (max_lifetime)", domain->name,
+                    most);
     when_format_local(last, created + domain->max_lifetime);
-    return fail(STATUS_USAGE,
-                "expiry: in domain \"%s\" no token lives longer than %s (max_lifetime), and this one not "
-                "longer than %s: rotate it",
-                domain->name, most, last);
+    return fail(
+        STATUS_USAGE,
+        "expiry: domain \"%s\" allows at most %s (max_lifetime), so this token can live until %s: to go "
+        "on longer, rotate it",
+        domain->name, most, last);
 }
 
 enum status lifetime_parse(const char *text, const struct domain *domain, int64_t created, int64_t now,

@@ -1,4 +1,4 @@
-/* How long a token lives: what was said, and the domain's rules. */
+/* How long a token lives, by -e and by the domain's rules. */
 #ifndef LIFETIME_H
 #define LIFETIME_H
 
@@ -6,14 +6,14 @@
 #include "terminal/say.h"
 
 /*
- * The end that -e names for a token of the domain that was created then. Prints what is wrong and returns
- * STATUS_USAGE: it is no time, lineage, or more than max_lifetime behind the creation.
+ * The expiry that -e names, for a token of the domain that was created then. Prints what is wrong and returns
+ * STATUS_USAGE if the text is not a time, the time is past, or it is more than max_lifetime after creation.
  */
 enum status lifetime_parse(const char *text, const struct domain *domain, int64_t created, int64_t now,
                            int64_t *expires);
 
-/* The end of a life that begins now and is as long as it may be, which is at most length (TIME_NEVER:
- * without an end). *capped: max_lifetime made it shorter. */
+/* The expiry of a token that lives from now for length (TIME_NEVER: for ever), or for max_lifetime if that is
+ * shorter: then *capped is set. */
 int64_t lifetime_end(const struct domain *domain, int64_t length, int64_t now, bool *capped);
 
 #endif

@@ -8,9 +8,8 @@
 #include "store/change.h"
 #include "token/describe.h"
 
-enum { AT_ONCE = 500 }; /* tokens under one lock: others may wait for it, perhaps to revoke */
+enum { AT_ONCE = 500 }; /* tokens revoked under one lock, for which others may be waiting */
 
-/* Under the lock: append the line that revokes it. */
 static enum status append(struct log *log, const struct session *session, struct refs *refs, size_t i,
                           struct revocation *revocation, struct fault *fault)
 {
@@ -35,13 +34,14 @@ static void give_up(struct revocation *revocation, enum status status, const str
     revocation->why = must_have(strdup(fault->text));
 }
 
-/* Can others of the store be revoked where one could not? */
+/* After this failure, can other tokens of the store still be revoked? */
 static bool goes_on(enum status status)
 {
     return status == STATUS_DONE || status == STATUS_NOT_FOUND || status == STATUS_USAGE;
 }
 
-/* Under the lock. Returns why no more can be done to the store. */
+/* Under the lock. Returns the failure after which nothing more can be written to the store, or STATUS_DONE.
+ */
 static enum status append_all(struct log *log, const struct session *session, struct refs *refs,
                               struct revocation *revocations, size_t first, size_t last, struct fault *fault)
 {
@@ -60,7 +60,7 @@ static enum status append_all(struct log *log, const struct session *session, st
     return status;
 }
 
-/* Have the disk hold what was appended, and what somebody else had before; read what the tokens are now. */
+/* Make durable what we appended, and what others appended before us; then read the tokens' new state. */
 static enum status settle(struct log *log, struct refs *refs, struct revocation *revocations, size_t first,
                           size_t last, struct fault *fault)
 {
@@ -77,7 +77,7 @@ static enum status settle(struct log *log, struct refs *refs, struct revocation 
     return status;
 }
 
-/* Those from first to last - 1, under one lock, made durable together. */
+/* Revoke first to last - 1 under one lock, with one sync. */
 static enum status revoke_some(const struct session *session, struct refs *refs,
                                struct revocation *revocations, size_t first, size_t last, struct fault *fault)
 {

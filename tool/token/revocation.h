@@ -1,4 +1,4 @@
-/* The end of tokens, now and for good. */
+/* Revokes tokens. */
 #ifndef REVOCATION_H
 #define REVOCATION_H
 
@@ -10,15 +10,15 @@
 struct revocation {
     const struct attributes *attributes; /* the reason */
     enum status status;
-    char *why;        /* it could not be revoked; NULL: it is */
-    bool was_revoked; /* it had been revoked before */
+    char *why;        /* why it was not revoked; NULL: it was */
+    bool was_revoked; /* already, before this */
 };
 
 /*
- * Revoke the tokens that refs->list was found to mean; revocations has one for each, all zeros but for
- * attributes. Says of each that it is done when the disk has it, also where it had been revoked before, or
- * why it is not. One that fails does not keep the others from being tried, unless nothing can be done to the
- * store. What the tokens are then, refs know. Returns the last status that is not STATUS_DONE.
+ * Revoke the tokens of refs->list, which refs_resolve() has found. revocations has one entry for each, all
+ * zeros but attributes. Once the disk has a revocation, old or new, prints that; else prints why the token is
+ * NOT revoked. After a failure goes on with the other tokens, unless the store cannot be written at all.
+ * refs has read what the tokens are now. Returns the last status that is not STATUS_DONE.
  */
 enum status revoke_tokens(const struct session *session, struct refs *refs, struct revocation *revocations);
 

@@ -8,10 +8,10 @@
 #include "duration.h"
 
 static const char form[] =
-    "give a whole number with s, m, h, d or w (90d), a date (2027-01-31), a date and time "
+    "not a time: give a whole number with s, m, h, d or w (90d), a date (2027-01-31), a date and time "
     "(2027-01-31T12:00), or never";
 
-/* A number of exactly that many digits, taken off the front of *text. */
+/* Take a number of exactly that many digits off the front of *text. */
 static bool take_digits(const char **text, int digits, int *number)
 {
     *number = 0;
@@ -34,7 +34,7 @@ static bool take_character(const char **text, char wanted)
     return true;
 }
 
-/* "Z" or an offset like "+01:00"; nothing is the local zone. */
+/* "Z" or an offset like "+01:00"; without either, the local zone. */
 static bool take_zone(const char **text, bool *local, int *offset)
 {
     int hours, minutes, sign = **text == '-' ? -1 : 1;
@@ -53,7 +53,7 @@ static bool take_zone(const char **text, bool *local, int *offset)
     return true;
 }
 
-/* "T12:00" with or without seconds, and the zone. */
+/* "T12:00", perhaps with seconds, and the zone. */
 static bool take_time(const char **text, struct tm *parts, bool *local, int *offset)
 {
     if (!take_character(text, 'T') || !take_digits(text, 2, &parts->tm_hour) || !take_character(text, ':') ||
@@ -64,9 +64,9 @@ static bool take_time(const char **text, struct tm *parts, bool *local, int *off
     return take_zone(text, local, offset);
 }
 
-static const char no_such_day[] = "there is no such day";
+static const char no_such_day[] = "no such day";
 
-/* Did mktime(3) find the date as it was written, or did it make 1 March of 29 February? */
+/* mktime(3) turns a day that does not exist into another: 29 February becomes 1 March. */
 static bool same_date(const struct tm *a, const struct tm *b)
 {
     return a->tm_year == b->tm_year && a->tm_mon == b->tm_mon && a->tm_mday == b->tm_mday;
@@ -108,7 +108,7 @@ const char *when_parse(const char *text, int64_t now, int64_t *when)
         wrong = date_parse(text, when);
     if (wrong)
         return wrong;
-    return *when > now ? NULL : "that is not in the future";
+    return *when > now ? NULL : "not in the future";
 }
 
 void when_format_utc(char text[WHEN_SIZE], int64_t when)
@@ -131,7 +131,7 @@ void when_format_local(char text[WHEN_SIZE], int64_t when)
         snprintf(text, WHEN_SIZE, "%" PRId64, when);
 }
 
-/* "3d": in the greatest unit of which there are at least two. */
+/* "3d": in the greatest unit that fits at least twice. */
 static void format_length(char *text, size_t size, int64_t seconds)
 {
     static const struct {

@@ -1,4 +1,4 @@
-/* Points in time as people write and read them. Pure, but for the local zone. */
+/* Times as people write and read them. Pure, except for the local zone. */
 #ifndef WHEN_H
 #define WHEN_H
 
@@ -9,9 +9,9 @@
 enum { WHEN_SIZE = 96 };
 
 /*
- * The end of a life that begins now: "90d", "12h" …; "2027-01-31" (the day's start) or
+ * Parse a future time: "90d", "12h" … from now; "2027-01-31" (the start of that day) or
  * "2027-01-31T12:00[:30]", local, or with Z or an offset like +01:00; "never", which is TIME_NEVER. Returns
- * NULL, or what is wrong; a past time is.
+ * NULL, or what is wrong.
  */
 const char *when_parse(const char *text, int64_t now, int64_t *when);
 
@@ -21,7 +21,7 @@ void when_format_utc(char text[WHEN_SIZE], int64_t when);
 /* For a person: local time with its zone; "never" for TIME_NEVER. */
 void when_format_local(char text[WHEN_SIZE], int64_t when);
 
-/* How far it is from now: "in 3d", "2h ago"; "never" for TIME_NEVER. */
+/* The distance from now: "in 3d", "2h ago"; "never" for TIME_NEVER. */
 void when_format_distance(char text[WHEN_SIZE / 2], int64_t when, int64_t now);
 
 #endif
