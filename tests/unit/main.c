@@ -28,7 +28,7 @@ int main(void)
         tip_suite,           used_suite,           when_suite,
     };
     SRunner *runner;
-    int failed;
+    int run, failed;
 
     setenv("CK_DEFAULT_TIMEOUT", "60", 0); /* libcheck's 4 seconds are too few on a busy machine */
     runner = srunner_create(NULL);
@@ -40,8 +40,11 @@ int main(void)
     for (size_t i = 0; i < sizeof(suites) / sizeof(suites[0]); i++)
         srunner_add_suite(runner, suites[i]());
     srunner_run_all(runner, CK_ENV);
+    run = srunner_ntests_run(runner);
     failed = srunner_ntests_failed(runner);
     srunner_free(runner);
     scratch_end();
-    return failed == 0 ? 0 : 1;
+    if (run == 0)
+        fprintf(stderr, "unit-tests: no suite or case of that name\n");
+    return run > 0 && failed == 0 ? 0 : 1;
 }
