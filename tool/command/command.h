@@ -31,8 +31,7 @@ extern const struct command command_verify;
 /* The command of that name; NULL, printed, if there is none. */
 const struct command *command_find(const char *name);
 
-/* How toktab is called, and which commands there are. The first is the first line of the other. */
-extern const char help_usage[];
+/* How toktab is called, and which commands there are. */
 enum status help_print(void);
 
 #endif
