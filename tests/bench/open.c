@@ -1,6 +1,6 @@
 /*
- * bench-open DIRECTORY ROUNDS: toktab_open() of a store against the hashing of its lines alone, in memory; and
- * the memory that a table takes.
+ * bench-open DIRECTORY ROUNDS: toktab_open() of a store against the hashing of its lines alone, in memory;
+ * and the memory that a table takes.
  */
 #include <stdio.h>
 #include <stdlib.h>

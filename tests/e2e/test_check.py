@@ -110,7 +110,7 @@ class Check(SiteTest):
         return result
 
     def test_flipped_bytes(self):
-        """The byte that ends the last line is left out: without it the line is torn, which is no fault."""
+        """But for the byte that ends the last line, which counts all the same."""
         for compact in (False, True):
             writer = self.small_store(compact)
             data = writer.data()
@@ -172,16 +172,49 @@ class Check(SiteTest):
             self.assertEqual(self.site.bytes()[: len(writer.data())], writer.data())
             self.assertNotIn("newline", self.ok("check").err)
 
-    def test_a_torn_tail_is_no_fault(self):
+    def test_what_a_writer_left_is_no_fault(self):
+        """A kill or a power cut: the next change cuts it off, and check says which of them it was."""
         writer = self.small_store()
-        head = writer.head()
-        for torn in (b"8", b"8|abc", b"\0" * 50, b"8|" + b"x" * 4000):
-            self.site.put(writer.data() + torn)
-            self.assertEqual(self.json("check")["head"], head)
-            self.assertEqual(self.expectation(head), 0)
-            self.assertIn(" %d byte" % len(torn), self.ok("check").err)
-        self.ok("create", "-l", "x", may_show_token=True)
-        self.assertNotIn("unfinished", self.ok("check").err)
+        head, data = writer.head(), writer.data()
+        for rest, says in (
+            (b"8", "1 byte of an unfinished line"),
+            (b"8|abc", "5 bytes of an unfinished line"),
+            (b"8|" + b"x" * 4093, "4095 bytes of an unfinished line"),
+            (b"\0" * 50, "50 bytes that a power cut left"),
+            (b"8|abc\0\0\n", "8 bytes that a power cut left"),
+            (b"\0" * 4095, "4095 bytes that a power cut left"),
+        ):
+            with self.subTest(rest=rest[:10]):
+                self.site.put(data + rest)
+                answer = self.json("check")
+                self.assertEqual((answer["head"], answer["faults"]), (head, []))
+                self.assertEqual(self.expectation(head), 0)
+                said = self.ok("check").err
+                self.assertIn(says + ", which the next change cuts off", said)
+                self.assertIn("sound: ", said)
+                self.assertEqual(self.site.bytes(), data + rest)
+        self.create("x")
+        said = self.ok("check").err
+        self.assertNotIn("unfinished", said)
+        self.assertNotIn("power cut", said)
+
+    def test_what_no_writer_left_is_damage(self):
+        writer = self.small_store()
+        for rest in (b"x", b"7|", b"9|", b"\n", b"8|a\tb", b"8|a\n", b"x\0", b"8|a\0b", b"8|" + b"x" * 4094, b"\0" * 4096,
+                writer.log[-1][:-1], writer.log[0]):
+            with self.subTest(rest=rest[:10]):
+                said = self.assert_fault(writer.data() + rest, writer.n + 1).err
+                self.assertIn("toktab mend", said)
+                self.assertNotIn("next change", said)
+                self.assertEqual(self.site.bytes(), writer.data() + rest)
+
+    def test_suggests_mend_for_damage_alone(self):
+        writer = self.small_store()
+        self.site.put(writer)
+        self.assertNotIn("mend", self.ok("check").err)
+        self.site.put(writer.data()[:-1])
+        self.assertNotIn("mend", self.ok("check").err)
+        self.assertIn("toktab mend", self.assert_fault(writer.data()[:-40] + b"!" + writer.data()[-39:]).err)
 
     def test_one_is_not_several(self):
         self.create()

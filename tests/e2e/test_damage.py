@@ -222,6 +222,31 @@ class Hostile(SiteTest):
         self.assert_bad_snapshot(replaced.header, replaced.snapshot, replaced.log)
 
 
+class End(SiteTest):
+    """What no writer left behind the last line may have been a revocation: nobody writes, and new readers admit nobody."""
+
+    def test_nobody_writes(self):
+        token = self.create("good")
+        self.create("other")
+        data = self.site.bytes()
+        for damaged in (data + b"x", data[:-40] + b"!" + data[-39:], data[:-2] + b"!x", data + b"\n"):
+            with self.subTest(end=damaged[-50:]):
+                self.site.put(damaged)
+                for args in (("create", "-l", "x"), ("revoke", "-y", "1"), ("update", "1", "-l", "x"), ("rotate", "1"),
+                        ("compact",)):
+                    self.refused(65, *args, says=self.site.path())
+                    self.assertEqual(self.site.bytes(), damaged)
+                self.refused(65, "list", says=self.site.path())
+                self.assertEqual(self.verdict(token), ("error", "store"))
+
+    def test_mended_it_goes_on(self):
+        token = self.create("good")
+        self.site.put(self.site.bytes() + b"x")
+        self.ok("mend", "-y")
+        self.assertEqual(self.verdict(token), ("deny", "revoked"))
+        self.assertEqual(self.verdict(self.create("next"))[0], "allow")
+
+
 class MiddleOfALargeStore(SiteTest):
     """A writer looks at the header and the end; the middle is for those who read all of it."""
 
@@ -239,6 +264,11 @@ class MiddleOfALargeStore(SiteTest):
         self.assertEqual(self.run_tool("verify", stdin=tokens[0]).code, 65)
         self.expect(1, "check")
         self.assertEqual(self.site.bytes(), bytes(data))
+        self.ok("revoke", "-y", token_id(tokens[3]))  # for running hosts, which have read what is damaged now
+        self.assertEqual(self.site.bytes()[: len(data)], bytes(data))
+        self.assertEqual(self.json("mend", "-y")["lost"], 0)
+        self.assertEqual(self.verdict(tokens[3]), ("deny", "revoked"))
+        self.assertEqual(self.verdict(tokens[4])[0], "allow")
 
 
 if __name__ == "__main__":

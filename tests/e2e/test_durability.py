@@ -217,6 +217,45 @@ class Killed(SiteTest):
         self.create("leftovers disturb nobody")
 
 
+class LastNewline(SiteTest):
+    """An editor strips the last newline of a file, or a bit flips in it: what was acknowledged stays."""
+
+    def test_a_revocation_is_not_undone(self):
+        for end in (b"", b"J", b"\0", b"\r"):
+            token, other = self.create("revoked"), self.create("other")
+            self.ok("revoke", "-y", token_id(token))
+            data = self.site.bytes()
+            self.site.put(data[:-1] + end)
+            with self.subTest(end=end):
+                self.assertEqual(self.verdict(token), ("deny", "revoked"))
+                self.assertEqual(self.verdict(other)[0], "allow")
+                self.ok("revoke", "-y", token_id(token))
+                self.ok("revoke", "-y", token_id(other))
+                self.assertEqual(self.site.bytes()[: len(data)], data)
+                self.assertEqual((self.verdict(token), self.verdict(other)), (("deny", "revoked"),) * 2)
+                self.assertEqual(self.json("check")["head"], self.site.read().head())
+
+    def test_of_the_only_line(self):
+        """The first one, and the one that a compaction ends with."""
+        self.create("first")
+        for _ in range(2):
+            data = self.site.bytes()
+            self.site.put(data[:-1])
+            self.ok("list")
+            self.create("next")
+            self.assertEqual(self.site.bytes()[: len(data)], data)
+            self.ok("compact")
+
+    def test_compacted(self):
+        token = self.create("revoked")
+        self.ok("revoke", "-y", "1")
+        head = self.site.read().head()
+        self.site.put(self.site.bytes()[:-1])
+        self.ok("compact")
+        self.assertEqual(self.verdict(token), ("deny", "revoked"))
+        self.assertEqual((self.site.read().header.base, self.expect(0, "check", "--expect", head).code), (2, 0))
+
+
 class Limits(SiteTest):
     def test_file_size(self):
         """RLIMIT_FSIZE passes through sudo: it must not tear the store, nor kill the tool."""

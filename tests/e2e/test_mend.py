@@ -159,6 +159,20 @@ class Manners(MendTest):
         with open(copy, "rb") as file:
             self.assertEqual(file.read(), self.sound)
 
+    def test_two_hosts_that_have_both_made_a_token(self):
+        """Of the same serial: everybody is ended, and a sound store comes of it."""
+        writer, other = (Writer.on(Store(self.sound)) for _ in range(2))
+        writer.create(self.site.guard(make_token()))
+        theirs = self.site.guard(make_token())
+        other.create(theirs)
+        other.update(theirs, label="changed")
+        copy = os.path.join(self.site.dir, "copy")
+        write_file(copy, [other.data()])
+        self.site.put(writer)
+        self.assertEqual(len(self.json("mend", "-y", copy)["ended"]), 5)
+        self.assertEqual(alive_in(self.site.read()), set())
+        self.ok("check")
+
     def test_a_copy_that_is_none(self):
         self.site.put(self.damaged)
         for copy in (os.path.join(self.site.dir, "nosuch"), self.site.dir, self.site.conf):

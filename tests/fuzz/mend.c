@@ -50,23 +50,23 @@ static struct store_bytes new_copy(const char *bytes, size_t length)
 }
 
 /* The file that the tool would write. */
-static struct store_bytes new_file(struct renewal *renewal)
+static struct store_bytes new_file(struct rewrite *rewrite)
 {
     struct log log = {.domain = "example.com", .directory = directory(), .file = file_with("", 0)};
-    struct replacement file;
+    struct newfile file;
     struct store_bytes bytes;
     struct fault fault;
 
     snprintf(log.storefile.name, sizeof(log.storefile.name), "example.com.tokens");
-    renewal->by = "root/0/-";
-    renewal->reason = "in doubt";
-    renewal->now = NOW;
-    if (renewal_write(renewal, &log, &file, &fault) != STATUS_DONE)
+    rewrite->by = "root/0/-";
+    rewrite->reason = "in doubt";
+    rewrite->now = NOW;
+    if (rewrite_write(rewrite, &log, &file, &fault) != STATUS_DONE)
         abort();
-    bytes = (struct store_bytes){malloc(renewal->bytes + 1), renewal->bytes};
+    bytes = (struct store_bytes){malloc(rewrite->bytes + 1), rewrite->bytes};
     if (!bytes.at || pread(file.fd, bytes.at, bytes.length, 0) != (ssize_t)bytes.length)
         abort();
-    replacement_abandon(&file);
+    newfile_abandon(&file);
     return bytes;
 }
 
@@ -126,7 +126,6 @@ static void check_proved(const struct salvage *salvage, const struct salvage_fil
         const struct last_line *line = &salvage->snapshot.lines[i];
 
         assert(is_within(line->text, line->length, files, count) && is_proved(&salvage->header, line));
-        assert(find_line(&salvage->snapshot, line->id) == line);
         assert(!line->ends || !line_revoked(line->id));
         ends += line->ends;
     }
@@ -136,7 +135,7 @@ static void check_proved(const struct salvage *salvage, const struct salvage_fil
 static bool salvage_files(struct salvage *salvage, struct salvage_file *files, size_t count)
 {
     struct fault fault = {0};
-    bool found = salvage_find(salvage, files, count, "example.com", &fault);
+    bool found = salvage_find(salvage, files, count, "example.com", NOW, &fault);
 
     assert(found == (fault.text[0] == '\0'));
     if (found)
@@ -167,16 +166,16 @@ static void check_again(struct store_bytes *mended, const struct proof *proof)
 static void check_mended(const struct salvage *salvage)
 {
     char ext[HEAD_SIZE + 16] = "mended=";
-    struct renewal renewal = {.header = salvage->header, .snapshot = salvage->snapshot, .ext = ext};
+    struct rewrite rewrite = {.header = salvage->header, .snapshot = salvage->snapshot, .ext = ext};
     struct store_bytes mended;
     struct proof proof;
     struct fault fault;
 
     head_format(ext + strlen(ext), salvage->header.epoch, salvage->at.n, salvage->at.chain);
-    renewal.header.epoch++;
-    renewal.header.base = salvage->at.n;
-    header_origin(renewal.header.basechain, &renewal.header);
-    mended = new_file(&renewal);
+    rewrite.header.epoch++;
+    rewrite.header.base = salvage->at.n;
+    header_origin(rewrite.header.basechain, &rewrite.header);
+    mended = new_file(&rewrite);
     if (!prove(&proof, file_with(mended.at, mended.length), "example.com", NULL, NULL, &fault)) {
         fprintf(stderr, "%s\n", fault.text);
         abort();
@@ -186,6 +185,7 @@ static void check_mended(const struct salvage *salvage)
         const struct last_line *line = &salvage->snapshot.lines[i];
         const char *id = index_find(&proof.index, line->id);
 
+        assert(find_line(&salvage->snapshot, line->id) == line);
         assert(id && (line->ends ? line_revoked(id) : span_same(said_by(line), said_by_id(id))));
     }
     check_again(&mended, &proof);
@@ -275,14 +275,14 @@ static struct store_bytes new_relative(const struct store_bytes *sound, int colu
 
 static struct store_bytes new_compacted(const struct proof *proof)
 {
-    struct renewal renewal = {.header = proof->chain.header, .prior = proof->chain.serial, .ext = ""};
+    struct rewrite rewrite = {.header = proof->chain.header, .prior = proof->chain.serial, .ext = ""};
     struct store_bytes compacted;
 
-    renewal.header.base = proof->chain.at.n;
-    memcpy(renewal.header.basechain, proof->chain.at.chain, CHAIN_SIZE);
-    snapshot_of_index(&renewal.snapshot, &proof->index);
-    compacted = new_file(&renewal);
-    snapshot_free(&renewal.snapshot);
+    rewrite.header.base = proof->chain.at.n;
+    memcpy(rewrite.header.basechain, proof->chain.at.chain, CHAIN_SIZE);
+    snapshot_of_index(&rewrite.snapshot, &proof->index);
+    compacted = new_file(&rewrite);
+    snapshot_free(&rewrite.snapshot);
     return compacted;
 }
 

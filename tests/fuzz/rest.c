@@ -230,11 +230,11 @@ static void check_line(const struct chain *chain, const char line[LINE_SIZE_MAX]
     memcpy(text, line, length);
     assert(rest_of(chain, text, length - 1, offset) == REST_LINE);
     if (place > 1 && place < length - 1) {
-        assert(rest_of(chain, text, storefile, offset) == REST_TORN);
+        assert(rest_of(chain, text, place, offset) == REST_TORN);
         memset(text + place, 0, length - place);
         assert(rest_of(chain, text, length, offset) == REST_UNSYNCED);
         memcpy(text, line, length);
-        memset(text, 0, storefile);
+        memset(text, 0, place);
         assert(rest_of(chain, text, length, offset) == REST_UNSYNCED);
         memcpy(text, line, length);
     }
@@ -253,7 +253,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char line[LINE_SIZE_MAX];
     size_t length;
 
-    rest_of(&chain, bytes, size, storefile);
+    rest_of(&chain, bytes, size, place);
     length = size > 0 && size < LINE_SIZE_MAX ? make_next(&chain, line, bytes, size) : 0;
     if (length > 0 && chain.bytes_left == 0 && is_next_line(&chain, line, length - 1))
         check_line(&chain, line, length, place % length, (char)byte);

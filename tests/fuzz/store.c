@@ -110,15 +110,14 @@ static bool load(struct progress *progress, struct index *index, const struct st
     return good;
 }
 
-/* What a writer has written of a line so far, up to its LF: it is text without controls, or cut off at a NUL,
- * which a power cut leaves. */
+/* What a writer has written of a line so far, up to its LF: it is text without controls. */
 static bool may_be_written_so_far(const struct store_bytes *store, uint64_t first)
 {
     const char *start = memrchr(store->at, '\n', first) + 1, *end = store->at + first;
 
     for (const char *at = start; at < end; at++)
         if ((unsigned char)*at < 0x20 || *at == 0x7f)
-            return *at == '\0';
+            return false;
     return true;
 }
 

@@ -50,9 +50,11 @@ Suite *head_suite(void);
 Suite *finder_suite(void);
 Suite *lines_suite(void);
 Suite *salvage_suite(void);
+Suite *salvage_parted_suite(void);
 Suite *rewrite_suite(void);
 Suite *say_suite(void);
 Suite *tip_suite(void);
+Suite *tip_rest_suite(void);
 Suite *used_suite(void);
 Suite *when_suite(void);
 

@@ -150,6 +150,7 @@ START_TEST(what_is_kept_dead_is_no_sign_of_another_log)
     forge_mend(&older, 2);
     forge_install(&older, &s.forge);
     EXPECT(s, b, "deny revoked");
+    forge_end(&s.forge);
     forge_copy(&s.forge, &older, "next");
     forge_create(&s.forge, &s.c);
     forge_compact(&s.forge, NOW);

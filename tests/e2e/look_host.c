@@ -1,0 +1,339 @@
+/*
+ * A host that asks without a pause, to try the rule that a look holds for one millisecond and a writer waits
+ * two (toktab-store(5)).
+ *
+ *     look_host stress CONFIG TOOL VERIFIES
+ *
+ * Threads of one table and processes verify in a loop while the tool creates, revokes and compacts. From the
+ * moment that the tool says "revoked" nobody is admitted by that token, and from the moment that it prints a
+ * token until its revocation begins, everybody is. Goes on for at least so many verifies and a hundredth of a
+ * percent as many changes.
+ *
+ *     look_host calls CONFIG VERIFIES      standard input: a good token
+ *
+ * Counts the system calls of a loop of verifies: fewer than three a millisecond. Exits with 77 if this system
+ * does not let it be counted.
+ *
+ * Exits with 0, or says what was not so, and exits with 1.
+ */
+#define _GNU_SOURCE
+#include <err.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <toktab.h>
+#include <unistd.h>
+
+#define MUST(condition) ((condition) ? (void)0 : (void)errx(1, "line %d: %s is not so", __LINE__, #condition))
+
+enum { SAMPLES = 65536, ALIVE = 3, THREADS = 2, ASKED_BY_A_CHILD = 2000, VERIFIES_OF_A_CHANGE = 10000 };
+
+struct sample {
+    char token[128];
+    _Atomic bool ending, ended; /* its revocation has begun; the tool has said that it is done */
+};
+
+/* What all processes see. */
+struct contest {
+    struct sample samples[SAMPLES];
+    _Atomic unsigned created; /* how many samples there are */
+    _Atomic bool stop;
+    _Atomic unsigned long verifies, stale, refused, children;
+    _Atomic int64_t nanoseconds;
+};
+
+static struct contest *contest;
+static const char *config, *tool;
+
+static void ignore(void *context, int priority, const char *message)
+{
+    (void)context;
+    (void)priority;
+    (void)message;
+}
+
+static struct toktab *open_table(void)
+{
+    struct toktab_options options = {.size = sizeof(options), .config = config, .log = ignore};
+    char error[512];
+    struct toktab *table = toktab_open(&options, error, sizeof(error));
+
+    if (!table)
+        errx(1, "%s", error);
+    return table;
+}
+
+static enum toktab_verdict ask(struct toktab *table, const char *token)
+{
+    return toktab_verify(table, token, strlen(token), NULL, NULL);
+}
+
+/* ---- those who ask ---- */
+
+static void ask_for(struct toktab *table, struct sample *sample)
+{
+    bool ended = atomic_load(&sample->ended), admitted = ask(table, sample->token) == TOKTAB_ALLOW;
+
+    if (admitted && ended)
+        atomic_fetch_add(&contest->stale, 1);
+    if (!admitted && !atomic_load(&sample->ending))
+        atomic_fetch_add(&contest->refused, 1);
+}
+
+/* For the newest samples, of which some live and some have just been ended. */
+static void ask_some(struct toktab *table, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        unsigned created = atomic_load(&contest->created), back = i % (2 * ALIVE);
+
+        if (back < created)
+            ask_for(table, &contest->samples[created - 1 - back]);
+    }
+    atomic_fetch_add(&contest->verifies, count);
+}
+
+static void *ask_on(void *table)
+{
+    while (!atomic_load(&contest->stop))
+        ask_some(table, 100);
+    return NULL;
+}
+
+/* A process of some threads that have one table, from which others are forked all the time. */
+static void ask_in_process(struct toktab *table)
+{
+    pthread_t threads[THREADS];
+
+    MUST(prctl(PR_SET_PDEATHSIG, SIGKILL) == 0);
+    MUST(setpriority(PRIO_PROCESS, 0, 19) == 0); /* so that what the tool says is heard at once */
+    for (int i = 0; i < THREADS; i++)
+        MUST(pthread_create(&threads[i], NULL, ask_on, table) == 0);
+    while (!atomic_load(&contest->stop)) {
+        int status, child = fork();
+
+        if (child == 0) {
+            ask_some(table, ASKED_BY_A_CHILD);
+            _exit(0);
+        }
+        MUST(waitpid(child, &status, 0) == child && status == 0);
+        atomic_fetch_add(&contest->children, 1);
+    }
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    _exit(0);
+}
+
+/* ---- the admin ---- */
+
+/* The tool, which has said what was waited for and may not have ended yet. */
+struct run {
+    int child;
+    FILE *from;
+    char line[256]; /* that it has said */
+};
+
+/* output: the one of its outputs that is waited on, for a line that begins so. */
+static void begin(struct run *run, char *const arguments[], int output, const char *said)
+{
+    int ends[2];
+
+    MUST(pipe(ends) == 0);
+    run->child = fork();
+    if (run->child == 0) {
+        dup2(ends[1], output);
+        close(ends[0]);
+        close(ends[1]);
+        if (output == 1 && !freopen("/dev/null", "w", stderr))
+            _exit(127);
+        execv(tool, arguments);
+        _exit(127);
+    }
+    close(ends[1]);
+    run->from = fdopen(ends[0], "r");
+    MUST(run->child > 0 && run->from);
+    do
+        if (!fgets(run->line, sizeof(run->line), run->from))
+            errx(1, "%s: it ended without saying \"%s\"", arguments[3], said);
+    while (strncmp(run->line, said, strlen(said)) != 0);
+}
+
+static void end(struct run *run)
+{
+    int status;
+
+    while (getc(run->from) != EOF)
+        continue;
+    fclose(run->from);
+    MUST(waitpid(run->child, &status, 0) == run->child && status == 0);
+}
+
+static void create_sample(void)
+{
+    char *const arguments[] = {"toktab", "-c", (char *)config, "create", "-l", "asked for", NULL};
+    unsigned number = atomic_load(&contest->created);
+    struct run run;
+
+    MUST(number < SAMPLES);
+    begin(&run, arguments, 1, "tok_");
+    snprintf(contest->samples[number].token, sizeof(contest->samples[number].token), "%.*s",
+             (int)strcspn(run.line, "\n"), run.line);
+    atomic_store(&contest->created, number + 1);
+    end(&run);
+}
+
+static void revoke_sample(struct sample *sample)
+{
+    char id[13];
+    char *const arguments[] = {"toktab", "-c", (char *)config, "revoke", "-y", id, NULL};
+    struct run run;
+
+    snprintf(id, sizeof(id), "%s", strchr(sample->token, '_') + 1);
+    atomic_store(&sample->ending, true);
+    begin(&run, arguments, 2, "toktab: revoked ");
+    atomic_store(&sample->ended, true);
+    end(&run);
+}
+
+static void compact_store(void)
+{
+    char *const arguments[] = {"toktab", "-c", (char *)config, "compact", NULL};
+    struct run run;
+
+    begin(&run, arguments, 1, "");
+    end(&run);
+}
+
+static int stress(unsigned long verifies)
+{
+    struct toktab *table;
+    int children[2];
+    unsigned changes = 0;
+
+    create_sample();
+    table = open_table();
+    MUST(ask(table, contest->samples[0].token) == TOKTAB_ALLOW);
+    for (int i = 0; i < 2; i++) {
+        children[i] = fork();
+        MUST(children[i] >= 0);
+        if (children[i] == 0)
+            ask_in_process(i == 0 ? table : open_table());
+    }
+    while (atomic_load(&contest->verifies) < verifies || changes < verifies / VERIFIES_OF_A_CHANGE) {
+        unsigned created = atomic_load(&contest->created);
+
+        create_sample();
+        if (created >= ALIVE)
+            revoke_sample(&contest->samples[created - ALIVE]);
+        if (created % 16 == 0)
+            compact_store();
+        changes += 2;
+    }
+    atomic_store(&contest->stop, true);
+    for (int i = 0; i < 2; i++) {
+        int status;
+
+        MUST(waitpid(children[i], &status, 0) == children[i] && status == 0);
+    }
+    toktab_close(table);
+    printf("%lu verifies, %lu forked processes, %u changes: %lu stale, %lu refused wrongly\n",
+           contest->verifies, contest->children, changes, contest->stale, contest->refused);
+    return contest->stale == 0 && contest->refused == 0 ? 0 : 1;
+}
+
+/* ---- counting ---- */
+
+static int64_t monotonic(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* What is counted lies between two calls of getppid(). */
+static void be_counted(const char *token, unsigned long verifies)
+{
+    struct toktab *table = open_table();
+    int64_t start;
+
+    if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) < 0)
+        _exit(77);
+    MUST(ask(table, token) == TOKTAB_ALLOW);
+    raise(SIGSTOP);
+    syscall(SYS_getppid);
+    start = monotonic();
+    for (unsigned long i = 0; i < verifies; i++)
+        MUST(ask(table, token) == TOKTAB_ALLOW);
+    atomic_store(&contest->nanoseconds, monotonic() - start);
+    syscall(SYS_getppid);
+    _exit(0);
+}
+
+/* The next system call that begins; -1: the child has ended, with that status. The clock is none where the
+ * kernel lets it be read without one. */
+static long next_call(int child, int *status)
+{
+    struct __ptrace_syscall_info info;
+
+    do {
+        MUST(ptrace(PTRACE_SYSCALL, child, NULL, NULL) == 0 && waitpid(child, status, 0) == child);
+        if (!WIFSTOPPED(*status))
+            return -1;
+        MUST(WSTOPSIG(*status) == (SIGTRAP | 0x80));
+        if (ptrace(PTRACE_GET_SYSCALL_INFO, child, sizeof(info), &info) <= 0)
+            exit(77);
+    } while (info.op != PTRACE_SYSCALL_INFO_ENTRY || info.entry.nr == SYS_clock_gettime);
+    return (long)info.entry.nr;
+}
+
+static int count_calls(const char *token, unsigned long verifies)
+{
+    unsigned long calls = 0;
+    double milliseconds;
+    int status, child = fork();
+
+    MUST(child >= 0);
+    if (child == 0)
+        be_counted(token, verifies);
+    MUST(waitpid(child, &status, 0) == child);
+    if (!WIFSTOPPED(status))
+        return WEXITSTATUS(status);
+    MUST(ptrace(PTRACE_SETOPTIONS, child, NULL, PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL) == 0);
+    while (next_call(child, &status) != SYS_getppid)
+        MUST(WIFSTOPPED(status));
+    for (long call; (call = next_call(child, &status)) != SYS_getppid; calls++)
+        MUST(call >= 0);
+    ptrace(PTRACE_DETACH, child, NULL, NULL);
+    MUST(waitpid(child, &status, 0) == child && status == 0);
+    milliseconds = (double)contest->nanoseconds / 1e6;
+    printf("%lu verifies: %lu system calls in %.1f ms\n", verifies, calls, milliseconds);
+    return (double)calls < 3 * milliseconds ? 0 : 1;
+}
+
+int main(int count, char *arguments[])
+{
+    char token[128];
+
+    contest = mmap(NULL, sizeof(*contest), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    MUST(contest != MAP_FAILED);
+    config = count > 2 ? arguments[2] : NULL;
+    if (count == 5 && strcmp(arguments[1], "stress") == 0) {
+        tool = arguments[3];
+        return stress(strtoul(arguments[4], NULL, 10));
+    }
+    if (count == 4 && strcmp(arguments[1], "calls") == 0 && scanf("%127s", token) == 1)
+        return count_calls(token, strtoul(arguments[3], NULL, 10));
+    errx(2, "usage: look_host stress CONFIG TOOL VERIFIES | calls CONFIG VERIFIES < TOKEN");
+}
