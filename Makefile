@@ -4,12 +4,17 @@
 #   make demo        installs what is missing, then shows the main job on a real nginx
 #   make check       installs what is missing, then runs the tests that take minutes
 #   make check-all   installs what is missing, then runs the tests that make check leaves out
+#   make test-unit   one suite of the unit tests: SUITE=chain; without SUITE all of them
+#   make test-e2e    the tests from outside whose module.Class.test holds a word: TEST=test_revoke
 #   make torture     fuzzing, kills, damage and races for an hour: MINUTES=60
 #   make bench       measures
-#   make lint        format, clang-tidy, shellcheck
+#   make lint        looks at the layout of the code, clang-tidy, shellcheck
+#   make format      lays the C code out by .clang-format
+#   make compile_commands.json   how each C file is compiled, for clangd and other editors' helpers
 #   make deb         Debian packages, in build/deb/
 #   make check-deb   tries the packages in fresh roots of a release: SUITE=trixie or SUITE=bookworm
 #   make install     PREFIX, SYSCONFDIR, STATEDIR, LIBDIR …, DESTDIR: see below
+#   make uninstall   removes what make install has put there, given the same variables; keeps settings and stores
 #   make module NGINX_SRC=DIR    the nginx module alone, for another nginx than Debian's
 #   make clean
 #
@@ -46,6 +51,7 @@ INSTALL = install
 PKG_CONFIG = pkg-config
 OBJCOPY = objcopy
 AR = ar
+CLANG_FORMAT = clang-format-19
 
 # Where nginx's source is; empty: no nginx module.
 NGINX_SRC = /usr/share/nginx/src
@@ -90,6 +96,12 @@ ALL_LDFLAGS = -pthread -Wl,--as-needed $(HARDEN_LINK) $(LDFLAGS)
 COMPILE = $(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@
 LINK = $(CC) $(ALL_CFLAGS) -pie $(ALL_LDFLAGS) -o $@
 
+# What the files of a folder want besides.
+LIB_FLAGS = -fPIC -fvisibility=hidden -ffunction-sections -fdata-sections
+TOOL_FLAGS = -fPIE -Imodule/lib -Itool
+MODULE_FLAGS = -fPIC -Wno-unused-parameter $(NGINX_INCLUDES)
+PAM_FLAGS = -fPIC -fvisibility=hidden
+
 # ---- what is built from what ----
 
 LIB_OBJECTS = $(patsubst module/lib/%.c,$(BUILD)/lib/%.o,$(wildcard module/lib/*.c))
@@ -112,7 +124,8 @@ MANPAGES = $(wildcard $(foreach n,1 3 5 8,conf/*.$n module/*.$n module/*/*.$n to
 EXAMPLES = $(wildcard conf/*.conf conf/sudoers conf/examples/*.* module/example/*)
 PAM_EXAMPLES = $(wildcard conf/examples/pam/*)
 
-.PHONY: all lib tool module pam fuzzers demo check check-all torture bench lint deb check-deb install clean FORCE
+.PHONY: all lib tool module pam fuzzers demo check check-all test-unit test-e2e torture bench lint format \
+    compile_commands.json deb check-deb install uninstall clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -138,23 +151,23 @@ say = @mkdir -p $(@D)$(if $(V),,; echo '  $(1)  $@')
 
 $(BUILD)/lib/%.o: module/lib/%.c $(BUILD)/flags
 	$(call say,CC)
-	$Q$(COMPILE) -fPIC -fvisibility=hidden -ffunction-sections -fdata-sections $<
+	$Q$(COMPILE) $(LIB_FLAGS) $<
 
 $(BUILD)/tool/%.o: tool/%.c $(BUILD)/flags
 	$(call say,CC)
-	$Q$(COMPILE) -fPIE -Imodule/lib -Itool $<
+	$Q$(COMPILE) $(TOOL_FLAGS) $<
 
 $(BUILD)/unit/%.o: tests/unit/%.c $(BUILD)/flags
 	$(call say,CC)
-	$Q$(COMPILE) -fPIE -Imodule/lib -Itool $<
+	$Q$(COMPILE) $(TOOL_FLAGS) $<
 
 $(BUILD)/bench/%.o: tests/bench/%.c $(BUILD)/flags
 	$(call say,CC)
-	$Q$(COMPILE) -fPIE -Imodule/lib $<
+	$Q$(COMPILE) $(TOOL_FLAGS) $<
 
 $(BUILD)/fuzz/%.o: tests/fuzz/%.c $(BUILD)/flags
 	$(call say,CC)
-	$Q$(COMPILE) -fPIE -Imodule/lib -Itool $<
+	$Q$(COMPILE) $(TOOL_FLAGS) $<
 
 # Without what only the tool calls. -Bsymbolic: another copy of the library in a process does not answer for this one.
 $(BUILD)/libtoktab.so.0: $(LIB_OBJECTS) module/libtoktab.map
@@ -223,11 +236,11 @@ $(BUILD)/nginx/ngx_http_auth_toktab_module_modules.c: $(BUILD)/nginx/ngx_auto_co
 
 $(BUILD)/nginx/%.o: module/nginx/%.c $(BUILD)/nginx/ngx_auto_config.h $(BUILD)/flags
 	$(call say,CC)
-	$Q$(COMPILE) -fPIC -Wno-unused-parameter $(NGINX_INCLUDES) $<
+	$Q$(COMPILE) $(MODULE_FLAGS) $<
 
 $(BUILD)/nginx/%.o: $(BUILD)/nginx/%.c $(BUILD)/flags
 	$(call say,CC)
-	$Q$(COMPILE) -fPIC -Wno-unused-parameter $(NGINX_INCLUDES) $<
+	$Q$(COMPILE) $(MODULE_FLAGS) $<
 
 $(MODULE): $(MODULE_OBJECTS) $(BUILD)/libtoktab.so
 	$(call say,LD)
@@ -235,7 +248,7 @@ $(MODULE): $(MODULE_OBJECTS) $(BUILD)/libtoktab.so
 
 $(BUILD)/pam/%.o: module/pam/%.c $(BUILD)/flags
 	$(call say,CC)
-	$Q$(COMPILE) -fPIC -fvisibility=hidden $<
+	$Q$(COMPILE) $(PAM_FLAGS) $<
 
 $(PAM_MODULE): $(PAM_OBJECTS) $(BUILD)/libtoktab.so
 	$(call say,LD)
@@ -261,6 +274,12 @@ check-all:
 	@$(MAKE) --no-print-directory all $(BUILD)/unit-tests
 	@tests/check-all
 
+test-unit: $(BUILD)/unit-tests
+	@$(if $(SUITE),CK_RUN_SUITE='$(SUITE)') $<
+
+test-e2e: all
+	@TOKTAB='$(abspath $(BUILD)/toktab)' tests/e2e/run $(TEST)
+
 torture:
 	@tests/install-needed check-all tests/fuzz
 	@$(MAKE) --no-print-directory all $(BUILD)/unit-tests
@@ -274,6 +293,25 @@ bench:
 lint: $(BUILD)/nginx/ngx_auto_config.h
 	@printf '%s\n' -std=gnu11 $(ALL_CPPFLAGS) -Imodule/lib -Itool $(NGINX_INCLUDES) > $(BUILD)/lint-flags
 	@tests/lint
+
+format:
+	find module tool tests -name '*.[ch]' -exec $(CLANG_FORMAT) -i {} +
+
+# compiled FILES,FLAGS: a line for each file
+json = $(subst ",\",$(subst \,\\,$1))
+compiled = $(foreach file,$1,{"directory": "$(CURDIR)", "file": "$(file)", "command": "$(call \
+    json,$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $2 -c $(file))"}$(newline))
+define newline
+
+
+endef
+
+compile_commands.json: $(if $(NGINX_SRC),$(BUILD)/nginx/ngx_auto_config.h)
+	$(file >$@.new,$(call compiled,$(wildcard module/lib/*.c),$(LIB_FLAGS)))
+	$(file >>$@.new,$(call compiled,$(wildcard module/pam/*.c),$(PAM_FLAGS)))
+	$(if $(NGINX_SRC),$(file >>$@.new,$(call compiled,$(wildcard module/nginx/*.c),$(MODULE_FLAGS))))
+	$(file >>$@.new,$(call compiled,$(wildcard tool/*.c tool/*/*.c tests/unit/*.c tests/bench/*.c tests/fuzz/*.c),$(TOOL_FLAGS)))
+	@{ echo '['; grep . $@.new | sed '$$!s/$$/,/'; echo ']'; } > $@; rm $@.new
 
 # From a copy of the tree: what was built here, for other paths, is left alone.
 deb:
@@ -306,8 +344,21 @@ install: all
 	$(INSTALL) -D -m 644 $(PAM_MODULE) $(DESTDIR)$(PAM_MODULEDIR)/$(notdir $(PAM_MODULE))
 	for example in $(PAM_EXAMPLES); do \
 	    $(INSTALL) -D -m 644 $$example $(DESTDIR)$(DOCDIR)/examples/pam/$${example##*/} || exit; done
+	$(tell_linker)
+
 # Elsewhere the system does not look for libraries.
-	$(if $(DESTDIR),,$(if $(filter /usr /usr/local,$(PREFIX)),if [ -w /etc/ld.so.cache ]; then ldconfig; fi))
+tell_linker = $(if $(DESTDIR),,$(if $(filter /usr /usr/local,$(PREFIX)),if [ -w /etc/ld.so.cache ]; then ldconfig; fi))
+
+uninstall:
+	rm -f $(addprefix $(DESTDIR),$(BINDIR)/toktab $(addprefix $(LIBDIR)/,libtoktab.so.0 libtoktab.so libtoktab.a \
+	    pkgconfig/toktab.pc) $(INCLUDEDIR)/toktab.h \
+	    $(foreach page,$(MANPAGES),$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(notdir $(page))) \
+	    $(addprefix $(DOCDIR)/examples/,$(notdir $(EXAMPLES)) $(addprefix pam/,$(notdir $(PAM_EXAMPLES)))) \
+	    $(BASH_COMPLETIONS)/toktab $(ZSH_COMPLETIONS)/_toktab $(FISH_COMPLETIONS)/toktab.fish \
+	    $(NGINX_MODULEDIR)/$(notdir $(MODULE)) $(PAM_MODULEDIR)/$(notdir $(PAM_MODULE)))
+	for folder in $(addprefix $(DESTDIR)$(DOCDIR),/examples/pam /examples '') ; do \
+	    [ ! -d $$folder ] || rmdir --ignore-fail-on-non-empty $$folder || exit; done
+	$(tell_linker)
 
 clean:
-	rm -rf $(BUILD)
+	rm -rf $(BUILD) compile_commands.json

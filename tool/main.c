@@ -19,8 +19,9 @@ static enum status run_command(struct session *session, int argc, char **argv)
     enum status status;
 
     if (argc < 1) {
-        say("no command given (see toktab --help)");
-        fputs(help_usage, stderr);
+        /* whoever captures stdout must not take the help for a token */
+        dup2(STDERR_FILENO, STDOUT_FILENO);
+        help_print();
         return STATUS_USAGE;
     }
     command = command_find(argv[0]);

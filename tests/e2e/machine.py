@@ -130,11 +130,14 @@ class Machine(Site):
             os.fchmod(file.fileno(), mode)
             file.write(text)
 
+    @staticmethod
+    def _without_ours(path):
+        """The lines of the file but those of our names: where the package is installed there is a user toktab."""
+        with open(path, encoding="utf-8") as file:
+            return "".join(line for line in file if line.split(":")[0] not in {**USERS, **GROUPS})
+
     def _put_over(self, config):
-        with open("/etc/passwd", encoding="utf-8") as file:
-            passwd = file.read()
-        with open("/etc/group", encoding="utf-8") as file:
-            group = file.read()
+        passwd, group = self._without_ours("/etc/passwd"), self._without_ours("/etc/group")
         for name, (uid, _) in USERS.items():
             passwd += "%s:x:%d:%d::%s:/bin/sh\n" % (name, uid, uid, self.home)
         for name, gid in {**{name: uid for name, (uid, _) in USERS.items()}, **GROUPS}.items():

@@ -6,7 +6,7 @@ import re
 import subprocess
 import unittest
 
-from harness import TOKTAB, SiteTest
+from harness import TOKTAB, SiteTest, config_text
 from oracle_format import base62
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -67,6 +67,39 @@ class Configurations(SiteTest):
     def test_manual(self):
         shown = re.search(r"^\.Sh EXAMPLES\n\.Bd -literal\n(.*?)^\.Ed", read("conf/toktab.conf.5"), re.S | re.M)[1]
         self.assert_good(shown, "example.com", "intern")
+
+
+class Readme(SiteTest):
+    """README and HACKING show what there is."""
+
+    def test_session(self):
+        """What the tool says is what README shows, but for the id."""
+        self.site.configure(config_text(self.site.store_dir, [{"name": "default"}]))
+        shown = re.sub(r"\(id \w{12}\)", "(id ID)", read("README").replace("\n    ", "\n"))
+        created = self.ok("create", "-l", "CI deploy", may_show_token=True)
+        heading = self.ok("list").out.splitlines()[0]
+        revoked = self.ok("revoke", "-y", "1")
+        for result in (created, revoked):
+            self.assertIn("\n" + re.sub(r"\(id \w{12}\)", "(id ID)", result.err), shown)
+        self.assertIn(heading.split(), [line.split() for line in shown.splitlines()])
+
+    def test_names(self):
+        """Files, targets of make, suites and tests."""
+        text = read("README") + read("HACKING")
+        for path in re.findall(r"`((?:module|tool|conf|tests|debian)/[a-z0-9_./-]*)`", text):
+            self.assertTrue(os.path.exists(os.path.join(TOP, path)), path)
+        targets = re.findall(r"^([a-z][a-z0-9_.-]+):", read("Makefile"), re.M)
+        for target in re.findall(r"(?:`|^    )(?:sudo )?make ([a-z][a-z0-9_.-]+)", text, re.M):
+            self.assertIn(target, targets)
+        suites = read("tests/unit/suites.h")
+        for names in re.findall(r"\bsuites? ((?:`\w+`(?:, )?)+)|\bSUITE=([a-z_]+) ", text):
+            for name in re.findall(r"\w+", "".join(names)):
+                self.assertIn(" *%s_suite(" % name, suites)
+        for name in re.findall(r"(?:`|TEST=)(test_[\w.]+)", text):
+            module, *inner = name.split(".")
+            source = read("tests/e2e/%s.py" % module)
+            for word in inner:
+                self.assertRegex(source, r"(class|def) %s\(" % word)
 
 
 class Tool(unittest.TestCase):

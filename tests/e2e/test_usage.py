@@ -62,7 +62,10 @@ class Help(SiteTest):
 
 class Mistakes(SiteTest):
     def test_no_command(self):
-        self.assertEqual(self.refused(2, says="Usage: toktab").out, "")
+        """The help, but not where a script looks for a token."""
+        for args in ([], ["-d", "default"]):
+            result = self.run_tool(*args)
+            self.assertEqual((result.code, result.out, result.err), (2, "", self.ok("--help").out))
 
     def test_a_label_without_its_option(self):
         self.refused(2, "create", "CI deploy", says="-l")
@@ -124,7 +127,7 @@ class Mistakes(SiteTest):
         other = [
             self.site.run(*args, stdin="x")
             for args in (
-                [], ["crate"], ["list", "--actve"], ["list", "-o"], ["list", "-o", "lable"],
+                ["crate"], ["list", "--actve"], ["list", "-o"], ["list", "-o", "lable"],
                 ["list", "surplus"], ["list", "--expiring", "14"],
                 ["create"], ["create", "-l", ""], ["create", "-l", "a\nb"], ["create", "-l", "x", "-e", "90"],
                 ["create", "-l", "x", "-e", "2001-01-31"],

@@ -2,7 +2,7 @@
 #ifndef DAMAGE_H
 #define DAMAGE_H
 
-#include "plot.h"
+#include "mendable.h"
 
 enum shape { PLAIN, COMPACTED, MENDED, SHAPES };
 

@@ -10,19 +10,59 @@
 int main(void)
 {
     static Suite *(*const suites[])(void) = {
-        text_suite,        crypto_suite,        token_suite,       cidr_suite,     chain_suite,
-        record_suite,      line_suite,          header_suite,      walk_suite,     rest_suite,
-        lies_suite,        index_suite,         storefile_suite,   load_suite,     freshness_suite,
-        generations_suite, follow_suite,        compacted_suite,   replaced_suite, trust_suite,
-        untrusted_suite,   reader_suite,        host_suite,        crowd_suite,    policy_suite,
-        config_suite,      config_file_suite,   config_text_suite, duration_suite, nearest_suite,
-        table_suite,       request_suite,       status_suite,      traces_suite,   usage_suite,
-        usage_file_suite,  usage_trouble_suite, head_suite,        finder_suite,   lines_suite,
-        copies_suite,      doubt_suite,         parted_suite,      salvage_suite,  snapshot_suite,
-        say_suite,         tip_suite,           tip_rest_suite,    used_suite,     when_suite,
+        text_suite,
+        crypto_suite,
+        token_suite,
+        cidr_suite,
+        chain_suite,
+        record_suite,
+        record_line_suite,
+        header_suite,
+        proof_suite,
+        rest_suite,
+        forged_suite,
+        index_suite,
+        storefile_suite,
+        load_suite,
+        freshness_suite,
+        generations_suite,
+        follow_suite,
+        compacted_suite,
+        replaced_suite,
+        trust_suite,
+        untrusted_suite,
+        reader_suite,
+        host_process_suite,
+        concurrency_suite,
+        policy_suite,
+        config_suite,
+        config_file_suite,
+        config_text_suite,
+        duration_suite,
+        nearest_suite,
+        table_suite,
+        request_suite,
+        status_suite,
+        wiping_suite,
+        usage_suite,
+        usage_file_suite,
+        usage_trouble_suite,
+        head_suite,
+        finder_suite,
+        lines_suite,
+        salvage_copies_suite,
+        salvage_rules_suite,
+        salvage_parted_suite,
+        salvage_suite,
+        rewrite_suite,
+        say_suite,
+        tip_suite,
+        tip_rest_suite,
+        used_suite,
+        when_suite,
     };
     SRunner *runner;
-    int failed;
+    int run, failed;
 
     setenv("CK_DEFAULT_TIMEOUT", "60", 0); /* libcheck's 4 seconds are too few on a busy machine */
     runner = srunner_create(NULL);
@@ -34,8 +74,11 @@ int main(void)
     for (size_t i = 0; i < sizeof(suites) / sizeof(suites[0]); i++)
         srunner_add_suite(runner, suites[i]());
     srunner_run_all(runner, CK_ENV);
+    run = srunner_ntests_run(runner);
     failed = srunner_ntests_failed(runner);
     srunner_free(runner);
     scratch_end();
-    return failed == 0 ? 0 : 1;
+    if (run == 0)
+        fprintf(stderr, "unit-tests: no suite or case of that name\n");
+    return run > 0 && failed == 0 ? 0 : 1;
 }

@@ -16,7 +16,8 @@
 
 enum outcome { REFUSED, SAFE, HEALED };
 
-static enum outcome outcome_of(const struct plot *plot, const struct bytes *file, const struct bytes *copy)
+static enum outcome outcome_of(const struct mendable *mendable, const struct bytes *file,
+                               const struct bytes *copy)
 {
     const struct bytes files[] = {*file, copy ? *copy : *file};
     enum outcome outcome = REFUSED;
@@ -24,7 +25,7 @@ static enum outcome outcome_of(const struct plot *plot, const struct bytes *file
     char alive[64];
 
     if (mend_bytes(&mended, files, copy ? 2 : 1, "example.com")) {
-        plot_names(alive, plot, &mended, false);
+        mendable_names(alive, mendable, &mended, false);
         MUST(!strpbrk(alive, "BF?"));
         outcome = strcmp(alive, "ACDE") == 0 && mended.salvage.ends == 0 ? HEALED : SAFE;
     }
@@ -35,33 +36,33 @@ static enum outcome outcome_of(const struct plot *plot, const struct bytes *file
 /* Without the header a copy is needed, and with a whole one nobody is ended. */
 START_TEST(each_bit)
 {
-    struct plot plot;
+    struct mendable mendable;
     struct bytes older, file, copy;
     size_t header;
 
-    plot_start(&plot);
+    mendable_start(&mendable);
     if (_i == 1)
-        forge_compact(&plot.forge, TIME_NEVER);
+        forge_compact(&mendable.forge, TIME_NEVER);
     if (_i == 2)
-        forge_mend(&plot.forge, 2);
-    older = plot_change(&plot, 1); /* it does not know that B is revoked */
-    forge_revoke(&plot.forge, &plot.sample[B]);
-    file = file_read(plot.forge.path); /* with its last line */
+        forge_mend(&mendable.forge, 2);
+    older = mendable_change(&mendable, 1); /* it does not know that B is revoked */
+    forge_revoke(&mendable.forge, &mendable.sample[B]);
+    file = file_read(mendable.forge.path); /* with its last line */
     copy = copy_of(&file);
     header = start_of_line(&file, 1);
     for (size_t bit = 0; bit < 8 * file.length; bit++) {
         bool in_header = bit / 8 < header;
 
         file.at[bit / 8] = (char)(file.at[bit / 8] ^ 1 << bit % 8);
-        MUST((outcome_of(&plot, &file, NULL) == REFUSED) == in_header);
-        MUST(outcome_of(&plot, &file, &copy) == HEALED);
-        MUST(outcome_of(&plot, &file, &older) != REFUSED);
-        MUST(outcome_of(&plot, &copy, &file) == (in_header ? REFUSED : HEALED));
+        MUST((outcome_of(&mendable, &file, NULL) == REFUSED) == in_header);
+        MUST(outcome_of(&mendable, &file, &copy) == HEALED);
+        MUST(outcome_of(&mendable, &file, &older) != REFUSED);
+        MUST(outcome_of(&mendable, &copy, &file) == (in_header ? REFUSED : HEALED));
         file.at[bit / 8] = copy.at[bit / 8];
     }
     bytes_free(&copy);
     bytes_free(&older);
-    plot_end(&plot, &file);
+    mendable_end(&mendable, &file);
 }
 END_TEST
 
@@ -69,27 +70,27 @@ END_TEST
 START_TEST(each_byte_more_or_less)
 {
     static const char *const more[] = {"", "x", "\n"};
-    struct plot plot;
-    struct bytes file = plot_begin(&plot, _i == 1), damaged;
+    struct mendable mendable;
+    struct bytes file = mendable_begin(&mendable, _i == 1), damaged;
     size_t header = start_of_line(&file, 1);
 
     for (size_t at = 0; at < file.length; at++)
         for (int i = 0; i < 3; i++) {
             damaged = copy_of(&file);
             bytes_replace(&damaged, at, i == 0, more[i], strlen(more[i]));
-            MUST(outcome_of(&plot, &damaged, NULL) != REFUSED || at <= header);
-            MUST(outcome_of(&plot, &damaged, &file) != REFUSED);
+            MUST(outcome_of(&mendable, &damaged, NULL) != REFUSED || at <= header);
+            MUST(outcome_of(&mendable, &damaged, &file) != REFUSED);
             bytes_free(&damaged);
         }
-    plot_end(&plot, &file);
+    mendable_end(&mendable, &file);
 }
 END_TEST
 
 /* One or two lines: the last one of all may be, since B and F were revoked before. */
 START_TEST(each_line_deleted)
 {
-    struct plot plot;
-    struct bytes file = plot_begin(&plot, _i == 1), damaged;
+    struct mendable mendable;
+    struct bytes file = mendable_begin(&mendable, _i == 1), damaged;
     size_t count = count_lines(&file);
 
     for (size_t one = 1; one < count; one++)
@@ -101,19 +102,19 @@ START_TEST(each_line_deleted)
             at = start_of_line(&file, one);
             if (one != two)
                 bytes_replace(&damaged, at, start_of_line(&file, one + 1) - at, "", 0);
-            MUST(outcome_of(&plot, &damaged, NULL) != REFUSED);
-            MUST(outcome_of(&plot, &damaged, &file) == HEALED);
+            MUST(outcome_of(&mendable, &damaged, NULL) != REFUSED);
+            MUST(outcome_of(&mendable, &damaged, &file) == HEALED);
             bytes_free(&damaged);
         }
-    plot_end(&plot, &file);
+    mendable_end(&mendable, &file);
 }
 END_TEST
 
 /* Swapped, the one over the other, and once more. */
 START_TEST(each_pair_of_lines)
 {
-    struct plot plot;
-    struct bytes file = plot_begin(&plot, _i == 1), damaged;
+    struct mendable mendable;
+    struct bytes file = mendable_begin(&mendable, _i == 1), damaged;
     int order[32], count = (int)count_lines(&file);
 
     for (int one = 1; one < count; one++)
@@ -123,21 +124,21 @@ START_TEST(each_pair_of_lines)
             order[count] = -1;
             order[one] = two;
             damaged = lines_of(&file, order);
-            MUST(outcome_of(&plot, &damaged, NULL) != REFUSED);
-            MUST(outcome_of(&plot, &damaged, &file) != REFUSED);
+            MUST(outcome_of(&mendable, &damaged, NULL) != REFUSED);
+            MUST(outcome_of(&mendable, &damaged, &file) != REFUSED);
             bytes_free(&damaged);
             order[two] = one;
             damaged = lines_of(&file, order);
-            MUST(outcome_of(&plot, &damaged, NULL) == HEALED);
+            MUST(outcome_of(&mendable, &damaged, NULL) == HEALED);
             bytes_free(&damaged);
             damaged = copy_of(&file);
             bytes_replace(&damaged, start_of_line(&file, (size_t)one), 0,
                           file.at + start_of_line(&file, (size_t)two),
                           start_of_line(&file, (size_t)two + 1) - start_of_line(&file, (size_t)two));
-            MUST(outcome_of(&plot, &damaged, NULL) != REFUSED); /* it may be behind the last one */
+            MUST(outcome_of(&mendable, &damaged, NULL) != REFUSED); /* it may be behind the last one */
             bytes_free(&damaged);
         }
-    plot_end(&plot, &file);
+    mendable_end(&mendable, &file);
 }
 END_TEST
 

@@ -1,7 +1,7 @@
 /* The end of a log: its last lines, from windows of its file. test_tip_rest.c has what stands behind them. */
 #include "tip_fixture.h"
 
-#include "plot.h"
+#include "mendable.h"
 #include "suites.h"
 
 #include <fcntl.h>

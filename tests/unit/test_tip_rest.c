@@ -1,7 +1,7 @@
 /* What a writer makes of each kind of rest, which test_rest.c tells apart. */
 #include "tip_fixture.h"
 
-#include "plot.h"
+#include "mendable.h"
 #include "suites.h"
 
 #include <string.h>

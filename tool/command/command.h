@@ -31,8 +31,7 @@ extern const struct command command_verify;
 /* The command of that name; else NULL, and a message is printed. */
 const struct command *command_find(const char *name);
 
-/* The usage line; the whole help, which begins with it. */
-extern const char help_usage[];
+/* How toktab is called, and which commands there are. */
 enum status help_print(void);
 
 #endif

@@ -10,7 +10,7 @@ static const char help[] = "Usage: toktab help [COMMAND]\n"
                            "Shows the help of COMMAND, as `toktab COMMAND --help` does, or without COMMAND\n"
                            "lists the commands.\n";
 
-const char help_usage[] = "Usage: toktab [-c CONF] [-d DOMAIN] COMMAND [ARGS]\n";
+static const char usage[] = "Usage: toktab [-c CONF] [-d DOMAIN] COMMAND [ARGS]\n";
 
 static const struct command *const commands[] = {
     &command_create, &command_list,    &command_show,    &command_revoke, &command_rotate,
@@ -23,7 +23,7 @@ enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
 enum status help_print(void)
 {
     char line[96];
-    bool good = output_text(help_usage) &&
+    bool good = output_text(usage) &&
                 output_text("\n"
                             "API tokens in one flat file per domain, checked by nginx, PAM and any daemon.\n"
                             "\n");

@@ -126,9 +126,9 @@ START_TEST(point_of_a_header)
 }
 END_TEST
 
-Suite *snapshot_suite(void)
+Suite *rewrite_suite(void)
 {
-    Suite *suite = suite_create("snapshot");
+    Suite *suite = suite_create("rewrite");
     TCase *test = tcase_create("snapshot");
 
     tcase_add_test(test, the_later_cutoff);

@@ -1,6 +1,6 @@
-/* Stores that lie, though their checks and chains are right. */
+/* Forged stores: each check and chain in them is right, and no honest writer would make them. */
+#include "proof_fixture.h"
 #include "suites.h"
-#include "through.h"
 
 #include <string.h>
 
@@ -172,7 +172,7 @@ static void padded_number(struct compaction *compaction)
 static const struct {
     spoil *spoil;
     const char *name;
-} lies[] = {
+} forgeries[] = {
     {nothing, "nothing"},
     {more_lines, "more lines"},
     {fewer_lines, "fewer lines"},
@@ -196,7 +196,7 @@ static const struct {
     {padded_number, "a padded number"},
 };
 
-START_TEST(lie_is_found)
+START_TEST(forgery_is_found)
 {
     struct forge forge;
     struct sample samples[4];
@@ -205,9 +205,9 @@ START_TEST(lie_is_found)
 
     forge_four(&forge, samples);
     compaction_prepare(&compaction, &forge, NOW);
-    lies[_i].spoil(&compaction);
+    forgeries[_i].spoil(&compaction);
     file = compaction_file(&compaction, &forge);
-    ck_assert_msg(is_sound(&file) == (lies[_i].spoil == nothing), "%s", lies[_i].name);
+    ck_assert_msg(is_sound(&file) == (forgeries[_i].spoil == nothing), "%s", forgeries[_i].name);
     bytes_free(&file);
     forge_end(&forge);
 }
@@ -244,7 +244,7 @@ START_TEST(chain_stays_where_it_was_after_a_fault)
 
     forge_four(&forge, samples);
     file = file_read(forge.path);
-    ck_assert_ptr_null(chain_through(&chain, &file, &at));
+    ck_assert_ptr_null(prove_file(&chain, &file, &at));
     before = chain;
     length = forge_line(&forge, &samples[0].record, text);
     text[length - 2] = text[length - 2] == '0' ? '1' : '0';
@@ -259,14 +259,14 @@ START_TEST(chain_stays_where_it_was_after_a_fault)
 }
 END_TEST
 
-Suite *lies_suite(void)
+Suite *forged_suite(void)
 {
-    Suite *suite = suite_create("lies");
-    TCase *lie = tcase_create("lies");
+    Suite *suite = suite_create("forged");
+    TCase *test = tcase_create("forgeries");
 
-    tcase_add_loop_test(lie, lie_is_found, 0, LENGTH(lies));
-    tcase_add_loop_test(lie, number_must_be_the_next, 0, 5);
-    tcase_add_test(lie, chain_stays_where_it_was_after_a_fault);
-    suite_add_tcase(suite, lie);
+    tcase_add_loop_test(test, forgery_is_found, 0, LENGTH(forgeries));
+    tcase_add_loop_test(test, number_must_be_the_next, 0, 5);
+    tcase_add_test(test, chain_stays_where_it_was_after_a_fault);
+    suite_add_tcase(suite, test);
     return suite;
 }

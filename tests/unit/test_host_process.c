@@ -338,9 +338,9 @@ START_TEST(nothing_is_printed)
 }
 END_TEST
 
-Suite *host_suite(void)
+Suite *host_process_suite(void)
 {
-    Suite *suite = suite_create("host");
+    Suite *suite = suite_create("host_process");
     TCase *descriptors = tcase_create("descriptors"), *process = tcase_create("process");
 
     tcase_add_test(descriptors, descriptor_was_closed);

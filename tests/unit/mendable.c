@@ -1,4 +1,4 @@
-#include "plot.h"
+#include "mendable.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -82,62 +82,63 @@ void bytes_replace(struct bytes *bytes, size_t at, size_t removed, const void *t
     *bytes = made;
 }
 
-void plot_update(struct plot *plot, int token)
+void mendable_update(struct mendable *mendable, int token)
 {
-    plot->sample[token].record.op = OPERATION_UPDATE;
-    forge_append(&plot->forge, &plot->sample[token].record);
+    mendable->sample[token].record.op = OPERATION_UPDATE;
+    forge_append(&mendable->forge, &mendable->sample[token].record);
 }
 
-void plot_start(struct plot *plot)
+void mendable_start(struct mendable *mendable)
 {
     char directory[SCRATCH_PATH];
 
     scratch_directory(directory);
-    forge_start(&plot->forge, directory, "example.com");
-    for (int i = 0; i < PLOT_TOKENS; i++) {
-        sample_make(&plot->sample[i]);
-        forge_create(&plot->forge, &plot->sample[i]);
+    forge_start(&mendable->forge, directory, "example.com");
+    for (int i = 0; i < MENDABLE_TOKENS; i++) {
+        sample_make(&mendable->sample[i]);
+        forge_create(&mendable->forge, &mendable->sample[i]);
     }
-    forge_revoke(&plot->forge, &plot->sample[F]);
+    forge_revoke(&mendable->forge, &mendable->sample[F]);
 }
 
-struct bytes plot_change(struct plot *plot, int count)
+struct bytes mendable_change(struct mendable *mendable, int count)
 {
     if (count > 0)
-        plot_update(plot, B);
+        mendable_update(mendable, B);
     if (count > 1)
-        forge_revoke(&plot->forge, &plot->sample[B]);
+        forge_revoke(&mendable->forge, &mendable->sample[B]);
     if (count > 2)
-        plot_update(plot, C);
+        mendable_update(mendable, C);
     if (count > 3)
-        plot_update(plot, D);
-    return file_read(plot->forge.path);
+        mendable_update(mendable, D);
+    return file_read(mendable->forge.path);
 }
 
-struct bytes plot_begin(struct plot *plot, bool compacted)
+struct bytes mendable_begin(struct mendable *mendable, bool compacted)
 {
-    plot_start(plot);
+    mendable_start(mendable);
     if (compacted)
-        forge_compact(&plot->forge, TIME_NEVER);
-    return plot_change(plot, 4);
+        forge_compact(&mendable->forge, TIME_NEVER);
+    return mendable_change(mendable, 4);
 }
 
-void plot_end(struct plot *plot, struct bytes *file)
+void mendable_end(struct mendable *mendable, struct bytes *file)
 {
     bytes_free(file);
-    forge_end(&plot->forge);
+    forge_end(&mendable->forge);
 }
 
-void plot_names(char names[64], const struct plot *plot, const struct mended *mended, bool ended)
+void mendable_names(char names[64], const struct mendable *mendable, const struct mended *mended, bool ended)
 {
     size_t length = 0;
 
-    for (int token = 0; token <= PLOT_TOKENS; token++)
+    for (int token = 0; token <= MENDABLE_TOKENS; token++)
         for (size_t i = 0; i < mended->salvage.snapshot.count; i++) {
             const struct last_line *line = &mended->salvage.snapshot.lines[i];
             int whose = 0;
 
-            while (whose < PLOT_TOKENS && memcmp(line->id, plot->sample[whose].record.id, ID_LENGTH) != 0)
+            while (whose < MENDABLE_TOKENS &&
+                   memcmp(line->id, mendable->sample[whose].record.id, ID_LENGTH) != 0)
                 whose++;
             if (whose == token && (ended ? line->ends : works(line)))
                 names[length++] = "ABCDEF?"[token];
@@ -145,18 +146,18 @@ void plot_names(char names[64], const struct plot *plot, const struct mended *me
     names[length] = '\0';
 }
 
-void plot_expect(const struct plot *plot, const struct bytes *files, size_t count, const char *ended,
-                 const char *alive, uint64_t lost)
+void mendable_expect(const struct mendable *mendable, const struct bytes *files, size_t count,
+                     const char *ended, const char *alive, uint64_t lost)
 {
     struct mended mended;
     char names[64];
 
     if (!mend_bytes(&mended, files, count, "example.com"))
         ck_abort_msg("%s", mended.fault.text);
-    plot_names(names, plot, &mended, true);
+    mendable_names(names, mendable, &mended, true);
     ck_assert_str_eq(names, ended);
     ck_assert_uint_eq(mended.salvage.ends, strlen(ended));
-    plot_names(names, plot, &mended, false);
+    mendable_names(names, mendable, &mended, false);
     ck_assert_str_eq(names, alive);
     ck_assert_uint_eq(mended.salvage.lost, lost);
     for (size_t i = 1; i < mended.salvage.snapshot.count; i++)
@@ -164,21 +165,21 @@ void plot_expect(const struct plot *plot, const struct bytes *files, size_t coun
     mended_free(&mended);
 }
 
-void plot_expect_alone(const struct plot *plot, const struct bytes *file, const char *ended,
-                       const char *alive)
+void mendable_expect_alone(const struct mendable *mendable, const struct bytes *file, const char *ended,
+                           const char *alive)
 {
-    plot_expect(plot, file, 1, ended, alive, 0);
+    mendable_expect(mendable, file, 1, ended, alive, 0);
 }
 
-void plot_expect_with(const struct plot *plot, const struct bytes *file, const struct bytes *copy,
-                      const char *ended, const char *alive)
+void mendable_expect_with(const struct mendable *mendable, const struct bytes *file, const struct bytes *copy,
+                          const char *ended, const char *alive)
 {
     const struct bytes files[] = {*file, *copy};
 
-    plot_expect(plot, files, 2, ended, alive, 0);
+    mendable_expect(mendable, files, 2, ended, alive, 0);
 }
 
-void plot_expect_refusal(const struct bytes *file, const struct bytes *copy, const char *says)
+void mendable_expect_refusal(const struct bytes *file, const struct bytes *copy, const char *says)
 {
     const struct bytes files[] = {*file, copy ? *copy : *file};
     struct mended mended;
@@ -188,10 +189,10 @@ void plot_expect_refusal(const struct bytes *file, const struct bytes *copy, con
     mended_free(&mended);
 }
 
-struct bytes plot_without(const struct plot *plot, const struct bytes *file, const int *numbers)
+struct bytes mendable_without(const struct mendable *mendable, const struct bytes *file, const int *numbers)
 {
     struct bytes left = {0};
-    size_t count = count_lines(file), skipped = plot->forge.header.base - plot->forge.header.lines;
+    size_t count = count_lines(file), skipped = mendable->forge.header.base - mendable->forge.header.lines;
 
     for (size_t i = 0; i < count; i++) {
         size_t at = start_of_line(file, i);

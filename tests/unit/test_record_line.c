@@ -231,9 +231,9 @@ START_TEST(lines_of_the_manual)
 }
 END_TEST
 
-Suite *line_suite(void)
+Suite *record_line_suite(void)
 {
-    Suite *suite = suite_create("line");
+    Suite *suite = suite_create("record_line");
     TCase *split = tcase_create("shape"), *format = tcase_create("format");
 
     tcase_add_test(split, exactly_20_columns);

@@ -1,10 +1,10 @@
 /* Mending from two logs of one store that have parted: everybody is in doubt, and a sound store comes of it.
  */
-#include "plot.h"
+#include "mendable.h"
 #include "suites.h"
 
 struct parted {
-    struct plot plot;
+    struct mendable mendable;
     struct forge other;
     struct bytes one, two;
 };
@@ -12,17 +12,17 @@ struct parted {
 /* Two logs that agree up to line 11. */
 static void part(struct parted *parted)
 {
-    struct bytes file = plot_begin(&parted->plot, false);
+    struct bytes file = mendable_begin(&parted->mendable, false);
 
     bytes_free(&file);
-    forge_copy(&parted->other, &parted->plot.forge, "other.tokens");
+    forge_copy(&parted->other, &parted->mendable.forge, "other.tokens");
 }
 
 static void part_end(struct parted *parted)
 {
     bytes_free(&parted->two);
     forge_end(&parted->other);
-    plot_end(&parted->plot, &parted->one);
+    mendable_end(&parted->mendable, &parted->one);
 }
 
 /* One revokes A, the other changes E twice. */
@@ -34,24 +34,25 @@ START_TEST(two_lines_of_one_number)
     struct bytes line;
 
     part(&parted);
-    parted.plot.sample[E].record.op = OPERATION_UPDATE;
-    forge_append(&parted.other, &parted.plot.sample[E].record);
-    forge_append(&parted.other, &parted.plot.sample[E].record);
-    forge_revoke(&parted.plot.forge, &parted.plot.sample[A]);
-    parted.one = file_read(parted.plot.forge.path);
+    parted.mendable.sample[E].record.op = OPERATION_UPDATE;
+    forge_append(&parted.other, &parted.mendable.sample[E].record);
+    forge_append(&parted.other, &parted.mendable.sample[E].record);
+    forge_revoke(&parted.mendable.forge, &parted.mendable.sample[A]);
+    parted.one = file_read(parted.mendable.forge.path);
     parted.two = file_read(parted.other.path);
-    plot_expect_with(&parted.plot, &parted.one, &parted.two, "CDE", "");
-    plot_expect_with(&parted.plot, &parted.two, &parted.one, "ACDE", ""); /* the store's own line counts */
+    mendable_expect_with(&parted.mendable, &parted.one, &parted.two, "CDE", "");
+    mendable_expect_with(&parted.mendable, &parted.two, &parted.one, "ACDE",
+                         ""); /* the store's own line counts */
     parted.two.length = start_of_line(&parted.two, 13);
     ck_assert(mend_bytes(&mended, (struct bytes[]){parted.one, parted.two}, 2, "example.com"));
-    ck_assert(position_equal(&mended.salvage.at, &parted.plot.forge.at)); /* also where the log ends */
+    ck_assert(position_equal(&mended.salvage.at, &parted.mendable.forge.at)); /* also where the log ends */
     mended_free(&mended);
     bytes_free(&parted.two);
     parted.two = file_read(parted.other.path);
     line = lines_of(&parted.two, thirteenth);
     bytes_replace(&parted.one, parted.one.length, 0, line.at,
                   line.length); /* it does not fit the one before it */
-    plot_expect_alone(&parted.plot, &parted.one, "CDE", "");
+    mendable_expect_alone(&parted.mendable, &parted.one, "CDE", "");
     bytes_free(&line);
     part_end(&parted);
 }
@@ -66,14 +67,14 @@ START_TEST(two_tokens_of_one_serial)
     part(&parted);
     sample_make(&one);
     sample_make(&two);
-    forge_create(&parted.plot.forge, &one);
+    forge_create(&parted.mendable.forge, &one);
     forge_create(&parted.other, &two);
     two.record.op = OPERATION_UPDATE;
     forge_append(&parted.other, &two.record);
-    parted.one = file_read(parted.plot.forge.path);
+    parted.one = file_read(parted.mendable.forge.path);
     parted.two = file_read(parted.other.path);
-    plot_expect_with(&parted.plot, &parted.one, &parted.two, "ACDE?", "");
-    plot_expect_with(&parted.plot, &parted.two, &parted.one, "ACDE?", "");
+    mendable_expect_with(&parted.mendable, &parted.one, &parted.two, "ACDE?", "");
+    mendable_expect_with(&parted.mendable, &parted.two, &parted.one, "ACDE?", "");
     part_end(&parted);
 }
 END_TEST
@@ -81,33 +82,33 @@ END_TEST
 /* One was compacted where the other went on: what follows there does not follow on base. */
 START_TEST(another_log_before_base)
 {
-    struct plot plot;
+    struct mendable mendable;
     struct forge other;
     struct bytes file, copy, left;
 
-    plot_start(&plot);
-    forge_copy(&other, &plot.forge, "other.tokens");
-    forge_revoke(&plot.forge, &plot.sample[A]);
-    forge_compact(&plot.forge, TIME_NEVER); /* base is 8 */
-    file = file_read(plot.forge.path);
+    mendable_start(&mendable);
+    forge_copy(&other, &mendable.forge, "other.tokens");
+    forge_revoke(&mendable.forge, &mendable.sample[A]);
+    forge_compact(&mendable.forge, TIME_NEVER); /* base is 8 */
+    file = file_read(mendable.forge.path);
     for (int i = 0; i < 3; i++) {
-        plot.sample[E].record.op = OPERATION_UPDATE;
-        forge_append(&other, &plot.sample[E].record);
+        mendable.sample[E].record.op = OPERATION_UPDATE;
+        forge_append(&other, &mendable.sample[E].record);
     }
     copy = file_read(other.path);
-    plot_expect_with(&plot, &file, &copy, "BCDE", "");
-    left = plot_without(&plot, &file, (int[]){9, 0});
-    plot_expect_with(&plot, &left, &copy, "BCDE", "");
+    mendable_expect_with(&mendable, &file, &copy, "BCDE", "");
+    left = mendable_without(&mendable, &file, (int[]){9, 0});
+    mendable_expect_with(&mendable, &left, &copy, "BCDE", "");
     bytes_free(&left);
     bytes_free(&copy);
     forge_end(&other);
-    plot_end(&plot, &file);
+    mendable_end(&mendable, &file);
 }
 END_TEST
 
-Suite *parted_suite(void)
+Suite *salvage_parted_suite(void)
 {
-    Suite *suite = suite_create("parted");
+    Suite *suite = suite_create("salvage_parted");
     TCase *test = tcase_create("parted");
 
     tcase_add_test(test, two_lines_of_one_number);

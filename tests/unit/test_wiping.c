@@ -323,17 +323,17 @@ START_TEST(errors)
 }
 END_TEST
 
-Suite *traces_suite(void)
+Suite *wiping_suite(void)
 {
-    Suite *suite = suite_create("traces");
-    TCase *traces = tcase_create("traces");
+    Suite *suite = suite_create("wiping");
+    TCase *test = tcase_create("verify");
 
     if (!SANITIZED) {
-        tcase_add_loop_test(traces, search_finds, 0, 3);
-        tcase_add_test(traces, allowed_and_denied);
-        tcase_add_test(traces, malformed);
-        tcase_add_test(traces, errors);
+        tcase_add_loop_test(test, search_finds, 0, 3);
+        tcase_add_test(test, allowed_and_denied);
+        tcase_add_test(test, malformed);
+        tcase_add_test(test, errors);
     }
-    suite_add_tcase(suite, traces);
+    suite_add_tcase(suite, test);
     return suite;
 }

@@ -1,5 +1,5 @@
 /* Which tokens are in doubt when a store is damaged: each rule of toktab-store(5). */
-#include "plot.h"
+#include "mendable.h"
 #include "suites.h"
 
 #include <string.h>
@@ -11,21 +11,21 @@
 START_TEST(sound_stores)
 {
     struct mended mended;
-    struct plot plot;
-    struct bytes file = plot_begin(&plot, _i == 1);
+    struct mendable mendable;
+    struct bytes file = mendable_begin(&mendable, _i == 1);
 
-    plot_expect_alone(&plot, &file, "", "ACDE");
+    mendable_expect_alone(&mendable, &file, "", "ACDE");
     ck_assert(mend_bytes(&mended, &file, 1, "example.com"));
-    ck_assert(position_equal(&mended.salvage.at, &plot.forge.at));
+    ck_assert(position_equal(&mended.salvage.at, &mendable.forge.at));
     ck_assert_uint_eq(mended.salvage.header.epoch, 1);
-    ck_assert_uint_eq(mended.salvage.snapshot.count, PLOT_TOKENS);
-    for (size_t i = 0; i < PLOT_TOKENS; i++)
-        for (size_t j = 0; j < PLOT_TOKENS; j++)
-            if (memcmp(plot.forge.state[i].id, mended.salvage.snapshot.lines[j].id, ID_LENGTH) == 0)
-                ck_assert_mem_eq(plot.forge.state[i].text.at, mended.salvage.snapshot.lines[j].text,
-                                 plot.forge.state[i].text.length);
+    ck_assert_uint_eq(mended.salvage.snapshot.count, MENDABLE_TOKENS);
+    for (size_t i = 0; i < MENDABLE_TOKENS; i++)
+        for (size_t j = 0; j < MENDABLE_TOKENS; j++)
+            if (memcmp(mendable.forge.state[i].id, mended.salvage.snapshot.lines[j].id, ID_LENGTH) == 0)
+                ck_assert_mem_eq(mendable.forge.state[i].text.at, mended.salvage.snapshot.lines[j].text,
+                                 mendable.forge.state[i].text.length);
     mended_free(&mended);
-    plot_end(&plot, &file);
+    mendable_end(&mendable, &file);
 }
 END_TEST
 
@@ -50,15 +50,15 @@ static const struct {
 
 START_TEST(missing_lines)
 {
-    struct plot plot;
-    struct bytes file = plot_begin(&plot, gaps[_i].compacted),
-                 left = plot_without(&plot, &file, gaps[_i].numbers);
+    struct mendable mendable;
+    struct bytes file = mendable_begin(&mendable, gaps[_i].compacted),
+                 left = mendable_without(&mendable, &file, gaps[_i].numbers);
 
-    plot_expect_alone(&plot, &left, gaps[_i].ended, gaps[_i].alive);
-    plot_expect_with(&plot, &left, &file, "", "ACDE");
-    plot_expect_with(&plot, &file, &left, "", "ACDE");
+    mendable_expect_alone(&mendable, &left, gaps[_i].ended, gaps[_i].alive);
+    mendable_expect_with(&mendable, &left, &file, "", "ACDE");
+    mendable_expect_with(&mendable, &file, &left, "", "ACDE");
     bytes_free(&left);
-    plot_end(&plot, &file);
+    mendable_end(&mendable, &file);
 }
 END_TEST
 
@@ -66,18 +66,18 @@ END_TEST
  */
 START_TEST(missing_point_within_a_log)
 {
-    struct plot plot;
+    struct mendable mendable;
     struct bytes file, left;
 
-    plot_start(&plot);
-    file = file_read(plot.forge.path);
-    forge_compact(&plot.forge, TIME_NEVER);
-    left = plot_change(&plot, 4);
+    mendable_start(&mendable);
+    file = file_read(mendable.forge.path);
+    forge_compact(&mendable.forge, TIME_NEVER);
+    left = mendable_change(&mendable, 4);
     bytes_replace(&file, file.length, 0, left.at + start_of_line(&left, 8),
                   left.length - start_of_line(&left, 8)); /* 1 to 7, and 9 to 12 */
-    plot_expect_alone(&plot, &file, "", "ACDE");
+    mendable_expect_alone(&mendable, &file, "", "ACDE");
     bytes_free(&left);
-    plot_end(&plot, &file);
+    mendable_end(&mendable, &file);
 }
 END_TEST
 
@@ -89,12 +89,12 @@ START_TEST(swapped_lines)
         {0, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, -1},
         {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 10, -1},
     };
-    struct plot plot;
-    struct bytes file = plot_begin(&plot, false), made = lines_of(&file, orders[_i]);
+    struct mendable mendable;
+    struct bytes file = mendable_begin(&mendable, false), made = lines_of(&file, orders[_i]);
 
-    plot_expect_alone(&plot, &made, "", "ACDE");
+    mendable_expect_alone(&mendable, &made, "", "ACDE");
     bytes_free(&made);
-    plot_end(&plot, &file);
+    mendable_end(&mendable, &file);
 }
 END_TEST
 
@@ -111,20 +111,20 @@ START_TEST(repeated_lines)
         {{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 1, -1}, "ACDE", ""},
         {{0, 1, 2, 3, 4, 5, 6, 7, 8, 8, -1}, "ABCDE", ""}, /* here it was the one that revoked B */
     };
-    struct plot plot;
-    struct bytes file = plot_begin(&plot, false), made = lines_of(&file, cases[_i].order);
+    struct mendable mendable;
+    struct bytes file = mendable_begin(&mendable, false), made = lines_of(&file, cases[_i].order);
 
-    plot_expect_alone(&plot, &made, cases[_i].ended, cases[_i].alive);
+    mendable_expect_alone(&mendable, &made, cases[_i].ended, cases[_i].alive);
     bytes_free(&made);
-    plot_end(&plot, &file);
+    mendable_end(&mendable, &file);
 }
 END_TEST
 
 /* What was found before is forgotten. */
 START_TEST(looked_at_again)
 {
-    struct plot plot;
-    struct bytes file = plot_begin(&plot, false), whole = copy_of(&file);
+    struct mendable mendable;
+    struct bytes file = mendable_begin(&mendable, false), whole = copy_of(&file);
     struct mended mended;
 
     bytes_add(&file, whole.at + start_of_line(&whole, 11), whole.length - start_of_line(&whole, 11));
@@ -136,46 +136,46 @@ START_TEST(looked_at_again)
     ck_assert_uint_eq(mended.salvage.ends, 0);
     mended_free(&mended);
     bytes_free(&whole);
-    plot_end(&plot, &file);
+    mendable_end(&mendable, &file);
 }
 END_TEST
 
 /* A token that was revoked once stays so, in whichever file. */
 START_TEST(revoked_absorbs)
 {
-    struct plot plot;
-    struct bytes before = plot_begin(&plot, _i == 1), file, left;
+    struct mendable mendable;
+    struct bytes before = mendable_begin(&mendable, _i == 1), file, left;
 
-    plot.sample[B].record.revoked = plot.sample[F].record.revoked = TIME_NEVER;
-    plot_update(&plot, B);
-    plot_update(&plot, F);
-    file = file_read(plot.forge.path);
-    plot_expect_alone(&plot, &file, "", "ACDE");
-    left = plot_without(&plot, &file, _i == 1 ? (int[]){10, 0} : (int[]){9, 0});
-    plot_expect_with(&plot, &left, &before, "", "ACDE");
-    plot_expect_with(&plot, &before, &left, "", "ACDE");
+    mendable.sample[B].record.revoked = mendable.sample[F].record.revoked = TIME_NEVER;
+    mendable_update(&mendable, B);
+    mendable_update(&mendable, F);
+    file = file_read(mendable.forge.path);
+    mendable_expect_alone(&mendable, &file, "", "ACDE");
+    left = mendable_without(&mendable, &file, _i == 1 ? (int[]){10, 0} : (int[]){9, 0});
+    mendable_expect_with(&mendable, &left, &before, "", "ACDE");
+    mendable_expect_with(&mendable, &before, &left, "", "ACDE");
     bytes_free(&left);
     bytes_free(&before);
-    plot_end(&plot, &file);
+    mendable_end(&mendable, &file);
 }
 END_TEST
 
 /* A writer that was not honest: what proves itself and makes no record is nothing. */
 START_TEST(line_that_breaks_the_grammar)
 {
-    struct plot plot;
-    struct bytes file = plot_begin(&plot, false);
+    struct mendable mendable;
+    struct bytes file = mendable_begin(&mendable, false);
     unsigned char origin[CHAIN_SIZE];
     char text[LINE_SIZE_MAX];
     size_t length;
 
-    plot.sample[E].record.op = OPERATION_UPDATE;
-    length = forge_line(&plot.forge, &plot.sample[E].record, text) - CHAIN_HEX - 1;
+    mendable.sample[E].record.op = OPERATION_UPDATE;
+    length = forge_line(&mendable.forge, &mendable.sample[E].record, text) - CHAIN_HEX - 1;
     memcpy(text, "12|no id      |", 15);
-    header_origin(origin, &plot.forge.header);
-    bytes_add(&file, text, chain_finish(text, length, origin, plot.forge.at.chain));
-    plot_expect_alone(&plot, &file, "ACDE", "");
-    plot_end(&plot, &file);
+    header_origin(origin, &mendable.forge.header);
+    bytes_add(&file, text, chain_finish(text, length, origin, mendable.forge.at.chain));
+    mendable_expect_alone(&mendable, &file, "ACDE", "");
+    mendable_end(&mendable, &file);
 }
 END_TEST
 
@@ -196,74 +196,74 @@ static const struct {
 
 START_TEST(rest_of_a_file)
 {
-    struct plot plot;
-    struct bytes file = plot_begin(&plot, false), whole = copy_of(&file);
+    struct mendable mendable;
+    struct bytes file = mendable_begin(&mendable, false), whole = copy_of(&file);
 
     if (strcmp(rests[_i].text, "x") == 0)
         file.length--; /* in the place of its LF */
     bytes_replace(&file, file.length, 0, rests[_i].text, rests[_i].length);
     if (rests[_i].harmless)
-        plot_expect_alone(&plot, &file, "", "ACDE");
+        mendable_expect_alone(&mendable, &file, "", "ACDE");
     else
-        plot_expect_alone(&plot, &file, "ACDE", "");
-    plot_expect_with(&plot, &whole, &file, rests[_i].harmless ? "" : "ACDE",
-                     rests[_i].harmless ? "ACDE" : "");
+        mendable_expect_alone(&mendable, &file, "ACDE", "");
+    mendable_expect_with(&mendable, &whole, &file, rests[_i].harmless ? "" : "ACDE",
+                         rests[_i].harmless ? "ACDE" : "");
     bytes_free(&whole);
-    plot_end(&plot, &file);
+    mendable_end(&mendable, &file);
 }
 END_TEST
 
 /* It counts, in the store or in a copy: here it revokes B. */
 START_TEST(last_line_without_its_lf)
 {
-    struct plot plot;
+    struct mendable mendable;
     struct bytes file, older;
 
-    plot_start(&plot);
-    older = file_read(plot.forge.path);
-    file = plot_change(&plot, 2);
+    mendable_start(&mendable);
+    older = file_read(mendable.forge.path);
+    file = mendable_change(&mendable, 2);
     file.length--;
     bytes_replace(&file, file.length, 0, "xx", (size_t)_i);
     if (_i == 2) {
-        plot_expect_alone(&plot, &file, "ABCDE", "");
+        mendable_expect_alone(&mendable, &file, "ABCDE", "");
     } else {
-        plot_expect_alone(&plot, &file, "", "ACDE");
-        plot_expect_with(&plot, &older, &file, "", "ACDE");
+        mendable_expect_alone(&mendable, &file, "", "ACDE");
+        mendable_expect_with(&mendable, &older, &file, "", "ACDE");
     }
     bytes_free(&older);
-    plot_end(&plot, &file);
+    mendable_end(&mendable, &file);
 }
 END_TEST
 
 /* It may be any token's. */
 START_TEST(damaged_last_line)
 {
-    struct plot plot;
-    struct bytes file = plot_begin(&plot, _i == 1);
+    struct mendable mendable;
+    struct bytes file = mendable_begin(&mendable, _i == 1);
     size_t last = start_of_line(&file, count_lines(&file) - 1);
 
     for (size_t at = last; at < file.length - 1; at++) {
         file.at[at] = (char)(file.at[at] ^ 4);
-        plot_expect_alone(&plot, &file, "ACDE", "");
+        mendable_expect_alone(&mendable, &file, "ACDE", "");
         file.at[at] = (char)(file.at[at] ^ 4);
     }
-    plot_end(&plot, &file);
+    mendable_end(&mendable, &file);
 }
 END_TEST
 
 /* A copy has lines that are just as long, or the one whose chain still stands there. */
 START_TEST(end_that_a_copy_knows)
 {
-    struct plot plot;
+    struct mendable mendable;
     struct bytes older, file, newer, damaged;
     size_t last;
 
-    plot_start(&plot);
-    older = plot_change(&plot, 3);
-    plot_update(&plot, D);
-    file = file_read(plot.forge.path);
-    plot_update(&plot, E);
-    newer = file_read(plot.forge.path);
+    mendable_start(&mendable);
+    older = mendable_change(&mendable, 3);
+    mendable_update(&mendable, D);
+    file = file_read(mendable.forge.path);
+    mendable_update(&mendable, E);
+    newer = file_read(mendable.forge.path);
     last = older.length;
     damaged = copy_of(&file);
     if (_i == 0) {
@@ -277,48 +277,49 @@ START_TEST(end_that_a_copy_knows)
         if (_i == 4)
             bytes_replace(&damaged, damaged.length, 0, "13|torn", 7);
     }
-    plot_expect_alone(&plot, &damaged, "ACDE", "");
-    plot_expect_with(&plot, &damaged, &older, "ACDE", "");
-    plot_expect_with(&plot, &damaged, &file, _i == 4 ? "ACDE" : "", _i == 4 ? "" : "ACDE");
-    plot_expect_with(&plot, &damaged, &newer, _i == 4 ? "ACDE" : "", _i == 4 ? "" : "ACDE");
+    mendable_expect_alone(&mendable, &damaged, "ACDE", "");
+    mendable_expect_with(&mendable, &damaged, &older, "ACDE", "");
+    mendable_expect_with(&mendable, &damaged, &file, _i == 4 ? "ACDE" : "", _i == 4 ? "" : "ACDE");
+    mendable_expect_with(&mendable, &damaged, &newer, _i == 4 ? "ACDE" : "", _i == 4 ? "" : "ACDE");
     bytes_free(&damaged);
     bytes_free(&newer);
     bytes_free(&older);
-    plot_end(&plot, &file);
+    mendable_end(&mendable, &file);
 }
 END_TEST
 
 /* A copy that lacks the first of them does not know them, though the others are as long together. */
 START_TEST(end_that_a_copy_knows_in_part)
 {
-    struct plot plot;
-    struct bytes file = plot_begin(&plot, false), copy = plot_without(&plot, &file, (int[]){10, 0}), cut;
+    struct mendable mendable;
+    struct bytes file = mendable_begin(&mendable, false),
+                 copy = mendable_without(&mendable, &file, (int[]){10, 0}), cut;
 
-    cut = plot_without(&plot, &file, (int[]){10, 11, 0});
+    cut = mendable_without(&mendable, &file, (int[]){10, 11, 0});
     bytes_replace(&cut, cut.length, 0, file.at + start_of_line(&file, 11),
                   start_of_line(&file, 12) - start_of_line(&file, 11));
     cut.at[cut.length - 40] ^= 1;
-    plot_expect_with(&plot, &cut, &copy, "ACDE", "");
+    mendable_expect_with(&mendable, &cut, &copy, "ACDE", "");
     bytes_free(&cut);
     bytes_free(&copy);
-    plot_end(&plot, &file);
+    mendable_end(&mendable, &file);
 }
 END_TEST
 
 /* A line that the snapshot stands for has no place behind it: it may have been written over another. */
 START_TEST(old_line_at_the_end)
 {
-    struct plot plot;
+    struct mendable mendable;
     struct bytes old, file;
 
-    plot_start(&plot);
-    old = file_read(plot.forge.path);
-    forge_compact(&plot.forge, TIME_NEVER);
-    file = plot_change(&plot, 1);
+    mendable_start(&mendable);
+    old = file_read(mendable.forge.path);
+    forge_compact(&mendable.forge, TIME_NEVER);
+    file = mendable_change(&mendable, 1);
     bytes_add(&file, old.at + start_of_line(&old, 2), start_of_line(&old, 3) - start_of_line(&old, 2));
-    plot_expect_alone(&plot, &file, "ABCDE", "");
+    mendable_expect_alone(&mendable, &file, "ABCDE", "");
     bytes_free(&old);
-    plot_end(&plot, &file);
+    mendable_end(&mendable, &file);
 }
 END_TEST
 
@@ -326,48 +327,48 @@ END_TEST
 START_TEST(torn_point)
 {
     struct mended mended;
-    struct plot plot;
+    struct mendable mendable;
     struct bytes file;
     size_t point;
 
-    plot_start(&plot);
-    forge_compact(&plot.forge, TIME_NEVER);
-    forge_compact(&plot.forge, TIME_NEVER); /* base is 8, the P line before */
-    file = file_read(plot.forge.path);
+    mendable_start(&mendable);
+    forge_compact(&mendable.forge, TIME_NEVER);
+    forge_compact(&mendable.forge, TIME_NEVER); /* base is 8, the P line before */
+    file = file_read(mendable.forge.path);
     point = start_of_line(&file, 7);
     for (file.length = point; file.length < point + 150; file.length++)
-        plot_expect_alone(&plot, &file, "", "ABCDE");
+        mendable_expect_alone(&mendable, &file, "", "ABCDE");
     ck_assert(mend_bytes(&mended, &file, 1, "example.com"));
     ck_assert_uint_eq(mended.salvage.at.n, 8);
-    ck_assert_mem_eq(mended.salvage.at.chain, plot.forge.header.basechain, CHAIN_SIZE);
+    ck_assert_mem_eq(mended.salvage.at.chain, mendable.forge.header.basechain, CHAIN_SIZE);
     mended_free(&mended);
     file.at[point] = '8';
-    plot_expect_alone(&plot, &file, "ABCDE", "");
-    plot_end(&plot, &file);
+    mendable_expect_alone(&mendable, &file, "ABCDE", "");
+    mendable_end(&mendable, &file);
 }
 END_TEST
 
 /* Nothing is left of the log but damage: the snapshot does not tell what that did. */
 START_TEST(no_line_behind_a_snapshot)
 {
-    struct plot plot;
-    struct bytes file = plot_begin(&plot, true), header = {0};
+    struct mendable mendable;
+    struct bytes file = mendable_begin(&mendable, true), header = {0};
 
     for (size_t at = start_of_line(&file, 7); at < file.length; at++)
         if (file.at[at] == '|')
             file.at[at] = ':';
-    plot_expect_alone(&plot, &file, "ABCDE", "");
+    mendable_expect_alone(&mendable, &file, "ABCDE", "");
     bytes_add(&header, file.at, start_of_line(&file, 1));
     file.at[start_of_line(&file, 1) - 1] = 'x'; /* nor is the header, nor its LF */
-    plot_expect(&plot, (struct bytes[]){file, header}, 2, "BCDE", "", 1);
+    mendable_expect(&mendable, (struct bytes[]){file, header}, 2, "BCDE", "", 1);
     bytes_free(&header);
-    plot_end(&plot, &file);
+    mendable_end(&mendable, &file);
 }
 END_TEST
 
-Suite *doubt_suite(void)
+Suite *salvage_rules_suite(void)
 {
-    Suite *suite = suite_create("doubt");
+    Suite *suite = suite_create("salvage_rules");
     TCase *log = tcase_create("log"), *rest = tcase_create("ends");
 
     tcase_add_loop_test(log, sound_stores, 0, 2);

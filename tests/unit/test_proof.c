@@ -1,6 +1,6 @@
-/* The proof of a store, line by line: what is sound, and accidents. test_lies.c has what is no accident. */
+/* The proof of a store, line by line: what is sound, and accidents. test_forged.c has what is no accident. */
+#include "proof_fixture.h"
 #include "suites.h"
-#include "through.h"
 
 #include <string.h>
 
@@ -25,7 +25,7 @@ START_TEST(stores_of_the_manual)
     char hex[CHAIN_HEX + 1] = "";
     unsigned at;
 
-    ck_assert_ptr_null(chain_through(&chain, &file, &at));
+    ck_assert_ptr_null(prove_file(&chain, &file, &at));
     ck_assert_uint_eq(chain.at.n, manual[_i].n);
     hex_encode(hex, chain.at.chain, CHAIN_SIZE);
     ck_assert_str_eq(hex, manual[_i].chain);
@@ -47,7 +47,7 @@ START_TEST(compaction_changes_the_file_and_not_the_log)
     forge_compact(&forge, _i == 0 ? TIME_NEVER : NOW + 2);
     forge_create(&forge, &samples[1]);
     file = file_read(forge.path);
-    ck_assert_ptr_null(chain_through(&chain, &file, &at));
+    ck_assert_ptr_null(prove_file(&chain, &file, &at));
     ck_assert_uint_eq(chain.at.n, 10);
     ck_assert_mem_eq(chain.at.chain, forge.at.chain, CHAIN_SIZE);
     bytes_free(&file);
@@ -86,7 +86,7 @@ START_TEST(new_epoch_goes_on_with_its_own_chain)
     forge_mend(&forge, 1800000000);
     forge_create(&forge, &samples[0]);
     file = file_read(forge.path);
-    ck_assert_ptr_null(chain_through(&chain, &file, &at));
+    ck_assert_ptr_null(prove_file(&chain, &file, &at));
     ck_assert_uint_eq(chain.header.epoch, 1800000000);
     ck_assert_uint_eq(chain.at.n, 8);
     bytes_free(&file);
@@ -109,7 +109,7 @@ START_TEST(snapshot_is_skipped_by_who_has_it)
     file = file_read(forge.path);
     header = (size_t)(strchr(file.at, '\n') - file.at) + 1;
     point = file.at + header + forge.header.bytes;
-    ck_assert_ptr_null(chain_begin(&chain, THROUGH_DOMAIN, file.at, header));
+    ck_assert_ptr_null(chain_begin(&chain, PROOF_DOMAIN, file.at, header));
     chain_skip_snapshot(&chain);
     ck_assert_uint_eq(chain.at.n, 6);
     ck_assert_ptr_nonnull(chain_end(&chain)); /* the P line is due */
@@ -258,9 +258,9 @@ START_TEST(cut_anywhere)
 }
 END_TEST
 
-Suite *walk_suite(void)
+Suite *proof_suite(void)
 {
-    Suite *suite = suite_create("walk");
+    Suite *suite = suite_create("proof");
     TCase *sound = tcase_create("sound"), *damage = tcase_create("damage");
 
     tcase_add_loop_test(sound, stores_of_the_manual, 0, LENGTH(manual));

@@ -1,4 +1,4 @@
-#include "through.h"
+#include "proof_fixture.h"
 
 #include <string.h>
 
@@ -7,7 +7,7 @@ void forge_four(struct forge *forge, struct sample samples[4])
     char directory[SCRATCH_PATH];
 
     scratch_directory(directory);
-    forge_start(forge, directory, THROUGH_DOMAIN);
+    forge_start(forge, directory, PROOF_DOMAIN);
     for (int i = 0; i < 4; i++) {
         sample_make(&samples[i]);
         forge_create(forge, &samples[i]);
@@ -16,7 +16,7 @@ void forge_four(struct forge *forge, struct sample samples[4])
     forge_revoke(forge, &samples[3]);
 }
 
-const char *chain_through(struct chain *chain, const struct bytes *file, unsigned *at)
+const char *prove_file(struct chain *chain, const struct bytes *file, unsigned *at)
 {
     const char *text = file->at, *end = file->at + file->length, *lf, *wrong = NULL;
     size_t length;
@@ -25,7 +25,7 @@ const char *chain_through(struct chain *chain, const struct bytes *file, unsigne
         struct line line;
 
         length = (size_t)(lf - text) + 1;
-        wrong = *at == 1 ? chain_begin(chain, THROUGH_DOMAIN, text, length)
+        wrong = *at == 1 ? chain_begin(chain, PROOF_DOMAIN, text, length)
                          : chain_line(chain, &line, text, length);
         if (wrong)
             break;
@@ -43,5 +43,5 @@ bool is_sound(const struct bytes *file)
     struct chain chain;
     unsigned at;
 
-    return chain_through(&chain, file, &at) == NULL;
+    return prove_file(&chain, file, &at) == NULL;
 }

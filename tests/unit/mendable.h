@@ -5,32 +5,32 @@
  * the store was compacted (8); then B is changed (8), B is revoked (9), C is changed (10), D is changed (11);
  * each one more where there is a P line.
  */
-#ifndef PLOT_H
-#define PLOT_H
+#ifndef MENDABLE_H
+#define MENDABLE_H
 
 #include "store/salvage.h"
 
 #include "forge.h"
 
-enum { PLOT_TOKENS = 6, A = 0, B, C, D, E, F };
+enum { MENDABLE_TOKENS = 6, A = 0, B, C, D, E, F };
 
-struct plot {
+struct mendable {
     struct forge forge;
-    struct sample sample[PLOT_TOKENS];
+    struct sample sample[MENDABLE_TOKENS];
 };
 
 /* Up to line 7, and as many of the four changes at the end. What is returned is the store, for bytes_free().
  */
-void plot_start(struct plot *plot);
-struct bytes plot_change(struct plot *plot, int count);
-void plot_update(struct plot *plot, int token);
+void mendable_start(struct mendable *mendable);
+struct bytes mendable_change(struct mendable *mendable, int count);
+void mendable_update(struct mendable *mendable, int token);
 
-/* The whole store; compacted: with a P line. plot_end() frees its bytes too. */
-struct bytes plot_begin(struct plot *plot, bool compacted);
-void plot_end(struct plot *plot, struct bytes *file);
+/* The whole store; compacted: with a P line. mendable_end() frees its bytes too. */
+struct bytes mendable_begin(struct mendable *mendable, bool compacted);
+void mendable_end(struct mendable *mendable, struct bytes *file);
 
 /* The store without the lines of those numbers, up to 0, of which no snapshot has one. */
-struct bytes plot_without(const struct plot *plot, const struct bytes *file, const int *numbers);
+struct bytes mendable_without(const struct mendable *mendable, const struct bytes *file, const int *numbers);
 
 /* Lines of a file, by their places in it, one after the other; the header is 0. A negative place ends them.
  */
@@ -43,11 +43,11 @@ struct bytes copy_of(const struct bytes *bytes);
 /* Put a text in the place of so many bytes. */
 void bytes_replace(struct bytes *bytes, size_t at, size_t removed, const void *text, size_t length);
 
-enum { PLOT_FILES = 3 };
+enum { MENDABLE_FILES = 3 };
 
 /* Files, the damaged store first, and what salvage_find() made of copies of them. */
 struct mended {
-    struct salvage_file files[PLOT_FILES];
+    struct salvage_file files[MENDABLE_FILES];
     size_t count;
     struct salvage salvage;
     struct fault fault;
@@ -62,17 +62,17 @@ bool works(const struct last_line *line);
 
 /* The letters of the tokens that are ended by a mending, or that still work; "?" for one that is none of the
  * six. */
-void plot_names(char names[64], const struct plot *plot, const struct mended *mended, bool ended);
+void mendable_names(char names[64], const struct mendable *mendable, const struct mended *mended, bool ended);
 
 /* It must come out like this; and with no copy, with one, and nothing lost of a snapshot. */
-void plot_expect(const struct plot *plot, const struct bytes *files, size_t count, const char *ended,
-                 const char *alive, uint64_t lost);
-void plot_expect_alone(const struct plot *plot, const struct bytes *file, const char *ended,
-                       const char *alive);
-void plot_expect_with(const struct plot *plot, const struct bytes *file, const struct bytes *copy,
-                      const char *ended, const char *alive);
+void mendable_expect(const struct mendable *mendable, const struct bytes *files, size_t count,
+                     const char *ended, const char *alive, uint64_t lost);
+void mendable_expect_alone(const struct mendable *mendable, const struct bytes *file, const char *ended,
+                           const char *alive);
+void mendable_expect_with(const struct mendable *mendable, const struct bytes *file, const struct bytes *copy,
+                          const char *ended, const char *alive);
 
 /* copy: or NULL; says: what the message holds */
-void plot_expect_refusal(const struct bytes *file, const struct bytes *copy, const char *says);
+void mendable_expect_refusal(const struct bytes *file, const struct bytes *copy, const char *says);
 
 #endif

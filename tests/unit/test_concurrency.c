@@ -293,9 +293,9 @@ START_TEST(threads_never_admit_what_was_revoked)
 }
 END_TEST
 
-Suite *crowd_suite(void)
+Suite *concurrency_suite(void)
 {
-    Suite *suite = suite_create("crowd");
+    Suite *suite = suite_create("concurrency");
     TCase *forks = tcase_create("forks"), *threads = tcase_create("threads");
 
     tcase_add_test(forks, child_follows_the_store);
