@@ -87,7 +87,7 @@ const char *chain_begin(struct chain *chain, const char *domain, const char *tex
     if (fault)
         return fault;
     if (strcmp(header->domain, domain) != 0)
-        return "it is the store of another domain";
+        return "this is the store of another domain";
     header_origin(chain->origin, header);
     chain->at.n = chain->serial = 0;
     chain->lines_left = header->lines;
@@ -114,7 +114,7 @@ static const char *snapshot_line(struct chain *chain, const struct line *line, c
     if (!chain_sealed(chain->header.basechain, line, text, seal, &n))
         return "the line does not match its seal";
     if (n <= chain->at.n || n > chain->header.base || line->column[COLUMN_OP].at[0] == OPERATION_POINT)
-        return "the line has no place in the snapshot";
+        return "the line does not belong in the snapshot";
     chain->at.n = n;
     chain->lines_left--;
     chain->bytes_left -= length;
@@ -159,9 +159,9 @@ static const char *log_line(struct chain *chain, const struct line *line, const 
     if (!chain_proves(chain->origin, line, text, &position))
         return "the line does not match its checksum";
     if (position.n != chain->at.n + 1)
-        return "the line does not have the next number";
+        return "the line number is not the next one";
     if (!is_behind(line, &chain->at))
-        return "the line before it is missing: its checksum is another";
+        return "the line does not follow the one before it";
     if (chain->point_due && !point_suits(&chain->header, line))
         return "the line of the compaction is missing or does not fit the snapshot";
     stand_at(chain, line, &position);

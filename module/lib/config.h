@@ -13,6 +13,7 @@
 #define CONFIG_DEFAULT_DOMAIN "default"
 
 struct config {
+    char *path;             /* of the file, for messages; NULL: there is no file, these are the defaults */
     char *store_dir;        /* absolute path */
     struct domain *domains; /* by name */
     size_t count;

@@ -47,11 +47,11 @@ const char *config_text_wrong(const char *text, size_t length, unsigned *line)
     *line = 1;
     for (const char *at = text; at < end; at++) {
         if (*at == '\0')
-            return "it holds a NUL byte";
+            return "contains a NUL byte";
         if (where == IN_STRING && *at == '\\')
-            return "a backslash in a text is not taken";
+            return "backslashes in strings are not allowed";
         if (where == IN_TEXT && starts(at, end, "@include"))
-            return "@include is not taken: write all into one file";
+            return "@include is not allowed: put everything into one file";
         if (*at == '\n')
             ++*line;
         where = step(where, &at, end);

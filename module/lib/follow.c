@@ -198,13 +198,13 @@ static bool read_whole(struct reader *reader, struct progress *progress, int fd,
     bool good;
 
     if (!index_make(index, (size_t)(status->st_size < SIZE_BELIEVED ? status->st_size : SIZE_BELIEVED) / 200))
-        return fault_set_passing(fault, "no memory to read it");
+        return fault_set_passing(fault, "out of memory");
     good = load_lines(progress, fd, (uint64_t)status->st_size, index, true, known, fault);
     wrong = good ? chain_end(&progress->chain) : NULL;
     if (wrong)
         good = fault_set(fault, "%s", wrong);
     if (good && has_table(reader) && !index_copy_revoked(index, current_index(reader)))
-        good = fault_set_passing(fault, "no memory to read it");
+        good = fault_set_passing(fault, "out of memory");
     if (!good) {
         index_free(index);
         return false;
@@ -229,11 +229,11 @@ static bool may_follow(const struct chain *mine, const struct header *header, bo
 {
     if (strcmp(header->storeid, mine->header.storeid) != 0)
         return fault_set(fault,
-                         "it is another store than the one that was read before (storeid %s, not %s): if "
-                         "that is meant, reload or restart this program",
+                         "this is another store than before (storeid %s, not %s): if that is intended, "
+                         "reload or restart this program",
                          header->storeid, mine->header.storeid);
     if (header->epoch < mine->header.epoch)
-        return fault_set(fault, "it is older than what was read before: epoch %" PRIu64 ", not %" PRIu64,
+        return fault_set(fault, "this is an older copy of the store: epoch %" PRIu64 ", not %" PRIu64,
                          header->epoch, mine->header.epoch);
     *same_log = header->epoch == mine->header.epoch;
     return true;

@@ -39,12 +39,12 @@ size_t load_lines_most(uint64_t bytes)
 
 static bool unreadable(struct fault *fault)
 {
-    return fault_set_passing(fault, "it cannot be read: %s", strerror(errno));
+    return fault_set_passing(fault, "cannot read it: %s", strerror(errno));
 }
 
 static bool no_memory(struct fault *fault)
 {
-    return fault_set_passing(fault, "no memory to read it");
+    return fault_set_passing(fault, "out of memory");
 }
 
 bool load_header(struct progress *progress, int fd, const char *domain, struct fault *fault)
@@ -73,7 +73,7 @@ static bool wrong_line(const struct loading *loading, const char *what)
 static bool parted(const struct loading *loading)
 {
     return fault_set(loading->fault,
-                     "it is not the store that was read before: its log differs at line n=%" PRIu64
+                     "this is not the store that was read before: its log differs at line n=%" PRIu64
                      " or before",
                      loading->known->at.n);
 }
@@ -275,7 +275,7 @@ static bool reached_known(const struct loading *loading)
     if (n >= loading->known->at.n)
         return true;
     return fault_set(loading->fault,
-                     "it is older than what was read before: its log ends at n=%" PRIu64 ", not %" PRIu64, n,
+                     "this is an older copy of the store: its log ends at n=%" PRIu64 ", not %" PRIu64, n,
                      loading->known->at.n);
 }
 

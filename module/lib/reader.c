@@ -38,7 +38,7 @@ static struct news take_news(struct reader *reader, bool good, const struct faul
 
     if (good && reader->fault.text[0] != '\0') {
         news.priority = LOG_NOTICE;
-        fault_set(&news.text, "it is good again");
+        fault_set(&news.text, "good again");
     } else if (!good && strcmp(fault->text, reader->fault.text) != 0) {
         news.text = *fault;
     }

@@ -128,21 +128,21 @@ struct toktab *table_make(struct config *config, const struct notice *notice, st
         }
     }
     number = errno;
-    fault_set(fault, "the table cannot be made: %s", strerror(number));
+    fault_set(fault, "cannot open the table: %s", strerror(number));
     config_unload(config);
     free(table);
     errno = number;
     return NULL;
 }
 
-static bool no_such_domain(struct fault *fault, const char *name)
+static bool no_such_domain(struct fault *fault, const struct config *config, const char *name)
 {
     errno = ENOENT;
-    if (!name)
-        return fault_set(fault,
-                         "there is no domain \"%s\" in the configuration, and none of the others was named",
-                         CONFIG_DEFAULT_DOMAIN);
-    return fault_set(fault, "there is no domain \"%s\" in the configuration", name);
+    if (!config->path)
+        return fault_set(fault, "no domain \"%s\": without " CONFIG_DEFAULT_PATH " there is only \"%s\"",
+                         name, CONFIG_DEFAULT_DOMAIN);
+    return fault_set(fault, "no domain \"%s\" in %s%s", name ? name : CONFIG_DEFAULT_DOMAIN, config->path,
+                     name ? "" : ": name one of the other domains");
 }
 
 /* Leave nothing but this domain in a configuration. False with errno and fault, and nothing is left. */
@@ -154,9 +154,9 @@ static bool keep_one(struct config *config, const char *name, struct fault *faul
     int number;
 
     if (!domain)
-        kept = no_such_domain(fault, name);
+        kept = no_such_domain(fault, &all, name);
     else if (!(kept = config_copy_one(config, &all, domain)))
-        fault_set(fault, "the table cannot be made: %s", strerror(errno));
+        fault_set(fault, "cannot open the table: %s", strerror(errno));
     number = errno;
     config_unload(&all);
     errno = number;
@@ -169,13 +169,12 @@ static struct toktab *open_table(const struct toktab_options *options, struct fa
     struct config config;
 
     if (options && !struct_known(options, options->size, sizeof(*options))) {
-        fault_set(fault,
-                  "struct toktab_options is of another size, or asks for what this version does not know");
+        fault_set(fault, "struct toktab_options has a wrong size, or fields that this version does not know");
         errno = EINVAL;
         return NULL;
     }
     if (crypto_start() < 0) {
-        fault_set(fault, "libsodium finds no randomness");
+        fault_set(fault, "libsodium cannot get random numbers");
         return NULL;
     }
     if (config_load(&config, options ? options->config : NULL, fault) < 0)
@@ -222,13 +221,12 @@ static const struct domain *requested_domain(const struct toktab *table, const s
 
     errno = EINVAL;
     if (!struct_known(request, request->size, sizeof(*request))) {
-        fault_set(fault,
-                  "struct toktab_request is of another size, or asks for what this version does not know");
+        fault_set(fault, "struct toktab_request has a wrong size, or fields that this version does not know");
         return NULL;
     }
     domain = config_domain(&table->config, request->domain);
     if (!domain) {
-        no_such_domain(fault, request->domain);
+        no_such_domain(fault, &table->config, request->domain);
         return NULL;
     }
     if (request->scopes && !domain_has_scopes(domain, span_of(request->scopes), &foreign)) {
@@ -327,7 +325,7 @@ static void ask_store(struct reader *reader, const char *token, size_t length, c
     if (standing == STANDING_GOOD && result->verdict == TOKTAB_ERROR &&
         !atomic_exchange(&reader->complained, true))
         notice_say(reader->notice, LOG_ALERT,
-                   "store %s/%s: the line of token %.12s makes no sense: run `toktab check`",
+                   "store %s/%s: the line of token %.12s is invalid: run `toktab check`",
                    reader->storefile.directory, reader->storefile.name, id);
     if (standing == STANDING_GOOD)
         return;

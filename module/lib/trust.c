@@ -59,7 +59,7 @@ static const char *writers(char words[32], const struct destination *directory)
     if (!(status->st_mode & S_IWGRP))
         return NULL;
     if (status->st_gid == 0)
-        return has_acl(directory->path) ? "those whom its ACL names" : NULL;
+        return has_acl(directory->path) ? "users or groups in its ACL" : NULL;
     snprintf(words, 32, "group %u", (unsigned)status->st_gid);
     return words;
 }
@@ -94,7 +94,7 @@ static bool judge(const struct way *way, bool *shared, struct fault *fault)
     *shared = status->st_mode & S_ISVTX;
     if (*shared)
         return true;
-    fault_set(fault, "%s can be written by %s (owner uid %u, mode %04o): chmod %s it", way->here->path, who,
+    fault_set(fault, "%s is writable by %s (owner uid %u, mode %04o): chmod %s it", way->here->path, who,
               (unsigned)status->st_uid, (unsigned)(status->st_mode & 07777),
               status->st_mode & S_IWOTH ? "go-w" : "g-w");
     errno = EPERM;

@@ -124,7 +124,7 @@ static int open_directory(const struct usage *usage, struct fault *fault)
     fd = openat(above, USAGE_DIRECTORY, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     error = errno;
     if (fd < 0)
-        fault_set(fault, "its directory cannot be opened: %s", strerror(error));
+        fault_set(fault, "cannot open its directory: %s", strerror(error));
     close(above);
     errno = error;
     return fd;
@@ -161,7 +161,7 @@ static bool write_down(const struct usage *usage, const char *storeid, uint64_t 
     if (fd < 0)
         return false;
     done = (claim(fd, storeid, now) && write_slot(fd, serial, now)) ||
-           fault_set(fault, "it cannot be written: %s", strerror(errno));
+           fault_set(fault, "cannot write it: %s", strerror(errno));
     error = errno;
     close(fd);
     errno = error;

@@ -49,11 +49,11 @@ static bool trusted(const struct stat *file, uid_t owner, struct fault *fault)
 {
     errno = EPERM;
     if (!S_ISREG(file->st_mode))
-        return fault_set(fault, "it is not a regular file: remove it");
+        return fault_set(fault, "not a regular file: remove it");
     if (file->st_uid != owner)
-        return fault_set(fault, "it belongs to uid %u: remove it", (unsigned)file->st_uid);
+        return fault_set(fault, "owned by uid %u: remove it", (unsigned)file->st_uid);
     if (file->st_nlink != 1) /* what is written here might be meant for another file */
-        return fault_set(fault, "it has another name too: remove it");
+        return fault_set(fault, "more than one hard link: remove it");
     return true;
 }
 
@@ -66,9 +66,9 @@ int usage_open(int directory, const char *name, uid_t owner, int flags, struct f
         return fd;
     error = errno;
     if (error == ELOOP)
-        fault_set(fault, "it is a symbolic link: remove it");
+        fault_set(fault, "this is a symbolic link: remove it");
     else if (fd < 0 || error != EPERM)
-        fault_set(fault, "it cannot be opened: %s", strerror(error));
+        fault_set(fault, "cannot open it: %s", strerror(error));
     if (fd >= 0)
         close(fd);
     errno = error;

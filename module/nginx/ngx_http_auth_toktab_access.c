@@ -198,7 +198,7 @@ static ngx_int_t refuse_unasked(ngx_http_request_t *r, const ngx_http_auth_tokta
     ngx_memzero(&ctx->last, sizeof(ctx->last));
     if (rc == NGX_HTTP_BAD_REQUEST)
         return ngx_http_auth_toktab_refuse(r, ctx, NGX_HTTP_BAD_REQUEST, &repeated);
-    ngx_log_error(NGX_LOG_INFO, r->connection->log, 0, "toktab: no token was presented, domain: \"%V\"",
+    ngx_log_error(NGX_LOG_INFO, r->connection->log, 0, "toktab: no token presented, domain: \"%V\"",
                   &conf->domain);
     return ngx_http_auth_toktab_refuse(r, ctx, NGX_HTTP_UNAUTHORIZED, NULL);
 }

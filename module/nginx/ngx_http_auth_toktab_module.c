@@ -26,7 +26,7 @@ static char *set_domain(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     if (lcf->domain.data != NULL)
         return "is duplicate";
     if (value[1].len == 0)
-        return "needs the name of a domain, or \"off\"";
+        return "needs a domain name or \"off\"";
 
     note_place(cf, &lcf->domain_place);
     if (ngx_strcmp(value[1].data, "off") == 0) {
@@ -56,7 +56,7 @@ static char *set_scopes(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return "is duplicate";
     for (i = 1; i < cf->args->nelts; i++) {
         if (value[i].len == 0 || ngx_strchr(value[i].data, ',') != NULL)
-            return "needs scopes, each one a word";
+            return "needs scopes separated by spaces, without commas";
         size += value[i].len + 1;
     }
 
@@ -85,7 +85,7 @@ static char *set_realm(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     for (i = 0; i < value[1].len; i++) {
         /* A header can hold anything but these, which nginx.conf can write as "\n" and so on. */
         if (value[1].data[i] < 0x20 || value[1].data[i] == 0x7f)
-            return "has a control character in it";
+            return "contains a control character";
     }
     lcf->realm = value[1];
     return NGX_CONF_OK;
@@ -99,7 +99,7 @@ static char *set_token(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     if (lcf->token_variable != NGX_CONF_UNSET)
         return "is duplicate";
     if (name.len < 2 || name.data[0] != '$')
-        return "needs a variable";
+        return "needs a variable, such as $http_x_api_key";
     name.data++;
     name.len--;
     lcf->token_variable = ngx_http_get_variable_index(cf, &name);
@@ -179,7 +179,7 @@ static char *open_table(ngx_conf_t *cf, void *conf)
     options.config = (const char *)mcf->config.data;
     mcf->table = toktab_open(&options, error, sizeof(error));
     if (mcf->table == NULL) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "toktab: %s in %V:%ui", error, &place->file, place->line);
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "toktab: %s, in %V:%ui", error, &place->file, place->line);
         return NGX_CONF_ERROR;
     }
     cleanup->handler = close_table;
@@ -204,7 +204,7 @@ static char *check_demand(ngx_conf_t *cf, ngx_http_auth_toktab_loc_conf_t *conf)
         rc = toktab_check_request(mcf->table, &request, error, sizeof(error));
     }
     if (rc != 0) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "toktab: %s in %V:%ui", error, &place->file, place->line);
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "toktab: %s, in %V:%ui", error, &place->file, place->line);
         return NGX_CONF_ERROR;
     }
     return NGX_CONF_OK;

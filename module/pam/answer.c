@@ -104,9 +104,9 @@ const char *show_foreign(struct shown *shown, const char *text)
 static const char *detail(const struct client *client, const struct toktab_result *result)
 {
     if (result->reason == TOKTAB_REASON_NETWORK && !client->rhost)
-        return " (the host gives no address of the client)";
+        return " (the service gives no client address)";
     if (result->reason == TOKTAB_REASON_NETWORK && !client->has_address)
-        return " (the host gives no address, but a name)";
+        return " (the service gives a host name, not an address)";
     if (result->reason == TOKTAB_REASON_USER && result->user[0] == '\0')
         return " (the token names no user)";
     return "";

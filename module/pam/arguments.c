@@ -36,7 +36,7 @@ static const char *take(struct arguments *arguments, const char *argument)
         return fault;
     if (take_text(&arguments->config, "config=", argument, &fault)) {
         /* whatever directory the host may be in */
-        return !fault && arguments->config[0] != '/' ? "is no absolute path" : fault;
+        return !fault && arguments->config[0] != '/' ? "is not an absolute path" : fault;
     }
     if (take_flag(&arguments->use_first_pass, "use_first_pass", argument, &fault) ||
         take_flag(&arguments->try_first_pass, "try_first_pass", argument, &fault)) {

@@ -113,7 +113,7 @@ static bool get_client(pam_handle_t *pamh, struct client *client)
     const void *rhost = NULL;
 
     if (pam_get_user(pamh, &client->user, NULL) != PAM_SUCCESS || !client->user || client->user[0] == '\0') {
-        pam_syslog(pamh, LOG_NOTICE, "the host names no user");
+        pam_syslog(pamh, LOG_NOTICE, "the service gives no user name");
         return false;
     }
     if (pam_get_item(pamh, PAM_RHOST, &rhost) != PAM_SUCCESS || (rhost && *(const char *)rhost == '\0'))
@@ -139,7 +139,7 @@ static const char *prompted(pam_handle_t *pamh)
     /* pam_get_authtok() does not ask where there is a password already */
     if (pam_set_item(pamh, PAM_AUTHTOK, NULL) != PAM_SUCCESS ||
         pam_get_authtok(pamh, PAM_AUTHTOK, &token, "API token: ") != PAM_SUCCESS || !token) {
-        pam_syslog(pamh, LOG_NOTICE, "the client was asked for a token, and gives none");
+        pam_syslog(pamh, LOG_NOTICE, "the client was asked for a token and gave none");
         return NULL;
     }
     return token;
