@@ -1,8 +1,8 @@
 /*
  * ngx_http_auth_toktab_module.c - the directives, and opening the table.
  *
- * The table is opened once, in the master, while the configuration is read: workers inherit it. A
- * reload opens a new one and thereby reads toktab.conf again; tokens need no reload.
+ * The master opens the table once, when it reads the configuration, and the workers inherit it. A
+ * reload opens a new table, and so reads toktab.conf again; changes of tokens need no reload.
  */
 #include "ngx_http_auth_toktab_module.h"
 
@@ -43,7 +43,7 @@ static char *set_domain(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     return NGX_CONF_OK;
 }
 
-/* The library takes scopes as one list with commas. */
+/* The library takes scopes as one list, separated by commas. */
 static char *set_scopes(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_auth_toktab_loc_conf_t *lcf = conf;
@@ -83,7 +83,7 @@ static char *set_realm(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     if (lcf->realm.data != NULL)
         return "is duplicate";
     for (i = 0; i < value[1].len; i++) {
-        /* A header can hold anything but these, which nginx.conf can write as "\n" and so on. */
+        /* A header must not contain these, but nginx.conf can: it has "\n" and the like. */
         if (value[1].data[i] < 0x20 || value[1].data[i] == 0x7f)
             return "contains a control character";
     }
@@ -145,7 +145,7 @@ static ngx_command_t commands[] = {
 
 /* ---- the table ---- */
 
-/* The library's messages go to the main error log, with the level that syslog would have had. */
+/* The main error log gets the library's messages, at the level they have in syslog. */
 static void log_message(void *log_context, int priority, const char *message)
 {
     static const ngx_uint_t levels[] = {
@@ -187,7 +187,7 @@ static char *open_table(ngx_conf_t *cf, void *conf)
     return NGX_CONF_OK;
 }
 
-/* Whether the table can ever answer what a location asks. */
+/* Does the configuration have the domain and the scopes of a location? */
 static char *check_demand(ngx_conf_t *cf, ngx_http_auth_toktab_loc_conf_t *conf)
 {
     ngx_http_auth_toktab_main_conf_t *mcf =
