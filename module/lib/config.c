@@ -14,22 +14,22 @@
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
-/* Comes after the file's own text, and must come back: an unterminated comment would hide it, and settings
- * before it. */
+/* Appended to the file's own text, and must be found by the parser: an unterminated comment would hide it,
+ * with other settings before it. */
 static const char last_setting[] = "\ntoktab_end_of_file = \"reached\";\n";
 static const char last_name[] = "toktab_end_of_file";
 
 static const char wants_groups[] = "must be a list of groups: ( { name = \"example.com\"; } )";
 
-/* What is being read: for messages. */
+/* The file that is being read, for messages. */
 struct source {
     const char *path;
     struct fault *fault;
     int error;          /* what errno will be */
-    unsigned mark_line; /* where last_setting stands */
+    unsigned mark_line; /* the line of last_setting */
 };
 
-/* A text from the file as it may stand in a message, which is one line. */
+/* A text from the file for a message, which must be one line. */
 static const char *shown(const char *text)
 {
     return utf8_has_controls(span_of(text)) ? "(a text with control characters, or not UTF-8)" : text;
@@ -89,8 +89,7 @@ static bool admin_valid(struct span admin)
            !memchr(admin.at, ',', admin.length);
 }
 
-/* Check a list of texts. Returns the bytes that it takes with commas between and a NUL; 0 with the fault set.
- */
+/* Check a list of strings. Returns the size of the list with commas and a NUL; 0 with the fault set. */
 static size_t measure_list(struct source *source, const config_setting_t *setting, bool (*valid)(struct span))
 {
     const char *name = config_setting_name(setting), *text;
@@ -188,7 +187,7 @@ static bool make_room(struct source *source, struct config *config, size_t count
     return config->domains || no_memory(source);
 }
 
-/* config->count counts the domain as soon as there is something in it to be freed. */
+/* Count the domain before it owns memory, so that config_unload() frees it. */
 static bool take_domain(struct source *source, const config_setting_t *group, struct config *config)
 {
     struct domain *domain = &config->domains[config->count++];
@@ -225,7 +224,7 @@ static bool take_domains(struct source *source, const config_setting_t *list, st
     return true;
 }
 
-/* Names of files are put behind it with a slash. */
+/* File names are appended with a slash. */
 static size_t length_without_slashes(const char *path)
 {
     size_t length = strlen(path);
@@ -249,7 +248,7 @@ static bool take_store_dir(struct source *source, const config_setting_t *settin
     return config->store_dir || no_memory(source);
 }
 
-/* Is this our own last setting, not one of that name in the file? */
+/* Is this our own last setting, not one with the same name in the file? */
 static bool is_mark(const struct source *source, const config_setting_t *setting)
 {
     return setting && strcmp(config_setting_name(setting), last_name) == 0 &&
@@ -283,7 +282,7 @@ static bool take_all(struct source *source, const config_t *parsed, struct confi
 /* text ends with last_setting. */
 static bool parse(struct source *source, const char *text, struct config *config)
 {
-    locale_t locale = uselocale((locale_t)0); /* libconfig sets another, and does not give this one back */
+    locale_t locale = uselocale((locale_t)0); /* libconfig sets another one, and does not restore this one */
     config_t parsed;
     bool good;
 
@@ -299,7 +298,7 @@ static bool parse(struct source *source, const char *text, struct config *config
     return good;
 }
 
-/* What was not said. */
+/* Set the defaults. */
 static bool fill_in(struct source *source, struct config *config)
 {
     if (!config->store_dir)
@@ -349,7 +348,7 @@ int config_load(struct config *config, const char *path, struct fault *fault)
 
     memset(config, 0, sizeof(*config));
     good = read_and_parse(&source, config);
-    if (!good && !path && source.error == ENOENT) { /* the system's may be missing */
+    if (!good && !path && source.error == ENOENT) { /* the system's file may be missing */
         fault->text[0] = '\0';
         good = true;
     } else if (good && !(config->path = strdup(source.path)))

@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* What fault_set() returns, with errno. */
+/* Returns false, like fault_set(), and sets errno. */
 static bool refuse(int error)
 {
     errno = error;
@@ -36,7 +36,7 @@ static bool trusted(const char *path, int fd, struct fault *fault)
     return true;
 }
 
-/* All of the file into text, which has room for CONFIG_SIZE_MAX + 1 bytes. */
+/* Read the whole file into text, which has room for CONFIG_SIZE_MAX + 1 bytes. */
 static bool read_all(const char *path, int fd, char *text, size_t *length, struct fault *fault)
 {
     ssize_t got = 1;

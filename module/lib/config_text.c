@@ -11,8 +11,8 @@ static bool starts(const char *at, const char *end, const char *with)
 }
 
 /*
- * Where the reader is behind what begins at *at, and *at on its last character: a comment's "/" and "*" are
- * passed together, so that none is taken for the start of another.
+ * Move *at to the last character of what begins there, and return the state after it. The two characters that
+ * begin or end a comment are passed together, so that none counts for another comment.
  */
 static enum where step(enum where where, const char **at, const char *end)
 {

@@ -75,7 +75,7 @@ static bool split(struct span field[FIELDS], const char *text, size_t length)
     return true;
 }
 
-/* 20 digits, so that a writer can fill them in last. */
+/* Always 20 digits, so that a writer can fill them in last. */
 static bool padded_parse(struct span text, uint64_t *value)
 {
     if (text.length != 20)

@@ -31,8 +31,7 @@ bool storefile_directory_trusted(struct fault *fault, const struct stat *directo
             (unsigned)directory->st_uid, mode);
     if (directory->st_mode & S_IWGRP)
         return fault_set(
-            fault,
-            "its directory is writable by group %u (owner uid %u, mode %04o): chmod g-w the directory",
+            fault, "its directory is writable by group %u (owner uid %u, mode %04o): chmod g-w the directory",
             (unsigned)directory->st_gid, (unsigned)directory->st_uid, mode);
     return true;
 }
@@ -51,15 +50,14 @@ bool storefile_trusted(struct fault *fault, const struct stat *store, const stru
                          "there, then chown it",
                          (unsigned)store->st_uid, (unsigned)directory->st_uid);
     if (mode & (S_IWGRP | S_IWOTH))
-        return fault_set(fault,
-                         "writable by %s (mode %04o): find out what was changed, then chmod 0640 it",
+        return fault_set(fault, "writable by %s (mode %04o): find out what was changed, then chmod 0640 it",
                          mode & S_IWOTH ? "everybody" : "its group", mode);
     if (mode & S_IROTH)
         return fault_set(fault, "readable by everybody (mode %04o): chmod 0640 it", mode);
     return true;
 }
 
-/* errno as it was found, so that a caller can tell "missing" from the rest. */
+/* Keeps errno, so that a caller can tell ENOENT from the rest. */
 static bool fault_errno(struct fault *fault)
 {
     int error = errno;
@@ -117,7 +115,7 @@ int storefile_open_directory(const struct storefile *storefile, struct stat *dir
     return -1;
 }
 
-/* The path of the store, without symbolic links, in a directory that may be trusted. */
+/* Find the path of the store, without symbolic links, and check its directory. */
 static bool find_store(const struct storefile *storefile, char path[PATH_MAX], struct stat *directory,
                        struct fault *fault)
 {
@@ -137,8 +135,8 @@ static bool find_store(const struct storefile *storefile, char path[PATH_MAX], s
     return fault_errno(fault);
 }
 
-/* A container can mount the file instead of its directory. Then it keeps the file that it has mounted,
- * whatever takes the name outside. */
+/* A container that mounts the file instead of its directory keeps that file, even after the name outside
+ * leads to another one. */
 static bool is_mounted(const char *path)
 {
     struct statx found;
@@ -148,9 +146,9 @@ static bool is_mounted(const char *path)
 }
 
 /*
- * rename(2) takes the last link from the file that it replaces a moment before the name leads to the new one.
- * Who then asked the name would take the old file, in its last state, for the store, and never see it change
- * again. So the name is asked again.
+ * rename(2) removes the last link of the old file a moment before the name leads to the new one. A reader
+ * that opens the name in that moment would take the old file for the store, and never see it change again. So
+ * open the name again.
  */
 static bool is_being_replaced(const char *path, const struct stat *store, unsigned *round)
 {
@@ -160,7 +158,7 @@ static bool is_being_replaced(const char *path, const struct stat *store, unsign
     return true;
 }
 
-/* errno as storefile_open() has it. */
+/* errno as storefile_open() documents it. */
 static bool store_suits(const char *path, const struct stat *store, const struct stat *directory,
                         struct fault *fault)
 {

@@ -12,7 +12,7 @@
 #include "token.h"
 #include "usage.h"
 
-/* Nothing that the library exports lies in another file than this. */
+/* Only this file has functions that the library exports. */
 #define EXPORTED __attribute__((visibility("default")))
 
 enum { STRUCT_SIZE_MAX = 1 << 16 };
@@ -21,7 +21,7 @@ struct toktab {
     struct config config;
     struct notice notice;
     struct reader *readers; /* one for each of config.domains */
-    struct usage *usages;   /* likewise; all zeros where the domain does not track it */
+    struct usage *usages;   /* likewise; all zeros if the domain does not track last use */
 };
 
 static const char *const reason_names[] = {
@@ -45,8 +45,8 @@ EXPORTED const char *toktab_reason_name(enum toktab_reason reason)
     return number < sizeof(reason_names) / sizeof(reason_names[0]) ? reason_names[number] : "unknown reason";
 }
 
-/* Is a caller's struct one that this version knows? One of a later version may be longer, but what is not
- * known here must not be asked for: it would not be done. */
+/* Does this version know the caller's struct? A struct of a later version may be longer, but the fields that
+ * this version does not know must be zero: it would not do what they ask for. */
 static bool struct_known(const void *given, size_t size, size_t known)
 {
     const unsigned char *bytes = given;
@@ -65,7 +65,7 @@ static void say_error(char *error, size_t size, const char *text)
         snprintf(error, size, "%s", text);
 }
 
-/* Readers are closed from the last that was opened on. */
+/* Close the readers, the last one first. */
 static void close_readers(struct toktab *table, size_t count)
 {
     while (count > 0)
@@ -145,7 +145,7 @@ static bool no_such_domain(struct fault *fault, const struct config *config, con
                      name ? "" : ": name one of the other domains");
 }
 
-/* Leave nothing but this domain in a configuration. False with errno and fault, and nothing is left. */
+/* Reduce a configuration to this domain. False with errno and fault; then the configuration is freed. */
 static bool keep_one(struct config *config, const char *name, struct fault *fault)
 {
     struct config all = *config;
@@ -212,7 +212,7 @@ EXPORTED void toktab_close(struct toktab *table)
 
 static const struct toktab_request any_request = {.size = sizeof(any_request)};
 
-/* The domain of a request that can be answered; NULL with fault and errno. */
+/* Check a request and return its domain; NULL with fault and errno. */
 static const struct domain *requested_domain(const struct toktab *table, const struct toktab_request *request,
                                              struct fault *fault)
 {
@@ -276,7 +276,7 @@ EXPORTED int toktab_status(struct toktab *table, const char *domain, struct tokt
     return 0;
 }
 
-/* Is this the line of that hash? The time does not depend on how much of it is right. */
+/* Does the line have this hash? The time does not depend on how much of it is right. */
 static bool has_hash(const struct line *line, const unsigned char hash[HASH_SIZE])
 {
     char hex[HASH_HEX];
@@ -285,7 +285,7 @@ static bool has_hash(const struct line *line, const unsigned char hash[HASH_SIZE
     return crypto_equal_hex(hex, line->column[COLUMN_HASH].at);
 }
 
-/* Look the token up in the index as it is now. Returns whether its id is known. */
+/* Look the token up in the current index. Returns whether its id is known. */
 static bool look_up(struct reader *reader, const char *token, size_t length, const char *id,
                     const struct demand *demand, struct toktab_result *result)
 {
@@ -295,7 +295,7 @@ static bool look_up(struct reader *reader, const char *token, size_t length, con
     const char *found;
     struct line line;
 
-    index_prefetch(index, id); /* comes while the token is hashed */
+    index_prefetch(index, id); /* the memory arrives while the token is hashed */
     crypto_hash_token(hash, token, length, id);
     found = index_find(index, id);
     if (found)
@@ -308,9 +308,9 @@ static bool look_up(struct reader *reader, const char *token, size_t length, con
     return found != NULL;
 }
 
-/* The store as it is, or in trouble as it was when it was last good. In trouble a token that was refused
- * stays refused; one that is not known may have been created since; one that was good is admitted for a
- * while. */
+/* Ask the store, or in trouble the last good state of it. In trouble a refused token stays refused; an
+ * unknown one may have been created since, so the answer is an error; a good one is admitted until
+ * stale_limit. */
 static void ask_store(struct reader *reader, const char *token, size_t length, const char *id,
                       const struct demand *demand, struct toktab_result *result)
 {
@@ -333,7 +333,6 @@ static void ask_store(struct reader *reader, const char *token, size_t length, c
         policy_answer(result, TOKTAB_ERROR, TOKTAB_REASON_STORE);
 }
 
-/* For people who want to know which tokens are still needed. */
 static void note_use(struct toktab *table, size_t domain, uint64_t serial)
 {
     struct reader *reader = &table->readers[domain];
@@ -357,7 +356,7 @@ static void verify(struct toktab *table, const char *token, size_t length,
         return;
     }
     if (!token_shape_valid(token, length, &id)) {
-        crypto_wipe_traces(length); /* it may be a token with something before or behind it */
+        crypto_wipe_traces(length); /* it may be a token with a character too many */
         policy_answer(result, TOKTAB_DENY, TOKTAB_REASON_MALFORMED);
         return;
     }
@@ -365,14 +364,14 @@ static void verify(struct toktab *table, const char *token, size_t length,
     demand.client = address_from_socket(&address, request->client) ? &address : NULL;
     demand.user = request->user;
     ask_store(&table->readers[domain - table->config.domains], token, length, id, &demand, result);
-    /* the hash covers the checksum too: where it was found there is nothing left to check */
+    /* the hash covers the checksum too: if the hash was found, there is nothing left to check */
     if (result->id[0] == '\0' && !token_checksum_valid(token, length))
         policy_answer(result, TOKTAB_DENY, TOKTAB_REASON_MALFORMED);
     if (domain->track_usage && result->verdict == TOKTAB_ALLOW)
         note_use(table, (size_t)(domain - table->config.domains), result->serial);
 }
 
-/* On its own, because a result takes pages of the stack. */
+/* A function of its own, because a result takes pages of the stack. */
 static __attribute__((noinline)) enum toktab_verdict
 verify_alone(struct toktab *table, const char *token, size_t length, const struct toktab_request *request)
 {
@@ -390,7 +389,7 @@ EXPORTED enum toktab_verdict toktab_verify(struct toktab *table, const char *tok
     if (!result)
         return verify_alone(table, token, length, request);
     if (result->size < sizeof(*result))
-        return TOKTAB_ERROR; /* there is no telling what of it may be written */
+        return TOKTAB_ERROR; /* unknown how much of it may be written */
     policy_answer(result, TOKTAB_DENY, TOKTAB_REASON_NONE);
     if (table)
         verify(table, token, length, request ? request : &any_request, result);
