@@ -19,7 +19,7 @@ write_site() {
     } > $site
 }
 
-# Debian starts nginx, or a policy forbids it.
+# Debian has started nginx, unless a policy forbids it.
 start_or_reload() {
     if service nginx status > /dev/null 2>&1; then
         nginx -s reload

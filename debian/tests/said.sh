@@ -1,4 +1,4 @@
-# Sourced by the tests: set -eu alone would not say what went wrong.
+# Sourced by the tests, because set -eu alone does not say what failed.
 # shellcheck shell=sh
 
 fail() {

@@ -1,7 +1,7 @@
 /*
- * libtoktab for programs that may have to do without it: in place of -ltoktab, the functions of toktab.h by
- * dlopen(3) and dlsym(3). Without the library toktab_open() fails with ENOENT and says why; nothing is ever
- * admitted without a table.
+ * For programs that must also run without libtoktab: link this file instead of -ltoktab. It provides the
+ * functions of toktab.h by dlopen(3) and dlsym(3). Without the library toktab_open() fails with ENOENT and
+ * says why; without a table no token is admitted.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -19,9 +19,9 @@ static struct {
     void (*close)(struct toktab *);
 } library;
 
-static char failure[256]; /* "": all were found */
+static char failure[256]; /* "": all functions were found */
 
-/* As POSIX has it, for a C that knows no way from void * to a function. */
+/* As POSIX recommends, because C cannot convert void * to a function pointer. */
 static void find(void *handle, const char *name, void *function)
 {
     *(void **)function = handle ? dlsym(handle, name) : NULL;
@@ -29,7 +29,7 @@ static void find(void *handle, const char *name, void *function)
         snprintf(failure, sizeof(failure), "%s", dlerror());
 }
 
-/* The library stays until the process ends. */
+/* The library stays loaded until the process ends. */
 static void load(void)
 {
     void *handle = dlopen("libtoktab.so.0", RTLD_NOW | RTLD_LOCAL);
@@ -55,7 +55,7 @@ struct toktab *toktab_open(const struct toktab_options *options, char *error, si
     return NULL;
 }
 
-/* Whoever calls the others with a table has got it from toktab_open(). */
+/* A caller of these functions has got a table from toktab_open(), so they are loaded. */
 
 int toktab_check_request(const struct toktab *table, const struct toktab_request *request, char *error,
                          size_t error_size)

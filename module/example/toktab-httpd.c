@@ -1,6 +1,6 @@
 /*
- * How a daemon asks toktab: a small HTTP/1.1 server with threads, on loopback, that tells who holds
- * "Authorization: Bearer TOKEN". Copy from it: what is about toktab comes first, the rest is HTTP.
+ * How a daemon uses toktab: a small HTTP/1.1 server with threads, on loopback, which says whose token came in
+ * "Authorization: Bearer TOKEN". Copy from it: the calls of toktab come first, the rest is HTTP.
  *
  *     cc -pthread -o toktab-httpd toktab-httpd.c $(pkg-config --cflags --libs toktab)
  *     cc -pthread -o toktab-httpd toktab-httpd.c toktab-dlopen.c $(pkg-config --cflags toktab) -ldl
@@ -26,25 +26,25 @@
 #include <unistd.h>
 
 enum {
-    THREADS = 16,    /* clients at once; a slow one keeps its thread no longer than */
-    PATIENCE = 5000, /* milliseconds for each of its requests, and a busy one for */
-    REQUESTS = 100,  /* of them, so that nobody waits for ever */
+    THREADS = 16,    /* clients at once */
+    PATIENCE = 5000, /* milliseconds for a request, so that a slow client does not keep its thread */
+    REQUESTS = 100,  /* on one connection, so that no client waits for ever */
     HEAD_SIZE = 8192,
 };
 
 static struct toktab *table; /* one for all threads */
 static const char *domain, *scopes;
-static int listener, stopping[2]; /* a pipe, whose end tells every thread to end */
+static int listener, stopping[2]; /* stopping: a pipe; closing it tells the threads to end */
 
 /* ---- toktab ---- */
 
 static void log_message(void *context, int priority, const char *message)
 {
     (void)context;
-    fprintf(stderr, "<%d>toktab: %s\n", priority, message); /* as sd-daemon(3) has it */
+    fprintf(stderr, "<%d>toktab: %s\n", priority, message); /* the format of sd-daemon(3) */
 }
 
-/* Before the first client is served: what is mistyped shall end the program, not every request. */
+/* Check the request before serving clients: a mistyped name should end the program, not every request. */
 static void open_table(const char *config)
 {
     struct toktab_options options = {.size = sizeof(options), .config = config, .log = log_message};
@@ -56,7 +56,7 @@ static void open_table(const char *config)
         errx(1, "%s", error);
 }
 
-/* The status line and header of an answer. Only TOKTAB_ALLOW admits, whatever later versions may answer. */
+/* The status line and header of an answer. Admit only TOKTAB_ALLOW, whatever later versions may answer. */
 static const char *ask_toktab(const char *token, size_t length, const struct sockaddr *client,
                               struct toktab_result *result)
 {
@@ -70,7 +70,7 @@ static const char *ask_toktab(const char *token, size_t length, const struct soc
         if (result->reason == TOKTAB_REASON_SCOPE)
             return "403 Forbidden\r\nWWW-Authenticate: Bearer error=\"insufficient_scope\"";
         return "401 Unauthorized\r\nWWW-Authenticate: Bearer error=\"invalid_token\"";
-    case TOKTAB_ERROR: /* why, log_message() has heard */
+    case TOKTAB_ERROR: /* the library has told log_message() why */
     default:
         return "503 Service Unavailable";
     }
@@ -82,11 +82,11 @@ struct request {
     const char *token; /* NULL: none */
     size_t token_length;
     unsigned authorizations;
-    bool is_get, last; /* last: of its connection */
+    bool is_get, last; /* last: the connection ends after it */
 };
 
-/* One header field. False where it is not understood, or where this server and another might understand it
- * differently: folded lines, a space before the colon, a body. */
+/* Take one header field. False: it is bad, or this server and another one might read it differently: folded
+ * lines, a space before the colon, a body. */
 static bool take_field(struct request *request, char *line)
 {
     char *value = strchr(line, ':'), *end = line + strlen(line);
@@ -113,8 +113,8 @@ static bool take_field(struct request *request, char *line)
     return true;
 }
 
-/* The lines of a head, each with its CR LF, without the empty one. False: the request is refused. Two tokens
- * are one too many: which of them is meant would be a guess. */
+/* Parse the lines of a head, each with its CR LF, without the empty line. False: refuse the request. Two
+ * tokens are refused, because the server must not guess which one counts. */
 static bool parse(struct request *request, char *line, const char *end)
 {
     char *space, *next;
@@ -124,7 +124,7 @@ static bool parse(struct request *request, char *line, const char *end)
         next = memmem(line, (size_t)(end - line), "\r\n", 2);
         *next = '\0';
         next += 2;
-        if (line + strlen(line) + 2 != next || strpbrk(line, "\r\n")) /* a NUL, or half of a line's end */
+        if (line + strlen(line) + 2 != next || strpbrk(line, "\r\n")) /* a NUL, or a lone CR or LF */
             return false;
         if (!first && !take_field(request, line))
             return false;
@@ -139,7 +139,7 @@ static bool parse(struct request *request, char *line, const char *end)
     return request->authorizations <= 1;
 }
 
-/* What does not fit into the socket's buffer at once is not sent: its client does not read. */
+/* Does not wait: if the answer does not fit into the socket's buffer, the client does not read. */
 static bool answer(int fd, const char *status, const char *body, bool last)
 {
     char text[2 * TOKTAB_TEXT_SIZE];
@@ -151,7 +151,7 @@ static bool answer(int fd, const char *status, const char *body, bool last)
     return send(fd, text, (size_t)length, MSG_DONTWAIT) == length && !last;
 }
 
-/* Answer the request whose head this is. Returns whether the connection goes on. */
+/* Answer the request with this head. Returns whether the connection stays open. */
 static bool serve(int fd, char *head, size_t length, const struct sockaddr *client, bool last)
 {
     struct request request;
@@ -178,7 +178,7 @@ static long long milliseconds(void)
     return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
 }
 
-/* Wait until there is something to read; -1: for as long as it takes. False: in vain, or the server ends. */
+/* Wait for something to read; until: when to give up, -1: never. False: nothing came, or the server ends. */
 static bool wait_for(int fd, long long until)
 {
     struct pollfd polled[] = {{.fd = fd, .events = POLLIN}, {.fd = stopping[0]}};
@@ -190,7 +190,7 @@ static bool wait_for(int fd, long long until)
     return polled[0].revents && !polled[1].revents;
 }
 
-/* The tokens of a client are in head for no longer than their requests last. */
+/* head holds a client's token no longer than the request lasts. */
 static void serve_client(int fd, const struct sockaddr *client)
 {
     char head[HEAD_SIZE];
@@ -212,13 +212,13 @@ static void serve_client(int fd, const struct sockaddr *client)
             goes_on = serve(fd, head, (size_t)(end + 2 - head), client, i == REQUESTS);
             end += 4;
             length -= (size_t)(end - head);
-            memmove(head, end, length); /* the next request, if it has come already */
+            memmove(head, end, length); /* the start of the next request */
             explicit_bzero(head + length, sizeof(head) - length);
         } else if (length == sizeof(head)) {
             answer(fd, "431 Request Header Fields Too Large", "too long", true);
         }
     }
-    shutdown(fd, SHUT_WR); /* what was not read yet would take the last answer along */
+    shutdown(fd, SHUT_WR); /* unread input would make close() discard the last answer */
     while (wait_for(fd, until) && recv(fd, head, sizeof(head), MSG_DONTWAIT) > 0)
         ;
     explicit_bzero(head, sizeof(head));
@@ -236,7 +236,7 @@ static void *serve_clients(void *unused)
             serve_client(fd, (const struct sockaddr *)&client);
             close(fd);
         } else if (errno != EAGAIN) {
-            poll(NULL, 0, 100); /* no descriptor left: they come back */
+            poll(NULL, 0, 100); /* no descriptor left: wait until one is free */
         }
     }
     return unused;
@@ -282,7 +282,7 @@ int main(int count, char *arguments[])
     sigemptyset(&ending);
     sigaddset(&ending, SIGTERM);
     sigaddset(&ending, SIGINT);
-    pthread_sigmask(SIG_BLOCK, &ending, NULL); /* in all threads: main waits for them */
+    pthread_sigmask(SIG_BLOCK, &ending, NULL); /* in all threads: main waits for these signals */
     if (pipe(stopping) < 0)
         err(1, "pipe");
     start_listening(arguments[1]);
@@ -290,7 +290,7 @@ int main(int count, char *arguments[])
         if ((errno = pthread_create(&threads[i], NULL, serve_clients, NULL)) != 0)
             err(1, "thread");
     sigwait(&ending, &signal_number);
-    close(stopping[1]); /* what is being served is answered */
+    close(stopping[1]); /* current requests are still answered */
     for (int i = 0; i < THREADS; i++)
         pthread_join(threads[i], NULL);
     toktab_close(table);

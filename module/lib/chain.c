@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { SECTOR = 512 }; /* bytes that a disk writes or loses together */
+enum { SECTOR = 512 }; /* bytes that a disk writes or loses as a unit */
 
 bool position_equal(const struct position *a, const struct position *b)
 {
@@ -87,7 +87,7 @@ const char *chain_begin(struct chain *chain, const char *domain, const char *tex
     if (fault)
         return fault;
     if (strcmp(header->domain, domain) != 0)
-        return "it is the store of another domain";
+        return "this is the store of another domain";
     header_origin(chain->origin, header);
     chain->at.n = chain->serial = 0;
     chain->lines_left = header->lines;
@@ -114,7 +114,7 @@ static const char *snapshot_line(struct chain *chain, const struct line *line, c
     if (!chain_sealed(chain->header.basechain, line, text, seal, &n))
         return "the line does not match its seal";
     if (n <= chain->at.n || n > chain->header.base || line->column[COLUMN_OP].at[0] == OPERATION_POINT)
-        return "the line has no place in the snapshot";
+        return "the line does not belong in the snapshot";
     chain->at.n = n;
     chain->lines_left--;
     chain->bytes_left -= length;
@@ -122,7 +122,7 @@ static const char *snapshot_line(struct chain *chain, const struct line *line, c
     return chain->bytes_left == 0 ? end_snapshot(chain) : NULL;
 }
 
-/* The P line of this file vouches for its snapshot. */
+/* Does the P line match the header's snapshot? */
 static bool point_suits(const struct header *header, const struct line *line)
 {
     unsigned char digest[HASH_SIZE];
@@ -134,7 +134,7 @@ static bool point_suits(const struct header *header, const struct line *line)
            time_parse(line->column[COLUMN_EXPIRES], &cutoff) && cutoff == header->cutoff;
 }
 
-/* Does the line say that it stands behind this position? */
+/* Does the line say that it follows this position? */
 static bool is_behind(const struct line *line, const struct position *position)
 {
     const struct span *before = &line->column[COLUMN_BEFORE];
@@ -159,9 +159,9 @@ static const char *log_line(struct chain *chain, const struct line *line, const 
     if (!chain_proves(chain->origin, line, text, &position))
         return "the line does not match its checksum";
     if (position.n != chain->at.n + 1)
-        return "the line does not have the next number";
+        return "the line number is not the next one";
     if (!is_behind(line, &chain->at))
-        return "the line before it is missing: its checksum is another";
+        return "the line does not follow the one before it";
     if (chain->point_due && !point_suits(&chain->header, line))
         return "the line of the compaction is missing or does not fit the snapshot";
     stand_at(chain, line, &position);
@@ -194,7 +194,7 @@ const char *chain_end(const struct chain *chain)
     return NULL;
 }
 
-/* The rest without its last `extra` bytes as a line with an LF. */
+/* Make a line with an LF from the rest without its last `extra` bytes. */
 static bool as_line(char text[LINE_SIZE_MAX + 1], const char *bytes, size_t length, size_t extra,
                     struct line *line)
 {
@@ -205,7 +205,7 @@ static bool as_line(char text[LINE_SIZE_MAX + 1], const char *bytes, size_t leng
     return line_split(line, text, length - extra + 1);
 }
 
-/* Does a line begin there that proves itself, whatever its number? One without its LF counts too. */
+/* Do the bytes begin with a line that proves itself, whatever its number, with or without its LF? */
 static bool is_proved(const struct chain *chain, const char *bytes, size_t length)
 {
     char text[LINE_SIZE_MAX + 1];
@@ -218,7 +218,7 @@ static bool is_proved(const struct chain *chain, const char *bytes, size_t lengt
     return false;
 }
 
-/* Is there such a line in what stands behind an LF: at its start, or behind an LF or a NUL? */
+/* Is there such a line at the start of the bytes, or after an LF or a NUL? */
 static bool holds_proved_line(const struct chain *chain, const char *bytes, size_t length)
 {
     for (const char *lf; length > 0; length -= (size_t)(lf - bytes), bytes = lf) {
@@ -234,7 +234,7 @@ static bool holds_proved_line(const struct chain *chain, const char *bytes, size
     return false;
 }
 
-/* 20 columns, of which the last is as long as a chain. */
+/* Are there 20 columns, the last one at least as long as a chain? */
 static bool has_all_columns(const char *bytes, size_t length)
 {
     const char *end = bytes + length, *at = bytes;
@@ -248,7 +248,7 @@ static bool has_all_columns(const char *bytes, size_t length)
     return end - at >= CHAIN_HEX || memchr(at, '|', (size_t)(end - at));
 }
 
-/* The start of the next line, of which no byte is one that no line has. */
+/* Is it the start of the next line, with only bytes that a line can have? */
 static bool is_torn(const struct chain *chain, const char *bytes, size_t length)
 {
     char number[24];
@@ -263,9 +263,9 @@ static bool is_torn(const struct chain *chain, const char *bytes, size_t length)
 }
 
 /*
- * What stands before the first NUL was on the disk as it is: the start of the next line, or nothing. A power
- * cut takes whole sectors: noise on the disk is no such thing, nor is one NUL alone in what is a whole line
- * else, which one flipped bit makes of a space.
+ * The bytes before the first NUL reached the disk: the start of the next line, or nothing. A power cut loses
+ * whole sectors. Noise on the disk does not look like that, and neither does a single NUL in an otherwise
+ * whole line, which one flipped bit makes of a space.
  */
 static bool is_unsynced(const struct chain *chain, const char *bytes, size_t length, uint64_t offset)
 {

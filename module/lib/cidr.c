@@ -32,7 +32,7 @@ bool address_from_socket(struct address *address, const struct sockaddr *socket)
     return false;
 }
 
-/* As written: a mapped address stays one of 16 bytes. */
+/* As written: a mapped address keeps its 16 bytes. */
 static bool address_parse_raw(struct address *address, struct span text)
 {
     char copy[INET6_ADDRSTRLEN];
@@ -82,7 +82,7 @@ bool cidr_parse(struct cidr *cidr, struct span text)
     return true;
 }
 
-/* Which bits of byte i belong to a network of that many bits? */
+/* The bits of byte i that belong to the network part of so many bits. */
 static unsigned char mask_byte(unsigned bits, unsigned i)
 {
     unsigned rest = bits > 8 * i ? bits - 8 * i : 0;

@@ -30,7 +30,7 @@ bool address_parse(struct address *address, struct span text);
 bool cidr_parse(struct cidr *cidr, struct span text);
 bool cidr_contains(const struct cidr *cidr, const struct address *address);
 
-/* Set what lies behind the network's bits to zero. True if something was there. */
+/* Clear the host bits. True if some were set. */
 bool cidr_trim(struct cidr *cidr);
 
 /* "address/bits". */

@@ -14,22 +14,22 @@
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
-/* Comes after the file's own text, and must come back: an unterminated comment would hide it, and settings
- * before it. */
+/* Appended to the file's own text, and must be found by the parser: an unterminated comment would hide it,
+ * with other settings before it. */
 static const char last_setting[] = "\ntoktab_end_of_file = \"reached\";\n";
 static const char last_name[] = "toktab_end_of_file";
 
-static const char wants_groups[] = "wants a list of groups: ( { name = \"example.com\"; } )";
+static const char wants_groups[] = "must be a list of groups: ( { name = \"example.com\"; } )";
 
-/* What is being read: for messages. */
+/* The file that is being read, for messages. */
 struct source {
     const char *path;
     struct fault *fault;
     int error;          /* what errno will be */
-    unsigned mark_line; /* where last_setting stands */
+    unsigned mark_line; /* the line of last_setting */
 };
 
-/* A text from the file as it may stand in a message, which is one line. */
+/* A text from the file for a message, which must be one line. */
 static const char *shown(const char *text)
 {
     return utf8_has_controls(span_of(text)) ? "(a text with control characters, or not UTF-8)" : text;
@@ -54,13 +54,13 @@ static bool unknown_name(struct source *source, const config_setting_t *at, cons
 static bool no_memory(struct source *source)
 {
     source->error = ENOMEM;
-    return fault_set(source->fault, "%s: no memory to read it", source->path);
+    return fault_set(source->fault, "%s: out of memory", source->path);
 }
 
 static bool take_string(struct source *source, const config_setting_t *setting, const char **text)
 {
     *text = config_setting_get_string(setting);
-    return *text || wrong(source, setting, config_setting_name(setting), "wants a text in double quotes");
+    return *text || wrong(source, setting, config_setting_name(setting), "must be a string in double quotes");
 }
 
 static bool take_duration(struct source *source, const config_setting_t *setting, int64_t least,
@@ -72,13 +72,13 @@ static bool take_duration(struct source *source, const config_setting_t *setting
         return false;
     return (duration_parse(span_of(text), seconds) && *seconds >= least) ||
            wrong(source, setting, config_setting_name(setting),
-                 "wants a whole number with s, m, h, d or w, in double quotes: \"90d\"");
+                 "must be a whole number with s, m, h, d or w, in double quotes: \"90d\"");
 }
 
 static bool take_flag(struct source *source, const config_setting_t *setting, bool *flag)
 {
     if (config_setting_type(setting) != CONFIG_TYPE_BOOL)
-        return wrong(source, setting, config_setting_name(setting), "wants true or false");
+        return wrong(source, setting, config_setting_name(setting), "must be true or false");
     *flag = config_setting_get_bool(setting) != 0;
     return true;
 }
@@ -89,8 +89,7 @@ static bool admin_valid(struct span admin)
            !memchr(admin.at, ',', admin.length);
 }
 
-/* Check a list of texts. Returns the bytes that it takes with commas between and a NUL; 0 with the fault set.
- */
+/* Check a list of strings. Returns the size of the list with commas and a NUL; 0 with the fault set. */
 static size_t measure_list(struct source *source, const config_setting_t *setting, bool (*valid)(struct span))
 {
     const char *name = config_setting_name(setting), *text;
@@ -98,13 +97,13 @@ static size_t measure_list(struct source *source, const config_setting_t *settin
     size_t size = 1;
 
     if (!config_setting_is_list(setting) && !config_setting_is_array(setting))
-        return wrong(source, setting, name, "wants a list of texts: [ \"a\", \"b\" ]");
+        return wrong(source, setting, name, "must be a list of strings: [ \"a\", \"b\" ]");
     for (int i = 0; i < count; i++) {
         text = config_setting_get_string_elem(setting, i);
         if (!text)
-            return wrong(source, setting, name, "wants texts in double quotes in its list");
+            return wrong(source, setting, name, "must list strings in double quotes");
         if (text[0] == '\0' || !valid(span_of(text)))
-            return fault_set(source->fault, "%s:%u: \"%s\" cannot be one of %s", source->path,
+            return fault_set(source->fault, "%s:%u: \"%s\" is not allowed in %s", source->path,
                              (unsigned)config_setting_source_line(setting), shown(text), name);
         size += strlen(text) + 1;
     }
@@ -139,7 +138,7 @@ static bool take_name(struct source *source, const config_setting_t *setting, st
         return false;
     if (!domain_name_valid(span_of(text)))
         return wrong(source, setting, text,
-                     "is no name of a domain: [a-z0-9][a-z0-9.-]*, at most 63 characters");
+                     "is not a valid domain name: [a-z0-9][a-z0-9.-]*, at most 63 characters");
     snprintf(domain->name, sizeof(domain->name), "%s", text);
     return true;
 }
@@ -151,7 +150,7 @@ static bool take_prefix(struct source *source, const config_setting_t *setting, 
     if (!take_string(source, setting, &text))
         return false;
     if (!token_prefix_valid(text, strlen(text)))
-        return wrong(source, setting, text, "is no prefix: [a-z][a-z0-9]*, 2 to 16 characters");
+        return wrong(source, setting, text, "is not a valid prefix: [a-z][a-z0-9]*, 2 to 16 characters");
     snprintf(domain->prefix, sizeof(domain->prefix), "%s", text);
     return true;
 }
@@ -188,7 +187,7 @@ static bool make_room(struct source *source, struct config *config, size_t count
     return config->domains || no_memory(source);
 }
 
-/* config->count counts the domain as soon as there is something in it to be freed. */
+/* Count the domain before it owns memory, so that config_unload() frees it. */
 static bool take_domain(struct source *source, const config_setting_t *group, struct config *config)
 {
     struct domain *domain = &config->domains[config->count++];
@@ -225,7 +224,7 @@ static bool take_domains(struct source *source, const config_setting_t *list, st
     return true;
 }
 
-/* Names of files are put behind it with a slash. */
+/* File names are appended with a slash. */
 static size_t length_without_slashes(const char *path)
 {
     size_t length = strlen(path);
@@ -242,14 +241,14 @@ static bool take_store_dir(struct source *source, const config_setting_t *settin
     if (!take_string(source, setting, &text))
         return false;
     if (text[0] != '/')
-        return wrong(source, setting, "store_dir", "wants an absolute path");
+        return wrong(source, setting, "store_dir", "must be an absolute path");
     if (utf8_has_controls(span_of(text)))
-        return wrong(source, setting, "store_dir", "wants a path in UTF-8 without control characters");
+        return wrong(source, setting, "store_dir", "must be UTF-8 without control characters");
     config->store_dir = strndup(text, length_without_slashes(text));
     return config->store_dir || no_memory(source);
 }
 
-/* Is this our own last setting, not one of that name in the file? */
+/* Is this our own last setting, not one with the same name in the file? */
 static bool is_mark(const struct source *source, const config_setting_t *setting)
 {
     return setting && strcmp(config_setting_name(setting), last_name) == 0 &&
@@ -273,7 +272,7 @@ static bool take_all(struct source *source, const config_t *parsed, struct confi
     const config_setting_t *root = config_root_setting(parsed);
 
     if (!is_mark(source, config_lookup(parsed, last_name)))
-        return fault_set(source->fault, "%s: a comment that begins with /* does not end", source->path);
+        return fault_set(source->fault, "%s: unterminated comment: /* without */", source->path);
     for (int i = 0; i < config_setting_length(root); i++)
         if (!take_setting(source, config_setting_get_elem(root, (unsigned)i), config))
             return false;
@@ -283,7 +282,7 @@ static bool take_all(struct source *source, const config_t *parsed, struct confi
 /* text ends with last_setting. */
 static bool parse(struct source *source, const char *text, struct config *config)
 {
-    locale_t locale = uselocale((locale_t)0); /* libconfig sets another, and does not give this one back */
+    locale_t locale = uselocale((locale_t)0); /* libconfig sets another one, and does not restore this one */
     config_t parsed;
     bool good;
 
@@ -299,7 +298,7 @@ static bool parse(struct source *source, const char *text, struct config *config
     return good;
 }
 
-/* What was not said. */
+/* Set the defaults. */
 static bool fill_in(struct source *source, struct config *config)
 {
     if (!config->store_dir)
@@ -349,10 +348,11 @@ int config_load(struct config *config, const char *path, struct fault *fault)
 
     memset(config, 0, sizeof(*config));
     good = read_and_parse(&source, config);
-    if (!good && !path && source.error == ENOENT) { /* the system's may be missing */
+    if (!good && !path && source.error == ENOENT) { /* the system's file may be missing */
         fault->text[0] = '\0';
         good = true;
-    }
+    } else if (good && !(config->path = strdup(source.path)))
+        good = no_memory(&source);
     if (good && fill_in(&source, config)) {
         qsort(config->domains, config->count, sizeof(*config->domains), by_name);
         return 0;
@@ -368,6 +368,7 @@ void config_unload(struct config *config)
         domain_free(&config->domains[i]);
     free(config->domains);
     free(config->store_dir);
+    free(config->path);
     memset(config, 0, sizeof(*config));
 }
 
@@ -376,7 +377,8 @@ bool config_copy_one(struct config *one, const struct config *config, const stru
     *one = (struct config){.store_dir = strdup(config->store_dir), .domains = malloc(sizeof(*domain))};
     if (one->domains) {
         one->count = 1;
-        if (domain_copy(&one->domains[0], domain) && one->store_dir)
+        one->path = config->path ? strdup(config->path) : NULL;
+        if (domain_copy(&one->domains[0], domain) && one->store_dir && (one->path || !config->path))
             return true;
     }
     config_unload(one);

@@ -13,24 +13,25 @@
 #define CONFIG_DEFAULT_DOMAIN "default"
 
 struct config {
+    char *path;             /* of the file, for messages; NULL: there is no file, these are the defaults */
     char *store_dir;        /* absolute path */
-    struct domain *domains; /* by name */
+    struct domain *domains; /* sorted by name */
     size_t count;
 };
 
 /*
  * Read the configuration at path; NULL: the system's, which may be missing. Returns 0, and the caller passes
- * config to config_unload(); or -1 with fault and errno: EINVAL (it is bad), ENOENT, EPERM (not a regular
- * file, or writable by others), ENOMEM, or that of open(2) or read(2). libconfig crashes where malloc()
- * fails.
+ * config to config_unload(); or -1 with fault and errno: EINVAL (bad contents), ENOENT, EPERM (not a regular
+ * file, or writable by others), ENOMEM, or that of open(2) or read(2). libconfig crashes if malloc() fails.
  */
 int config_load(struct config *config, const char *path, struct fault *fault);
 void config_unload(struct config *config);
 
-/* A configuration of one of the domains alone. False with errno ENOMEM. */
+/* Copy the configuration of one domain. False with errno ENOMEM. */
 bool config_copy_one(struct config *one, const struct config *config, const struct domain *domain);
 
-/* The domain of that name; NULL as name: "default" if there is one, else the only one. NULL if there is none.
+/* The domain of this name; NULL: not found. With a NULL name: "default" if it is configured, or the only
+ * domain.
  */
 const struct domain *config_domain(const struct config *config, const char *name);
 

@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* What fault_set() returns, with errno. */
+/* Returns false, like fault_set(), and sets errno. */
 static bool refuse(int error)
 {
     errno = error;
@@ -25,18 +25,18 @@ static bool trusted(const char *path, int fd, struct fault *fault)
         return refuse(error);
     }
     if (!S_ISREG(status.st_mode)) {
-        fault_set(fault, "%s: it is not a regular file", path);
+        fault_set(fault, "%s: not a regular file", path);
         return refuse(EPERM);
     }
     if (status.st_mode & S_IWOTH) {
-        fault_set(fault, "%s: it can be written by everybody (mode %04o): chmod o-w it", path,
+        fault_set(fault, "%s: writable by everybody (mode %04o): chmod o-w it", path,
                   (unsigned)(status.st_mode & 07777));
         return refuse(EPERM);
     }
     return true;
 }
 
-/* All of the file into text, which has room for CONFIG_SIZE_MAX + 1 bytes. */
+/* Read the whole file into text, which has room for CONFIG_SIZE_MAX + 1 bytes. */
 static bool read_all(const char *path, int fd, char *text, size_t *length, struct fault *fault)
 {
     ssize_t got = 1;
@@ -48,11 +48,11 @@ static bool read_all(const char *path, int fd, char *text, size_t *length, struc
     if (got < 0) {
         int error = errno;
 
-        fault_set(fault, "%s: it cannot be read: %s", path, strerror(error));
+        fault_set(fault, "%s: cannot read it: %s", path, strerror(error));
         return refuse(error);
     }
     if (*length > CONFIG_SIZE_MAX) {
-        fault_set(fault, "%s: it is longer than 64 KiB", path);
+        fault_set(fault, "%s: larger than 64 KiB", path);
         return refuse(EINVAL);
     }
     return true;
@@ -63,9 +63,9 @@ static int open_file(const char *path, struct fault *fault)
     int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC), error = errno;
 
     if (fd < 0 && error == ELOOP)
-        fault_set(fault, "%s: it is a symbolic link, which is not followed: name the file itself", path);
+        fault_set(fault, "%s: symbolic links are not followed: name the file itself", path);
     else if (fd < 0)
-        fault_set(fault, "%s: it cannot be opened: %s", path, strerror(error));
+        fault_set(fault, "%s: cannot open it: %s", path, strerror(error));
     errno = error;
     return fd;
 }
@@ -79,7 +79,7 @@ char *config_file_read(const char *path, size_t more, size_t *length, struct fau
         return NULL;
     text = malloc(CONFIG_SIZE_MAX + 1 + more);
     if (!text)
-        fault_set(fault, "%s: no memory to read it", path);
+        fault_set(fault, "%s: out of memory", path);
     if (text && (!trusted(path, fd, fault) || !read_all(path, fd, text, length, fault))) {
         error = errno;
         free(text);

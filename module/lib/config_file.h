@@ -1,4 +1,4 @@
-/* Reads a configuration's file, if it may be trusted. */
+/* Reads the file of a configuration, if it can be trusted. */
 #ifndef CONFIG_FILE_H
 #define CONFIG_FILE_H
 
@@ -10,10 +10,10 @@
 enum { CONFIG_SIZE_MAX = 64 * 1024 };
 
 /*
- * Returns the file's bytes and *length, with room for that many more behind them; the caller frees them.
- * Else NULL with errno (EPERM: not a regular file, or writable by everybody; EINVAL: longer than
- * CONFIG_SIZE_MAX; ENOENT, ENOMEM; that of open(2) or read(2)) and fault. A symbolic link is not followed,
- * nor is a FIFO waited for.
+ * Returns the file's bytes, *length of them, with room for `more` bytes after them; the caller frees them. Or
+ * NULL with fault and errno: EPERM (not a regular file, or writable by everybody), EINVAL (larger than
+ * CONFIG_SIZE_MAX), ENOENT, ENOMEM, or that of open(2) or read(2). Does not follow a symbolic link, nor wait
+ * for a FIFO.
  */
 char *config_file_read(const char *path, size_t more, size_t *length, struct fault *fault);
 

@@ -11,8 +11,8 @@ static bool starts(const char *at, const char *end, const char *with)
 }
 
 /*
- * Where the reader is behind what begins at *at, and *at on its last character: a comment's "/" and "*" are
- * passed together, so that none is taken for the start of another.
+ * Move *at to the last character of what begins there, and return the state after it. The two characters that
+ * begin or end a comment are passed together, so that none counts for another comment.
  */
 static enum where step(enum where where, const char **at, const char *end)
 {
@@ -47,11 +47,11 @@ const char *config_text_wrong(const char *text, size_t length, unsigned *line)
     *line = 1;
     for (const char *at = text; at < end; at++) {
         if (*at == '\0')
-            return "it holds a NUL byte";
+            return "contains a NUL byte";
         if (where == IN_STRING && *at == '\\')
-            return "a backslash in a text is not taken";
+            return "backslashes in strings are not allowed";
         if (where == IN_TEXT && starts(at, end, "@include"))
-            return "@include is not taken: write all into one file";
+            return "@include is not allowed: put everything into one file";
         if (*at == '\n')
             ++*line;
         where = step(where, &at, end);

@@ -1,4 +1,4 @@
-/* All cryptography of toktab, by libsodium; nothing else includes sodium.h. */
+/* All cryptography of toktab, with libsodium; only this part includes sodium.h. */
 #ifndef CRYPTO_H
 #define CRYPTO_H
 
@@ -20,12 +20,12 @@ struct digest {
 /* Call once before anything else. Returns 0, or -1 with errno EIO if there is no randomness. Thread-safe. */
 int crypto_start(void);
 
-/* The salted hash of a token's text: BLAKE2b-256, salted by its id, personalised (toktab-store(5)). Leaves
- * nothing of the text behind. */
+/* The salted hash of a token's text: BLAKE2b-256, salted with its id, personalised (toktab-store(5)). Leaves
+ * no copy of the text behind. */
 void crypto_hash_token(unsigned char hash[HASH_SIZE], const char *text, size_t length,
                        const char id[ID_LENGTH]);
 
-/* The BLAKE2b-128 of a line, salted and personalised (toktab-store(5)): what it proves itself by. */
+/* The chain or the seal of a line: BLAKE2b-128, salted and personalised (toktab-store(5)). */
 void crypto_sum_line(unsigned char sum[CHAIN_SIZE], const char *line, size_t length,
                      const unsigned char salt[CHAIN_SIZE]);
 void crypto_sum_seal(unsigned char sum[CHAIN_SIZE], const char *line, size_t length,
@@ -36,17 +36,17 @@ void crypto_digest_start(struct digest *digest, size_t size);
 void crypto_digest_add(struct digest *digest, const void *bytes, size_t length);
 void crypto_digest_end(struct digest *digest, unsigned char *result, size_t size);
 
-/* Equal, in a time that depends on size alone? */
+/* Are they equal? The time depends only on size. */
 bool crypto_equal(const void *a, const void *b, size_t size);
 
 /* The same for two hashes in hexadecimal. */
 bool crypto_equal_hex(const char a[2 * HASH_SIZE], const char b[2 * HASH_SIZE]);
 
-/* Overwrite with zeros, in a way that no compiler removes. */
+/* Overwrite with zeros; no compiler removes this. */
 void crypto_wipe(void *bytes, size_t size);
 
-/* Overwrite what is left of a text of that length, on the stack and in registers, by the functions that the
- * caller has called with it before. They must not go deeper than 2 KiB. */
+/* Overwrite what earlier calls of the caller have left of a text of this length, on the stack and in
+ * registers. Those calls must not have used more than 2 KiB of the stack. */
 void crypto_wipe_traces(size_t length);
 
 /* Overwrite what calls that have returned left on the stack. */
@@ -60,7 +60,7 @@ void crypto_random_bytes(void *bytes, size_t size);
 size_t crypto_base64_size(size_t length);
 void crypto_base64(char *text, size_t size, const void *bytes, size_t length);
 
-/* Memory for a secret: not swapped, not dumped, between guard pages. NULL with errno if there is none.
+/* Memory for a secret: not swapped, not dumped, between guard pages. NULL with errno if out of memory.
  * crypto_free() wipes it; NULL is allowed. */
 void *crypto_alloc(size_t size);
 void crypto_free(void *memory);

@@ -11,20 +11,19 @@
 struct domain {
     char name[DOMAIN_NAME_MAX + 1];
     char prefix[PREFIX_MAX + 1];
-    char *admins;                           /* "alice,@webops"; "": nobody but root */
+    char *admins;                           /* "alice,@webops"; "": only root */
     char *scopes;                           /* "read,write"; "": any scope may be granted and demanded */
     int64_t default_lifetime, max_lifetime; /* seconds; 0: none */
     int64_t stale_limit;                    /* seconds */
     bool track_usage;
 };
 
-/* What holds where nothing is said; without a name. False with errno ENOMEM: domain_free() is wanted even so.
- */
+/* Set the defaults, without a name. False with errno ENOMEM; call domain_free() even then. */
 bool domain_start(struct domain *domain);
 bool domain_copy(struct domain *copy, const struct domain *domain);
 void domain_free(struct domain *domain);
 
-/* Has the domain each scope of the list? Else *foreign is the first that it has not, or that is none. */
+/* Does the domain have each scope of the list? If not, *foreign is the first that is unknown or invalid. */
 bool domain_has_scopes(const struct domain *domain, struct span scopes, struct span *foreign);
 
 #endif

@@ -12,7 +12,7 @@
 /* A whole number with s, m, h, d or w; at most DURATION_MAX seconds. */
 bool duration_parse(struct span text, int64_t *seconds);
 
-/* The same in the greatest unit that leaves no rest: 90d, 36h. */
+/* The reverse, in the greatest unit that leaves no remainder: 90d, 36h. */
 enum { DURATION_TEXT_SIZE = 24 };
 void duration_format(char text[DURATION_TEXT_SIZE], int64_t seconds);
 

@@ -7,10 +7,10 @@
 #include <unistd.h>
 
 enum {
-    GARBAGE_MIN = 1 << 20,   /* bytes of an arena below which its garbage does not matter */
-    SIZE_BELIEVED = 1 << 30, /* bytes of a file for which slots are made before a line is seen */
-    SLICE = 16 << 20,        /* bytes for which slots are made at once: a size can be claimed, lines cannot */
-    RETRY_AFTER = 1000000000, /* nanoseconds before what was bad is read again */
+    GARBAGE_MIN = 1 << 20,    /* bytes of an arena with less garbage than matters */
+    SIZE_BELIEVED = 1 << 30,  /* bytes of a file for which slots are made before any line is read */
+    SLICE = 16 << 20,         /* bytes for which slots are made at once: a size may be a lie, lines are not */
+    RETRY_AFTER = 1000000000, /* nanoseconds before something bad is read again */
 };
 
 static struct progress *progress_of(struct reader *reader)
@@ -18,7 +18,7 @@ static struct progress *progress_of(struct reader *reader)
     return &reader->progress[atomic_load_explicit(&reader->valid, memory_order_relaxed)];
 }
 
-/* A copy to work on, which commit() makes the valid one. */
+/* A copy to work on; commit() makes it the valid one. */
 static struct progress *progress_copy(struct reader *reader)
 {
     struct progress *now = progress_of(reader);
@@ -45,14 +45,14 @@ static struct index *current_index(struct reader *reader)
     return &reader->generation[1 - generations_idle(&reader->generations)];
 }
 
-/* Make the idle generation, which holds what readers shall see from now on, the current one. */
+/* Make the idle generation, which holds the new index, the current one. */
 static void replace_index(struct reader *reader)
 {
     generations_publish_idle(&reader->generations);
     index_free(&reader->generation[generations_idle(&reader->generations)]);
 }
 
-/* A fresh copy of the index without its garbage, with room for that many tokens more. */
+/* Replace the index by a copy without garbage, with room for so many more tokens. */
 static bool copy_index(struct reader *reader, size_t more)
 {
     struct index *now = current_index(reader),
@@ -77,7 +77,8 @@ bool reader_holds_fd(struct reader *reader, struct stat *status)
     return identity_same_file(&now, &reader->held);
 }
 
-/* The new file takes the old one's number, where that is still ours: another thread may be about to ask it.
+/* The new file takes the old descriptor's number, if that is still ours: another thread may be about to use
+ * it.
  */
 static void adopt_fd(struct reader *reader, int fd, const struct stat *status)
 {
@@ -104,7 +105,7 @@ static bool known_bad(const struct reader *reader, const struct bad_file *bad,
     return true;
 }
 
-/* always: what is wrong with it stays wrong until it is another file. */
+/* always: the fault stays until the file changes. */
 static void remember_bad(const struct reader *reader, struct bad_file *bad, bool always,
                          const struct identity *identity, const struct fault *fault)
 {
@@ -118,23 +119,23 @@ static void keep_garbage_low(struct reader *reader)
     struct index *index = current_index(reader);
 
     if (index->bytes > GARBAGE_MIN && index->dead > index->bytes / 2)
-        copy_index(reader, index->count / 2); /* no memory: another time */
+        copy_index(reader, index->count / 2); /* out of memory: try again another time */
 }
 
-/* A part of the file that is held, up to that offset. */
+/* Read the held file up to this offset. */
 static bool read_slice(struct reader *reader, struct progress *progress, uint64_t end, struct fault *fault)
 {
     static const struct known nothing = {0};
     size_t more = load_lines_most(end - progress->offset);
 
-    /* where there is no memory for all that may come: what is known already, a revocation above all, needs
-     * none */
+    /* even without memory for new tokens, read on: changes of known tokens, above all revocations, need none
+     */
     if (!index_holds(current_index(reader), more))
         copy_index(reader, more);
     return load_lines(progress, reader->fd, end, current_index(reader), false, &nothing, fault);
 }
 
-/* Read on in the file that is held, to a size that is not below what was read. */
+/* Read on in the held file, up to a size that is not below the offset. */
 static bool read_on(struct reader *reader, uint64_t size, struct fault *fault)
 {
     struct progress *progress = progress_copy(reader);
@@ -155,9 +156,8 @@ static bool read_on(struct reader *reader, uint64_t size, struct fault *fault)
     return good && (!progress->chain.point_due || fault_set(fault, "the line of the compaction is missing"));
 }
 
-/* Read what was appended to the file that is held, as far as status has it. It is not yet known whether that
- * file is still the store: others must not take the index for what the store says, so nothing is published.
- */
+/* Read what was appended to the held file, up to the size in status. This file may no longer be the store: so
+ * nothing is published, and no thread takes the index for the state of the store. */
 static bool drain(struct reader *reader, const struct stat *status, struct fault *fault)
 {
     struct identity identity = identity_of(status);
@@ -177,9 +177,9 @@ static bool drain(struct reader *reader, const struct stat *status, struct fault
     return good;
 }
 
-/* The index is what the store said when status was made. What is seen ends where the last line that was taken
- * does: with bytes behind it the file counts as changed, for they may become a line without any other sign.
- * Returns true. */
+/* Publish that the index agrees with the store as of status. The published size ends with the last accepted
+ * line: if bytes follow it, the file counts as changed, because they can become a line without any other
+ * sign. Returns true. */
 static bool publish_seen(struct reader *reader, const struct stat *status)
 {
     struct identity identity = identity_of(status);
@@ -189,7 +189,7 @@ static bool publish_seen(struct reader *reader, const struct stat *status)
     return true;
 }
 
-/* Read a file from its start into a new generation. progress: behind its header. */
+/* Read a file from its start into a new generation. progress: after its header. */
 static bool read_whole(struct reader *reader, struct progress *progress, int fd, const struct stat *status,
                        const struct known *known, struct fault *fault)
 {
@@ -198,13 +198,13 @@ static bool read_whole(struct reader *reader, struct progress *progress, int fd,
     bool good;
 
     if (!index_make(index, (size_t)(status->st_size < SIZE_BELIEVED ? status->st_size : SIZE_BELIEVED) / 200))
-        return fault_set_passing(fault, "no memory to read it");
+        return fault_set_passing(fault, "out of memory");
     good = load_lines(progress, fd, (uint64_t)status->st_size, index, true, known, fault);
     wrong = good ? chain_end(&progress->chain) : NULL;
     if (wrong)
         good = fault_set(fault, "%s", wrong);
     if (good && has_table(reader) && !index_copy_revoked(index, current_index(reader)))
-        good = fault_set_passing(fault, "no memory to read it");
+        good = fault_set_passing(fault, "out of memory");
     if (!good) {
         index_free(index);
         return false;
@@ -216,30 +216,30 @@ static bool read_whole(struct reader *reader, struct progress *progress, int fd,
     return publish_seen(reader, status);
 }
 
-/* Is the file's snapshot just what has been read already, so that it can be passed over? */
+/* Has everything in the file's snapshot been read already, so that it can be skipped? */
 static bool continues_here(const struct chain *mine, const struct header *header)
 {
     return header->epoch == mine->header.epoch && header->base == mine->at.n && header->base > 0 &&
            memcmp(header->basechain, mine->at.chain, CHAIN_SIZE) == 0;
 }
 
-/* May this header come after what has been read? *same_log: then its log must hold all that. */
+/* May a file with this header replace what was read? *same_log: its log must contain all that was read. */
 static bool may_follow(const struct chain *mine, const struct header *header, bool *same_log,
                        struct fault *fault)
 {
     if (strcmp(header->storeid, mine->header.storeid) != 0)
         return fault_set(fault,
-                         "it is another store than the one that was read before (storeid %s, not %s): if "
-                         "that is meant, reload or restart this program",
+                         "this is another store than before (storeid %s, not %s): if that is intended, "
+                         "reload or restart this program",
                          header->storeid, mine->header.storeid);
     if (header->epoch < mine->header.epoch)
-        return fault_set(fault, "it is older than what was read before: epoch %" PRIu64 ", not %" PRIu64,
+        return fault_set(fault, "this is an older copy of the store: epoch %" PRIu64 ", not %" PRIu64,
                          header->epoch, mine->header.epoch);
     *same_log = header->epoch == mine->header.epoch;
     return true;
 }
 
-/* Go on behind the snapshot of a file that continues_here(). Owns fd. progress: behind its header. */
+/* Read on after the snapshot of a file that continues_here(). Owns fd. progress: after its header. */
 static bool jump(struct reader *reader, struct progress *progress, int fd, const struct stat *status,
                  struct fault *fault)
 {
@@ -251,8 +251,8 @@ static bool jump(struct reader *reader, struct progress *progress, int fd, const
     return drain(reader, status, fault) && publish_seen(reader, status);
 }
 
-/* Take another file than the one that is held, or this one from its start. Owns fd. may_jump: all of the held
- * one has been read. */
+/* Read another file than the held one, or this one from its start. Owns fd. may_jump: the held file has been
+ * read to its end. */
 static bool take_file(struct reader *reader, int fd, const struct stat *status, bool may_jump,
                       struct fault *fault)
 {
@@ -278,7 +278,7 @@ static bool take_file(struct reader *reader, int fd, const struct stat *status, 
 
 void follow_recover(struct reader *reader)
 {
-    /* whether its memory is still there is not known: it is left alone */
+    /* its memory may be freed already: do not touch it */
     memset(&reader->generation[generations_idle(&reader->generations)], 0, sizeof(reader->generation[0]));
     memset(&reader->bad_tail, 0, sizeof(reader->bad_tail));
     memset(&reader->bad_whole, 0, sizeof(reader->bad_whole));
@@ -286,8 +286,8 @@ void follow_recover(struct reader *reader)
 }
 
 /*
- * Read what was appended to the file that is held, unless others could have written it: the chain is no
- * secret. A directory that cannot be seen now is taken for what it was. True if it is read to its end.
+ * Read what was appended to the held file, unless others could have written it: the chain is no secret. If
+ * the directory cannot be examined now, its last known status counts. True if the file is read to its end.
  */
 static bool drain_held(struct reader *reader)
 {
@@ -299,7 +299,7 @@ static bool drain_held(struct reader *reader)
            storefile_trusted(&ignored, &held, &reader->directory) && drain(reader, &held, &ignored);
 }
 
-/* Owns fd, which is open on what lies at the path. */
+/* Read the file at the path. Owns fd, its descriptor. */
 static bool take_opened(struct reader *reader, int fd, const struct stat *found, bool may_jump,
                         struct fault *fault)
 {
@@ -323,10 +323,10 @@ static bool is_held(const struct reader *reader, const struct stat *found)
 }
 
 /*
- * The host has no descriptor left. What lies at the path can still be looked at; if it is another file, the
- * one that is held has got its last line, and its descriptor is given up for the new one: a revocation there
- * must not wait for the host to close something. may_keep: where it is the same file, the one that is held is
- * enough; else it is opened again, which shows whether this process may.
+ * The host has no descriptor left, but the path can still be examined. If it leads to another file, no more
+ * lines are appended to the held file, and the new file gets its descriptor: a revocation there must not wait
+ * until the host closes something. may_keep: if it leads to the same file, the held one is enough; else it is
+ * opened again, which shows whether this process may.
  */
 static bool follow_without_descriptor(struct reader *reader, bool may_keep, const struct stat *held,
                                       struct fault *fault)
@@ -352,7 +352,7 @@ static bool follow_without_descriptor(struct reader *reader, bool may_keep, cons
 bool follow(struct reader *reader, bool may_do_without_open, struct fault *fault)
 {
     struct stat held, found, directory;
-    bool ours = reader_holds_fd(reader, &held); /* what will be published, so it is asked first */
+    bool ours = reader_holds_fd(reader, &held); /* first, because this status will be published */
     int fd = storefile_open(&reader->storefile, O_RDONLY, &found, fault), error = errno;
     bool drained;
 
@@ -364,8 +364,8 @@ bool follow(struct reader *reader, bool may_do_without_open, struct fault *fault
         close(fd);
         return publish_seen(reader, &held);
     }
-    /* where another file is there, the one that is held has got its last line: appends and renames share a
-     * lock */
+    /* if the path leads to another file, no more lines are appended to the held one: appends and renames take
+     * the same lock */
     drained = !(ours && fd >= 0 && is_held(reader, &found)) && drain_held(reader);
     if (fd >= 0 && take_opened(reader, fd, &found, drained, fault))
         return true;

@@ -1,22 +1,22 @@
-/* How a reader gets from what it has read to what its store is now. */
+/* Brings a reader up to the present state of its store. */
 #ifndef FOLLOW_H
 #define FOLLOW_H
 
 #include "reader.h"
 
 /*
- * Under the lock of the reader's gate: bring its index up to the store's present state, in the order that
- * toktab-store(5) gives reasons for. may_do_without_open: where the host has no descriptor left, it is enough
- * to look at the path. Returns true if the index is now what the store says; false with fault, and errno
- * where the store could not be opened; then it is what the store last said.
+ * Under the lock of the reader's generations: bring the index up to the present state of the store, in the
+ * order that toktab-store(5) explains. may_do_without_open: if the host has no descriptor left, looking at
+ * the path is enough. Returns true if the index now agrees with the store. False with fault, and with errno
+ * if the store cannot be opened; then the index holds the last good state.
  */
 bool follow(struct reader *reader, bool may_do_without_open, struct fault *fault);
 
-/* An earlier follow() was cut off by fork(): give up what it had begun, and have all read anew. */
+/* A fork() interrupted an earlier follow(): abandon it, and read everything again. */
 void follow_recover(struct reader *reader);
 
-/* Is the reader's descriptor still its own? A host that daemonizes may have closed it, and be using its
- * number for something else. Then status is of the file that is held. */
+/* Is the reader's descriptor still its own? A host that daemonizes may have closed it and used its number
+ * again. If so, status is that of the held file. */
 bool reader_holds_fd(struct reader *reader, struct stat *status);
 
 #endif

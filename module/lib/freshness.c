@@ -29,7 +29,7 @@ bool identity_equal(const struct identity *a, const struct identity *b)
 
 void freshness_publish(struct freshness *seen, const struct identity *identity)
 {
-    /* odd from here on, even where a fork has cut off the one before */
+    /* odd, even if a fork interrupted the last write */
     unsigned version = atomic_load_explicit(&seen->version, memory_order_relaxed) | 1;
 
     atomic_exchange_explicit(&seen->version, version, memory_order_acq_rel);
@@ -41,7 +41,7 @@ void freshness_publish(struct freshness *seen, const struct identity *identity)
     atomic_store_explicit(&seen->version, version + 1, memory_order_release);
 }
 
-/* The loads acquire, so that the second look at the version comes last. */
+/* The loads acquire, so that the second load of the version comes last. */
 bool freshness_equals(struct freshness *seen, const struct identity *identity)
 {
     unsigned version = atomic_load_explicit(&seen->version, memory_order_acquire);

@@ -35,7 +35,7 @@ bool generations_make(struct generations *generations)
         errno = error;
         return false;
     }
-    shared->lock = unlocked; /* which is all zeros */
+    shared->lock = unlocked; /* all zeros, as after a fork */
     generations->shared = shared;
     generations->stamp = &shared->stamp;
     atomic_init(&generations->current, 0);
@@ -52,7 +52,7 @@ void generations_free(struct generations *generations)
 
 static unsigned stripe_of_thread(void)
 {
-    /* threads' descriptors lie at least a page apart */
+    /* threads' descriptors are at least a page apart */
     return (unsigned)((uint32_t)((uintptr_t)pthread_self() >> 12) * UINT32_C(0x9e3779b9) >> 28);
 }
 
@@ -104,8 +104,7 @@ unsigned generations_idle(const struct generations *generations)
     return 1 - atomic_load_explicit(&generations->current, memory_order_relaxed);
 }
 
-/* A reader is out in no time, unless it lost its processor: perhaps to us, if we have a real-time priority.
- */
+/* A reader leaves at once, unless it lost its processor: perhaps to us, if we have a real-time priority. */
 static void pause_for(unsigned round)
 {
     static const struct timespec moment = {.tv_nsec = 50000};

@@ -75,7 +75,7 @@ static bool split(struct span field[FIELDS], const char *text, size_t length)
     return true;
 }
 
-/* 20 digits, so that a writer can fill them in last. */
+/* Always 20 digits, so that a writer can fill them in last. */
 static bool padded_parse(struct span text, uint64_t *value)
 {
     if (text.length != 20)
@@ -120,18 +120,18 @@ const char *header_parse(struct header *header, const char *text, size_t length)
     if (length < strlen(magic) + strlen(version) || memcmp(text, magic, strlen(magic)) != 0)
         return "this is not a toktab store";
     if (memcmp(text + strlen(magic), version, strlen(version)) != 0)
-        return "the store has a version that this program does not know";
+        return "unknown version of the store format";
     if (text[length - 1] != '\n' || !split(field, text, length - 1))
-        return "the header has not 11 columns";
+        return "the header does not have 11 columns";
     if (!check_holds(field[CHECK], text))
-        return "the header's check is wrong";
+        return "the header does not match its checksum";
     if (!domain_name_valid(field[DOMAIN]) || !hex_parse(field[STOREID], storeid, sizeof(storeid)) ||
         !padded_parse(field[EPOCH], &header->epoch) || !padded_parse(field[BASE], &header->base) ||
         !hex_parse(field[BASECHAIN], header->basechain, CHAIN_SIZE) ||
         !time_parse(field[CUTOFF], &header->cutoff) || !padded_parse(field[SNAPSHOT_LINES], &header->lines) ||
         !padded_parse(field[SNAPSHOT_BYTES], &header->bytes) ||
         !hex_parse(field[DIGEST], header->digest, HASH_SIZE))
-        return "a column of the header is not as it should be";
+        return "a column of the header is invalid";
     memcpy(header->domain, field[DOMAIN].at, field[DOMAIN].length);
     header->domain[field[DOMAIN].length] = '\0';
     memcpy(header->storeid, field[STOREID].at, STOREID_HEX);

@@ -19,7 +19,7 @@ struct header {
     uint64_t epoch;
     uint64_t base;                       /* the snapshot stands for lines 1 to base */
     unsigned char basechain[CHAIN_SIZE]; /* chain(base) */
-    int64_t cutoff;                      /* tokens dead before it may be missing; TIME_NEVER: none are */
+    int64_t cutoff;                      /* tokens that died before it may be missing; TIME_NEVER: none */
     uint64_t lines, bytes;               /* of the snapshot */
     unsigned char digest[HASH_SIZE];     /* of the seals of its lines */
 };
@@ -27,10 +27,10 @@ struct header {
 /* [a-z0-9][a-z0-9.-]{0,62} */
 bool domain_name_valid(struct span name);
 
-/* chain(0) of this header's storeid and epoch: the salt that the lines of its log prove themselves by. */
+/* chain(0) of this header's storeid and epoch: the salt of the chains of its log. */
 void header_origin(unsigned char origin[CHAIN_SIZE], const struct header *header);
 
-/* A new store's header but for domain and storeid, which the caller has set. */
+/* Fill in a new store's header; the caller has set domain and storeid. */
 void header_start(struct header *header);
 
 /* Parse a line that ends with its LF. Returns NULL, or what is wrong with it. */

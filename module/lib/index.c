@@ -35,8 +35,8 @@ static const char *line_at(const struct index *index, uint64_t slot)
     return index->chunks[(slot >> CHUNK_SHIFT) & 0xff].bytes + (slot & PLACE_MASK);
 }
 
-/* Memory for much at once, in huge pages where the kernel has them: a page fault for every 20 lines would
- * cost more than hashing them. */
+/* Allocate in huge pages if the kernel has them: a page fault for every 20 lines would cost more than hashing
+ * them. */
 static void *allocate(size_t size)
 {
     void *memory;
@@ -82,7 +82,7 @@ static struct chunk *last_chunk(struct index *index)
     return index->chunk_count > 0 ? &index->chunks[index->chunk_count - 1] : NULL;
 }
 
-/* Each new chunk is at least an eighth of all, so that CHUNKS_MAX are enough for any store. */
+/* Each new chunk is at least an eighth of the arena, so that CHUNKS_MAX chunks are enough for any store. */
 static bool add_chunk(struct index *index, size_t least, size_t wish)
 {
     struct chunk *chunk = &index->chunks[index->chunk_count];
@@ -95,7 +95,7 @@ static bool add_chunk(struct index *index, size_t least, size_t wish)
         return false;
     }
     chunk->bytes = allocate((size_t)size);
-    if (!chunk->bytes) { /* what comes may be one revocation: take what there is */
+    if (!chunk->bytes) { /* the next line may be a revocation: take what memory there is */
         size = least > CHUNK_MIN ? least : CHUNK_MIN;
         chunk->bytes = malloc((size_t)size);
     }
@@ -131,7 +131,7 @@ bool index_holds(const struct index *index, size_t tokens)
     return index->count + tokens <= (index->mask + 1) / 4 * 3;
 }
 
-/* The slot of an id, or the empty one where it belongs. */
+/* The slot of an id, or the empty slot where it belongs. */
 static _Atomic uint64_t *slot_of(const struct index *index, const char id[ID_LENGTH], uint64_t hash)
 {
     for (size_t i = (size_t)hash & index->mask;; i = (i + 1) & index->mask) {
@@ -203,7 +203,7 @@ void index_prefetch(const struct index *index, const char id[ID_LENGTH])
     __builtin_prefetch(&index->slots[hash_of(id) & index->mask]);
 }
 
-enum { KEPT_DEAD = '#' }; /* stands before the id in the place of "|" */
+enum { KEPT_DEAD = '#' }; /* in place of the "|" before the id */
 
 bool index_is_kept_dead(const char *id)
 {

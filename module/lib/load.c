@@ -6,13 +6,12 @@
 #include <unistd.h>
 
 enum {
-    STEP = 256 * 1024, /* bytes read at once: they stay in the cache until they are hashed */
+    STEP = 256 * 1024, /* bytes per read: they stay in the cache until they are hashed */
     CHUNK_MOST = 64 * 1024 * 1024,
-    TAIL_ROOM = 64 * 1024, /* for what will be appended */
-    LINE_SIZE_LEAST = 160, /* of a line with its LF in which each column is as short as it can be */
+    TAIL_ROOM = 64 * 1024, /* for lines that will be appended */
+    LINE_SIZE_LEAST = 160, /* bytes of the shortest possible line, with its LF */
 };
 
-/* A file that is being read into an index. */
 struct loading {
     struct progress *progress;
     int fd;
@@ -39,12 +38,12 @@ size_t load_lines_most(uint64_t bytes)
 
 static bool unreadable(struct fault *fault)
 {
-    return fault_set_passing(fault, "it cannot be read: %s", strerror(errno));
+    return fault_set_passing(fault, "cannot read it: %s", strerror(errno));
 }
 
 static bool no_memory(struct fault *fault)
 {
-    return fault_set_passing(fault, "no memory to read it");
+    return fault_set_passing(fault, "out of memory");
 }
 
 bool load_header(struct progress *progress, int fd, const char *domain, struct fault *fault)
@@ -73,13 +72,13 @@ static bool wrong_line(const struct loading *loading, const char *what)
 static bool parted(const struct loading *loading)
 {
     return fault_set(loading->fault,
-                     "it is not the store that was read before: its log differs at line n=%" PRIu64
+                     "this is not the store that was read before: its log differs at line n=%" PRIu64
                      " or before",
                      loading->known->at.n);
 }
 
-/* A line of a snapshot that was known before, in the log, must be that line. What was kept dead from another
- * epoch is no line of this log. */
+/* A snapshot line up to the known position must be the line known from the log. A token kept dead from
+ * another epoch has no line in this log. */
 static bool agrees_with_snapshot(const struct known *known, const struct line *line, uint64_t n)
 {
     const char *id = line->column[COLUMN_ID].at, *mine;
@@ -107,7 +106,7 @@ static bool agrees(const struct known *known, const struct chain *chain, bool in
     return chain->bytes_left > 0 || chain->at.n != known->at.n || position_equal(&chain->at, &known->at);
 }
 
-/* A line that was proved, for which there is room. */
+/* Put a proved line into the index, which has room for it. */
 static void take_line(const struct loading *loading, const struct line *line, const char *end)
 {
     const struct span *id = &line->column[COLUMN_ID];
@@ -121,7 +120,7 @@ static void take_line(const struct loading *loading, const struct line *line, co
     progress->lines++;
 }
 
-/* May a line be put? It needs a slot only if its token is new. */
+/* Can the index take a line? It needs a slot only if its token is new. */
 static bool has_room(const struct loading *loading, const char *text, size_t length)
 {
     struct index *index = loading->index;
@@ -134,7 +133,7 @@ static bool has_room(const struct loading *loading, const char *text, size_t len
             index_find(index, line.column[COLUMN_ID].at));
 }
 
-/* Prove a whole line of the arena, and take it. */
+/* Prove a whole line in the arena, and put it into the index. */
 static bool prove_and_take(const struct loading *loading, const char *text, size_t length)
 {
     struct chain *chain = &loading->progress->chain;
@@ -153,7 +152,7 @@ static bool prove_and_take(const struct loading *loading, const char *text, size
     return true;
 }
 
-/* Take the whole lines of bytes that were read to the arena's end. *taken: how far. */
+/* Take the whole lines of the bytes that were read to the end of the arena. *taken: how many bytes. */
 static bool take_lines(const struct loading *loading, const char *bytes, size_t size, size_t *taken)
 {
     const char *at = bytes, *end;
@@ -164,7 +163,7 @@ static bool take_lines(const struct loading *loading, const char *bytes, size_t 
         const char *bar = memchr(at, '|', length);
 
         if (bar && end - bar > ID_LENGTH)
-            index_prefetch(loading->index, bar + 1); /* comes while the line is hashed */
+            index_prefetch(loading->index, bar + 1); /* the memory arrives while the line is hashed */
         good = prove_and_take(loading, at, length);
         if (good) {
             loading->progress->offset += length;
@@ -175,7 +174,7 @@ static bool take_lines(const struct loading *loading, const char *bytes, size_t 
     return good;
 }
 
-/* Read up to size, as far as whole lines are good. */
+/* Read up to size, or to the first bad line. */
 static bool read_lines(const struct loading *loading, uint64_t size)
 {
     struct progress *progress = loading->progress;
@@ -202,7 +201,7 @@ static bool read_lines(const struct loading *loading, uint64_t size)
     return true;
 }
 
-/* The line that only lacks its LF, which it gets in the arena. */
+/* Take a line that only lacks its LF; the copy in the arena gets one. */
 static bool take_unended(const struct loading *loading, const char *bytes, size_t length)
 {
     size_t size;
@@ -220,8 +219,8 @@ static bool take_unended(const struct loading *loading, const char *bytes, size_
     return true;
 }
 
-/* What stands behind the last good line. good: whole lines were; else fault says what is wrong with the next
- * one. */
+/* Judge what follows the last good line. good: all whole lines were good; otherwise fault says what is wrong
+ * with the next one. */
 static bool judge_rest(const struct loading *loading, uint64_t size, bool good)
 {
     struct progress *progress = loading->progress;
@@ -248,8 +247,8 @@ static bool judge_rest(const struct loading *loading, uint64_t size, bool good)
     }
 }
 
-/* The LF that the last line lacked may have come. Another byte in its place is the end of the file, or
- * damage. */
+/* A writer may have added the LF that the last line lacked. Another byte in its place is the end of the file,
+ * or damage. */
 static bool pass_lf(const struct loading *loading, uint64_t size)
 {
     struct progress *progress = loading->progress;
@@ -275,7 +274,7 @@ static bool reached_known(const struct loading *loading)
     if (n >= loading->known->at.n)
         return true;
     return fault_set(loading->fault,
-                     "it is older than what was read before: its log ends at n=%" PRIu64 ", not %" PRIu64, n,
+                     "this is an older copy of the store: its log ends at n=%" PRIu64 ", not %" PRIu64, n,
                      loading->known->at.n);
 }
 

@@ -9,7 +9,7 @@ static size_t least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* Levenshtein's distance; SIZE_MAX for a word that is too long to be compared. */
+/* The Levenshtein distance; SIZE_MAX: the word is too long. */
 static size_t distance(const char *a, const char *b)
 {
     size_t row[WORD_MAX + 1], length = strlen(b);

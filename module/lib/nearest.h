@@ -1,10 +1,10 @@
-/* What somebody may have meant who mistyped a name. Pure. */
+/* Suggests the right name for a mistyped one. Pure. */
 #ifndef NEAREST_H
 #define NEAREST_H
 
 #include <stddef.h>
 
-/* The name that differs least from word, if it differs little; else NULL. */
+/* The name that differs least from word; NULL: all differ too much. */
 const char *nearest_name(const char *word, const char *const names[], size_t count);
 
 #endif

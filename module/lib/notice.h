@@ -1,4 +1,4 @@
-/* What the library has to tell an admin, to wherever the host wants it. */
+/* Messages of the library for an admin; the host chooses where they go. */
 #ifndef NOTICE_H
 #define NOTICE_H
 

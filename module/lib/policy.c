@@ -13,8 +13,7 @@ static bool in_networks(struct span nets, const struct address *client)
     return false;
 }
 
-/* The first reason against it, in the order in which a client would want to hear them: what no other request
- * mends first. */
+/* The most useful reason for the client comes first: one that another request would not cure. */
 static enum toktab_reason reason_against(const struct record *record, const struct toktab_result *identity,
                                          const struct demand *demand, int64_t now, bool foreign)
 {
@@ -42,13 +41,13 @@ static enum toktab_reason reason_against(const struct record *record, const stru
  */
 _Static_assert(TOKTAB_TEXT_SIZE >= LINE_SIZE_MAX, "the texts of a line fit");
 
-/* What is left of the room for texts. */
+/* The free space for texts. */
 struct room {
     char *at;
     size_t size;
 };
 
-/* The text of that length which now begins the room; NULL: it makes no sense. */
+/* Take the text of this length at the start of the space; NULL: it is invalid. */
 static const char *take_text(struct room *room, long length)
 {
     const char *text = room->at;
@@ -72,7 +71,7 @@ static bool fill_identity(struct toktab_result *result, const struct record *rec
     result->label = take_text(&room, text_unescape_plain(room.at, room.size, record->label, &characters));
     result->user = take_text(&room, text_unescape(room.at, room.size, record->user));
     result->scopes = take_text(&room, text_unescape(room.at, room.size, record->scopes));
-    /* a user decides, and is not only shown: there must be no two forms of one */
+    /* the verdict depends on the user, so no user may have two forms */
     return result->label && result->user && result->scopes && characters >= 1 && characters <= LABEL_MAX &&
            (result->user[0] == '\0' || !utf8_has_controls(span_of(result->user)));
 }
@@ -93,8 +92,8 @@ void policy_decide(struct toktab_result *result, const struct line *line, const 
     struct record record;
     bool foreign;
 
-    /* where a column that the verdict rests on makes no sense, though the chain vouches for it, toktab did
-     * not write it: admit nobody. The other columns are for `toktab check`. */
+    /* if a column that the verdict depends on is invalid although the chain is right, toktab did not write
+     * it: admit nobody. `toktab check` checks the other columns. */
     if (!record_check_for_verdict(&record, line, &foreign) || !fill_identity(result, &record)) {
         policy_answer(result, TOKTAB_ERROR, TOKTAB_REASON_STORE);
         return;

@@ -1,4 +1,4 @@
-/* From a token's line and a request to a verdict. Pure. */
+/* Decides on a token's line and a request. Pure. */
 #ifndef POLICY_H
 #define POLICY_H
 
@@ -9,13 +9,13 @@
 struct demand {
     struct span scopes;           /* not escaped; the token must have all */
     const struct address *client; /* NULL: not known */
-    const char *user;             /* NULL: nobody in particular */
+    const char *user;             /* NULL: the host names no user */
 };
 
-/* An answer that names nobody. Fills all of result but size. */
+/* Set a verdict without an identity. Fills all of result except size. */
 void policy_answer(struct toktab_result *result, enum toktab_verdict verdict, enum toktab_reason reason);
 
-/* May this token, whose secret was proved, be admitted at this time? Fills all of result but size. */
+/* Decide on a token whose secret is proved, at this time. Fills all of result except size. */
 void policy_decide(struct toktab_result *result, const struct line *line, const struct demand *demand,
                    int64_t now);
 

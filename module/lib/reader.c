@@ -26,7 +26,7 @@ static int64_t monotonic(void)
     return (int64_t)now.tv_sec * SECOND + now.tv_nsec;
 }
 
-/* What a refresh has to tell the admin, once for each trouble, and when it is over; "": nothing. */
+/* A message to the admin: when a trouble begins, and when it is over; "": none. */
 struct news {
     int priority;
     struct fault text;
@@ -38,7 +38,7 @@ static struct news take_news(struct reader *reader, bool good, const struct faul
 
     if (good && reader->fault.text[0] != '\0') {
         news.priority = LOG_NOTICE;
-        fault_set(&news.text, "it is good again");
+        fault_set(&news.text, "good again");
     } else if (!good && strcmp(fault->text, reader->fault.text) != 0) {
         news.text = *fault;
     }
@@ -49,7 +49,7 @@ static struct news take_news(struct reader *reader, bool good, const struct faul
     return news;
 }
 
-/* Without the lock: a host's log may block, or wait for a thread that waits for the lock. */
+/* Call it without the lock: a host's log may block, or wait for a thread that waits for the lock. */
 static void tell(const struct reader *reader, const struct news *news)
 {
     if (news->text.text[0] != '\0')
@@ -57,20 +57,20 @@ static void tell(const struct reader *reader, const struct news *news)
                    reader->storefile.name, news->text.text);
 }
 
-/* Has this process looked at the store itself? Not yet, if it was just forked. */
+/* Has this process itself looked at the store? Not right after a fork. */
 static bool has_looked(struct reader *reader)
 {
     return atomic_load_explicit(reader->generations.stamp, memory_order_relaxed) != 0;
 }
 
-/* A look that began then has found the index to be what the store says. */
+/* Publish a look that began then and found the index up to date. */
 static void publish_look(struct reader *reader, int64_t began)
 {
     atomic_store_explicit(&reader->good, began, memory_order_relaxed);
     atomic_store_explicit(reader->generations.stamp, began, memory_order_release);
 }
 
-/* Is the store out of this process's reach, though it may have been in that of the one it was forked from? */
+/* May this process not read the store, though its parent perhaps could? */
 static bool out_of_reach(const struct reader *reader, int error)
 {
     struct stat root;
@@ -106,7 +106,7 @@ static struct news refresh(struct reader *reader)
     return take_news(reader, good, &fault);
 }
 
-/* Is all as it was when the store was last read? */
+/* Is the file unchanged since it was last read? */
 static bool unchanged(struct reader *reader)
 {
     struct stat status;
@@ -119,8 +119,8 @@ static bool unchanged(struct reader *reader)
     return freshness_equals(&reader->seen, &identity);
 }
 
-/* Nothing has happened to the file, but perhaps to the path: one thread looks once a second, the others do
- * not wait. */
+/* The file is unchanged, but the path may lead to another one: one thread checks once a second, and the
+ * others do not wait. */
 static void look_at_path(struct reader *reader, int64_t looked, int64_t now)
 {
     struct generations_hold hold;
@@ -134,7 +134,7 @@ static void look_at_path(struct reader *reader, int64_t looked, int64_t now)
     tell(reader, &news);
 }
 
-/* Something has happened: all threads wait until one has looked at it. */
+/* The file has changed: all threads wait until one has read it. */
 static void wait_and_refresh(struct reader *reader)
 {
     struct news news = {0};
@@ -144,15 +144,15 @@ static void wait_and_refresh(struct reader *reader)
     generations_lock(&reader->generations, &hold);
     began = monotonic();
     if (!reader->generations.changing && unchanged(reader))
-        publish_look(reader, began); /* another thread has just followed it */
+        publish_look(reader, began); /* another thread has just read it */
     else
         news = refresh(reader);
     generations_unlock(&reader->generations, &hold);
     tell(reader, &news);
 }
 
-/* Does the last look still hold? A look that began after `now` was read does too; one far ahead is of another
- * clock: this process was forked into another time namespace. */
+/* Does the last look still hold? A look that began after `now` was read holds too; one far ahead is from
+ * another clock, because this process was forked into another time namespace. */
 static bool look_holds(struct reader *reader, int64_t now)
 {
     int64_t age = now - atomic_load_explicit(reader->generations.stamp, memory_order_acquire);
@@ -232,8 +232,7 @@ void reader_close(struct reader *reader)
     if (reader_holds_fd(reader, &status))
         close(reader->fd);
     if (reader->generations.changing)
-        follow_recover(
-            reader); /* a fork cut a refresh off: what that was about to free, or had freed, is left alone */
+        follow_recover(reader); /* a fork interrupted a refresh, which may have freed memory already */
     index_free(&reader->generation[0]);
     index_free(&reader->generation[1]);
     generations_free(&reader->generations);

@@ -8,7 +8,7 @@
 
 #include "cidr.h"
 
-/* Where the columns of fixed width stand, counted from the id. */
+/* The offsets of the columns of fixed width, from the id. */
 enum {
     AT_OP = ID_LENGTH + 1,
     AT_HASH = AT_OP + 2,
@@ -26,7 +26,7 @@ static void split_fixed(struct line *line, const char *id)
 
 enum { STEP = 32 };
 
-/* Of that many bytes: a bit for each that is a "|", the first one's lowest. */
+/* A bit for each byte that is a "|"; the lowest bit is for the first byte. */
 static uint32_t bars_at(const char *at)
 {
     typedef unsigned char octets __attribute__((vector_size(STEP / 2)));
@@ -47,9 +47,8 @@ static uint32_t bars_at(const char *at)
 }
 
 /*
- * The columns from the serial to the one before the chain, of a text of which there are at least STEP bytes
- * behind the last of their bars, or behind which nothing may be read. Returns where the chain begins; NULL if
- * there are not so many bars.
+ * Find the columns from the serial to the one before the chain. At least STEP bytes must follow the last bar
+ * of these columns, or nothing after end is read. Returns where the chain begins; NULL: too few bars.
  */
 static const char *split_rest(struct line *line, const char *at, const char *end)
 {
@@ -151,14 +150,14 @@ bool user_valid(struct span user)
     return user.length <= TEXT_MAX && utf8_plain(user, 1, TEXT_MAX);
 }
 
-/* What may stand in a line: another writer may have let control characters pass, which are shown with
- * escapes. */
+/* May the text be in a line? Control characters may: another writer may have let them pass, and they are
+ * shown escaped. */
 static bool is_utf8(struct span text)
 {
     return utf8_length(text) >= 0;
 }
 
-/* A user decides, and is not only shown: there must be no two forms of one. */
+/* The verdict depends on the user, so no user may have two forms. */
 static bool is_user(struct span text)
 {
     return is_utf8(text) && !utf8_has_controls(text);
@@ -171,7 +170,7 @@ static bool is_label(struct span text)
     return length >= 1 && length <= LABEL_MAX;
 }
 
-/* On its own, because such a text takes pages of the stack. */
+/* A function of its own, because such a text takes pages of the stack. */
 static __attribute__((noinline)) bool escaped_suits(struct span escaped, bool (*valid)(struct span))
 {
     char text[LINE_SIZE_MAX];
@@ -197,7 +196,7 @@ static bool list_suits(struct span list, bool (*valid)(struct span))
     return true;
 }
 
-/* Hardly any have an escape: the others are looked through once. */
+/* Few texts have an escape: the others need only one pass. */
 static bool scopes_suit(struct span scopes)
 {
     bool in_scope = scopes.length == 0;
@@ -258,7 +257,7 @@ static const char *check_point(const struct record *record)
                : NULL;
 }
 
-/* A line that revokes says when: without that its token would still be admitted. */
+/* A line that revokes must have a time: without it the token would still be admitted. */
 static bool revoked_suits(const struct record *record)
 {
     return record->op != OPERATION_REVOKE || record->revoked != TIME_NEVER;
@@ -365,7 +364,7 @@ static bool is_between(char c, char first, char last)
     return c >= first && c <= last;
 }
 
-/* [a-z][a-z0-9_]* or [A-Z][A-Z0-9_]*, then "=" and a text, or nothing. */
+/* [a-z][a-z0-9_]* or [A-Z][A-Z0-9_]*, and perhaps "=" and a text. */
 static bool ext_item_suits(struct span item)
 {
     const char *equals = memchr(item.at, '=', item.length);
@@ -395,7 +394,7 @@ bool ext_parse(struct span ext, bool *foreign)
 
         if (!ext_item_suits(item) || (space && item.length + 1 == ext.length))
             return false;
-        /* no key in capitals is known to this version */
+        /* this version knows no key in capitals */
         *foreign = *foreign || is_between(item.at[0], 'A', 'Z');
         ext = space ? (struct span){space + 1, ext.length - item.length - 1} : (struct span){"", 0};
     }

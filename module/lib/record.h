@@ -1,4 +1,4 @@
-/* One line of a store, toktab-store(5): its columns, and what they say. Pure. */
+/* One line of a store, toktab-store(5): its columns and their values. Pure. */
 #ifndef RECORD_H
 #define RECORD_H
 
@@ -54,15 +54,15 @@ struct line {
     struct span column[COLUMNS];
 };
 
-/* What a line says. The spans are escaped, and point into the line. */
+/* The values of a line. The spans are escaped, and point into the line. */
 struct record {
     uint64_t n;
     char id[ID_LENGTH + 1];
     char op;
     unsigned char hash[HASH_SIZE];
     uint64_t serial;
-    int64_t created, expires, revoked, time; /* seconds since the epoch; expires, revoked: or TIME_NEVER */
-    int64_t used; /* likewise, or 0: not known. In no line: whoever shows it sets it (usage_file.h) */
+    int64_t created, expires, revoked, time; /* epoch seconds; expires, revoked: or TIME_NEVER */
+    int64_t used; /* likewise; 0: unknown. Not in the line; set from usage_file.h to show it */
     struct span by, scopes, nets, user, label, reason, prev, ext;
     uint64_t prior;                   /* serial of the token that the line before changed; 0: none */
     unsigned char before[CHAIN_SIZE]; /* chain of the line before */
@@ -70,27 +70,26 @@ struct record {
 
 extern const char record_no_id[ID_LENGTH + 1]; /* dashes: the line changes no token */
 
-/* Find the columns of a line that ends with its LF. False: it has not the shape of one. */
+/* Find the columns of a line that ends with its LF. False: it does not have the shape of a line. */
 bool line_split(struct line *line, const char *text, size_t length);
 
-/* The same from the id on, for a line that line_split() has once accepted: its end is not needed. The column
- * n is none: at is NULL. */
+/* The same from the id on, for a line that line_split() has accepted before; it needs no end. The column n is
+ * missing: at is NULL. */
 void line_split_accepted(struct line *line, const char *id);
 
-/* Of such a line: is it revoked? */
+/* Is such a line revoked? */
 bool line_revoked(const char *id);
 
-/* All columns but n and the chain: what a line says of its token. False: a column is not as it should be. The
- * texts are not looked into. */
+/* Parse all columns except n and the chain. False: a column is invalid. Does not check the texts. */
 bool record_parse(struct record *record, const struct line *line);
 
-/* What a verdict rests on, of a line whose id and hash are known to be right: its grammar, and into record
- * op, serial, created, expires, revoked, scopes, nets, user and label, which whoever unescapes them looks
- * into. *foreign: as of ext_parse(). False: a column is not as it should be. */
+/* Check what a verdict depends on, in a line whose id and hash are known to be right. Fills op, serial,
+ * created, expires, revoked, scopes, nets, user and label of record; whoever unescapes the texts checks them.
+ * *foreign: as by ext_parse(). False: a column is invalid. */
 bool record_check_for_verdict(struct record *record, const struct line *line, bool *foreign);
 
-/* The whole grammar: n, if the line has one, and the texts too. Returns NULL, or the name of a column that
- * is not as it should be. */
+/* Check the whole grammar: the texts too, and n if the line has it. Returns NULL, or the name of an invalid
+ * column. */
 const char *record_check(struct record *record, const struct line *line);
 
 /*
@@ -102,12 +101,13 @@ size_t record_format(char text[LINE_SIZE_MAX], const struct record *record);
 /* A column of time: unpadded seconds, or "-" for TIME_NEVER. */
 bool time_parse(struct span text, int64_t *time);
 
-/* The column ext. False: it breaks the grammar. *foreign: it holds a key in capitals, which this version does
- * not know and therefore must not admit. */
+/* Parse the column ext. False: it breaks the grammar. *foreign: it has a key in capitals, which this version
+ * does not know; it must not admit such a token. */
 bool ext_parse(struct span ext, bool *foreign);
 
 /* Does an unescaped text suit its column? A scope is RFC 6749's scope-token without a comma; a label has 1 to
- * LABEL_MAX characters, a reason up to TEXT_MAX, a user 1 to TEXT_MAX bytes; none holds controls. */
+ * LABEL_MAX characters, a reason up to TEXT_MAX, a user 1 to TEXT_MAX bytes; none contains control
+ * characters. */
 bool scope_valid(struct span scope);
 bool label_valid(struct span label);
 bool reason_valid(struct span reason);

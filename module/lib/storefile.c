@@ -27,12 +27,11 @@ bool storefile_directory_trusted(struct fault *fault, const struct stat *directo
     if (directory->st_mode & S_IWOTH)
         return fault_set(
             fault,
-            "its directory can be written by everybody (owner uid %u, mode %04o): chmod go-w the directory",
+            "its directory is writable by everybody (owner uid %u, mode %04o): chmod go-w the directory",
             (unsigned)directory->st_uid, mode);
     if (directory->st_mode & S_IWGRP)
         return fault_set(
-            fault,
-            "its directory can be written by group %u (owner uid %u, mode %04o): chmod g-w the directory",
+            fault, "its directory is writable by group %u (owner uid %u, mode %04o): chmod g-w the directory",
             (unsigned)directory->st_gid, (unsigned)directory->st_uid, mode);
     return true;
 }
@@ -42,34 +41,33 @@ bool storefile_trusted(struct fault *fault, const struct stat *store, const stru
     unsigned mode = store->st_mode & 07777;
 
     if (S_ISLNK(store->st_mode))
-        return fault_set(fault, "it is a symbolic link: put the file itself there, or set store_dir");
+        return fault_set(fault, "this is a symbolic link: put the file itself there, or set store_dir");
     if (!S_ISREG(store->st_mode))
-        return fault_set(fault, "it is not a regular file: move it away");
+        return fault_set(fault, "not a regular file: move it away");
     if (store->st_uid != 0 && store->st_uid != directory->st_uid)
         return fault_set(fault,
-                         "it belongs to uid %u, not to its directory's owner, uid %u: find out who put it "
+                         "owned by uid %u, not by its directory's owner, uid %u: find out who put it "
                          "there, then chown it",
                          (unsigned)store->st_uid, (unsigned)directory->st_uid);
     if (mode & (S_IWGRP | S_IWOTH))
-        return fault_set(fault,
-                         "it can be written by %s (mode %04o): find out what was changed, then chmod 0640 it",
+        return fault_set(fault, "writable by %s (mode %04o): find out what was changed, then chmod 0640 it",
                          mode & S_IWOTH ? "everybody" : "its group", mode);
     if (mode & S_IROTH)
-        return fault_set(fault, "it can be read by everybody (mode %04o): chmod 0640 it", mode);
+        return fault_set(fault, "readable by everybody (mode %04o): chmod 0640 it", mode);
     return true;
 }
 
-/* errno as it was found, so that a caller can tell "missing" from the rest. */
+/* Keeps errno, so that a caller can tell ENOENT from the rest. */
 static bool fault_errno(struct fault *fault)
 {
     int error = errno;
 
     if (error == ELOOP)
-        fault_set(fault, "it is a symbolic link: put the file itself there, or set store_dir");
+        fault_set(fault, "this is a symbolic link: put the file itself there, or set store_dir");
     else if (error == ENOENT)
-        fault_set(fault, "it does not exist: create a token, or put a backup there");
+        fault_set(fault, "no such file: create the first token, or restore a backup");
     else
-        fault_set(fault, "it cannot be opened: %s", strerror(error));
+        fault_set(fault, "cannot open it: %s", strerror(error));
     errno = error;
     return false;
 }
@@ -105,7 +103,7 @@ int storefile_open_directory(const struct storefile *storefile, struct stat *dir
     if (fd < 0 || fstat(fd, directory) < 0) {
         int error = errno;
 
-        fault_set(fault, "its directory cannot be opened: %s", strerror(error));
+        fault_set(fault, "cannot open its directory: %s", strerror(error));
         errno = error;
     } else if (!storefile_directory_trusted(fault, directory)) {
         errno = EPERM;
@@ -117,7 +115,7 @@ int storefile_open_directory(const struct storefile *storefile, struct stat *dir
     return -1;
 }
 
-/* The path of the store, without symbolic links, in a directory that may be trusted. */
+/* Find the path of the store, without symbolic links, and check its directory. */
 static bool find_store(const struct storefile *storefile, char path[PATH_MAX], struct stat *directory,
                        struct fault *fault)
 {
@@ -137,8 +135,8 @@ static bool find_store(const struct storefile *storefile, char path[PATH_MAX], s
     return fault_errno(fault);
 }
 
-/* A container can mount the file instead of its directory. Then it keeps the file that it has mounted,
- * whatever takes the name outside. */
+/* A container that mounts the file instead of its directory keeps that file, even after the name outside
+ * leads to another one. */
 static bool is_mounted(const char *path)
 {
     struct statx found;
@@ -148,9 +146,9 @@ static bool is_mounted(const char *path)
 }
 
 /*
- * rename(2) takes the last link from the file that it replaces a moment before the name leads to the new one.
- * Who then asked the name would take the old file, in its last state, for the store, and never see it change
- * again. So the name is asked again.
+ * rename(2) removes the last link of the old file a moment before the name leads to the new one. A reader
+ * that opens the name in that moment would take the old file for the store, and never see it change again. So
+ * open the name again.
  */
 static bool is_being_replaced(const char *path, const struct stat *store, unsigned *round)
 {
@@ -169,10 +167,10 @@ static bool store_suits(const char *path, const struct stat *store, const struct
     if (trusted && store->st_nlink > 0)
         return true;
     if (trusted && is_mounted(path))
-        fault_set(fault, "it was replaced or removed, but this container has mounted the old file: mount the "
+        fault_set(fault, "replaced or removed, but this container mounts the old file: mount the "
                          "directory, not the file");
     else if (trusted)
-        fault_set_passing(fault, "it is being replaced");
+        fault_set_passing(fault, "being replaced");
     errno = EPERM;
     return false;
 }

@@ -12,7 +12,7 @@
 #include "token.h"
 #include "usage.h"
 
-/* Nothing that the library exports lies in another file than this. */
+/* Only this file has functions that the library exports. */
 #define EXPORTED __attribute__((visibility("default")))
 
 enum { STRUCT_SIZE_MAX = 1 << 16 };
@@ -21,7 +21,7 @@ struct toktab {
     struct config config;
     struct notice notice;
     struct reader *readers; /* one for each of config.domains */
-    struct usage *usages;   /* likewise; all zeros where the domain does not track it */
+    struct usage *usages;   /* likewise; all zeros if the domain does not track last use */
 };
 
 static const char *const reason_names[] = {
@@ -45,8 +45,8 @@ EXPORTED const char *toktab_reason_name(enum toktab_reason reason)
     return number < sizeof(reason_names) / sizeof(reason_names[0]) ? reason_names[number] : "unknown reason";
 }
 
-/* Is a caller's struct one that this version knows? One of a later version may be longer, but what is not
- * known here must not be asked for: it would not be done. */
+/* Does this version know the caller's struct? A struct of a later version may be longer, but the fields that
+ * this version does not know must be zero: it would not do what they ask for. */
 static bool struct_known(const void *given, size_t size, size_t known)
 {
     const unsigned char *bytes = given;
@@ -65,7 +65,7 @@ static void say_error(char *error, size_t size, const char *text)
         snprintf(error, size, "%s", text);
 }
 
-/* Readers are closed from the last that was opened on. */
+/* Close the readers, the last one first. */
 static void close_readers(struct toktab *table, size_t count)
 {
     while (count > 0)
@@ -128,24 +128,24 @@ struct toktab *table_make(struct config *config, const struct notice *notice, st
         }
     }
     number = errno;
-    fault_set(fault, "the table cannot be made: %s", strerror(number));
+    fault_set(fault, "cannot open the table: %s", strerror(number));
     config_unload(config);
     free(table);
     errno = number;
     return NULL;
 }
 
-static bool no_such_domain(struct fault *fault, const char *name)
+static bool no_such_domain(struct fault *fault, const struct config *config, const char *name)
 {
     errno = ENOENT;
-    if (!name)
-        return fault_set(fault,
-                         "there is no domain \"%s\" in the configuration, and none of the others was named",
-                         CONFIG_DEFAULT_DOMAIN);
-    return fault_set(fault, "there is no domain \"%s\" in the configuration", name);
+    if (!config->path)
+        return fault_set(fault, "no domain \"%s\": without " CONFIG_DEFAULT_PATH " there is only \"%s\"",
+                         name, CONFIG_DEFAULT_DOMAIN);
+    return fault_set(fault, "no domain \"%s\" in %s%s", name ? name : CONFIG_DEFAULT_DOMAIN, config->path,
+                     name ? "" : ": name one of the other domains");
 }
 
-/* Leave nothing but this domain in a configuration. False with errno and fault, and nothing is left. */
+/* Reduce a configuration to this domain. False with errno and fault; then the configuration is freed. */
 static bool keep_one(struct config *config, const char *name, struct fault *fault)
 {
     struct config all = *config;
@@ -154,9 +154,9 @@ static bool keep_one(struct config *config, const char *name, struct fault *faul
     int number;
 
     if (!domain)
-        kept = no_such_domain(fault, name);
+        kept = no_such_domain(fault, &all, name);
     else if (!(kept = config_copy_one(config, &all, domain)))
-        fault_set(fault, "the table cannot be made: %s", strerror(errno));
+        fault_set(fault, "cannot open the table: %s", strerror(errno));
     number = errno;
     config_unload(&all);
     errno = number;
@@ -169,13 +169,12 @@ static struct toktab *open_table(const struct toktab_options *options, struct fa
     struct config config;
 
     if (options && !struct_known(options, options->size, sizeof(*options))) {
-        fault_set(fault,
-                  "struct toktab_options is of another size, or asks for what this version does not know");
+        fault_set(fault, "struct toktab_options has a wrong size, or fields that this version does not know");
         errno = EINVAL;
         return NULL;
     }
     if (crypto_start() < 0) {
-        fault_set(fault, "libsodium finds no randomness");
+        fault_set(fault, "libsodium cannot get random numbers");
         return NULL;
     }
     if (config_load(&config, options ? options->config : NULL, fault) < 0)
@@ -213,7 +212,7 @@ EXPORTED void toktab_close(struct toktab *table)
 
 static const struct toktab_request any_request = {.size = sizeof(any_request)};
 
-/* The domain of a request that can be answered; NULL with fault and errno. */
+/* Check a request and return its domain; NULL with fault and errno. */
 static const struct domain *requested_domain(const struct toktab *table, const struct toktab_request *request,
                                              struct fault *fault)
 {
@@ -222,13 +221,12 @@ static const struct domain *requested_domain(const struct toktab *table, const s
 
     errno = EINVAL;
     if (!struct_known(request, request->size, sizeof(*request))) {
-        fault_set(fault,
-                  "struct toktab_request is of another size, or asks for what this version does not know");
+        fault_set(fault, "struct toktab_request has a wrong size, or fields that this version does not know");
         return NULL;
     }
     domain = config_domain(&table->config, request->domain);
     if (!domain) {
-        no_such_domain(fault, request->domain);
+        no_such_domain(fault, &table->config, request->domain);
         return NULL;
     }
     if (request->scopes && !domain_has_scopes(domain, span_of(request->scopes), &foreign)) {
@@ -278,7 +276,7 @@ EXPORTED int toktab_status(struct toktab *table, const char *domain, struct tokt
     return 0;
 }
 
-/* Is this the line of that hash? The time does not depend on how much of it is right. */
+/* Does the line have this hash? The time does not depend on how much of it is right. */
 static bool has_hash(const struct line *line, const unsigned char hash[HASH_SIZE])
 {
     char hex[HASH_HEX];
@@ -287,7 +285,7 @@ static bool has_hash(const struct line *line, const unsigned char hash[HASH_SIZE
     return crypto_equal_hex(hex, line->column[COLUMN_HASH].at);
 }
 
-/* Look the token up in the index as it is now. Returns whether its id is known. */
+/* Look the token up in the current index. Returns whether its id is known. */
 static bool look_up(struct reader *reader, const char *token, size_t length, const char *id,
                     const struct demand *demand, struct toktab_result *result)
 {
@@ -297,7 +295,7 @@ static bool look_up(struct reader *reader, const char *token, size_t length, con
     const char *found;
     struct line line;
 
-    index_prefetch(index, id); /* comes while the token is hashed */
+    index_prefetch(index, id); /* the memory arrives while the token is hashed */
     crypto_hash_token(hash, token, length, id);
     found = index_find(index, id);
     if (found)
@@ -310,9 +308,9 @@ static bool look_up(struct reader *reader, const char *token, size_t length, con
     return found != NULL;
 }
 
-/* The store as it is, or in trouble as it was when it was last good. In trouble a token that was refused
- * stays refused; one that is not known may have been created since; one that was good is admitted for a
- * while. */
+/* Ask the store, or in trouble the last good state of it. In trouble a refused token stays refused; an
+ * unknown one may have been created since, so the answer is an error; a good one is admitted until
+ * stale_limit. */
 static void ask_store(struct reader *reader, const char *token, size_t length, const char *id,
                       const struct demand *demand, struct toktab_result *result)
 {
@@ -327,7 +325,7 @@ static void ask_store(struct reader *reader, const char *token, size_t length, c
     if (standing == STANDING_GOOD && result->verdict == TOKTAB_ERROR &&
         !atomic_exchange(&reader->complained, true))
         notice_say(reader->notice, LOG_ALERT,
-                   "store %s/%s: the line of token %.12s makes no sense: run `toktab check`",
+                   "store %s/%s: the line of token %.12s is invalid: run `toktab check`",
                    reader->storefile.directory, reader->storefile.name, id);
     if (standing == STANDING_GOOD)
         return;
@@ -335,7 +333,6 @@ static void ask_store(struct reader *reader, const char *token, size_t length, c
         policy_answer(result, TOKTAB_ERROR, TOKTAB_REASON_STORE);
 }
 
-/* For people who want to know which tokens are still needed. */
 static void note_use(struct toktab *table, size_t domain, uint64_t serial)
 {
     struct reader *reader = &table->readers[domain];
@@ -359,7 +356,7 @@ static void verify(struct toktab *table, const char *token, size_t length,
         return;
     }
     if (!token_shape_valid(token, length, &id)) {
-        crypto_wipe_traces(length); /* it may be a token with something before or behind it */
+        crypto_wipe_traces(length); /* it may be a token with a character too many */
         policy_answer(result, TOKTAB_DENY, TOKTAB_REASON_MALFORMED);
         return;
     }
@@ -367,14 +364,14 @@ static void verify(struct toktab *table, const char *token, size_t length,
     demand.client = address_from_socket(&address, request->client) ? &address : NULL;
     demand.user = request->user;
     ask_store(&table->readers[domain - table->config.domains], token, length, id, &demand, result);
-    /* the hash covers the checksum too: where it was found there is nothing left to check */
+    /* the hash covers the checksum too: if the hash was found, there is nothing left to check */
     if (result->id[0] == '\0' && !token_checksum_valid(token, length))
         policy_answer(result, TOKTAB_DENY, TOKTAB_REASON_MALFORMED);
     if (domain->track_usage && result->verdict == TOKTAB_ALLOW)
         note_use(table, (size_t)(domain - table->config.domains), result->serial);
 }
 
-/* On its own, because a result takes pages of the stack. */
+/* A function of its own, because a result takes pages of the stack. */
 static __attribute__((noinline)) enum toktab_verdict
 verify_alone(struct toktab *table, const char *token, size_t length, const struct toktab_request *request)
 {
@@ -392,7 +389,7 @@ EXPORTED enum toktab_verdict toktab_verify(struct toktab *table, const char *tok
     if (!result)
         return verify_alone(table, token, length, request);
     if (result->size < sizeof(*result))
-        return TOKTAB_ERROR; /* there is no telling what of it may be written */
+        return TOKTAB_ERROR; /* unknown how much of it may be written */
     policy_answer(result, TOKTAB_DENY, TOKTAB_REASON_NONE);
     if (table)
         verify(table, token, length, request ? request : &any_request, result);

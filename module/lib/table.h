@@ -1,4 +1,4 @@
-/* Tables from a configuration that was read already: for the tool, which reads it as another user. */
+/* Makes tables from a configuration in memory: for the tool, which reads the file as another user. */
 #ifndef TABLE_H
 #define TABLE_H
 
@@ -7,8 +7,7 @@
 #include "fault.h"
 #include "notice.h"
 
-/* Takes the configuration over, whether it succeeds or not. Needs crypto_start(). NULL with fault and errno.
- */
+/* Takes ownership of the configuration, even if it fails. Needs crypto_start(). NULL with fault and errno. */
 struct toktab *table_make(struct config *config, const struct notice *notice, struct fault *fault);
 
 #endif

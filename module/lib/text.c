@@ -30,13 +30,13 @@ static bool any(octets some)
     return (both[0] | both[1]) != 0;
 }
 
-/* Those of the bytes that are not from first to last. */
+/* Marks the bytes that are not from first to last. */
 static octets outside(octets some, unsigned char first, unsigned char last)
 {
     return (octets)(some - first > (unsigned char)(last - first));
 }
 
-/* Is nothing wrong in a text? wrong_in() finds nothing wrong in an "a". */
+/* Does wrong_in() accept the whole text? It accepts "a", which fills up the last step. */
 static inline __attribute__((always_inline)) bool is_all_right(struct span text,
                                                                octets (*wrong_in)(octets some))
 {
@@ -104,7 +104,7 @@ bool span_list_holds_all(struct span given, struct span wanted)
     return true;
 }
 
-/* 1 + the value of a lower-case digit; 0 for what is none. */
+/* 1 + the value of a lower-case digit; 0: not a digit. */
 static const unsigned char hex_values[256] = {
     ['0'] = 1, ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,  ['7'] = 8,
     ['8'] = 9, ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
@@ -122,13 +122,13 @@ bool hex_decode(unsigned char *bytes, const char *hex, size_t size)
     for (size_t i = 0; i < size; i++) {
         int high = hex_value(hex[2 * i]), low = hex_value(hex[2 * i + 1]);
 
-        wrong |= high | low; /* -1 for no digit */
+        wrong |= high | low; /* -1: not a digit */
         bytes[i] = (unsigned char)(high * 16 + low);
     }
     return wrong >= 0;
 }
 
-/* Without a table and without a branch, for what is encoded may be a hash that somebody guesses at. */
+/* Without a table or a branch, because the bytes may be a hash that somebody tries to guess. */
 static octets hex_digits(octets values)
 {
     return values + '0' + ((octets)(values > 9) & ('a' - '0' - 10));
@@ -160,7 +160,7 @@ bool base62_valid(const char *text, size_t length)
 
 enum { EIGHT = 8 };
 
-/* The number that eight digits are; false: they are none. */
+/* Parse eight digits. False: one is not a digit. */
 static bool parse_eight(const char *text, uint64_t *number)
 {
     uint64_t eight, digits;
@@ -177,7 +177,7 @@ static bool parse_eight(const char *text, uint64_t *number)
 
 bool decimal_parse(struct span text, uint64_t *value)
 {
-    enum { DIGITS_MAX = 20 }; /* only the last of so many can be too much */
+    enum { DIGITS_MAX = 20 }; /* only the last digit can overflow */
     uint64_t sum = 0;
     size_t i = 0;
 
@@ -233,7 +233,7 @@ static struct span behind(struct span text, size_t count)
     return (struct span){text.at + count, text.length - count};
 }
 
-/* How many characters of printable ASCII does a text begin with? Most are nothing else. */
+/* The number of printable ASCII characters at the start of a text. Most texts have no others. */
 static size_t plain_ascii(struct span text)
 {
     size_t count = 0;
@@ -245,7 +245,7 @@ static size_t plain_ascii(struct span text)
     return count;
 }
 
-/* The number of characters of a text, and whether control characters are among them; -1: it is not UTF-8. */
+/* Counts the characters of a text, and looks for control characters; -1: not UTF-8. */
 static long survey(struct span text, bool *controls)
 {
     size_t plain = plain_ascii(text), length;
@@ -307,7 +307,7 @@ long text_escape(char *escaped, size_t size, struct span text, const char *also)
     return (long)length;
 }
 
-/* The byte that %XX at the start of text stands for; -1 if it is not one, or a NUL. */
+/* The byte of the %XX at the start of a text; -1: no %XX, or a NUL. */
 static int escaped_byte(struct span text)
 {
     int high, low;
@@ -332,7 +332,7 @@ bool text_is_plain(struct span escaped)
     return is_all_right(escaped, escape_or_control);
 }
 
-/* Most texts are as they stand, if there is one. */
+/* Most texts have no escapes. */
 static bool take_plain(char *text, size_t size, struct span escaped)
 {
     if (escaped.length >= size || !text_is_plain(escaped))
@@ -370,8 +370,7 @@ long text_unescape(char *text, size_t size, struct span escaped)
     return (long)length;
 }
 
-/* Write the controls of a text (U+0000-1F, U+7F-9F) as %XX: an escape of its column, or in the place of the
- * two bytes of U+0080-9F. */
+/* Write the control characters of a text (U+0000-1F, U+7F-9F) as %XX; it replaces both bytes of U+0080-9F. */
 static long escape_controls(char *escaped, size_t size, struct span text)
 {
     size_t used = 0;
@@ -381,7 +380,7 @@ static long escape_controls(char *escaped, size_t size, struct span text)
         size_t length = utf8_first(text, &point);
         bool control = length == 0 || point < 0x20 || (point >= 0x7f && point < 0xa0);
 
-        if (length == 0) { /* a byte that is no UTF-8 */
+        if (length == 0) { /* not UTF-8 */
             length = 1;
             point = (unsigned char)text.at[0];
         }
@@ -397,7 +396,7 @@ static long escape_controls(char *escaped, size_t size, struct span text)
     return (long)used;
 }
 
-/* On its own, because a copy of a text takes pages of the stack. */
+/* A function of its own, because a copy of a text takes pages of the stack. */
 static __attribute__((noinline)) long escape_again(char *text, size_t size, size_t length)
 {
     char raw[TEXT_PLAIN_MAX];

@@ -12,18 +12,18 @@ enum {
     PREFIX_MAX = 16,
     SECRET_LENGTH = 43,
     CRC_LENGTH = 6,
-    TOKEN_BODY = ID_LENGTH + SECRET_LENGTH + CRC_LENGTH, /* all that follows the "_" */
+    TOKEN_BODY = ID_LENGTH + SECRET_LENGTH + CRC_LENGTH, /* everything after the "_" */
     TOKEN_MAX = PREFIX_MAX + 1 + TOKEN_BODY,
 };
 
 /* [a-z][a-z0-9]{1,15} */
 bool token_prefix_valid(const char *prefix, size_t length);
 
-/* Has the text the shape of a token? Then *id points to the ID_LENGTH characters of its id within text.
- * The checksum is not looked at. */
+/* Does the text have the shape of a token? If so, *id points to the ID_LENGTH characters of its id in text.
+ * Does not check the checksum. */
 bool token_shape_valid(const char *text, size_t length, const char **id);
 
-/* Is the checksum of a text of valid shape right? Leaves nothing of the text behind. */
+/* Is the checksum of a text of valid shape right? Leaves no copy of the text behind. */
 bool token_checksum_valid(const char *text, size_t length);
 
 /*

@@ -11,13 +11,13 @@
 
 enum { LINKS_MAX = 40 }; /* as many as the kernel follows */
 
-/* A path that is being followed. */
+/* A path, followed up to here. */
 struct way {
     struct destination *here;
-    char rest[PATH_MAX]; /* what is still to be looked up, from next on */
+    char rest[PATH_MAX]; /* next points to the names in it that are not yet looked up */
     const char *next;
     int links;
-    uid_t self, root; /* whom to trust, beside uid 0 */
+    uid_t self, root; /* trusted like uid 0 */
 };
 
 static bool is_trusted(const struct way *way, uid_t uid)
@@ -25,7 +25,7 @@ static bool is_trusted(const struct way *way, uid_t uid)
     return uid == 0 || uid == way->self || uid == way->root;
 }
 
-/* /proc must be procfs: in a chroot(2) anybody's directory may have that name. */
+/* /proc must be procfs: in a chroot(2), anybody may have created a directory of that name. */
 static bool host_root_is_unmapped(void)
 {
     struct stat proc;
@@ -35,8 +35,7 @@ static bool host_root_is_unmapped(void)
            statfs("/proc", &system) == 0 && system.f_type == PROC_SUPER_MAGIC;
 }
 
-/* The group's bits are those of all whom an ACL names. If it cannot be told whether there is one, there is.
- */
+/* The group's bits are the union of what an ACL grants. If the check fails, assume an ACL. */
 static bool has_acl(const char *path)
 {
     return lgetxattr(path, "system.posix_acl_access", NULL, 0) >= 0 || (errno != ENODATA && errno != ENOTSUP);
@@ -49,7 +48,7 @@ static bool is_read_only(const char *path)
     return statvfs(path, &system) == 0 && system.f_flag & ST_RDONLY;
 }
 
-/* Who but the owner and gid 0 can write the directory, in words; NULL: nobody. */
+/* Who else can write the directory, besides its owner and gid 0, in words; NULL: nobody. */
 static const char *writers(char words[32], const struct destination *directory)
 {
     const struct stat *status = &directory->status;
@@ -59,7 +58,7 @@ static const char *writers(char words[32], const struct destination *directory)
     if (!(status->st_mode & S_IWGRP))
         return NULL;
     if (status->st_gid == 0)
-        return has_acl(directory->path) ? "those whom its ACL names" : NULL;
+        return has_acl(directory->path) ? "users or groups in its ACL" : NULL;
     snprintf(words, 32, "group %u", (unsigned)status->st_gid);
     return words;
 }
@@ -77,7 +76,7 @@ static bool refuse_owner(const struct way *way, const char *why, struct fault *f
     return false;
 }
 
-/* May a name be looked up here? shared: can strangers create names here, as in a sticky directory? */
+/* May a name be looked up in this directory? shared: others may create names in it, because it is sticky. */
 static bool judge(const struct way *way, bool *shared, struct fault *fault)
 {
     const struct stat *status = &way->here->status;
@@ -94,7 +93,7 @@ static bool judge(const struct way *way, bool *shared, struct fault *fault)
     *shared = status->st_mode & S_ISVTX;
     if (*shared)
         return true;
-    fault_set(fault, "%s can be written by %s (owner uid %u, mode %04o): chmod %s it", way->here->path, who,
+    fault_set(fault, "%s is writable by %s (owner uid %u, mode %04o): chmod %s it", way->here->path, who,
               (unsigned)status->st_uid, (unsigned)(status->st_mode & 07777),
               status->st_mode & S_IWOTH ? "go-w" : "g-w");
     errno = EPERM;
@@ -113,12 +112,12 @@ static bool look(struct way *way, struct fault *fault)
     return lstat(way->here->path, &way->here->status) == 0 || fail(way, errno, fault);
 }
 
-/* To the directory that this is in. */
+/* Go to the parent directory. */
 static void leave(struct way *way)
 {
     char *slash = strrchr(way->here->path, '/');
 
-    slash[slash == way->here->path] = '\0'; /* "/" is in itself */
+    slash[slash == way->here->path] = '\0'; /* the parent of "/" is "/" */
 }
 
 static bool enter(struct way *way, const char *name, size_t length, struct fault *fault)
@@ -135,7 +134,7 @@ static bool enter(struct way *way, const char *name, size_t length, struct fault
     return look(way, fault);
 }
 
-/* Here is a symbolic link: its text goes before what is still to be looked up. */
+/* Put the text of a symbolic link before the names that are not yet looked up. */
 static bool take_link(struct way *way, struct fault *fault)
 {
     char text[PATH_MAX];
@@ -155,7 +154,7 @@ static bool take_link(struct way *way, struct fault *fault)
     return look(way, fault);
 }
 
-/* Look up the next name, which has that length. */
+/* Look up the next name, of this length. */
 static bool step(struct way *way, size_t length, struct fault *fault)
 {
     const char *name = way->next;

@@ -14,11 +14,11 @@
 #include "storefile.h"
 #include "usage_file.h"
 
-/* Stamps of serials that are this far apart lie in the same place: who thus loses its own is still noted only
- * once a minute, since the file is asked before it is written. */
+/* Serials this far apart share a stamp. A token whose stamp is overwritten is still noted only once a minute,
+ * because the file is read before it is written. */
 enum { STAMPS = 1 << 20 };
 
-/* A stamp: the part of a serial that its place does not tell, and the time, 32 bits each. */
+/* A stamp: the part of the serial that is not in its position, and the time, 32 bits each. */
 static uint64_t stamp_of(uint64_t serial, int64_t now)
 {
     return (uint64_t)(uint32_t)(serial / STAMPS) << 32 | (uint32_t)now;
@@ -29,7 +29,7 @@ static _Atomic uint64_t *stamp_at(const struct usage *usage, uint64_t serial)
     return &usage->stamps[serial % STAMPS];
 }
 
-/* Less than the interval apart? Either may be the later: clocks are set. */
+/* Less than the interval apart? Either may be later, because clocks are set back. */
 static bool near(uint64_t a, uint64_t b)
 {
     return a - b < USAGE_INTERVAL || b - a < USAGE_INTERVAL;
@@ -60,7 +60,7 @@ void usage_stop(struct usage *usage)
     usage->stamps = NULL;
 }
 
-/* Said once for each reason, as long as that is the reason. */
+/* Warn once, until the reason changes. */
 static void complain(struct usage *usage, int reason, const struct fault *fault)
 {
     if (atomic_exchange_explicit(&usage->complaint, reason, memory_order_relaxed) != reason)
@@ -69,7 +69,7 @@ static void complain(struct usage *usage, int reason, const struct fault *fault)
                    usage->domain, (unsigned)geteuid(), fault->text);
 }
 
-/* A write at or beyond the limit of RLIMIT_FSIZE would end the process by a signal, even inside the file. */
+/* A write beyond RLIMIT_FSIZE would end the process by a signal, even inside the file. */
 static bool write_within_limit(int fd, const unsigned char *bytes, size_t length, off_t offset)
 {
     struct rlimit limit;
@@ -84,8 +84,8 @@ static bool write_within_limit(int fd, const unsigned char *bytes, size_t length
 }
 
 /*
- * Is the file this store's? A new one, or one of another store, is made so, in place. Another process of this
- * user may do the same at the same time. Nothing is cut off a new file, so that no note of the other is lost.
+ * Make sure that the file is of this store: a new file, or one of another store, gets a new head. Another
+ * process of this user may do the same at the same time; so a new file is not truncated, and no note is lost.
  */
 static bool claim(int fd, const char *storeid, int64_t now)
 {
@@ -100,7 +100,7 @@ static bool claim(int fd, const char *storeid, int64_t now)
            write_within_limit(fd, head, sizeof(head), 0);
 }
 
-/* Another process, or this one before a fork, may have noted it meanwhile. */
+/* Another process, or this one before a fork, may have noted the use already. */
 static bool write_slot(int fd, uint64_t serial, int64_t now)
 {
     off_t offset = usage_offset(serial);
@@ -112,7 +112,7 @@ static bool write_slot(int fd, uint64_t serial, int64_t now)
     return write_within_limit(fd, slot, sizeof(slot), offset);
 }
 
-/* used/, for openat(2). -1 with fault and errno. */
+/* Open used/, for openat(2). -1 with fault and errno. */
 static int open_directory(const struct usage *usage, struct fault *fault)
 {
     struct storefile storefile = {.directory = usage->directory};
@@ -124,14 +124,14 @@ static int open_directory(const struct usage *usage, struct fault *fault)
     fd = openat(above, USAGE_DIRECTORY, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     error = errno;
     if (fd < 0)
-        fault_set(fault, "its directory cannot be opened: %s", strerror(error));
+        fault_set(fault, "cannot open its directory: %s", strerror(error));
     close(above);
     errno = error;
     return fd;
 }
 
-/* The file, made where it is missing. O_CREAT would wait, even where the file exists, for whoever else makes
- * one there (before Linux 6.12). */
+/* Open the file, or create it. Not always with O_CREAT: before Linux 6.12 it would wait, even if the file
+ * exists, while somebody else creates a file in that directory. */
 static int open_file(const struct usage *usage, int directory, struct fault *fault)
 {
     char name[DOMAIN_NAME_MAX + 16];
@@ -145,7 +145,7 @@ static int open_file(const struct usage *usage, int directory, struct fault *fau
     return fd;
 }
 
-/* False with fault and errno. ENOENT: there is no directory for the file. */
+/* False with fault and errno. ENOENT: there is no directory used/. */
 static bool write_down(const struct usage *usage, const char *storeid, uint64_t serial, int64_t now,
                        struct fault *fault)
 {
@@ -161,7 +161,7 @@ static bool write_down(const struct usage *usage, const char *storeid, uint64_t 
     if (fd < 0)
         return false;
     done = (claim(fd, storeid, now) && write_slot(fd, serial, now)) ||
-           fault_set(fault, "it cannot be written: %s", strerror(errno));
+           fault_set(fault, "cannot write it: %s", strerror(errno));
     error = errno;
     close(fd);
     errno = error;
@@ -185,7 +185,7 @@ void usage_note(struct usage *usage, const char *storeid, uint64_t serial, int64
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
     if (!write_down(usage, storeid, serial, now, &fault)) {
         atomic_store_explicit(&usage->failed, now, memory_order_relaxed);
-        if (errno != ENOENT) /* the tool has not yet made the directory: nobody tracks */
+        if (errno != ENOENT) /* ENOENT: the tool has not yet created the directory */
             complain(usage, errno, &fault);
     }
     pthread_setcancelstate(cancel_state, NULL);

@@ -7,7 +7,7 @@
 
 #include "text.h"
 
-enum { AHEAD_MAX = 60 }; /* seconds that a clock may be set back without a time being thrown away */
+enum { AHEAD_MAX = 60 }; /* seconds that a clock may be set back before a time is rejected */
 
 off_t usage_offset(uint64_t serial)
 {
@@ -44,16 +44,16 @@ int64_t usage_believed(uint64_t time, int64_t created, int64_t now)
     return time < (uint64_t)now ? (int64_t)time : now;
 }
 
-/* errno is EPERM where it is not. */
+/* False with errno EPERM. */
 static bool trusted(const struct stat *file, uid_t owner, struct fault *fault)
 {
     errno = EPERM;
     if (!S_ISREG(file->st_mode))
-        return fault_set(fault, "it is not a regular file: remove it");
+        return fault_set(fault, "not a regular file: remove it");
     if (file->st_uid != owner)
-        return fault_set(fault, "it belongs to uid %u: remove it", (unsigned)file->st_uid);
-    if (file->st_nlink != 1) /* what is written here might be meant for another file */
-        return fault_set(fault, "it has another name too: remove it");
+        return fault_set(fault, "owned by uid %u: remove it", (unsigned)file->st_uid);
+    if (file->st_nlink != 1) /* a write here would change another file of the host */
+        return fault_set(fault, "more than one hard link: remove it");
     return true;
 }
 
@@ -66,9 +66,9 @@ int usage_open(int directory, const char *name, uid_t owner, int flags, struct f
         return fd;
     error = errno;
     if (error == ELOOP)
-        fault_set(fault, "it is a symbolic link: remove it");
+        fault_set(fault, "this is a symbolic link: remove it");
     else if (fd < 0 || error != EPERM)
-        fault_set(fault, "it cannot be opened: %s", strerror(error));
+        fault_set(fault, "cannot open it: %s", strerror(error));
     if (fd >= 0)
         close(fd);
     errno = error;

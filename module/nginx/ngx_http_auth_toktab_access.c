@@ -1,12 +1,12 @@
 /*
- * ngx_http_auth_toktab_access.c - from a request to a verdict to nginx's answer.
+ * ngx_http_auth_toktab_access.c - asks the library about a request, and answers for nginx.
  *
- * MUST admit on TOKTAB_ALLOW alone: whatever else the library says, now or in a later version, is
- * mapped to a refusal. MUST NOT keep, log or show the token.
+ * MUST admit a request on TOKTAB_ALLOW alone: whatever else the library says, now or in a later
+ * version, refuses it. MUST NOT keep, log or show the token.
  *
- * nginx runs the access phase again after an internal redirect ("/" to "/index.html"), having
- * cleared the module's context. The verdict is therefore found again through the request's pool,
- * and holds as long as the question is the same.
+ * nginx clears the module's context at an internal redirect ("/" to "/index.html") and runs the
+ * access phase again. So the module finds its verdict through the request's pool, and uses it again
+ * as long as the question is the same.
  */
 #include "ngx_http_auth_toktab_module.h"
 
@@ -17,7 +17,7 @@ static ngx_uint_t same(const ngx_str_t *a, const ngx_str_t *b)
     return a->len == b->len && (a->len == 0 || ngx_memcmp(a->data, b->data, a->len) == 0);
 }
 
-/* Whether this very question was asked last. The same credentials are the same bytes of memory. */
+/* Is this the last question again? The same credentials are the same bytes of memory. */
 static ngx_uint_t is_answered(const ngx_http_auth_toktab_answer_t *last, ngx_http_request_t *r,
                               const ngx_http_auth_toktab_loc_conf_t *conf,
                               const ngx_http_auth_toktab_credentials_t *found)
@@ -28,8 +28,8 @@ static ngx_uint_t is_answered(const ngx_http_auth_toktab_answer_t *last, ngx_htt
 }
 
 /*
- * The password of "user:password" in base64; what is not of that form has none, which is a malformed token.
- * The user's name is nobody's: anybody can write any.
+ * The token is the password of "user:password" in base64; anything else is a malformed token. The user name
+ * is ignored: a client can write any name.
  */
 static ngx_int_t verify_basic(ngx_http_request_t *r, struct toktab *table, ngx_str_t *encoded,
                               const struct toktab_request *request, struct toktab_result *result)
@@ -58,7 +58,7 @@ static u_char *keep_text(ngx_str_t *kept, u_char *p, const char *text, size_t le
     return ngx_cpymem(p, text, len);
 }
 
-/* A result takes more than what a request should carry about. */
+/* A copy of the texts, because a whole result is too large to keep for each request. */
 static ngx_int_t keep_identity(ngx_http_request_t *r, ngx_http_auth_toktab_answer_t *last,
                                const struct toktab_result *result)
 {
@@ -81,7 +81,6 @@ static ngx_int_t keep_identity(ngx_http_request_t *r, ngx_http_auth_toktab_answe
     return NGX_OK;
 }
 
-/* Ask the library, and keep question and answer. */
 static ngx_int_t verify(ngx_http_request_t *r, const ngx_http_auth_toktab_loc_conf_t *conf,
                         ngx_http_auth_toktab_credentials_t *found, ngx_http_auth_toktab_answer_t *last)
 {
@@ -96,7 +95,7 @@ static ngx_int_t verify(ngx_http_request_t *r, const ngx_http_auth_toktab_loc_co
 
     ngx_memzero(last, sizeof(*last));
     result.size = sizeof(result);
-    result.verdict = TOKTAB_ERROR; /* unless the library, which may be another one, says something else */
+    result.verdict = TOKTAB_ERROR; /* another version of the library may fill nothing in */
     result.reason = TOKTAB_REASON_REQUEST;
     result.id[0] = '\0';
     if (!found->basic)
@@ -115,7 +114,7 @@ static ngx_int_t verify(ngx_http_request_t *r, const ngx_http_auth_toktab_loc_co
     return NGX_OK;
 }
 
-/* An id may be logged. Where there is none, the client's words must not stand in for it. */
+/* Log the id, never what the client sent: that may be a token. */
 static void log_refusal(ngx_http_request_t *r, const ngx_http_auth_toktab_answer_t *last)
 {
     ngx_log_t *log = r->connection->log;
@@ -137,9 +136,9 @@ static void log_refusal(ngx_http_request_t *r, const ngx_http_auth_toktab_answer
     ngx_string("error=\"invalid_token\", error_description=\"" description "\"")
 
 /*
- * RFC 6750, section 3.1. A token that is not good from this network or for this user is
- * "invalid_token" and 401 too: that is the code for "invalid for other reasons", the only other one
- * for a well-formed request is about scopes, and another token is what would help the client.
+ * RFC 6750, section 3.1. A token that is not valid from this network or for this user is
+ * "invalid_token" and 401 too: this code includes "invalid for other reasons", the only other code
+ * for a well-formed request is about scopes, and the client needs another token.
  */
 static const ngx_str_t *invalid_token(enum toktab_reason reason)
 {
@@ -163,7 +162,7 @@ static const ngx_str_t *invalid_token(enum toktab_reason reason)
         return &network;
     case TOKTAB_REASON_USER:
     case TOKTAB_REASON_UNSUPPORTED:
-    case TOKTAB_REASON_SCOPE: /* this one and those below are never asked for here */
+    case TOKTAB_REASON_SCOPE: /* no denial with a 401 has this reason or those below */
     case TOKTAB_REASON_NONE:
     case TOKTAB_REASON_STORE:
     case TOKTAB_REASON_REQUEST:
@@ -185,10 +184,10 @@ static ngx_int_t answer(ngx_http_request_t *r, const ngx_http_auth_toktab_loc_co
     case TOKTAB_ERROR:
         break;
     }
-    return NGX_HTTP_SERVICE_UNAVAILABLE; /* for a verdict of a later library, too */
+    return NGX_HTTP_SERVICE_UNAVAILABLE; /* also for verdicts of later versions */
 }
 
-/* There is nothing, or too much, to ask the library about. */
+/* The request has no token, or more than one. */
 static ngx_int_t refuse_unasked(ngx_http_request_t *r, const ngx_http_auth_toktab_loc_conf_t *conf,
                                 ngx_http_auth_toktab_ctx_t *ctx, ngx_int_t rc)
 {
@@ -198,7 +197,7 @@ static ngx_int_t refuse_unasked(ngx_http_request_t *r, const ngx_http_auth_tokta
     ngx_memzero(&ctx->last, sizeof(ctx->last));
     if (rc == NGX_HTTP_BAD_REQUEST)
         return ngx_http_auth_toktab_refuse(r, ctx, NGX_HTTP_BAD_REQUEST, &repeated);
-    ngx_log_error(NGX_LOG_INFO, r->connection->log, 0, "toktab: no token was presented, domain: \"%V\"",
+    ngx_log_error(NGX_LOG_INFO, r->connection->log, 0, "toktab: no token presented, domain: \"%V\"",
                   &conf->domain);
     return ngx_http_auth_toktab_refuse(r, ctx, NGX_HTTP_UNAUTHORIZED, NULL);
 }
@@ -231,9 +230,9 @@ ngx_int_t ngx_http_auth_toktab_access(ngx_http_request_t *r)
 }
 
 /*
- * Under "satisfy any" a request that was refused here comes this far when another module admits it.
- * One whose refusal was given a page of its own (error_page) comes too, and stays refused, whatever
- * that page itself demands.
+ * Under "satisfy any" a request that this module refused gets here if another module admits it: then
+ * it is no longer refused. A refused request whose error_page is served gets here too, and stays
+ * refused.
  */
 ngx_int_t ngx_http_auth_toktab_precontent(ngx_http_request_t *r)
 {

@@ -1,10 +1,10 @@
 /*
  * ngx_http_auth_toktab_challenge.c - the WWW-Authenticate headers (RFC 6750, RFC 9110).
  *
- * A refusal only remembers its challenges; a header filter adds them when the answer is sent, if it
- * still is a refusal. Headers that the access phase itself had added would stay on the 200 of a
- * request that "satisfy any" lets another module admit: auth_basic overwrites the pointer by which
- * nginx takes them back.
+ * The access phase only keeps the challenges; a header filter adds them when nginx sends the answer,
+ * if the answer is still a refusal. If the access phase added the headers itself, they would stay on
+ * the 200 of a request that another module admits under "satisfy any": auth_basic overwrites the
+ * pointer by which nginx removes them.
  */
 #include "ngx_http_auth_toktab_module.h"
 
@@ -12,7 +12,7 @@ static ngx_http_output_header_filter_pt next_header_filter;
 
 /* ---- texts ---- */
 
-/* PREFIX="VALUE", with quotes and backslashes of the value escaped. */
+/* PREFIX="VALUE", with quotes and backslashes in the value escaped. */
 static ngx_int_t make_parameter(ngx_pool_t *pool, ngx_str_t *text, const char *prefix, const ngx_str_t *value)
 {
     u_char *p = ngx_pnalloc(pool, ngx_strlen(prefix) + sizeof("=\"\"") + 2 * value->len);
@@ -34,7 +34,7 @@ static ngx_int_t make_parameter(ngx_pool_t *pool, ngx_str_t *text, const char *p
     return NGX_OK;
 }
 
-/* The library has scopes with commas between them, RFC 6750 with spaces. */
+/* The library separates scopes by commas, RFC 6750 by spaces. */
 static ngx_int_t make_scope_error(ngx_pool_t *pool, ngx_str_t *text, const ngx_str_t *scopes)
 {
     static const char prefix[] = "error=\"insufficient_scope\", scope";
@@ -101,8 +101,8 @@ static ngx_int_t add_challenge(ngx_http_request_t *r, const ngx_str_t *value)
 }
 
 /*
- * nginx refuses a second Authorization header while it reads the headers, before there is a
- * location, or a realm. It is for us to say so where the server takes tokens at all.
+ * nginx refuses a second Authorization header while it reads the headers, before it knows the
+ * location or its realm. The challenge is still due if the server accepts tokens at all.
  */
 static ngx_uint_t is_repeated_authorization(ngx_http_request_t *r)
 {
@@ -113,8 +113,8 @@ static ngx_uint_t is_repeated_authorization(ngx_http_request_t *r)
 }
 
 /*
- * A refusal may have become something else on its way out. A 401 of another module is still a
- * refusal, and a client that wants to know what would help.
+ * After the refusal, the status may have changed. A 401 from another module is still a refusal, and
+ * the client still needs the challenge.
  */
 static ngx_int_t add_challenges(ngx_http_request_t *r)
 {

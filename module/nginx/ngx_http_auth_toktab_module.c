@@ -1,8 +1,8 @@
 /*
  * ngx_http_auth_toktab_module.c - the directives, and opening the table.
  *
- * The table is opened once, in the master, while the configuration is read: workers inherit it. A
- * reload opens a new one and thereby reads toktab.conf again; tokens need no reload.
+ * The master opens the table once, when it reads the configuration, and the workers inherit it. A
+ * reload opens a new table, and so reads toktab.conf again; changes of tokens need no reload.
  */
 #include "ngx_http_auth_toktab_module.h"
 
@@ -26,7 +26,7 @@ static char *set_domain(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     if (lcf->domain.data != NULL)
         return "is duplicate";
     if (value[1].len == 0)
-        return "needs the name of a domain, or \"off\"";
+        return "needs a domain name or \"off\"";
 
     note_place(cf, &lcf->domain_place);
     if (ngx_strcmp(value[1].data, "off") == 0) {
@@ -43,7 +43,7 @@ static char *set_domain(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     return NGX_CONF_OK;
 }
 
-/* The library takes scopes as one list with commas. */
+/* The library takes scopes as one list, separated by commas. */
 static char *set_scopes(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_auth_toktab_loc_conf_t *lcf = conf;
@@ -56,7 +56,7 @@ static char *set_scopes(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return "is duplicate";
     for (i = 1; i < cf->args->nelts; i++) {
         if (value[i].len == 0 || ngx_strchr(value[i].data, ',') != NULL)
-            return "needs scopes, each one a word";
+            return "needs scopes separated by spaces, without commas";
         size += value[i].len + 1;
     }
 
@@ -83,9 +83,9 @@ static char *set_realm(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     if (lcf->realm.data != NULL)
         return "is duplicate";
     for (i = 0; i < value[1].len; i++) {
-        /* A header can hold anything but these, which nginx.conf can write as "\n" and so on. */
+        /* A header must not contain these, but nginx.conf can: it has "\n" and the like. */
         if (value[1].data[i] < 0x20 || value[1].data[i] == 0x7f)
-            return "has a control character in it";
+            return "contains a control character";
     }
     lcf->realm = value[1];
     return NGX_CONF_OK;
@@ -99,7 +99,7 @@ static char *set_token(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     if (lcf->token_variable != NGX_CONF_UNSET)
         return "is duplicate";
     if (name.len < 2 || name.data[0] != '$')
-        return "needs a variable";
+        return "needs a variable, such as $http_x_api_key";
     name.data++;
     name.len--;
     lcf->token_variable = ngx_http_get_variable_index(cf, &name);
@@ -145,7 +145,7 @@ static ngx_command_t commands[] = {
 
 /* ---- the table ---- */
 
-/* The library's messages go to the main error log, with the level that syslog would have had. */
+/* The main error log gets the library's messages, at the level they have in syslog. */
 static void log_message(void *log_context, int priority, const char *message)
 {
     static const ngx_uint_t levels[] = {
@@ -179,7 +179,7 @@ static char *open_table(ngx_conf_t *cf, void *conf)
     options.config = (const char *)mcf->config.data;
     mcf->table = toktab_open(&options, error, sizeof(error));
     if (mcf->table == NULL) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "toktab: %s in %V:%ui", error, &place->file, place->line);
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "toktab: %s, in %V:%ui", error, &place->file, place->line);
         return NGX_CONF_ERROR;
     }
     cleanup->handler = close_table;
@@ -187,7 +187,7 @@ static char *open_table(ngx_conf_t *cf, void *conf)
     return NGX_CONF_OK;
 }
 
-/* Whether the table can ever answer what a location asks. */
+/* Does the configuration have the domain and the scopes of a location? */
 static char *check_demand(ngx_conf_t *cf, ngx_http_auth_toktab_loc_conf_t *conf)
 {
     ngx_http_auth_toktab_main_conf_t *mcf =
@@ -204,7 +204,7 @@ static char *check_demand(ngx_conf_t *cf, ngx_http_auth_toktab_loc_conf_t *conf)
         rc = toktab_check_request(mcf->table, &request, error, sizeof(error));
     }
     if (rc != 0) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "toktab: %s in %V:%ui", error, &place->file, place->line);
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "toktab: %s, in %V:%ui", error, &place->file, place->line);
         return NGX_CONF_ERROR;
     }
     return NGX_CONF_OK;

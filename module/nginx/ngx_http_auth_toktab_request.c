@@ -1,11 +1,11 @@
 /*
- * ngx_http_auth_toktab_request.c - what a request presented, and what is known of it.
+ * ngx_http_auth_toktab_request.c - finds the credentials of a request, and keeps its context.
  */
 #include "ngx_http_auth_toktab_module.h"
 
 /* ---- the context ---- */
 
-/* The pool's list of clean-ups is the one place where a redirect leaves something to be found. */
+/* An internal redirect clears the context, but not the pool's list of clean-ups. */
 static void context_mark(void *data)
 {
 }
@@ -43,12 +43,12 @@ ngx_http_auth_toktab_ctx_t *ngx_http_auth_toktab_make_ctx(ngx_http_request_t *r)
 
 /* ---- what the client presented ---- */
 
-/* "Bearer  x": is it this scheme, whose name may be in either case, and what follows? */
+/* Does the value have this scheme, in upper or lower case? rest: what follows the scheme. */
 static ngx_uint_t has_scheme(const ngx_str_t *value, const char *scheme, size_t length, ngx_str_t *rest)
 {
     if (value->len < length)
         return 0;
-    if (ngx_memcmp(value->data, scheme, length) != 0 && /* nearly always it is written so */
+    if (ngx_memcmp(value->data, scheme, length) != 0 && /* the usual spelling, compared fast */
         ngx_strncasecmp(value->data, (u_char *)scheme, length) != 0)
         return 0;
     rest->data = value->data + length;
@@ -67,7 +67,7 @@ static ngx_int_t from_variable(ngx_http_request_t *r, const ngx_http_auth_toktab
 {
     ngx_http_variable_value_t *value;
 
-    /* nginx would take the first of two (before 1.23) or join them. */
+    /* nginx itself takes the first of two headers (before 1.23) or joins them. */
     if (conf->token_header.len != 0 && ngx_http_auth_toktab_count_headers(r, &conf->token_header) > 1)
         return NGX_HTTP_BAD_REQUEST;
 

@@ -1,6 +1,6 @@
 /*
- * ngx_http_auth_toktab_variables.c - $toktab_id and its kin, for logs and upstreams. None of them
- * holds anything of the token.
+ * ngx_http_auth_toktab_variables.c - $toktab_id and the other variables, for logs and upstream
+ * servers. None of them contains any part of the token's secret.
  */
 #include "ngx_http_auth_toktab_module.h"
 
@@ -20,7 +20,7 @@ static ngx_int_t show_nothing(ngx_http_variable_value_t *v)
     return NGX_OK;
 }
 
-/* The answer to a request; NULL: nothing was asked. A subrequest shows what its main request has. */
+/* The answer for a request; NULL: no question was asked. A subrequest has that of its main request. */
 static const ngx_http_auth_toktab_answer_t *answer_to(ngx_http_request_t *r)
 {
     ngx_http_auth_toktab_ctx_t *ctx = ngx_http_auth_toktab_get_ctx(r->main);
@@ -28,7 +28,7 @@ static const ngx_http_auth_toktab_answer_t *answer_to(ngx_http_request_t *r)
     return ctx == NULL || ctx->last.credentials.data == NULL ? NULL : &ctx->last;
 }
 
-/* data is where in the answer the text is. */
+/* data: the offset of the text in the answer */
 static ngx_int_t get_text(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data)
 {
     const ngx_http_auth_toktab_answer_t *last = answer_to(r);
@@ -61,7 +61,7 @@ static ngx_int_t get_reason(ngx_http_request_t *r, ngx_http_variable_value_t *v,
     return show(v, (u_char *)name, ngx_strlen(name));
 }
 
-/* Not cacheable: what is asked for before the access phase must not be what a log shows after it. */
+/* Not cacheable: a value read before the access phase must not appear in the log after it. */
 #define VARIABLE(name, ...) {ngx_string(name), NULL, __VA_ARGS__, NGX_HTTP_VAR_NOCACHEABLE, 0}
 #define TEXT(field) get_text, offsetof(ngx_http_auth_toktab_answer_t, field)
 

@@ -1,8 +1,8 @@
 /*
- * answer.c - from a verdict to PAM's code and a line in the log.
+ * answer.c - turns a verdict into PAM's code and a line in the log.
  *
- * MUST answer PAM_SUCCESS to TOKTAB_ALLOW alone, and never PAM_IGNORE, which would leave the decision to the
- * rest of the stack: whatever else the library says, now or in a later version, is a refusal.
+ * MUST answer PAM_SUCCESS for TOKTAB_ALLOW alone: whatever else the library says, now or in a later version,
+ * is a refusal. MUST NOT answer PAM_IGNORE, which would leave the decision to the rest of the stack.
  */
 #include "pam_toktab.h"
 
@@ -26,12 +26,12 @@ static int denial_code(enum toktab_reason reason)
     case TOKTAB_REASON_UNKNOWN:
     case TOKTAB_REASON_REVOKED:
     case TOKTAB_REASON_UNSUPPORTED:
-    case TOKTAB_REASON_NONE: /* this one and those below do not come with a denial */
+    case TOKTAB_REASON_NONE: /* no denial has this reason or those below */
     case TOKTAB_REASON_STORE:
     case TOKTAB_REASON_REQUEST:
         break;
     }
-    return PAM_AUTH_ERR; /* for a reason of a later library, too */
+    return PAM_AUTH_ERR; /* also for reasons of later versions */
 }
 
 int answer_code(const struct toktab_result *result)
@@ -44,18 +44,18 @@ int answer_code(const struct toktab_result *result)
     case TOKTAB_ERROR:
         return result->reason == TOKTAB_REASON_REQUEST ? PAM_SERVICE_ERR : PAM_AUTHINFO_UNAVAIL;
     }
-    return PAM_AUTH_ERR; /* for a verdict of a later library */
+    return PAM_AUTH_ERR; /* for verdicts of later versions */
 }
 
 /* ---- the log ---- */
 
 enum {
     FOREIGN_MAX = 64, /* no token is shorter */
-    RUN_MAX = 32,     /* letters and digits in a row: what is left of a token where a host cuts a name off,
-                         as PostgreSQL does at 63 bytes, has more of them */
+    RUN_MAX = 32,     /* letters and digits in a row: a token has more of them, even if the service cuts a
+                         name off at 63 bytes, as PostgreSQL does */
 };
 
-/* What is beyond ASCII stays where it is known to be UTF-8. What does not fit is left out. */
+/* Non-ASCII characters are escaped unless the text is known to be UTF-8. What does not fit is left out. */
 static const char *show(struct shown *shown, const char *text, bool utf8)
 {
     size_t used = 0;
@@ -75,7 +75,7 @@ static const char *show(struct shown *shown, const char *text, bool utf8)
     return shown->text;
 }
 
-/* Is it, or does it hold, enough of a token to tell the rest, or to be one? */
+/* May the text be a token, or contain most of one? */
 static bool may_be_token(const char *text)
 {
     static const char run[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -100,13 +100,13 @@ const char *show_foreign(struct shown *shown, const char *text)
     return shown->text;
 }
 
-/* What a reason's name does not tell. */
+/* What the name of the reason does not say. */
 static const char *detail(const struct client *client, const struct toktab_result *result)
 {
     if (result->reason == TOKTAB_REASON_NETWORK && !client->rhost)
-        return " (the host gives no address of the client)";
+        return " (the service gives no client address)";
     if (result->reason == TOKTAB_REASON_NETWORK && !client->has_address)
-        return " (the host gives no address, but a name)";
+        return " (the service gives a host name, not an address)";
     if (result->reason == TOKTAB_REASON_USER && result->user[0] == '\0')
         return " (the token names no user)";
     return "";

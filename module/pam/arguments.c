@@ -3,7 +3,7 @@
 #include <string.h>
 #include <syslog.h>
 
-/* Take "name=VALUE". False: it is another argument; else *fault is what is wrong with it, or NULL. */
+/* Take "name=VALUE". False: it is another argument. True: *fault says what is wrong; NULL: nothing. */
 static bool take_text(const char **value, const char *name, const char *argument, const char **fault)
 {
     size_t length = strlen(name);
@@ -24,7 +24,7 @@ static bool take_flag(bool *flag, const char *name, const char *argument, const 
     return true;
 }
 
-/* What is wrong with an argument; NULL: nothing, and it is taken. */
+/* Take an argument. Returns what is wrong with it; NULL: nothing. */
 static const char *take(struct arguments *arguments, const char *argument)
 {
     const char *fault = NULL;
@@ -35,8 +35,8 @@ static const char *take(struct arguments *arguments, const char *argument)
         take_flag(&arguments->debug, "debug", argument, &fault))
         return fault;
     if (take_text(&arguments->config, "config=", argument, &fault)) {
-        /* whatever directory the host may be in */
-        return !fault && arguments->config[0] != '/' ? "is no absolute path" : fault;
+        /* the working directory is the service's */
+        return !fault && arguments->config[0] != '/' ? "is not an absolute path" : fault;
     }
     if (take_flag(&arguments->use_first_pass, "use_first_pass", argument, &fault) ||
         take_flag(&arguments->try_first_pass, "try_first_pass", argument, &fault)) {

@@ -1,11 +1,10 @@
 /*
- * pam_toktab.c - what PAM calls: from a password to a verdict.
+ * pam_toktab.c - the functions that PAM calls: asks the library about a password.
  *
- * MUST NOT keep, log or show the token: it lies in PAM_AUTHTOK, which libpam wipes.
+ * MUST NOT keep, log or show the token: it is in PAM_AUTHTOK, which libpam wipes.
  *
- * libpam unloads a module at pam_end(), so nothing can be kept from one handle to the next: a table lives as
- * long as the handle. Password changes and sessions are not offered: a stack that names the module there is
- * refused by libpam.
+ * libpam unloads the module at pam_end(), so no handle can leave anything to the next: a table lives as long
+ * as its handle. The module has no functions for passwords and sessions: libpam refuses it in such lines.
  */
 #include "pam_toktab.h"
 
@@ -56,7 +55,7 @@ static int open_table(pam_handle_t *pamh, const struct arguments *arguments, con
     return PAM_BUF_ERR;
 }
 
-/* The handle's table for these arguments, which the handle closes. */
+/* Get the handle's table for these arguments, or open it; the handle closes it. */
 static int get_table(pam_handle_t *pamh, const struct arguments *arguments, struct toktab **table)
 {
     const void *kept;
@@ -67,7 +66,7 @@ static int get_table(pam_handle_t *pamh, const struct arguments *arguments, stru
                  arguments->config ? arguments->config : "") < 0)
         return PAM_BUF_ERR;
     if (pam_get_data(pamh, name, &kept) == PAM_SUCCESS && kept) {
-        *table = (struct toktab *)(uintptr_t)kept; /* nobody else has it */
+        *table = (struct toktab *)(uintptr_t)kept; /* no other thread has it */
         code = PAM_SUCCESS;
     } else {
         code = open_table(pamh, arguments, name, table);
@@ -76,9 +75,9 @@ static int get_table(pam_handle_t *pamh, const struct arguments *arguments, stru
     return code;
 }
 
-/* ---- whom a token has admitted ---- */
+/* ---- the admitted user ---- */
 
-static const char admitted[] = "toktab_admitted"; /* the name of a user, while the handle lasts */
+static const char admitted[] = "toktab_admitted"; /* the user name, as long as the handle lives */
 
 static void free_user(pam_handle_t *pamh, void *user, int status)
 {
@@ -107,13 +106,13 @@ static bool is_admitted(pam_handle_t *pamh, const char *user)
 
 /* ---- the question ---- */
 
-/* Who asks; false: nobody. */
+/* Get the user and the address. False: no user name. */
 static bool get_client(pam_handle_t *pamh, struct client *client)
 {
     const void *rhost = NULL;
 
     if (pam_get_user(pamh, &client->user, NULL) != PAM_SUCCESS || !client->user || client->user[0] == '\0') {
-        pam_syslog(pamh, LOG_NOTICE, "the host names no user");
+        pam_syslog(pamh, LOG_NOTICE, "the service gives no user name");
         return false;
     }
     if (pam_get_item(pamh, PAM_RHOST, &rhost) != PAM_SUCCESS || (rhost && *(const char *)rhost == '\0'))
@@ -123,7 +122,7 @@ static bool get_client(pam_handle_t *pamh, struct client *client)
     return true;
 }
 
-/* The password that an earlier module of the stack has asked for; NULL: there is none. */
+/* The password that an earlier module of the stack has asked for; NULL: none. */
 static const char *first_pass(pam_handle_t *pamh)
 {
     const void *token;
@@ -131,15 +130,15 @@ static const char *first_pass(pam_handle_t *pamh)
     return pam_get_item(pamh, PAM_AUTHTOK, &token) == PAM_SUCCESS ? token : NULL;
 }
 
-/* Ask the client; NULL: it gives none. */
+/* Prompt for a token; NULL: the client gave none. */
 static const char *prompted(pam_handle_t *pamh)
 {
     const char *token = NULL;
 
-    /* pam_get_authtok() does not ask where there is a password already */
+    /* pam_get_authtok() does not prompt if there is a password already */
     if (pam_set_item(pamh, PAM_AUTHTOK, NULL) != PAM_SUCCESS ||
         pam_get_authtok(pamh, PAM_AUTHTOK, &token, "API token: ") != PAM_SUCCESS || !token) {
-        pam_syslog(pamh, LOG_NOTICE, "the client was asked for a token, and gives none");
+        pam_syslog(pamh, LOG_NOTICE, "the client was asked for a token and gave none");
         return NULL;
     }
     return token;
@@ -149,14 +148,14 @@ static void verify(struct toktab *table, const struct toktab_request *request, c
                    struct toktab_result *result)
 {
     result->verdict = toktab_verify(table, token, strlen(token), request, result);
-    /* The library lets a token that names no user be anybody's. Here that would be root's. */
+    /* For the library, a token without a user is anybody's. Here it could log in as root. */
     if (result->verdict == TOKTAB_ALLOW && request->user && strcmp(result->user, request->user) != 0) {
         result->verdict = TOKTAB_DENY;
         result->reason = TOKTAB_REASON_USER;
     }
 }
 
-/* The table is not read before there is a token: who is asked for one may be a crowd that never answers. */
+/* Open the table only once there is a token: many clients may be prompted and never answer. */
 static int ask_table(pam_handle_t *pamh, const struct arguments *arguments,
                      const struct toktab_request *request, const char *token, struct toktab_result *result)
 {
@@ -174,7 +173,7 @@ static int ask_table(pam_handle_t *pamh, const struct arguments *arguments,
     return PAM_SUCCESS;
 }
 
-/* Find a token, and ask the table about it. PAM_SUCCESS: it has answered. */
+/* Get a token and ask the table about it. PAM_SUCCESS: the result is filled in. */
 static int ask(pam_handle_t *pamh, const struct arguments *arguments, const struct toktab_request *request,
                struct toktab_result *result)
 {
@@ -206,7 +205,7 @@ static int authenticate(pam_handle_t *pamh, const struct arguments *arguments, c
         .client = client->has_address ? (const struct sockaddr *)&client->address : NULL,
         .user = arguments->any_user ? NULL : client->user,
     };
-    /* the library may be another one, which knows no such struct and fills nothing */
+    /* another version of the library may fill nothing in */
     struct toktab_result result = {.size = sizeof(result), .label = "", .user = "", .scopes = ""};
     int code = ask(pamh, arguments, &request, &result);
 
@@ -225,7 +224,8 @@ EXPORTED int pam_sm_authenticate(pam_handle_t *pamh, int flags, int argc, const 
     struct client client;
     int code = note_admitted(pamh, NULL);
 
-    (void)flags; /* PAM_SILENT: nothing is said in any case; PAM_DISALLOW_NULL_AUTHTOK: no token is empty */
+    (void)flags; /* PAM_SILENT: the module prints nothing anyway; PAM_DISALLOW_NULL_AUTHTOK: no token is empty
+                  */
     if (code != PAM_SUCCESS)
         return code;
     if (!arguments_take(&arguments, pamh, argc, argv))
@@ -235,7 +235,7 @@ EXPORTED int pam_sm_authenticate(pam_handle_t *pamh, int flags, int argc, const 
     return authenticate(pamh, &arguments, &client);
 }
 
-/* A token brings no credentials with it. */
+/* A token brings no credentials. */
 EXPORTED int pam_sm_setcred(pam_handle_t *pamh, int flags, int argc, const char **argv)
 {
     (void)pamh;
@@ -245,7 +245,7 @@ EXPORTED int pam_sm_setcred(pam_handle_t *pamh, int flags, int argc, const char 
     return PAM_SUCCESS;
 }
 
-/* Admits whom this module has authenticated, and nobody else: nobody has an account with it. */
+/* Accept only the user whom this module has authenticated: the module knows no accounts. */
 EXPORTED int pam_sm_acct_mgmt(pam_handle_t *pamh, int flags, int argc, const char **argv)
 {
     struct arguments arguments;

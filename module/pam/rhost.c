@@ -4,7 +4,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
-/* The zone says on which link an address is, not which it is: networks have none. */
+/* Drop the zone: it names the link, and networks have no zones. */
 static bool parse_ipv6(struct in6_addr *address, const char *text)
 {
     char copy[INET6_ADDRSTRLEN];

@@ -81,7 +81,7 @@ class Conf(SiteTest):
         self.assert_bad("auth_toktab_config /nowhere; # bad", http="%s", says="directive is duplicate")
 
     def test_bad_values(self):
-        self.assert_bad('auth_toktab ""; # bad', says="needs the name of a domain")
+        self.assert_bad('auth_toktab ""; # bad', says="needs a domain name")
         self.assert_bad("auth_toktab a b; # bad", says="invalid number of arguments")
         self.assert_bad("auth_toktab; # bad", says="invalid number of arguments")
         self.assert_bad("auth_toktab_scope read,write; # bad", says="needs scopes")

@@ -161,7 +161,7 @@ class Impossible(UsageCase):
 class NoRight(Impossible):
     """The workers are not in the group of the directory."""
 
-    says = "it cannot be opened: Permission denied"
+    says = "cannot open it: Permission denied"
 
     @classmethod
     def spoil(cls):
@@ -176,7 +176,7 @@ class NoRight(Impossible):
 class SomebodyElses(Impossible):
     """Another member of the group was there first."""
 
-    says = "it belongs to uid 45003"
+    says = "owned by uid 45003"
 
     @classmethod
     def spoil(cls):
@@ -190,7 +190,7 @@ class SomebodyElses(Impossible):
 
 
 class Symlink(Impossible):
-    says = "it is a symbolic link"
+    says = "this is a symbolic link"
 
     @classmethod
     def spoil(cls):
@@ -207,7 +207,7 @@ class Symlink(Impossible):
 
 
 class Fifo(Impossible):
-    says = "it is not a regular file"
+    says = "not a regular file"
 
     @classmethod
     def spoil(cls):

@@ -82,10 +82,10 @@ class Verdicts(PamTest):
         ):
             with self.subTest(rhost=rhost):
                 log = self.expect_code(pam.PERM_DENIED, "any", "alice", token, rhost=rhost)
-                self.assert_denied("network (the host gives no address, but a name)", log, token)
+                self.assert_denied("network (the service gives a host name, not an address)", log, token)
         for rhost in (None, ""):
             log = self.expect_code(pam.PERM_DENIED, "any", "alice", token, rhost=rhost)
-            self.assert_denied("network (the host gives no address of the client)", log, token)
+            self.assert_denied("network (the service gives no client address)", log, token)
         self.expect_code(pam.SUCCESS, "any", "alice", self.create("unbound"))
         self.expect_code(pam.SUCCESS, "any", "alice", self.create("unbound"), rhost="client.example.com")
 
@@ -178,7 +178,7 @@ class Arguments(PamTest):
         for bad, says in (
             ("config={conf} domain=nowhere", 'no domain "nowhere"'), ("config={conf} domain=", "empty"),
             ("config={conf}", 'no domain "default"'), ("config=/nonexistent/toktab.conf", "/nonexistent/toktab.conf"),
-            ("config=toktab.conf", "absolute"), ("config=%s/open.conf" % self.site.dir, "written by everybody"),
+            ("config=toktab.conf", "absolute"), ("config=%s/open.conf" % self.site.dir, "writable by everybody"),
             ("config=%s" % self.site.dir, "regular"),
         ):  # fmt: skip
             with self.subTest(bad=bad):
@@ -256,7 +256,7 @@ class Passwords(PamTest):
             for service in ("any", "try"):
                 with self.subTest(answer=answer, service=service):
                     log = self.expect_code(pam.AUTHTOK_ERR, service, "alice", answer)
-                    self.assertIn(b"gives none", log[-1][1])
+                    self.assertIn(b"gave none", log[-1][1])
 
     def test_first_pass(self):
         """What an earlier module has asked for is not asked again with use_first_pass."""

@@ -179,7 +179,7 @@ class OnTheWay(SiteTest):
     def test_writable_by_everybody(self):
         for mode in (0o757, 0o777, 0o2777):
             os.chmod(self.parent, mode)
-            self.all_refuse("can be written by everybody", "mode %04o" % mode, "chmod go-w it")
+            self.all_refuse("writable by everybody", "mode %04o" % mode, "chmod go-w it")
 
     def test_writable_by_a_group(self):
         if IS_ROOT:
@@ -187,7 +187,7 @@ class OnTheWay(SiteTest):
         elif os.getegid() == 0:
             self.skipTest("this user's group may write everywhere")
         os.chmod(self.parent, 0o775)
-        self.all_refuse("can be written by group %d" % os.stat(self.parent).st_gid, "mode 0775", "chmod g-w it")
+        self.all_refuse("writable by group %d" % os.stat(self.parent).st_gid, "mode 0775", "chmod g-w it")
 
     @needs_root
     def test_writable_by_group_0(self):
@@ -216,7 +216,7 @@ class OnTheWay(SiteTest):
         self.all_work()
         os.chmod(folder, 0o777)
         self.parent = folder
-        self.all_refuse("can be written by everybody")
+        self.all_refuse("writable by everybody")
 
     def within(self, script, *args):
         """Run the tool in a mount namespace of its own, where the script has mounted something."""

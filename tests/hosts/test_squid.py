@@ -93,7 +93,7 @@ class SquidLogins(Logins):
     def test_networks(self):
         for networks in ("127.0.0.0/8", "0.0.0.0/0,::/0"):
             token = self.create("alice", "--from", networks)
-            self.assert_refused("alice", token, "token denied: network (the host gives no address of the client)")
+            self.assert_refused("alice", token, "token denied: network (the service gives no client address)")
 
 
 class HelperTest(SquidLogins, HostCase):

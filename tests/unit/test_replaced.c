@@ -262,7 +262,7 @@ START_TEST(missing_store_is_trouble_until_it_is_back)
     forge_copy(&copy, &s.forge, "copy");
     ck_assert_int_eq(unlink(s.forge.path), 0);
     EXPECT_TROUBLE(s);
-    ck_assert_ptr_nonnull(strstr(s.host.last, "does not exist"));
+    ck_assert_ptr_nonnull(strstr(s.host.last, "no such file"));
     forge_revoke(&copy, &s.b);
     EXPECT_TROUBLE(s);
     forge_install(&copy, &s.forge);

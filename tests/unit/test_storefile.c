@@ -196,11 +196,11 @@ static const struct {
     int error;
     const char *says;
 } faults[] = {
-    {nothing_there, ENOENT, "create a token"},
+    {nothing_there, ENOENT, "create the first token"},
     {no_directory, ENOENT, "its directory does not exist"},
     {directory_is_a_file, ENOTDIR, "its directory"},
     {directory_is_writable, EPERM, "chmod g-w the directory"},
-    {parent_is_writable, EPERM, "can be written by everybody"},
+    {parent_is_writable, EPERM, "writable by everybody"},
     {links_in_a_circle, ELOOP, "Too many levels"},
     {symlink_to_a_store, EPERM, "symbolic link"},
     {dangling_symlink, EPERM, "symbolic link"},

@@ -25,7 +25,7 @@ static const struct open_case open_cases[] = {
     {"", 0640, 0, 0, ""},
     {"domains = ( { name = \"a\"; } );", 0600, 0, 0, ""},
     {"domain = 1;", 0640, 0, EINVAL, ":1: unknown setting \"domain\"; did you mean \"domains\"?"},
-    {"", 0666, 0, EPERM, "written by everybody"},
+    {"", 0666, 0, EPERM, "writable by everybody"},
     {NULL, 0, 0, ENOENT, "No such file"},
     {"", 0640, 1, EINVAL, "size"},
     {"", 0640, sizeof(struct toktab_options), EINVAL, "size"},
@@ -93,7 +93,7 @@ START_TEST(opening_one_domain)
     errno = 4711;
     ck_assert_ptr_null(toktab_open(&options, error, sizeof(error)));
     ck_assert_int_eq(errno, ENOENT);
-    ck_assert_str_eq(error, "there is no domain \"c\" in the configuration");
+    ck_assert_ptr_nonnull(strstr(error, "no domain \"c\" in /"));
 }
 END_TEST
 

@@ -97,12 +97,12 @@ static const struct {
     int error, error_reading;
     const char *says;
 } bad_files[] = {
-    {"missing", ENOENT, ENOENT, "it cannot be opened: No such file"},
-    {"symlink", ELOOP, ELOOP, "it is a symbolic link"},
-    {"dangling", ELOOP, ELOOP, "it is a symbolic link"},
-    {"fifo", EPERM, EPERM, "it is not a regular file"},
-    {"directory", EISDIR, EPERM, "it "},
-    {"link", EPERM, EPERM, "it has another name too"},
+    {"missing", ENOENT, ENOENT, "cannot open it: No such file"},
+    {"symlink", ELOOP, ELOOP, "this is a symbolic link"},
+    {"dangling", ELOOP, ELOOP, "this is a symbolic link"},
+    {"fifo", EPERM, EPERM, "not a regular file"},
+    {"directory", EISDIR, EPERM, " it"},
+    {"link", EPERM, EPERM, "more than one hard link"},
 };
 
 static bool is_case(int i, const char *name)
@@ -183,7 +183,7 @@ START_TEST(somebody_elses_file_is_not_opened)
     used_file_make(file.path, STOREID, 8);
     ck_assert_int_lt(open_it(&file, geteuid() + 1, O_RDWR, &fault), 0);
     ck_assert_int_eq(errno, EPERM);
-    ck_assert_ptr_nonnull(strstr(fault.text, "it belongs to uid"));
+    ck_assert_ptr_nonnull(strstr(fault.text, "owned by uid"));
 }
 END_TEST
 

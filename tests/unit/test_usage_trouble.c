@@ -51,14 +51,14 @@ END_TEST
 static const struct {
     const char *name, *says;
 } in_its_place[] = {
-    {"fifo", "it is not a regular file"},
-    {"directory", "it cannot be opened: Is a directory"},
-    {"symlink", "it is a symbolic link"},
-    {"dangling", "it is a symbolic link"},
-    {"link", "it has another name too"},
-    {"owner", "it belongs to uid 65533"},
-    {"used is a file", "its directory cannot be opened: Not a directory"},
-    {"used is a symlink", "its directory cannot be opened: Not a directory"},
+    {"fifo", "not a regular file"},
+    {"directory", "cannot open it: Is a directory"},
+    {"symlink", "this is a symbolic link"},
+    {"dangling", "this is a symbolic link"},
+    {"link", "more than one hard link"},
+    {"owner", "owned by uid 65533"},
+    {"used is a file", "cannot open its directory: Not a directory"},
+    {"used is a symlink", "cannot open its directory: Not a directory"},
 };
 
 /* Puts something else in the place of the file or its directory; precious is what it leads to. Returns
@@ -132,7 +132,7 @@ START_TEST(another_reason_is_said_too)
     NOTE(n, 3, NOW + 120);
     NOTE(n, 3, NOW + 180);
     ck_assert_uint_eq(n.messages, 2);
-    ck_assert_ptr_nonnull(strstr(n.last, "another name"));
+    ck_assert_ptr_nonnull(strstr(n.last, "hard link"));
     ck_assert_int_eq(unlink(other), 0);
     NOTE(n, 3, NOW + 240);
     EXPECT_SLOT(n, 3, NOW + 240);
@@ -238,7 +238,7 @@ START_TEST(no_right_to_write)
         }
         NOTE(n, 3, NOW);
         NOTE(n, 3, NOW + 60);
-        _exit(n.messages == 1 && strstr(n.last, "it cannot be opened: Permission denied") ? 0 : 1);
+        _exit(n.messages == 1 && strstr(n.last, "cannot open it: Permission denied") ? 0 : 1);
     }
     expect_child(child);
     ck_assert_int_eq(chmod(n.file.directory, 01730), 0);
