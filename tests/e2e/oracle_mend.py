@@ -29,7 +29,8 @@ def mend(datas, domain, epoch, time=1700000000, by=("root", 0, None), reason="in
     writer = Writer(header.domain, header.storeid)
     writer.header, writer.n, writer.chain, writer.tokens = header, known.n, known.chain, known.tokens
     writer.begin_epoch(epoch, time, by)
-    doubtful = in_doubt(known, any(may_hide_changes(file, known) for file in files))
+    examined = [file for file in files if file is files[0] or file.header.base == header.base]
+    doubtful = in_doubt(known, any(may_hide_changes(file, known) for file in examined), revoked_before(files, header))
     ended = [record for record in doubtful if record.id in writer.tokens]  # the others were dead before the cutoff
     for record in ended:
         writer.append(record._replace(op="R", revoked=time, time=time, by=by, reason=reason))
@@ -158,7 +159,15 @@ def has_all(known, file, n, end):
     return False
 
 
-def in_doubt(known, all_are):
+def revoked_before(files, header):
+    """The ids that a file with a lesser base has revoked: where the snapshot has not, two logs have parted."""
+    return {
+        piece.line.record.id for file in files for piece in file.pieces
+        if piece.line and piece.line.n <= header.base and file.header != header and piece.line.record.revoked is not None
+    }
+
+
+def in_doubt(known, all_are, revoked_elsewhere):
     """The Records of those to end, in order of their serials."""
     up_to, all_up_to = {}, 0
     for n in set(range(known.base + 2, known.n)) - set(known.log):
@@ -171,7 +180,7 @@ def in_doubt(known, all_are):
         (
             record for n, record, _ in known.tokens.values()
             if record.revoked is None
-            and (all_are or known.contradicts or n < max(all_up_to, up_to.get(record.serial, 0)))
+            and (all_are or known.contradicts or record.id in revoked_elsewhere or n < max(all_up_to, up_to.get(record.serial, 0)))
         ),
         key=lambda record: record.serial,
     )

@@ -180,9 +180,9 @@ class Check(SiteTest):
             (b"8", "1 byte of an unfinished line"),
             (b"8|abc", "5 bytes of an unfinished line"),
             (b"8|" + b"x" * 4093, "4095 bytes of an unfinished line"),
-            (b"\0" * 50, "50 bytes that a power cut left"),
-            (b"8|abc\0\0\n", "8 bytes that a power cut left"),
-            (b"\0" * 4095, "4095 bytes that a power cut left"),
+            (b"\0" * 50, "50 bytes left by a power cut"),
+            (b"8|abc\0\0\n", "8 bytes left by a power cut"),
+            (b"\0" * 4095, "4095 bytes left by a power cut"),
         ):
             with self.subTest(rest=rest[:10]):
                 self.site.put(data + rest)
@@ -190,7 +190,7 @@ class Check(SiteTest):
                 self.assertEqual((answer["head"], answer["faults"]), (head, []))
                 self.assertEqual(self.expectation(head), 0)
                 said = self.ok("check").err
-                self.assertIn(says + ", which the next change cuts off", said)
+                self.assertIn(says + ", which the next change removes", said)
                 self.assertIn("sound: ", said)
                 self.assertEqual(self.site.bytes(), data + rest)
         self.create("x")

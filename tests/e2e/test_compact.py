@@ -6,6 +6,7 @@ import random
 import resource
 import signal
 import stat
+import struct
 import subprocess
 import threading
 import time
@@ -211,6 +212,19 @@ class Access(SiteTest):
             self.skipTest("this file system cannot allocate behind the end of a file: %s" % self.site.dir)
         self.ok("compact")
         self.assertGreaterEqual(self.status().st_blocks * 512, self.status().st_size + 32768)
+
+    def test_an_access_control_list_holds(self):
+        """Its mask stands where others have the group's rights: without the list the group could read."""
+        entries = ((1, 6, -1), (2, 4, 12345), (4, 0, -1), (16, 4, -1), (32, 0, -1))
+        wanted = struct.pack("<I", 2) + b"".join(struct.pack("<HHi", *entry) for entry in entries)
+        self.create()
+        try:
+            os.setxattr(self.site.path(), "system.posix_acl_access", wanted)
+        except OSError as error:
+            self.skipTest("this file system has no access control lists: %s" % error)
+        self.ok("compact")
+        self.assertEqual(os.getxattr(self.site.path(), "system.posix_acl_access"), wanted)
+        self.assertEqual(stat.S_IMODE(self.status().st_mode), 0o640)
 
     @needs_root
     def test_owner_and_group(self):

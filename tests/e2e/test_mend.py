@@ -68,6 +68,11 @@ class MendTest(SiteTest):
                     kept.append(file.read())
             self.assertIn(data, kept)
 
+    def assert_verified(self, tokens, alive):
+        """Of these tokens, which a host is asked about, the living are admitted. scan asks it of all in one process."""
+        found = self.json("scan", stdin="\n".join(tokens.values()), code=int(bool(alive)))
+        self.assertEqual({each["id"] for each in found if each["state"] == "active"}, alive)
+
 
 class ToolsRules(Rules, MendTest):
     """The cases made by hand."""
@@ -100,11 +105,6 @@ class RandomDamage(MendTest):
         self.assertLessEqual(alive_in(store), case.may_live())
         self.assert_verified(case.history.tokens, alive_in(store))
 
-    def assert_verified(self, tokens, alive):
-        """Of these tokens, which a host is asked about, the living are admitted. scan asks it of all in one process."""
-        found = self.json("scan", stdin="\n".join(tokens.values()), code=int(bool(alive)))
-        self.assertEqual({each["id"] for each in found if each["state"] == "active"}, alive)
-
 
 def without_reason(entry):
     """What a line of the log says that revokes, but for the reason and the second."""
@@ -117,6 +117,35 @@ for kind in damage.KINDS:
     globals()[name] = type(name, (RandomDamage,), {
         "__module__": __name__, "kind": kind, "test": RandomDamage.try_random_cases,
     })
+
+
+class Parted(MendTest):
+    """The store went on on its own from a backup, and a copy of what it was before that has a greater base."""
+
+    def setUp(self):
+        super().setUp()
+        self.tokens = [self.site.guard(make_token()) for _ in range(5)]
+        writer = Writer("example.com")
+        for token in self.tokens[:2]:
+            writer.create(token)
+        self.backup = Writer.on(Store(writer.data()))
+        for token in self.tokens[2:]:
+            writer.create(token)
+        writer.compact()
+        self.newer = writer.data()
+
+    def test_a_revocation_in_the_store_holds(self):
+        self.backup.revoke(self.tokens[0])
+        store, ended, _ = self.mended([self.backup.data(), self.newer])
+        self.assertIn(token_id(self.tokens[0]), ended)
+        self.assert_verified(dict(enumerate(self.tokens)), alive_in(store))
+        self.assertEqual(alive_in(store), {token_id(token) for token in self.tokens[1:]})
+
+    def test_a_damaged_older_copy_ends_nobody(self):
+        data = self.backup.data()
+        damaged = data[:-60] + bytes([data[-60] ^ 1]) + data[-59:]
+        store, ended, _ = self.mended([self.newer, damaged])
+        self.assertEqual((ended, alive_in(store)), ([], {token_id(token) for token in self.tokens}))
 
 
 class Manners(MendTest):

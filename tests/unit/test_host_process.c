@@ -142,6 +142,32 @@ START_TEST(child_without_a_look_of_its_own)
 }
 END_TEST
 
+/* One that has no descriptor left either opens what is there now: the parent's table does not do for it. */
+START_TEST(child_without_a_descriptor)
+{
+    struct scene s;
+    struct forge next;
+    pid_t child;
+
+    scene_start(&s, "60s");
+    forge_copy(&next, &s.forge, "next");
+    forge_revoke(&next, &s.a);
+    forge_compact(&next, NOW);
+    while (open("/dev/null", O_RDONLY | O_CLOEXEC) >= 0)
+        continue;
+    if (_i == 0)
+        forge_install(&next, &s.forge);
+    child = fork();
+    if (child == 0)
+        _exit(answers(&s, &s.a, _i == 0 ? "deny revoked" : "allow") && answers(&s, &s.b, "allow") ? 0 : 1);
+    expect_child(child);
+    for (int fd = 3; fd < 4096; fd++)
+        close(fd);
+    forge_end(&next);
+    scene_end(&s);
+}
+END_TEST
+
 /* It has stale_limit once it has looked; and where it is not its rights that are missing but the store. */
 START_TEST(child_with_a_store_that_goes)
 {
@@ -151,7 +177,8 @@ START_TEST(child_with_a_store_that_goes)
     scene_start(&s, "60s");
     child = fork();
     if (child == 0)
-        _exit((_i == 1 || answers(&s, &s.a, "allow")) && unlink(s.forge.path) == 0 &&
+        _exit((_i % 2 == 1 || answers(&s, &s.a, "allow")) &&
+                      (_i < 2 ? unlink(s.forge.path) : truncate(s.forge.path, 100)) == 0 &&
                       answers(&s, &s.a, "allow") && answers(&s, &s.d, "error store")
                   ? 0
                   : 1);
@@ -348,7 +375,8 @@ Suite *host_process_suite(void)
     tcase_add_test(descriptors, descriptors_are_closed_on_exec);
     tcase_add_loop_test(descriptors, no_descriptor_is_left, 0, 2);
     tcase_add_test(descriptors, child_without_a_look_of_its_own);
-    tcase_add_loop_test(descriptors, child_with_a_store_that_goes, 0, 2);
+    tcase_add_loop_test(descriptors, child_without_a_descriptor, 0, 2);
+    tcase_add_loop_test(descriptors, child_with_a_store_that_goes, 0, 4);
     tcase_add_test(descriptors, no_descriptor_is_left_open);
     suite_add_tcase(suite, descriptors);
     tcase_add_test(process, errno_is_left_alone);
