@@ -138,6 +138,7 @@ static bool prove_and_take(const struct loading *loading, const char *text, size
 {
     struct chain *chain = &loading->progress->chain;
     bool in_snapshot = chain->bytes_left > 0;
+    size_t tokens = loading->index->count;
     struct line line;
     const char *wrong;
 
@@ -149,6 +150,8 @@ static bool prove_and_take(const struct loading *loading, const char *text, size
     if (!agrees(loading->known, chain, in_snapshot, &line))
         return parted(loading);
     take_line(loading, &line, text + length);
+    if (in_snapshot && loading->index->count == tokens)
+        return wrong_line(loading, "this id is in the snapshot twice");
     return true;
 }
 

@@ -136,6 +136,32 @@ END_TEST
 static const uint64_t wrong_lengths[] = {1, 100000, INT64_MAX, UINT64_MAX, UINT64_MAX - 1000};
 
 /* Who jumps does not read the snapshot, and must not be led astray by what the header says of it. */
+/* Whichever line of the two would count: no honest compaction keeps both. */
+START_TEST(snapshot_with_an_id_twice_is_trouble)
+{
+    struct scene s;
+    struct compaction compaction;
+    struct forged_line *a, *b;
+    struct bytes old = {0};
+
+    scene_start(&s, "60s");
+    a = &s.forge.state[0];
+    b = &s.forge.state[1];
+    bytes_add(&old, a->text.at, a->text.length);
+    forge_append(&s.forge, &s.a.record);
+    bytes_free(&b->text);
+    b->text = old;
+    b->n = 1;
+    compaction_prepare(&compaction, &s.forge, NOW);
+    scene_install(&s, &compaction);
+    host_close(&s.host);
+    host_open(&s.host, s.directory, "60s");
+    EXPECT(s, a, "error store");
+    ck_assert_ptr_nonnull(strstr(s.host.last, "twice"));
+    scene_end(&s);
+}
+END_TEST
+
 START_TEST(snapshot_beyond_the_end_is_trouble)
 {
     struct scene s;
@@ -178,6 +204,7 @@ Suite *compacted_suite(void)
     tcase_add_test(compaction, many_compactions_in_a_row);
     tcase_add_loop_test(compaction, bad_point_of_compaction_is_trouble, 0, POINT_FAULTS + 1);
     tcase_add_test(compaction, point_of_compaction_may_come_late);
+    tcase_add_test(compaction, snapshot_with_an_id_twice_is_trouble);
     tcase_add_loop_test(compaction, snapshot_beyond_the_end_is_trouble, 0, 5);
     tcase_add_test(compaction, new_epoch_is_not_jumped_into);
     suite_add_tcase(suite, compaction);
