@@ -8,7 +8,7 @@ import pwd
 import time
 import unittest
 
-from harness import IS_ROOT, NOBODY, Site, SiteTest, needs_root
+from harness import IS_ROOT, NOBODY, Site, SiteTest, clock, needs_root
 from oracle_format import parse_token, token_hash, token_id
 
 DAY = 86400
@@ -36,9 +36,9 @@ def user_name(uid):
 
 class Create(SiteTest):
     def test_token_and_line(self):
-        before = int(time.time())
+        before = clock()
         token = self.create("CI deploy")
-        after = int(time.time())
+        after = clock()
         prefix, id, _ = parse_token(token)
         store = self.site.read()
         record = store.record(id)

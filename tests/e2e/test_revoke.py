@@ -4,7 +4,7 @@ import base64
 import time
 import unittest
 
-from harness import SiteTest, config_text, needs_terminal
+from harness import SiteTest, clock, config_text, needs_terminal
 from oracle import Writer
 from oracle_format import make_token, token_id
 
@@ -17,11 +17,11 @@ class Revoke(SiteTest):
         token = self.create("CI", "-u", "bob", "-s", "read", "--from", "10.0.0.0/8", "-e", "90d")
         before = self.record(token)
         self.assertEqual(self.verdict(token, "--from", "10.0.0.1")[0], "allow")
-        began = int(time.time())
+        began = clock()
         result = self.ok("revoke", "-y", token_id(token), "-r", "left the | company, 100%")
         self.assertIn("revoked", (result.out + result.err).lower())
         after = self.record(token)
-        self.assertTrue(began <= after.revoked <= int(time.time()))
+        self.assertTrue(began <= after.revoked <= clock())
         self.assertEqual((after.op, after.reason, after.revoked), ("R", "left the | company, 100%", after.time))
         kept = before._replace(op="R", revoked=after.revoked, time=after.time, reason=after.reason)
         self.assertEqual(after, kept)

@@ -8,7 +8,7 @@ import subprocess
 import time
 import unittest
 
-from harness import SiteTest, killed_at_end, needs_terminal
+from harness import SiteTest, clock, killed_at_end, needs_terminal
 from oracle import Writer
 from oracle_format import make_token, token_hash, token_id
 from test_create import TOKEN_KEYS
@@ -38,10 +38,10 @@ class RotateTest(SiteTest):
 class Rotate(RotateTest):
     def test_the_successor(self):
         old = self.old(reason="")
-        before, began = self.record(old), int(time.time())
+        before, began = self.record(old), clock()
         new = self.rotate("1")
         ended, record = self.record(old), self.record(new)
-        self.assertTrue(began <= record.created <= int(time.time()))
+        self.assertTrue(began <= record.created <= clock())
         self.assertEqual(record.expires - record.created, 30 * DAY)
         same = ("label", "scopes", "nets", "user", "ext")
         self.assertEqual([getattr(record, key) for key in same], [getattr(before, key) for key in same])
