@@ -108,6 +108,12 @@ class History(SiteTest):
             (9, "compact", None, None, "root/0/-"))
         self.assertEqual(set(point), TOKEN_KEYS | {"n", "change", "time"})
 
+    def test_numbers_stay_when_compacted_twice(self):
+        for time in (START + 400, START + 500):
+            self.writer.compact(time=time)
+        self.site.put(self.writer)
+        self.assertEqual([change[0] for change in self.changes()], [3, 4, 6, 7, 8, 10])
+
     def test_a_predecessor_whose_line_comes_later(self):
         self.writer.revoke(self.tokens[0], time=START + 350)
         self.writer.compact(time=START + 400)

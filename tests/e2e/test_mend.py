@@ -179,6 +179,14 @@ class Manners(MendTest):
         self.assertEqual(record.by[1], os.geteuid())
         self.assertTrue(record.reason)
 
+    def test_a_token_whose_line_is_damaged_is_not_called_unknown(self):
+        self.site.put(self.sound.replace(b"|number 5|", b"|numbEr 5|"))
+        for command in (["revoke", "-y"], ["update", "-l", "x"], ["rotate"], ["show"], ["history"]):
+            for reference in ("5", token_id(self.tokens[4])):
+                with self.subTest(command=command, reference=reference):
+                    self.refused(65, *command, reference, says="check")
+        self.ok("revoke", "-y", "3")
+
     def test_a_copy_heals(self):
         copy = os.path.join(self.site.dir, "backup")
         write_file(copy, [self.sound])

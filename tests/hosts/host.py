@@ -40,8 +40,8 @@ class Example:
         return re.search(r"/etc/pam\.d/([a-z-]+)", self.text)[1]
 
     def settings(self, heading):
-        """The lines that stand indented below a comment that begins so."""
-        found = re.search(r"^# %s.*\n((?:#     .*\n)+)" % re.escape(heading), self.text, re.M)
+        """The lines that stand indented below a comment that names that file."""
+        found = re.search(r"^# .*%s.*\n((?:#     .*\n)+)" % re.escape(heading), self.text, re.M)
         return re.sub(r"^#     ", "", found[1], flags=re.M)
 
     def install(self, conf, service, change=("", "")):

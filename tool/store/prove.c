@@ -80,7 +80,7 @@ static bool prove_line(struct proof *proof, const char *text, size_t length, str
         wrong = "prior";
     if (wrong)
         return wrong_column(proof, fault, wrong);
-    event.n = proof->chain.at.n;
+    event.n = record.n;
     event.id = keep(proof, text, length) + (line.column[COLUMN_ID].at - text);
     length -= (size_t)(line.column[COLUMN_ID].at - text);
     if (record.op != OPERATION_POINT) {

@@ -344,7 +344,7 @@ static void look_when_used(struct refs *refs, const struct session *session)
     free(uses);
 }
 
-enum status refs_resolve(struct refs *refs, const struct session *session, bool prove)
+static enum status read_store(struct refs *refs, const struct session *session, bool prove)
 {
     struct storefile storefile;
     struct fault fault;
@@ -357,9 +357,29 @@ enum status refs_resolve(struct refs *refs, const struct session *session, bool 
     status = fd < 0 ? status_of(errno) : refs_read(refs, fd, prove, &fault);
     if (fd >= 0)
         close(fd);
-    if (status != STATUS_DONE)
-        return fail(status, "%s/%s: %s", storefile.directory, storefile.name, fault.text);
-    status = check_and_pin(refs);
+    return status == STATUS_DONE ? status
+                                 : fail(status, "%s/%s: %s", storefile.directory, storefile.name, fault.text);
+}
+
+static bool misses_one(const struct refs *refs)
+{
+    for (size_t i = 0; i < refs->count; i++)
+        if (refs->list[i].candidate_count == 0)
+            return true;
+    return false;
+}
+
+enum status refs_resolve(struct refs *refs, const struct session *session, bool prove)
+{
+    enum status status = read_store(refs, session, prove);
+
+    /* is there no such token, or does its line no longer prove itself? */
+    if (status == STATUS_DONE && !prove && misses_one(refs)) {
+        refs->offset = 0;
+        status = read_store(refs, session, true);
+    }
+    if (status == STATUS_DONE)
+        status = check_and_pin(refs);
     if (status == STATUS_DONE)
         look_when_used(refs, session);
     return status;
