@@ -47,8 +47,8 @@ static void check_tip(const struct store_bytes *store, const struct reading *rea
     struct store_bytes head = new_piece(store, 0, head_size);
     struct store_bytes tail = new_piece(store, store->length - tail_size, tail_size);
     struct tip tip;
-    const char *wrong =
-        tip_find(&tip, "example.com", head.at, head.length, tail.at, tail.length, store->length - tail_size);
+    const char *wrong = tip_find(&tip, "example.com", (struct span){head.at, head.length},
+                                 (struct span){tail.at, tail.length}, store->length - tail_size);
 
     assert(!wrong || !reading->good);
     if (reading->good) {

@@ -34,7 +34,8 @@ const char *tip_from(struct tip *tip, const struct bytes *file, size_t from)
 {
     size_t head = file->length < LINE_SIZE_MAX ? file->length : LINE_SIZE_MAX;
 
-    return tip_find(tip, "example.com", file->at, head, file->at + from, file->length - from, from);
+    return tip_find(tip, "example.com", (struct span){file->at, head},
+                    (struct span){file->at + from, file->length - from}, from);
 }
 
 const char *tip_of(struct tip *tip, const struct bytes *file)

@@ -63,35 +63,34 @@ static const char *judge_rest(struct tip *tip, const char *rest, size_t length)
     }
 }
 
-const char *tip_find(struct tip *tip, const char *domain, const char *head, size_t head_size,
-                     const char *tail, size_t tail_size, uint64_t from)
+const char *tip_find(struct tip *tip, const char *domain, struct span head, struct span tail, uint64_t from)
 {
-    const char *head_end = memchr(head, '\n', head_size), *wrong, *lf;
-    struct window window = {.end = tail + tail_size};
+    const char *head_end = memchr(head.at, '\n', head.length), *wrong, *lf;
+    struct window window = {.end = tail.at + tail.length};
     struct span last;
     uint64_t log_start;
 
     if (!head_end)
         return "not a toktab store";
-    wrong = chain_begin(&tip->chain, domain, head, (size_t)(head_end - head) + 1);
+    wrong = chain_begin(&tip->chain, domain, head.at, (size_t)(head_end - head.at) + 1);
     if (wrong)
         return wrong;
     chain_skip_snapshot(&tip->chain);
-    log_start = (uint64_t)(head_end - head) + 1 + tip->chain.header.bytes;
-    if (from + tail_size < log_start)
+    log_start = (uint64_t)(head_end - head.at) + 1 + tip->chain.header.bytes;
+    if (from + tail.length < log_start)
         return "the snapshot is cut short";
     window.from_start = from <= log_start;
-    lf = memchr(tail, '\n', tail_size);
+    lf = memchr(tail.at, '\n', tail.length);
     if (!window.from_start && !lf)
         return "the last line is damaged";
-    window.at = window.from_start ? tail + (log_start - from) : lf + 1;
+    window.at = window.from_start ? tail.at + (log_start - from) : lf + 1;
     wrong = find_last(&tip->chain, &window, &last);
     if (wrong)
         return wrong;
-    tip->start = from + (uint64_t)(last.at - tail);
+    tip->start = from + (uint64_t)(last.at - tail.at);
     tip->end = tip->start + last.length;
     tip->lf_due = false;
-    tip->size = from + tail_size;
+    tip->size = from + tail.length;
     wrong = judge_rest(tip, last.at + last.length, (size_t)(window.end - last.at) - last.length);
     return wrong ? wrong : chain_end(&tip->chain);
 }
@@ -111,7 +110,8 @@ enum status tip_read(struct tip *tip, int fd, const char *domain, struct fault *
     tail_size = size < sizeof(tail) ? (size_t)size : sizeof(tail);
     if (!read_all(fd, head, head_size, 0) || !read_all(fd, tail, tail_size, size - tail_size))
         goto unreadable;
-    wrong = tip_find(tip, domain, head, head_size, tail, tail_size, size - tail_size);
+    wrong = tip_find(tip, domain, (struct span){head, head_size}, (struct span){tail, tail_size},
+                     size - tail_size);
     if (!wrong)
         return STATUS_DONE;
     fault_set(fault, "%s: run `toktab check` to see the damage, and `toktab mend` to repair it", wrong);

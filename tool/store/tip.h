@@ -22,8 +22,7 @@ enum { TIP_TAIL = 4 * LINE_SIZE_MAX };
  * begin at offset from. Returns NULL, or what is wrong: a bad header, no last line that proves itself, lines
  * that do not follow one another, or damage behind them. Pure.
  */
-const char *tip_find(struct tip *tip, const char *domain, const char *head, size_t head_size,
-                     const char *tail, size_t tail_size, uint64_t from);
+const char *tip_find(struct tip *tip, const char *domain, struct span head, struct span tail, uint64_t from);
 
 /* The same for an open store. STATUS_DAMAGED and STATUS_IO set fault. */
 enum status tip_read(struct tip *tip, int fd, const char *domain, struct fault *fault);
