@@ -57,7 +57,7 @@ static void prove_ahead(struct proving *proving, const struct session *session)
     if (proving->fd < 0)
         return;
     proving->begun = prove_begin(&proving->proof, proving->fd, session->domain->name, NULL, &fault) &&
-                     prove_on(&proving->proof, proving->fd, NULL, &progress_witness, &fault);
+                     prove_on(&proving->proof, proving->fd, &progress_witness, &fault);
     progress_clear();
     if (!proving->begun)
         proof_free(&proving->proof);
@@ -82,7 +82,7 @@ static bool prove_rest(struct proving *proving, const struct log *log, struct fa
         if (!prove_begin(&proving->proof, log->file, log->domain, NULL, fault))
             return false;
     }
-    return prove_on(&proving->proof, log->file, NULL, NULL, fault) && prove_end(&proving->proof, NULL, fault);
+    return prove_on(&proving->proof, log->file, NULL, fault) && prove_end(&proving->proof, fault);
 }
 
 static void prepare(struct rewrite *rewrite, const struct chain *chain, const struct request *request)

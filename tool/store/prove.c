@@ -62,8 +62,8 @@ static void remember(struct proof *proof, struct event *event, size_t length)
     index_put(&proof->index, event->id, length);
 }
 
-static bool prove_line(struct proof *proof, const char *text, size_t length, struct expected_head *expect,
-                       const struct witness *witness, struct fault *fault)
+static bool prove_line(struct proof *proof, const char *text, size_t length, const struct witness *witness,
+                       struct fault *fault)
 {
     struct event event = {.in_snapshot = proof->chain.bytes_left > 0};
     bool knows_prior =
@@ -89,16 +89,15 @@ static bool prove_line(struct proof *proof, const char *text, size_t length, str
             return wrong_line(proof, fault, wrong);
         remember(proof, &event, length);
     }
-    if (expect && !event.in_snapshot)
-        head_see_line(expect, proof->chain.at.n, proof->chain.at.chain);
+    if (proof->expect && !event.in_snapshot)
+        head_see_line(proof->expect, proof->chain.at.n, proof->chain.at.chain);
     if (witness)
         witness->see(witness->context, &event);
     proof->lines++;
     return true;
 }
 
-static bool prove_header(struct proof *proof, struct lines *lines, const char *domain,
-                         struct expected_head *expect, struct fault *fault)
+static bool prove_header(struct proof *proof, struct lines *lines, const char *domain, struct fault *fault)
 {
     const char *text, *wrong;
     size_t length;
@@ -108,15 +107,15 @@ static bool prove_header(struct proof *proof, struct lines *lines, const char *d
     wrong = chain_begin(&proof->chain, domain, text, length);
     if (wrong)
         return fault_set(fault, "line 1: %s", wrong);
-    if (expect)
-        head_see_header(expect, &proof->chain.header);
+    if (proof->expect)
+        head_see_header(proof->expect, &proof->chain.header);
     return true;
 }
 
 /* Judge the bytes behind the last proved line, up to size. good: no whole line there is bad; else fault is
  * set. */
-static bool prove_rest(struct proof *proof, int fd, uint64_t size, bool good, struct expected_head *expect,
-                       const struct witness *witness, struct fault *fault)
+static bool prove_rest(struct proof *proof, int fd, uint64_t size, bool good, const struct witness *witness,
+                       struct fault *fault)
 {
     char bytes[REST_SIZE_MAX + 1];
     size_t length;
@@ -136,7 +135,7 @@ static bool prove_rest(struct proof *proof, int fd, uint64_t size, bool good, st
         return true;
     proof->offset += length;
     bytes[length] = '\n';
-    return prove_line(proof, bytes, length + 1, expect, witness, fault);
+    return prove_line(proof, bytes, length + 1, witness, fault);
 }
 
 /* The last line may have got its missing LF since. */
@@ -152,8 +151,8 @@ static bool pass_lf(struct proof *proof, int fd)
     return true;
 }
 
-static bool prove_lines(struct proof *proof, struct lines *lines, struct expected_head *expect,
-                        const struct witness *witness, struct fault *fault)
+static bool prove_lines(struct proof *proof, struct lines *lines, const struct witness *witness,
+                        struct fault *fault)
 {
     const char *text;
     enum lines_got got = LINES_END;
@@ -166,13 +165,13 @@ static bool prove_lines(struct proof *proof, struct lines *lines, struct expecte
         return fault_set_passing(fault, "it cannot be read: %s", strerror(errno));
     while (good && lines->offset < (uint64_t)status.st_size &&
            (got = lines_next(lines, &text, &length)) == LINES_LINE) {
-        good = prove_line(proof, text, length, expect, witness, fault);
+        good = prove_line(proof, text, length, witness, fault);
         if (good)
             proof->offset = lines->offset;
     }
     if (good && got == LINES_ERROR)
         return fault_set_passing(fault, "cannot be read: %s", strerror(errno));
-    return prove_rest(proof, lines->fd, (uint64_t)status.st_size, good, expect, witness, fault);
+    return prove_rest(proof, lines->fd, (uint64_t)status.st_size, good, witness, fault);
 }
 
 /* For index_each(); context: where the next serial goes. */
@@ -214,16 +213,16 @@ bool prove_begin(struct proof *proof, int fd, const char *domain, struct expecte
     bool good;
 
     memset(proof, 0, sizeof(*proof));
+    proof->expect = expect;
     must_have(index_make(&proof->index, 0) ? proof->index.slots : NULL);
     lines_make(&lines, fd, 0);
-    good = prove_header(proof, &lines, domain, expect, fault);
+    good = prove_header(proof, &lines, domain, fault);
     proof->offset = lines.offset;
     lines_free(&lines);
     return good;
 }
 
-bool prove_on(struct proof *proof, int fd, struct expected_head *expect, const struct witness *witness,
-              struct fault *fault)
+bool prove_on(struct proof *proof, int fd, const struct witness *witness, struct fault *fault)
 {
     struct lines lines;
     bool good;
@@ -231,12 +230,12 @@ bool prove_on(struct proof *proof, int fd, struct expected_head *expect, const s
     if (!pass_lf(proof, fd))
         return true; /* nothing was added */
     lines_make(&lines, fd, proof->offset);
-    good = prove_lines(proof, &lines, expect, witness, fault);
+    good = prove_lines(proof, &lines, witness, fault);
     lines_free(&lines);
     return good;
 }
 
-bool prove_end(const struct proof *proof, struct expected_head *expect, struct fault *fault)
+bool prove_end(const struct proof *proof, struct fault *fault)
 {
     const char *wrong = chain_end(&proof->chain);
 
@@ -244,16 +243,16 @@ bool prove_end(const struct proof *proof, struct expected_head *expect, struct f
         return wrong_line(proof, fault, wrong);
     if (!serials_unique(proof, fault))
         return false;
-    if (expect)
-        head_see_end(expect);
+    if (proof->expect)
+        head_see_end(proof->expect);
     return true;
 }
 
 bool prove(struct proof *proof, int fd, const char *domain, struct expected_head *expect,
            const struct witness *witness, struct fault *fault)
 {
-    return prove_begin(proof, fd, domain, expect, fault) && prove_on(proof, fd, expect, witness, fault) &&
-           prove_end(proof, expect, fault);
+    return prove_begin(proof, fd, domain, expect, fault) && prove_on(proof, fd, witness, fault) &&
+           prove_end(proof, fault);
 }
 
 void event_record(struct record *record, const char *id)

@@ -29,9 +29,10 @@ extern const struct witness progress_witness;
 
 struct proof {
     struct chain chain;
-    struct index index;  /* each token's last line, whole, behind an LF */
-    uint64_t lines;      /* without the header */
-    uint64_t offset;     /* behind the last proved line */
+    struct expected_head *expect; /* NULL: none */
+    struct index index;           /* each token's last line, whole, behind an LF */
+    uint64_t lines;               /* without the header */
+    uint64_t offset;              /* behind the last proved line */
     enum rest rest;      /* what follows it, to the end of the file; REST_LINE: that line was proved too */
     uint64_t rest_bytes; /* the length of that */
 };
@@ -46,9 +47,8 @@ bool prove(struct proof *proof, int fd, const char *domain, struct expected_head
 /* The same in three steps. Call prove_on() again if the file has grown. */
 bool prove_begin(struct proof *proof, int fd, const char *domain, struct expected_head *expect,
                  struct fault *fault);
-bool prove_on(struct proof *proof, int fd, struct expected_head *expect, const struct witness *witness,
-              struct fault *fault);
-bool prove_end(const struct proof *proof, struct expected_head *expect, struct fault *fault);
+bool prove_on(struct proof *proof, int fd, const struct witness *witness, struct fault *fault);
+bool prove_end(const struct proof *proof, struct fault *fault);
 
 void proof_free(struct proof *proof);
 

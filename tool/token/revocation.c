@@ -10,11 +10,19 @@
 
 enum { AT_ONCE = 500 }; /* tokens revoked under one lock, for which others may be waiting */
 
-static enum status append(struct log *log, const struct session *session, struct refs *refs, size_t i,
-                          struct revocation *revocation, struct fault *fault)
+/* What is revoked under one lock, with one sync: tokens first to last - 1. */
+struct batch {
+    const struct session *session;
+    struct refs *refs;
+    struct revocation *revocations;
+    size_t first, last;
+};
+
+static enum status append(struct log *log, const struct batch *batch, size_t i, struct fault *fault)
 {
+    struct revocation *revocation = &batch->revocations[i];
     struct record record;
-    enum status status = change_read(log, refs, i, &record, fault);
+    enum status status = change_read(log, batch->refs, i, &record, fault);
 
     if (status != STATUS_DONE)
         return status;
@@ -25,7 +33,7 @@ static enum status append(struct log *log, const struct session *session, struct
     record.revoked = record.time = (int64_t)time(NULL);
     record.reason = (struct span){"", 0};
     attributes_apply(revocation->attributes, &record);
-    return change_append(log, session, &record, true, fault);
+    return change_append(log, batch->session, &record, true, fault);
 }
 
 static void give_up(struct revocation *revocation, enum status status, const struct fault *fault)
@@ -34,64 +42,57 @@ static void give_up(struct revocation *revocation, enum status status, const str
     revocation->why = must_have(strdup(fault->text));
 }
 
-/* After this failure, can other tokens of the store still be revoked? */
-static bool goes_on(enum status status)
+/* Give up those that have not failed yet, from token i on. */
+static void give_up_from(const struct batch *batch, size_t i, enum status status, const struct fault *fault)
 {
-    return status == STATUS_DONE || status == STATUS_NOT_FOUND || status == STATUS_USAGE;
+    for (; i < batch->last; i++)
+        if (batch->revocations[i].status == STATUS_DONE)
+            give_up(&batch->revocations[i], status, fault);
 }
 
-/* Under the lock. Returns the failure after which nothing more can be written to the store, or STATUS_DONE.
- */
-static enum status append_all(struct log *log, const struct session *session, struct refs *refs,
-                              struct revocation *revocations, size_t first, size_t last, struct fault *fault)
+/* Append a revocation for each token. Returns the failure after which nothing more can be written to the
+ * store, or STATUS_DONE. */
+static enum status append_all(struct log *log, const struct batch *batch, struct fault *fault)
 {
-    enum status status = STATUS_DONE;
-    size_t i;
+    for (size_t i = batch->first; i < batch->last; i++) {
+        enum status status = append(log, batch, i, fault);
 
-    for (i = first; i < last && goes_on(status); i++) {
-        status = append(log, session, refs, i, &revocations[i], fault);
-        if (status != STATUS_DONE)
-            give_up(&revocations[i], status, fault);
+        if (status == STATUS_DONE)
+            continue;
+        give_up(&batch->revocations[i], status, fault);
+        if (status != STATUS_NOT_FOUND && status != STATUS_USAGE) {
+            give_up_from(batch, i + 1, status, fault);
+            return status;
+        }
     }
-    if (goes_on(status))
-        return STATUS_DONE;
-    for (; i < last; i++)
-        give_up(&revocations[i], status, fault);
-    return status;
+    return STATUS_DONE;
 }
 
 /* Make durable what we appended, and what others appended before us; then read the tokens' new state. */
-static enum status settle(struct log *log, struct refs *refs, struct revocation *revocations, size_t first,
-                          size_t last, struct fault *fault)
+static enum status settle(struct log *log, const struct batch *batch, struct fault *fault)
 {
     enum status status = change_confirm(log, fault);
 
     if (status == STATUS_DONE)
-        status = refs_read(refs, log->file, false, fault);
-    for (size_t i = first; i < last; i++) {
-        if (revocations[i].status != STATUS_DONE)
-            continue;
-        if (status != STATUS_DONE)
-            give_up(&revocations[i], status, fault);
-    }
+        status = refs_read(batch->refs, log->file, false, fault);
+    if (status != STATUS_DONE)
+        give_up_from(batch, batch->first, status, fault);
     return status;
 }
 
-/* Revoke first to last - 1 under one lock, with one sync. */
-static enum status revoke_some(const struct session *session, struct refs *refs,
-                               struct revocation *revocations, size_t first, size_t last, struct fault *fault)
+static enum status revoke_batch(const struct batch *batch, struct fault *fault)
 {
+    const struct session *session = batch->session;
     struct log log;
     enum status status = log_begin(&log, session->config.store_dir, session->domain->name, false, fault),
                 settled;
 
     if (status != STATUS_DONE) {
-        for (size_t i = first; i < last; i++)
-            give_up(&revocations[i], status, fault);
+        give_up_from(batch, batch->first, status, fault);
         return status;
     }
-    status = append_all(&log, session, refs, revocations, first, last, fault);
-    settled = settle(&log, refs, revocations, first, last, fault);
+    status = append_all(&log, batch, fault);
+    settled = settle(&log, batch, fault);
     change_end(&log, session);
     return status == STATUS_DONE ? settled : status;
 }
@@ -118,17 +119,16 @@ static void acknowledge(const struct ref *ref, struct revocation *revocation)
 enum status revoke_tokens(const struct session *session, struct refs *refs, struct revocation *revocations)
 {
     enum status stopped = STATUS_DONE, worst = STATUS_DONE;
+    struct batch batch = {session, refs, revocations, 0, 0};
     struct fault fault = {0};
-    size_t last;
 
-    for (size_t first = 0; first < refs->count; first = last) {
-        last = refs->count - first > AT_ONCE ? first + AT_ONCE : refs->count;
+    for (; batch.first < refs->count; batch.first = batch.last) {
+        batch.last = refs->count - batch.first > AT_ONCE ? batch.first + AT_ONCE : refs->count;
         if (stopped == STATUS_DONE)
-            stopped = revoke_some(session, refs, revocations, first, last, &fault);
+            stopped = revoke_batch(&batch, &fault);
         else
-            for (size_t i = first; i < last; i++)
-                give_up(&revocations[i], stopped, &fault);
-        for (size_t i = first; i < last; i++) {
+            give_up_from(&batch, batch.first, stopped, &fault);
+        for (size_t i = batch.first; i < batch.last; i++) {
             worst = revocations[i].status == STATUS_DONE ? worst : revocations[i].status;
             acknowledge(&refs->list[i], &revocations[i]);
         }
