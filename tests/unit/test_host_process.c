@@ -135,8 +135,8 @@ START_TEST(child_without_a_look_of_its_own)
                   ? 0
                   : 1);
     }
-    ck_assert_int_eq(chmod(s.directory, 0750), 0);
     expect_child(child);
+    ck_assert_int_eq(chmod(s.directory, 0750), 0);
     EXPECT(s, a, "allow");
     scene_end(&s);
 }
