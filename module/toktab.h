@@ -25,15 +25,15 @@
  *     answer.
  *   - A table keeps one descriptor for each domain. A daemon may close it with all others after
  *     toktab_open(); the table opens it again when it needs it.
- *   - The host's user must be able to read the stores at their path, also after setuid() and chroot().
+ *   - The host's user must be able to read the stores at their path, even after setuid() and chroot().
  *     Otherwise the answer is TOKTAB_ERROR once stale_limit (toktab.conf(5)) has passed.
  *   - A call takes up to 64 KiB of stack.
  *   - Unless the configuration turns track_usage off, toktab_verify() notes when a token was last admitted,
- *     once a minute and token, by some twenty system calls: in used/DOMAIN.UID beside the store,
- *     toktab-store(5), which it makes where the directory used/ exists. It writes no other file, and no
- *     verdict changes if it cannot write this one.
+ *     at most once a minute per token, with some twenty system calls. It writes used/DOMAIN.UID beside the
+ *     store (toktab-store(5)), and creates that file if the directory used/ exists. It writes no other
+ *     file, and no verdict changes if it cannot write this one.
  *   - Don't fork in a signal handler that may have interrupted toktab_verify(). A program that forks
- *     while other threads may be inside syslog(3) sets a log function of its own.
+ *     while other threads may be inside syslog(3) must set a log function of its own.
  *
  * Link with `pkg-config --cflags --libs toktab`, or find the functions in "libtoktab.so.0" by dlopen(3)
  * and dlsym(3). toktab(3) has the same in a manual, and names a daemon to copy from.
@@ -92,9 +92,10 @@ struct toktab_options {
     const char *config;
 
     /* Receives what an admin should know, as one line of text without a newline; priority is one of
-     * syslog(3): LOG_ALERT when a store cannot be read, once for each trouble, LOG_NOTICE when it can
-     * be again. It is called from whichever thread noticed, several at once perhaps, without a lock;
-     * it must return, and must not call these functions.
+     * syslog(3): LOG_ALERT when a store cannot be used, once for each fault; LOG_NOTICE when it can be
+     * used again; LOG_WARNING when the last use of tokens cannot be noted. It is called without a lock
+     * from whichever thread noticed, perhaps from several at once; it must return, and must not call
+     * these functions.
      * NULL: syslog(LOG_AUTHPRIV | priority). No message holds a token or a part of one. */
     void (*log)(void *log_context, int priority, const char *message);
     void *log_context;
@@ -162,7 +163,7 @@ struct toktab_status {
  * Returns a table, which the caller passes to toktab_close(); or NULL, with errno set:
  *   EINVAL  the configuration is bad, or a struct has the wrong size
  *   ENOENT  the named configuration does not exist, or has no such domain
- *   EPERM   the configuration can be written by others, or is not a regular file
+ *   EPERM   the configuration is writable by everybody, or is not a regular file
  *   other   it cannot be read (open(2), read(2)), or there is no memory (ENOMEM)
  *
  * A store that is missing or bad is no reason to fail: toktab_verify() answers TOKTAB_ERROR until
@@ -191,7 +192,7 @@ int toktab_check_request(const struct toktab *table, const struct toktab_request
  * request  NULL: any token of the default domain
  * result   NULL if the verdict is enough
  *
- * Returns the verdict, which is also in result. Never fails in another way, leaves errno alone, is
+ * Returns the verdict, which is also in result. Never fails in any other way, leaves errno alone, is
  * thread-safe, and is not async-signal-safe.
  *
  * A call costs one BLAKE2b (RFC 7693) of the token's text. It makes no system call if the last look at the
@@ -217,7 +218,7 @@ int toktab_status(struct toktab *table, const char *domain, struct toktab_status
 
 /*
  * A reason's name, as logs and `toktab verify` have it: "revoked", "network" …; "none" for
- * TOKTAB_REASON_NONE and "unknown reason" for a number that is none. A constant string.
+ * TOKTAB_REASON_NONE and "unknown reason" for any other number. A constant string.
  */
 const char *toktab_reason_name(enum toktab_reason reason);
 

@@ -159,12 +159,12 @@ static bool serve(int fd, char *head, size_t length, const struct sockaddr *clie
     const char *status;
 
     if (!parse(&request, head, head + length))
-        return answer(fd, "400 Bad Request", "this request is not taken", true);
+        return answer(fd, "400 Bad Request", "this request is malformed or not supported", true);
     last = last || request.last;
     if (!request.is_get)
-        return answer(fd, "405 Method Not Allowed\r\nAllow: GET", "GET is all there is", last);
+        return answer(fd, "405 Method Not Allowed\r\nAllow: GET", "only GET is allowed", last);
     if (!request.token)
-        return answer(fd, "401 Unauthorized\r\nWWW-Authenticate: Bearer", "a token is wanted", last);
+        return answer(fd, "401 Unauthorized\r\nWWW-Authenticate: Bearer", "a token is required", last);
     status = ask_toktab(request.token, request.token_length, client, &result);
     fprintf(stderr, "%.3s %s %s\n", status, toktab_reason_name(result.reason), result.id);
     return answer(fd, status, result.verdict == TOKTAB_ALLOW ? result.label : "no", last);
@@ -248,7 +248,7 @@ static uint16_t port_of(const char *text)
     long port = strtol(text, &end, 10);
 
     if (end == text || *end != '\0' || port < 0 || port > 65535)
-        errx(2, "%s: it is no port", text);
+        errx(2, "%s: not a port number", text);
     return (uint16_t)port;
 }
 

@@ -17,7 +17,7 @@ static size_t proved_length(const struct line *line, const char *text)
     return (size_t)(line->column[COLUMN_CHAIN].at - text);
 }
 
-/* Do these digits stand for the sum? To write it down and compare takes less time than to read them. */
+/* Do these digits stand for the sum? Encoding the sum and comparing is faster than decoding the digits. */
 static bool is_sum(const char digits[CHAIN_HEX], const unsigned char sum[CHAIN_SIZE])
 {
     char expected[CHAIN_HEX];

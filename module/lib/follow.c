@@ -167,8 +167,7 @@ static bool drain(struct reader *reader, const struct stat *status, struct fault
     if (known_bad(reader, &reader->bad_tail, &identity, fault))
         return false;
     if (identity.size < offset)
-        good = fault_set(fault,
-                         "it has shrunk to %" PRIu64 " bytes, below the %" PRIu64 " that were read before",
+        good = fault_set(fault, "it has shrunk to %" PRIu64 " bytes, although %" PRIu64 " were already read",
                          identity.size, offset);
     else
         good = read_on(reader, identity.size, fault);

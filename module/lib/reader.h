@@ -64,8 +64,8 @@ struct reader {
     struct generations generations;
     struct index generation[2];
 
-    /* under the lock of generations; there are two of what a fork must not find half written, one of them
-     * valid */
+    /* under the lock of generations. What a fork must not find half written exists twice; `valid` says which
+     * one counts */
     struct progress progress[2];
     _Atomic unsigned valid;
     struct identity held;                /* the file of fd */

@@ -23,7 +23,7 @@ bool storefile_directory_trusted(struct fault *fault, const struct stat *directo
     unsigned mode = directory->st_mode & 07777;
 
     if (!S_ISDIR(directory->st_mode))
-        return fault_set(fault, "its directory is not a directory");
+        return fault_set(fault, "store_dir is not a directory");
     if (directory->st_mode & S_IWOTH)
         return fault_set(
             fault,
@@ -170,7 +170,7 @@ static bool store_suits(const char *path, const struct stat *store, const struct
         fault_set(fault, "replaced or removed, but this container mounts the old file: mount the "
                          "directory, not the file");
     else if (trusted)
-        fault_set_passing(fault, "being replaced");
+        fault_set_passing(fault, "another process is replacing it");
     errno = EPERM;
     return false;
 }

@@ -207,6 +207,32 @@ class Domains(SiteTest):
                 self.expect(0 if token["domain"] == name else 1, "-d", name, "verify", stdin=token["token"])
 
 
+class TokenByMistake(SiteTest):
+    """Somebody gives a token where something else is wanted. No message repeats its secret."""
+
+    domains = [{"name": "default"}, {"name": "few", "prefix": "few", "scopes": ["read"]}]
+
+    def test_is_not_repeated(self):
+        self.create("CI")
+        token = self.site.guard(make_token())
+        few = ["-d", "few"]
+        for args in (
+            [token], ["--" + token], ["-d", token, "domains"], ["-d", token, "list"], ["help", token],
+            ["create", "-l", "x", "--from", token], ["create", "-l", "x", "-e", token],
+            ["create", "-l", "x", "-s", token + "\\"], [*few, "create", "-l", "x", "-s", token],
+            ["create", token], ["create", "--" + token], ["update", "1", "--from", token],
+            ["update", "1", "-e", token], ["update", token, "-l", "x"], ["rotate", "1", "--grace", token],
+            ["rotate", token], ["revoke", token], ["show", token], ["history", token], ["list", token],
+            ["list", "--expiring", token], ["list", "-o", token], ["check", "--expect", token],
+            ["compact", "--drop-dead", token], ["verify", "--from", token], ["verify", token],
+            [*few, "verify", "-s", token],
+        ):
+            with self.subTest(args=[arg.replace(token, "TOKEN") for arg in args]):
+                result = self.site.run(*args, stdin="")
+                self.assertNotEqual(result.code, 0)
+                self.assertFalse(self.site.leaks(result.stdout + result.stderr))
+
+
 class Output(SiteTest):
     def test_closed_or_full_output_of_a_listing(self):
         self.create()

@@ -198,7 +198,7 @@ static const struct {
 } faults[] = {
     {nothing_there, ENOENT, "create the first token"},
     {no_directory, ENOENT, "its directory does not exist"},
-    {directory_is_a_file, ENOTDIR, "its directory"},
+    {directory_is_a_file, ENOTDIR, "store_dir is not a directory"},
     {directory_is_writable, EPERM, "chmod g-w the directory"},
     {parent_is_writable, EPERM, "writable by everybody"},
     {links_in_a_circle, ELOOP, "Too many levels"},

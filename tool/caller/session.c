@@ -75,7 +75,7 @@ static enum status begin(struct session *session)
 
     if (status == STATUS_DONE && session->caller.delegated && session->config_path)
         status = fail(STATUS_NOT_PERMITTED,
-                      "-c: not allowed to %s through sudo: domain admins use the system's configuration",
+                      "-c: %s may not use it through sudo: domain admins use the system's configuration",
                       session->caller.name);
     return status == STATUS_DONE ? load_config(session) : status;
 }

@@ -22,7 +22,7 @@ struct session {
 /*
  * Find the caller, read the configuration, choose the domain, check the caller's rights, and as root become
  * the owner of the stores for good. If files deny access to an ordinary user, runs the command through sudo
- * instead, and does not return. Prints what is wrong. The caller calls session_close() whatever is returned.
+ * instead, and does not return. Prints what is wrong. Call session_close() whatever is returned.
  */
 enum status session_open(struct session *session);
 
@@ -37,7 +37,8 @@ enum status session_refuse_delegated(struct session *session, const char *comman
  * domains the caller may administer; there is at least one, else this fails. */
 enum status session_open_all(struct session *session);
 
-/* Should a command on all domains include this one? Only if -d does not exclude it and the caller may. */
+/* Should a command on all domains include this one? Yes, if -d does not exclude it and the caller may
+ * administer it. */
 bool session_wants(const struct session *session, const struct domain *domain);
 
 /* Open the domain's store for reading, if it can be trusted. Returns a descriptor and sets storefile; or

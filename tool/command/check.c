@@ -55,11 +55,14 @@ static void check_lock(struct check *check, const char *domain)
     if (snprintf(path, sizeof(path), "%s/%s.lock", check->storefile.directory, domain) >= PATH_MAX ||
         lstat(path, &status) < 0)
         return;
-    if (!S_ISREG(status.st_mode) || (status.st_mode & 077) != 0) {
+    if (S_ISREG(status.st_mode) && (status.st_mode & 077) == 0)
+        return;
+    if (S_ISREG(status.st_mode))
         fault_set(&fault, "others can open its lock %s (mode %04o): run chmod 0600 on it", path,
                   (unsigned)(status.st_mode & 07777));
-        add_fault(check, fault.text);
-    }
+    else
+        fault_set(&fault, "its lock %s is not a regular file: remove it", path);
+    add_fault(check, fault.text);
 }
 
 /* Open a store that is not trusted, so that its content is checked all the same. */
@@ -127,8 +130,8 @@ static enum status answer(const struct expected_head *expect)
     default:
         return fail(
             STATUS_NO,
-            "--expect: the log does not contain this HEAD: it was altered, or replaced with an older or "
-            "another store");
+            "--expect: the log does not contain this HEAD: the log was altered, or the store was replaced "
+            "with an older copy or with another store");
     }
 }
 

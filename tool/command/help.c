@@ -7,7 +7,7 @@
 
 static const char help[] = "Usage: toktab help [COMMAND]\n"
                            "\n"
-                           "Shows the help of COMMAND, as `toktab COMMAND --help` does, or without COMMAND\n"
+                           "Shows help for COMMAND, as `toktab COMMAND --help` does; without COMMAND,\n"
                            "lists the commands.\n";
 
 static const char usage[] = "Usage: toktab [-c CONF] [-d DOMAIN] COMMAND [ARGS]\n";

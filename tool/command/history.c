@@ -20,7 +20,7 @@ static const char help[] = "Usage: toktab [-c CONF] [-d DOMAIN] history [--json]
                            "why. With TOKEN-REF, shows only that token, the tokens that it succeeds and the\n"
                            "tokens that succeed it.\n"
                            "\n"
-                           "After a compaction, only the last earlier change of each token is left.\n"
+                           "Of the changes before a compaction, only the last one of each token is left.\n"
                            "\n"
                            "TOKEN-REF is a serial (17), an id, or the first characters of an id: at least\n"
                            "four, with a letter among them.\n"
@@ -214,7 +214,7 @@ static void say_compacted(const struct header *header)
         return;
     when_format_local(text, header->cutoff);
     say("changes 1 to %" PRIu64 " were compacted; only the last change of each token is kept%s%s",
-        header->base, header->cutoff == TIME_NEVER ? "" : ", and no token that was dead before ",
+        header->base, header->cutoff == TIME_NEVER ? "" : ", and nothing of tokens that were dead before ",
         header->cutoff == TIME_NEVER ? "" : text);
 }
 

@@ -102,7 +102,7 @@ static enum status take_times(struct request *request, const struct domain *doma
 
 #define SUCCEEDED_BY "succeeded by "
 
-/* Then its expiry is the end of its grace time, so its successor's life would be as short. */
+/* A rotated token expires when its grace time ends, so another successor's life would be as short. */
 static bool was_rotated(const struct record *old)
 {
     size_t length = strlen(SUCCEEDED_BY);

@@ -23,8 +23,8 @@ static enum status explain(const struct log *log, enum appended appended, struct
     case APPENDED:
         return STATUS_DONE;
     case APPEND_CONFLICT:
-        fault_set(fault, "%s/%s: another process writes to it without the lock: nothing was done", directory,
-                  name);
+        fault_set(fault, "%s/%s: another process is writing to it without the lock: nothing was done",
+                  directory, name);
         return STATUS_LOCKED;
     case APPEND_UNAVAILABLE:
         fault_set(fault, "%s/%s: nothing was done: %s", directory, name, strerror(errno));

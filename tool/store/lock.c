@@ -31,7 +31,7 @@ static void fault_held(struct fault *fault, int lock)
         fault_set(
             fault,
             "has been locked for more than %d seconds by process %ld of uid %ld: try again, or find out what "
-            "that process does",
+            "that process is doing",
             LOCK_SECONDS, pid, uid);
     else
         fault_set(fault, "has been locked for more than %d seconds: try again", LOCK_SECONDS);
@@ -101,6 +101,7 @@ static enum status try(int *lock, int directory, const char *name, struct fault 
         return STATUS_DONE;
     close(*lock);
     *lock = -1;
+    fault_set(fault, "%s is replaced again and again: try again", name);
     return STATUS_LOCKED;
 }
 

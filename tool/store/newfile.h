@@ -27,8 +27,8 @@ struct newfile {
  * caller calls newfile_install() or newfile_abandon(). */
 bool newfile_begin(struct newfile *newfile, int directory, const char *target);
 
-/* The owner, the group, the mode and the access control list of the file that `as` is open on, whatever the
- * umask; call it before the first byte. EPERM if they may not be given. */
+/* Give the file the owner, group, mode and access control list of the file that `as` is open on, whatever
+ * the umask. Call it before the first byte. EPERM if the process may not give them. */
 bool newfile_dress(struct newfile *newfile, int as);
 
 /* Leave out that many bytes, for newfile_fill() to write later. */

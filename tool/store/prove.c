@@ -162,7 +162,7 @@ static bool prove_lines(struct proof *proof, struct lines *lines, const struct w
 
     /* what a writer appends meanwhile is for another time: it would be seen in parts */
     if (fstat(lines->fd, &status) < 0)
-        return fault_set_passing(fault, "it cannot be read: %s", strerror(errno));
+        return fault_set_passing(fault, "cannot be read: %s", strerror(errno));
     while (good && lines->offset < (uint64_t)status.st_size &&
            (got = lines_next(lines, &text, &length)) == LINES_LINE) {
         good = prove_line(proof, text, length, witness, fault);

@@ -37,7 +37,7 @@ static enum status ref_parse(struct ref *ref, const char *text)
     /* never show all of it: it may be a token, whose secret begins behind the id */
     if (strchr(text, '_'))
         return fail(STATUS_USAGE,
-                    "token \"%.12s%s\": give only the id of a token: the 12 characters behind the _", text,
+                    "token \"%.12s%s\": give only the id of a token: the 12 characters after the _", text,
                     length > 12 ? "…" : "");
     return fail(STATUS_USAGE,
                 "token \"%.12s%s\": give a serial, an id, or at least the first 4 characters of an id", text,
@@ -225,7 +225,7 @@ static enum status take_unended(struct refs *refs, int fd, const struct tip *tip
     struct found found = {.text = text, .length = length + 1};
 
     if (length >= sizeof(text)) {
-        fault_set(fault, "somebody else writes to it without the lock");
+        fault_set(fault, "another process is writing to it without the lock");
         return STATUS_DAMAGED;
     }
     if (!read_all(fd, text, length, refs->offset))

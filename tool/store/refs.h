@@ -13,7 +13,7 @@ struct ref {
     const char *text;       /* a serial, an id, or the first characters of one */
     uint64_t serial;        /* 0: not a serial */
     const char *name;       /* what the token's id begins with; NULL: serial is given */
-    size_t name_length;     /* 0: the same */
+    size_t name_length;     /* 0: serial is given */
     char id[ID_LENGTH + 1]; /* of the token it means; "": not known yet */
     char *line;             /* the token's last line; NULL: not found */
     size_t length;

@@ -334,7 +334,7 @@ static int by_token(const void *a, const void *b)
 }
 
 /* The lines of one serial, in order of n. The last one is the token's state, but no line brings back a
- * revoked token. Two tokens with one serial mean that two logs have parted; then every token is in doubt, and
+ * revoked token. Two tokens with one serial mean that two logs diverged; then every token is in doubt, and
  * one is enough here. */
 static void take_token(struct salvage *salvage, const struct finding *finding, const struct proved *lines,
                        size_t count)
@@ -392,7 +392,7 @@ static int by_id(const void *a, const void *b)
 }
 
 /* A line that the snapshot stands for says that its token was revoked, and the snapshot does not: two logs
- * have parted before base, and revoked absorbs in both. */
+ * diverged before base, and a revocation in either of them counts. */
 static void end_revoked_elsewhere(struct salvage *salvage, struct finding *finding)
 {
     size_t count = 0;

@@ -101,8 +101,8 @@ static int64_t milliseconds(void)
     return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
 }
 
-/* Wait for the child's answer for the time that is left. Do not wait for the child itself: it may hang for
- * ever. */
+/* Wait for the child's answer, at most as long as time is left. If none comes, do not wait for the child
+ * itself: it may hang for ever. */
 static bool wait_for(pid_t child, int answer, int64_t *left)
 {
     struct pollfd awaited = {.fd = answer, .events = POLLIN};
@@ -123,7 +123,7 @@ static bool wait_for(pid_t child, int answer, int64_t *left)
     return done;
 }
 
-/* In the child. It may hang, so it must not keep pipes or the terminal open for which somebody waits. */
+/* In the child. It may hang, so it must not keep a pipe or terminal open that somebody waits for. */
 static void read_and_exit(int directory, int answer, const char *domain, const char *storeid,
                           struct findings *findings, size_t count)
 {

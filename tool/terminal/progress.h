@@ -1,5 +1,5 @@
-/* Shows on a terminal how far a command is that takes longer than a second. Not under the lock, where nothing
- * may be printed. */
+/* Shows on a terminal how far a command has got, once it takes longer than a second. Not under the lock,
+ * where nothing may be printed. */
 #ifndef PROGRESS_H
 #define PROGRESS_H
 

@@ -23,11 +23,10 @@ static enum status say_too_long(const struct domain *domain, int64_t created, in
         return fail(STATUS_USAGE, "expiry: domain \"%s\" allows at most %s (max_lifetime)", domain->name,
                     most);
     when_format_local(last, created + domain->max_lifetime);
-    return fail(
-        STATUS_USAGE,
-        "expiry: domain \"%s\" allows at most %s (max_lifetime), so this token can live until %s: to go "
-        "on longer, rotate it",
-        domain->name, most, last);
+    return fail(STATUS_USAGE,
+                "expiry: domain \"%s\" allows at most %s (max_lifetime), so this token must expire by %s: to "
+                "keep the access longer, rotate it",
+                domain->name, most, last);
 }
 
 enum status lifetime_parse(const char *text, const struct domain *domain, int64_t created, int64_t now,
