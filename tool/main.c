@@ -63,10 +63,12 @@ static enum status take_option(void *context, int option)
     }
 }
 
+static const struct options options = {"+c:d:", longs, take_option};
+
 static enum status run(int argc, char **argv)
 {
     struct request request = {.session = {.argv = argv}};
-    enum status status = each_option(argc, argv, "+c:d:", longs, take_option, &request, &request.help);
+    enum status status = each_option(argc, argv, &options, &request, &request.help);
 
     if (status != STATUS_DONE)
         return status;

@@ -213,9 +213,11 @@ static enum status take_option(void *context, int option)
     }
 }
 
+static const struct options options = {"", longs, take_option};
+
 static enum status take_options(struct check *check, int argc, char **argv)
 {
-    enum status status = each_option(argc, argv, "", longs, take_option, check, &check->help);
+    enum status status = each_option(argc, argv, &options, check, &check->help);
 
     if (status != STATUS_DONE || check->help)
         return status;

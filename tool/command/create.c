@@ -62,9 +62,11 @@ static enum status take_option(void *context, int option)
     }
 }
 
+static const struct options options = {"l:e:s:u:", longs, take_option};
+
 static enum status take_options(struct request *request, int argc, char **argv)
 {
-    enum status status = each_option(argc, argv, "l:e:s:u:", longs, take_option, request, &request->help);
+    enum status status = each_option(argc, argv, &options, request, &request->help);
 
     if (status != STATUS_DONE || request->help)
         return status;

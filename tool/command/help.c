@@ -63,11 +63,13 @@ static enum status take_nothing(void *context, int option)
     return STATUS_USAGE;
 }
 
+static const struct options options = {"", longs, take_nothing};
+
 static enum status run(struct session *session, int argc, char **argv)
 {
     const struct command *command;
     bool wants_help = false;
-    enum status status = each_option(argc, argv, "", longs, take_nothing, NULL, &wants_help);
+    enum status status = each_option(argc, argv, &options, NULL, &wants_help);
 
     (void)session;
     if (status != STATUS_DONE)

@@ -129,6 +129,8 @@ static enum status take_option(void *context, int option)
     }
 }
 
+static const struct options options = {"l:u:o:", longs, take_option};
+
 static bool text_matches(struct span escaped, const char *pattern, bool glob)
 {
     char *text = unescaped(escaped);
@@ -297,7 +299,7 @@ static enum status run(struct session *session, int argc, char **argv)
     struct request request = {.expiring = -1};
     enum status status;
 
-    status = each_option(argc, argv, "l:u:o:", longs, take_option, &request, &request.help);
+    status = each_option(argc, argv, &options, &request, &request.help);
     if (status != STATUS_DONE)
         return status;
     if (request.help)

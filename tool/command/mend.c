@@ -435,13 +435,15 @@ static enum status take_option(void *context, int option)
     }
 }
 
+static const struct options options = {"y", longs, take_option};
+
 static enum status run(struct session *session, int argc, char **argv)
 {
     struct request request = {0};
     enum status status = session_refuse_delegated(session, "mend");
 
     if (status == STATUS_DONE)
-        status = each_option(argc, argv, "y", longs, take_option, &request, &request.help);
+        status = each_option(argc, argv, &options, &request, &request.help);
     if (status == STATUS_DONE && request.help)
         return output_help(help);
     if (status == STATUS_DONE) {

@@ -136,11 +136,13 @@ static enum status take_option(void *context, int option)
     }
 }
 
+static const struct options options = {"r:y", longs, take_option};
+
 static enum status run(struct session *session, int argc, char **argv)
 {
     struct request request = {0};
     struct refs refs = {0};
-    enum status status = each_option(argc, argv, "r:y", longs, take_option, &request, &request.help);
+    enum status status = each_option(argc, argv, &options, &request, &request.help);
 
     if (status == STATUS_DONE && request.help)
         return output_help(help);

@@ -268,10 +268,12 @@ static enum status take_option(void *context, int option)
     }
 }
 
+static const struct options options = {"", longs, take_option};
+
 static enum status run(struct session *session, int argc, char **argv)
 {
     struct request request = {0};
-    enum status status = each_option(argc, argv, "", longs, take_option, &request, &request.help);
+    enum status status = each_option(argc, argv, &options, &request, &request.help);
 
     if (status != STATUS_DONE)
         return status;

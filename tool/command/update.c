@@ -81,6 +81,8 @@ static enum status take_option(void *context, int option)
     }
 }
 
+static const struct options options = {"l:e:s:u:", longs, take_option};
+
 static bool changes_anything(const struct request *request)
 {
     const struct attributes *attributes = &request->attributes;
@@ -91,7 +93,7 @@ static bool changes_anything(const struct request *request)
 
 static enum status take_options(struct request *request, int argc, char **argv)
 {
-    enum status status = each_option(argc, argv, "l:e:s:u:", longs, take_option, request, &request->help);
+    enum status status = each_option(argc, argv, &options, request, &request->help);
 
     if (status != STATUS_DONE || request->help)
         return status;

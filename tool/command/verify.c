@@ -87,9 +87,11 @@ static enum status take_option(void *context, int option)
     }
 }
 
+static const struct options options = {"s:u:", longs, take_option};
+
 static enum status take_options(struct request *request, int argc, char **argv)
 {
-    enum status status = each_option(argc, argv, "s:u:", longs, take_option, request, &request->help);
+    enum status status = each_option(argc, argv, &options, request, &request->help);
 
     if (status == STATUS_DONE && !request->help && !arguments_fit(argc, argv, 0, 0, ""))
         return STATUS_USAGE; /* everybody could see a token on the command line */

@@ -63,8 +63,9 @@ static void say_wrong(const char *argument, int option, const struct option *lon
 }
 
 /* The next option's character; -1 behind the last; '?' after printing an error. */
-static int next_option(int argc, char **argv, const char *shorts, const struct option *longs)
+static int next_option(int argc, char **argv, const struct options *options)
 {
+    const char *shorts = options->shorts;
     char silent[64] = "", see[SEE_SIZE];
     int option;
 
@@ -73,13 +74,13 @@ static int next_option(int argc, char **argv, const char *shorts, const struct o
     strncat(silent, shorts + (shorts[0] == '+'), sizeof(silent) - 4);
     strcat(silent, "h");
     opterr = 0;
-    option = getopt_long(argc, argv, silent, longs, NULL);
+    option = getopt_long(argc, argv, silent, options->longs, NULL);
     if (option == ':') {
         say("option %s needs a value (see %s --help)", argv[optind - 1], help_of(see, argv[0], shorts));
         return '?';
     }
     if (option == '?')
-        say_wrong(argv[optind - 1], optopt, longs, help_of(see, argv[0], shorts));
+        say_wrong(argv[optind - 1], optopt, options->longs, help_of(see, argv[0], shorts));
     return option == 'h' ? OPTION_HELP : option;
 }
 
@@ -102,20 +103,19 @@ static enum status see(bool seen[NAMES_MAX], const struct option *longs, int opt
     return STATUS_DONE;
 }
 
-enum status each_option(int argc, char **argv, const char *shorts, const struct option *longs,
-                        enum status (*take)(void *context, int option), void *context, bool *help)
+enum status each_option(int argc, char **argv, const struct options *options, void *context, bool *help)
 {
     enum status status = STATUS_DONE;
     bool seen[NAMES_MAX] = {false};
     int option;
 
-    while (status == STATUS_DONE && !*help && (option = next_option(argc, argv, shorts, longs)) != -1) {
+    while (status == STATUS_DONE && !*help && (option = next_option(argc, argv, options)) != -1) {
         if (option == OPTION_HELP)
             *help = true;
         else
-            status = option == '?' ? STATUS_USAGE : see(seen, longs, option);
+            status = option == '?' ? STATUS_USAGE : see(seen, options->longs, option);
         if (status == STATUS_DONE && !*help)
-            status = take(context, option);
+            status = options->take(context, option);
     }
     return status;
 }
@@ -131,7 +131,9 @@ static enum status take_json(void *context, int option)
 
 enum status json_option(int argc, char **argv, const struct option *longs, bool *json, bool *help)
 {
-    return each_option(argc, argv, "", longs, take_json, json, help);
+    const struct options options = {"", longs, take_json};
+
+    return each_option(argc, argv, &options, json, help);
 }
 
 void restart_options(void)

@@ -27,14 +27,19 @@ enum {
     OPTION_DROP_DEAD,
 };
 
+/* The options of a command. */
+struct options {
+    const char *shorts;         /* "+" at the start: options end at the first argument */
+    const struct option *longs; /* ends with an empty entry; has every option of shorts */
+    enum status (*take)(void *context, int option);
+};
+
 /*
- * Call take with the context for each option. --help and -h set *help and end the parsing. longs ends with an
- * empty entry and has every option of shorts. "+" at the start of shorts: options end at the first argument.
- * Returns STATUS_DONE; the first other status that take returned; or, after printing, STATUS_USAGE for an
- * unknown option and for an option given twice, unless its values add up.
+ * Call take with the context for each option. --help and -h set *help and end the parsing. Returns
+ * STATUS_DONE; the first other status that take returned; or, after printing, STATUS_USAGE for an unknown
+ * option and for an option given twice, unless its values add up.
  */
-enum status each_option(int argc, char **argv, const char *shorts, const struct option *longs,
-                        enum status (*take)(void *context, int option), void *context, bool *help);
+enum status each_option(int argc, char **argv, const struct options *options, void *context, bool *help);
 
 /* The same for a command whose only options are --help and --json, which sets *json. */
 enum status json_option(int argc, char **argv, const struct option *longs, bool *json, bool *help);
