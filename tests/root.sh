@@ -43,8 +43,12 @@ with_mounts() {
 }
 namespaces=(--mount --pid --fork --kill-child)
 
-# in_root SCRIPT: run it in the root, in the newcomer's clone
+# in_root SCRIPT: run it in the root, in the newcomer's clone. Not by chroot(8): nobody gets a user
+# namespace in one.
 in_root() {
-    with_mounts chroot "$root" env -i CI=true HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin sh -c \
+    # shellcheck disable=SC2016 # expands inside
+    with_mounts sh -c '
+        mount --rbind "$1" "$1" && cd "$1" && pivot_root . mnt && umount -l /mnt && shift && exec "$@"
+    ' sh "$root" env -i CI=true HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin sh -c \
         "cd /home/newcomer/toktab && $1"
 }
