@@ -140,6 +140,11 @@ static bool damage_lines(struct store_bytes *store, const struct damage *damage)
     case DAMAGE_REPEAT:
         replace_by_copy(store, at, 0, from, (size_t)(behind_line(store, from) - from));
         return false;
+    case DAMAGE_COVER:
+        next = (size_t)(behind_line(store, from) - from);
+        if ((size_t)(behind_line(store, line) - line) == next)
+            memmove(line, from, next);
+        return false;
     case DAMAGE_SWAP:
     default:
         end = behind_line(store, line);

@@ -16,6 +16,7 @@ enum damage_kind {
     DAMAGE_DROP,   /* lines are left out */
     DAMAGE_REPEAT, /* a line stands in another place too */
     DAMAGE_SWAP,   /* a line and the next one change places */
+    DAMAGE_COVER,  /* a line is written over another one that is as long */
     DAMAGE_KINDS,
 };
 
