@@ -17,7 +17,7 @@ struct damage damage_from_input(const uint8_t **data, size_t *size)
     return damage;
 }
 
-bool damage_keeps_length(const struct damage *damage)
+bool damage_only_destroys(const struct damage *damage)
 {
     return damage->kind <= DAMAGE_ZEROS;
 }
@@ -112,7 +112,7 @@ static bool damage_range(struct store_bytes *store, const struct damage *damage,
     case DAMAGE_BLOCK:
         length = least(length, other->length - from);
         memmove(store->at + at, other->at + from, length);
-        return false;
+        return at + length == store->length;
     case DAMAGE_CUT:
         replace(store, at, length, "", 0);
         return reaches_end;

@@ -355,7 +355,7 @@ static struct plan plan_from_input(const uint8_t **data, size_t *size)
 static bool can_be_healed(const struct plan *plan)
 {
     return !plan->twice && plan->copies == 1 && plan->older == 0 && !plan->compacted &&
-           damage_keeps_length(&plan->damage[0]);
+           damage_only_destroys(&plan->damage[0]);
 }
 
 /* A piece that was cut out and is exactly as long as what an older copy lacks looks like damage to what that
