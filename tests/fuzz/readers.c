@@ -14,20 +14,21 @@ struct reading {
     struct progress progress;
     struct index index;
     bool header_good, good;
+    struct fault fault;
 };
 
 static void read_store(struct reading *reading, int fd, size_t size)
 {
     static const struct known nothing = {0};
-    struct fault fault;
 
     memset(reading, 0, sizeof(*reading));
     if (!index_make(&reading->index, 0))
         abort();
-    reading->header_good = load_header(&reading->progress, fd, "example.com", &fault);
-    reading->good = reading->header_good &&
-                    load_lines(&reading->progress, fd, size, &reading->index, true, &nothing, &fault) &&
-                    !chain_end(&reading->progress.chain);
+    reading->header_good = load_header(&reading->progress, fd, "example.com", &reading->fault);
+    reading->good =
+        reading->header_good &&
+        load_lines(&reading->progress, fd, size, &reading->index, true, &nothing, &reading->fault) &&
+        !chain_end(&reading->progress.chain);
 }
 
 static struct store_bytes new_piece(const struct store_bytes *store, size_t from, size_t length)
@@ -96,7 +97,9 @@ static void check_refs(int fd, const struct reading *reading)
 
     assert(status == STATUS_DONE);
     status = refs_read(&refs, fd, true, &fault);
-    assert((status == STATUS_DONE) == reading->good);
+    /* that an id is in the snapshot twice goes unseen here */
+    assert((status == STATUS_DONE) == reading->good || strstr(reading->fault.text, "twice"));
+    assert(status == STATUS_DONE || !reading->good);
     if (reading->good && known) {
         const char *id = memmem(refs.list[0].line, refs.list[0].length, texts[0], ID_LENGTH);
 
