@@ -115,11 +115,17 @@ static bool is_same(const struct record *a, const struct record *b)
            span_same(a->nets, b->nets) && span_same(a->user, b->user);
 }
 
-/* before points into refs, after into refs and the request. */
+/* A token. before points into refs, after into refs and the request. */
+struct edit {
+    struct record before, after;
+};
+
 static enum status change(struct log *log, const struct session *session, const struct request *request,
-                          struct refs *refs, struct record *before, struct record *after, struct fault *fault)
+                          struct refs *refs, struct edit *edit, struct fault *fault)
 {
-    enum status status = change_read(log, refs, 0, before, fault);
+    const struct record *before = &edit->before;
+    struct record *after = &edit->after;
+    enum status status = change_read(log, refs, 0, &edit->before, fault);
 
     if (status != STATUS_DONE)
         return status;
@@ -156,19 +162,19 @@ static void acknowledge(const struct record *before, const struct record *after)
 
 static enum status apply(const struct session *session, const struct request *request, struct refs *refs)
 {
-    struct record before, after;
+    struct edit edit;
     struct fault fault;
     struct log log;
     enum status status = log_begin(&log, session->config.store_dir, session->domain->name, false, &fault);
 
     if (status == STATUS_DONE) {
-        status = change(&log, session, request, refs, &before, &after, &fault);
+        status = change(&log, session, request, refs, &edit, &fault);
         change_end(&log, session);
     }
     if (status != STATUS_DONE)
         return fail(status, "token \"%.12s\": not changed: %s", refs->list[0].text, fault.text);
-    acknowledge(&before, &after);
-    return request->json ? print_json(describe_json(&after, session->domain->name, (int64_t)time(NULL)))
+    acknowledge(&edit.before, &edit.after);
+    return request->json ? print_json(describe_json(&edit.after, session->domain->name, (int64_t)time(NULL)))
                          : STATUS_DONE;
 }
 

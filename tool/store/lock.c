@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "header.h"
+#include "terminal/clock.h"
 
 /* Write "pid uid" for whoever has to wait. Only a hint, so a failure is ignored. */
 static void say_who(int lock)
@@ -110,17 +111,15 @@ static enum status wait_for(int *lock, int directory, const char *name, const st
                             struct fault *fault)
 {
     static const struct timespec moment = {.tv_nsec = 10 * 1000 * 1000};
-    struct timespec start, now;
+    int64_t end = clock_now() + LOCK_SECONDS * SECOND;
     enum status status = STATUS_DONE;
 
-    clock_gettime(CLOCK_MONOTONIC, &start);
     for (;;) {
         if (*lock < 0)
             status = open_lock(lock, directory, name, directory_status, fault);
         if (status == STATUS_DONE || status == STATUS_LOCKED)
             status = try(lock, directory, name, fault);
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        if (status != STATUS_LOCKED || now.tv_sec - start.tv_sec >= LOCK_SECONDS)
+        if (status != STATUS_LOCKED || clock_now() >= end)
             return status;
         nanosleep(&moment, NULL);
     }

@@ -11,14 +11,13 @@
 #include "store/lock.h"
 #include "store/newfile.h"
 #include "store/tip.h"
+#include "terminal/clock.h"
 
 enum {
     RESERVE_LOW = 32 * 1024,     /* below this the reserve is allocated again */
     ACKNOWLEDGE_AFTER = 2000000, /* nanoseconds from durable to acknowledged: see the model in reader.h */
     BLOCK = 4096,                /* bytes of a file that a power cut keeps or loses together */
 };
-
-#define SECOND INT64_C(1000000000)
 
 /* A command that is stopped with the lock would hold up all others, so ^Z waits. */
 static void block_stop(struct log *log)
@@ -49,17 +48,9 @@ static int close_if_open(int fd)
     return -1;
 }
 
-static int64_t monotonic(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * SECOND + now.tv_nsec;
-}
-
 void log_note_durable(struct log *log)
 {
-    log->durable = monotonic();
+    log->durable = clock_now();
 }
 
 /* To an absolute time, so that a signal makes the wait neither longer nor shorter. */

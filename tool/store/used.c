@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "storefile.h"
+#include "terminal/clock.h"
 #include "usage_file.h"
 
 enum {
@@ -93,29 +94,21 @@ static bool merge_all(int directory, const char *domain, const char *storeid, st
     return errno == 0;
 }
 
-static int64_t milliseconds(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
-}
-
 /* Wait for the child's answer, at most as long as time is left. If none comes, do not wait for the child
  * itself: it may hang for ever. */
 static bool wait_for(pid_t child, int answer, int64_t *left)
 {
     struct pollfd awaited = {.fd = answer, .events = POLLIN};
-    int64_t end = milliseconds() + *left;
+    int64_t end = clock_now() / MILLISECOND + *left;
     char byte;
     bool done;
     int ready;
 
     do {
-        *left = end - milliseconds();
+        *left = end - clock_now() / MILLISECOND;
         ready = poll(&awaited, 1, *left > 0 ? (int)*left : 0);
     } while (ready < 0 && errno == EINTR);
-    *left = end - milliseconds();
+    *left = end - clock_now() / MILLISECOND;
     done = ready > 0 && read(answer, &byte, 1) == 1;
     if (ready == 0)
         kill(child, SIGKILL);

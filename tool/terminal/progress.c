@@ -3,25 +3,18 @@
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "terminal/clock.h"
 
 enum { FIRST = 1000, NEXT = 100 }; /* milliseconds */
 
 static int64_t due; /* when to show it next; 0: not begun */
 static bool shown;
 
-static int64_t monotonic(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 void progress_show(uint64_t done, const char *what)
 {
-    int64_t now = monotonic();
+    int64_t now = clock_now() / MILLISECOND;
 
     if (due == 0)
         due = now + FIRST;
