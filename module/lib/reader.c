@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "follow.h"
 
 enum {
@@ -15,16 +16,7 @@ enum {
     CLOCK_TRUST = 300, /* seconds by which a time in the store may be ahead of the clock and still count */
 };
 
-#define SECOND INT64_C(1000000000)
 #define LONG_AGO (INT64_MIN / 2)
-
-static int64_t monotonic(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * SECOND + now.tv_nsec;
-}
 
 /* A message to the admin: when a trouble begins, and when it is over; "": none. */
 struct news {
@@ -81,7 +73,7 @@ static bool out_of_reach(const struct reader *reader, int error)
 /* Under the lock. */
 static struct news refresh(struct reader *reader)
 {
-    int64_t now = monotonic();
+    int64_t now = clock_now();
     struct fault fault = {0};
     bool good;
 
@@ -142,7 +134,7 @@ static void wait_and_refresh(struct reader *reader)
     int64_t began;
 
     generations_lock(&reader->generations, &hold);
-    began = monotonic();
+    began = clock_now();
     if (!reader->generations.changing && unchanged(reader))
         publish_look(reader, began); /* another thread has just read it */
     else
@@ -162,7 +154,7 @@ static bool look_holds(struct reader *reader, int64_t now)
 
 enum standing reader_look(struct reader *reader)
 {
-    int64_t now = monotonic(), looked;
+    int64_t now = clock_now(), looked;
 
     if (atomic_load_explicit(&reader->standing, memory_order_acquire) == STANDING_GOOD &&
         look_holds(reader, now))
@@ -181,7 +173,7 @@ enum standing reader_look(struct reader *reader)
 
 bool reader_still_trusted(struct reader *reader)
 {
-    return monotonic() - atomic_load_explicit(&reader->good, memory_order_relaxed) <
+    return clock_now() - atomic_load_explicit(&reader->good, memory_order_relaxed) <
            reader->stale_limit * SECOND;
 }
 
@@ -255,7 +247,7 @@ void reader_status(struct reader *reader, struct reader_state *state)
     state->epoch = read ? chain->header.epoch : 0;
     state->line = read ? chain->at.n : 0;
     state->tokens = read ? reader->generation[1 - generations_idle(&reader->generations)].count : 0;
-    state->last_good = good == LONG_AGO ? -1 : (monotonic() - good) / SECOND;
+    state->last_good = good == LONG_AGO ? -1 : (clock_now() - good) / SECOND;
     state->why.text[0] = '\0';
     if (!state->good)
         fault_set(&state->why, "store %s/%s: %s", reader->storefile.directory, reader->storefile.name,

@@ -230,9 +230,8 @@ static const struct domain *requested_domain(const struct toktab *table, const s
         return NULL;
     }
     if (request->scopes && !domain_has_scopes(domain, span_of(request->scopes), &foreign)) {
-        /* no more than 15 characters: it may be a token by mistake, whose secret begins after them */
-        fault_set(fault, "domain \"%s\" has no scope \"%.*s%s\"", domain->name,
-                  foreign.length > 15 ? 15 : (int)foreign.length, foreign.at, foreign.length > 15 ? "…" : "");
+        fault_set(fault, "domain \"%s\" has no scope \"%.*s%s\"", domain->name, span_shown(foreign),
+                  foreign.at, span_cut_mark(foreign));
         return NULL;
     }
     return domain;

@@ -89,7 +89,7 @@ static bool list_holds(struct span list, struct span wanted)
     struct span item;
 
     while (span_next_item(&list, &item))
-        if (item.length == wanted.length && memcmp(item.at, wanted.at, wanted.length) == 0)
+        if (span_same(item, wanted))
             return true;
     return false;
 }

@@ -21,6 +21,25 @@ static inline bool span_equals(struct span span, const char *text)
     return span.length == strlen(text) && memcmp(span.at, text, span.length) == 0;
 }
 
+static inline bool span_same(struct span a, struct span b)
+{
+    return a.length == b.length && memcmp(a.at, b.at, a.length) == 0;
+}
+
+/* How much of a span a message shows, for "%.*s%s", and what marks the rest: the text may be a token by
+ * mistake, whose secret begins after 15 characters at the earliest. */
+enum { SPAN_SHOWN_MAX = 15 };
+
+static inline int span_shown(struct span span)
+{
+    return span.length > SPAN_SHOWN_MAX ? SPAN_SHOWN_MAX : (int)span.length;
+}
+
+static inline const char *span_cut_mark(struct span span)
+{
+    return span.length > SPAN_SHOWN_MAX ? "…" : "";
+}
+
 /* Take the first item off a list separated by commas. False at the end. */
 bool span_next_item(struct span *list, struct span *item);
 

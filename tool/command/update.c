@@ -104,11 +104,6 @@ static enum status take_options(struct request *request, int argc, char **argv)
     return STATUS_DONE;
 }
 
-static bool span_same(struct span a, struct span b)
-{
-    return a.length == b.length && memcmp(a.at, b.at, a.length) == 0;
-}
-
 static bool is_same(const struct record *a, const struct record *b)
 {
     return a->expires == b->expires && span_same(a->label, b->label) && span_same(a->scopes, b->scopes) &&

@@ -8,8 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "header.h"
-#include "terminal/clock.h"
 
 /* Write "pid uid" for whoever has to wait. Only a hint, so a failure is ignored. */
 static void say_who(int lock)

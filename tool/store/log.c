@@ -7,11 +7,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "record.h"
 #include "store/lock.h"
 #include "store/newfile.h"
 #include "store/tip.h"
-#include "terminal/clock.h"
 
 enum {
     RESERVE_LOW = 32 * 1024,     /* below this the reserve is allocated again */

@@ -13,8 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "storefile.h"
-#include "terminal/clock.h"
 #include "usage_file.h"
 
 enum {

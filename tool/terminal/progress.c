@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "terminal/clock.h"
+#include "clock.h"
 
 enum { FIRST = 1000, NEXT = 100 }; /* milliseconds */
 

@@ -17,7 +17,7 @@ void *must_have(void *memory)
 
 const char *cut_mark(const char *text)
 {
-    return strlen(text) > 15 ? "…" : "";
+    return span_cut_mark(span_of(text));
 }
 
 const char *plural(uint64_t count)

@@ -15,17 +15,6 @@ static char *escape(const char *text, const char *also)
     return escaped;
 }
 
-/* An item of a list may be a token by mistake: show no more of it than cut_mark() says. */
-static int shown_length(struct span item)
-{
-    return item.length > 15 ? 15 : (int)item.length;
-}
-
-static const char *shown_mark(struct span item)
-{
-    return item.length > 15 ? "…" : "";
-}
-
 static enum status set(char **attribute, const char *text, bool (*valid)(struct span), const char *wants)
 {
     if (!valid(span_of(text)))
@@ -71,7 +60,7 @@ static enum status add_scope(struct attributes *attributes, struct span scope)
     if (!scope_valid(scope))
         return fail(STATUS_USAGE,
                     "\"%.*s%s\" is not a scope: scopes are words separated by commas: read,write",
-                    shown_length(scope), scope.at, shown_mark(scope));
+                    span_shown(scope), scope.at, span_cut_mark(scope));
     text = must_have(strndup(scope.at, scope.length));
     escaped = escape(text, ",");
     add_item(&attributes->scopes, escaped);
@@ -88,7 +77,7 @@ static enum status add_net(struct attributes *attributes, struct span net)
     if (!cidr_parse(&cidr, net))
         return fail(STATUS_USAGE,
                     "\"%.*s%s\" is not a network address: give one like 192.0.2.7 or 192.0.2.0/24",
-                    shown_length(net), net.at, shown_mark(net));
+                    span_shown(net), net.at, span_cut_mark(net));
     if (cidr_trim(&cidr)) {
         cidr_format(text, &cidr);
         return fail(STATUS_USAGE, "network \"%.*s\" has host bits set: did you mean %s?", (int)net.length,
@@ -129,8 +118,8 @@ bool scopes_granted(const struct domain *domain, struct span scopes, struct faul
     while (span_next_item(&scopes, &item)) {
         if (text_unescape(scope, sizeof(scope), item) < 0 ||
             !domain_has_scopes(domain, span_of(scope), &foreign))
-            return fault_set(fault, "unknown scope \"%.*s%s\": domain \"%s\" has only %s", shown_length(item),
-                             item.at, shown_mark(item), domain->name, domain->scopes);
+            return fault_set(fault, "unknown scope \"%.*s%s\": domain \"%s\" has only %s", span_shown(item),
+                             item.at, span_cut_mark(item), domain->name, domain->scopes);
     }
     return true;
 }
