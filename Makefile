@@ -110,6 +110,8 @@ UNIT_OBJECTS = $(patsubst tests/unit/%.c,$(BUILD)/unit/%.o,$(wildcard tests/unit
 BENCHES = $(patsubst tests/bench/%.c,$(BUILD)/bench-%,\
     $(filter-out tests/bench/measure.c,$(wildcard tests/bench/*.c)))
 FUZZ_HELPERS = tests/fuzz/fuzz.c tests/fuzz/repair.c tests/fuzz/damage.c
+# What make check only compiles: the benchmarks and the fuzz targets are run elsewhere.
+OTHER_OBJECTS = $(patsubst tests/%.c,$(BUILD)/%.o,$(wildcard tests/bench/*.c tests/fuzz/*.c))
 FUZZERS = $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz-%,$(filter-out $(FUZZ_HELPERS),$(wildcard tests/fuzz/*.c)))
 
 LIBRARIES = $(BUILD)/libtoktab.so.0 $(BUILD)/libtoktab.so $(BUILD)/libtoktab.a
@@ -266,7 +268,7 @@ demo:
 
 check:
 	@tests/install-needed check
-	@$(MAKE) --no-print-directory all $(BUILD)/unit-tests
+	@$(MAKE) --no-print-directory all $(BUILD)/unit-tests $(OTHER_OBJECTS)
 	@tests/check
 
 check-all:

@@ -83,11 +83,6 @@ static struct span said_by_id(const char *id)
     return (struct span){id, (size_t)((const char *)memchr(id, '\n', LINE_SIZE_MAX) - id) - CHAIN_HEX};
 }
 
-static bool span_same(struct span a, struct span b)
-{
-    return a.length == b.length && memcmp(a.at, b.at, a.length) == 0;
-}
-
 static const struct last_line *find_line(const struct snapshot *snapshot, const char *id)
 {
     for (size_t i = 0; i < snapshot->count; i++)
