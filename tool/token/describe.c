@@ -183,32 +183,26 @@ enum status print_json(json_t *value)
     return write_json(value) && output_text("\n") ? STATUS_DONE : output_failed();
 }
 
-#include "token/describe.h"
-
 /* What can differ; what people ask first comes first. */
 static const enum attribute compared[] = {ATTRIBUTE_LABEL, ATTRIBUTE_EXPIRES, ATTRIBUTE_SCOPES,
                                           ATTRIBUTE_FROM,  ATTRIBUTE_USER,    ATTRIBUTE_PREV};
-
-static char *add(char *text, const char *name, const char *before, const char *after)
-{
-    const char *between = text[0] ? "; " : "";
-    char *longer = before ? composed("%s%s%s: %s -> %s", text, between, name, before, after)
-                          : composed("%s%s%s: %s", text, between, name, after);
-
-    free(text);
-    return longer;
-}
 
 char *differences(const struct record *before, const struct record *after)
 {
     char *text = must_have(strdup(""));
 
     for (size_t i = 0; i < sizeof(compared) / sizeof(compared[0]); i++) {
+        const char *name = attribute_names[compared[i]], *between = text[0] ? "; " : "";
         char *old = before ? describe(before, "", compared[i], after->time, FORM_PLAIN) : NULL;
         char *new = describe(after, "", compared[i], after->time, FORM_PLAIN);
 
-        if (strcmp(old ? old : "-", new) != 0)
-            text = add(text, attribute_names[compared[i]], old, new);
+        if (strcmp(old ? old : "-", new) != 0) {
+            char *shorter = text;
+
+            text = old ? composed("%s%s%s: %s -> %s", text, between, name, old, new)
+                       : composed("%s%s%s: %s", text, between, name, new);
+            free(shorter);
+        }
         free(old);
         free(new);
     }

@@ -58,19 +58,31 @@ void issue_end(struct issue *issue)
     crypto_wipe_stack();
 }
 
-static enum status not_shown(const struct record *record, enum status status)
-{
-    say("token %" PRIu64
-        " was created, but could not be shown: revoke it (toktab revoke %s), then create another",
-        record->serial, record->id);
-    return status;
-}
-
-static void say_created(const struct issue *issue, const struct session *session)
+enum status issue_print(const struct issue *issue, const struct session *session)
 {
     const struct record *record = &issue->record;
-    char expires[WHEN_SIZE], *label = unescaped(record->label);
+    char expires[WHEN_SIZE], *label;
+    enum status status;
 
+    if (issue->copy) {
+        status = secret_copy(issue->token);
+    } else if (issue->json) {
+        json_t *object;
+
+        secret_guard_json();
+        object = describe_json(record, session->domain->name, record->time);
+        json_object_set_new(object, "token", must_have(json_string(issue->token)));
+        status = print_json(object);
+    } else {
+        status = output_line(issue->token);
+    }
+    if (status != STATUS_DONE) {
+        say("token %" PRIu64
+            " was created, but could not be shown: revoke it (toktab revoke %s), then create another",
+            record->serial, record->id);
+        return status;
+    }
+    label = unescaped(record->label);
     when_format_local(expires, record->expires);
     say("created token %" PRIu64 " (id %s) in domain %s: \"%s\", expires: %s%s%s%s", record->serial,
         record->id, session->domain->name, label, expires, issue->rule ? " (" : "",
@@ -79,30 +91,5 @@ static void say_created(const struct issue *issue, const struct session *session
             ? "the token was sent to your terminal's clipboard: paste it now; it cannot be shown again"
             : "copy the token now; it cannot be shown again");
     free(label);
-}
-
-static enum status print_as_json(const struct issue *issue, const struct session *session)
-{
-    json_t *object;
-
-    secret_guard_json();
-    object = describe_json(&issue->record, session->domain->name, issue->record.time);
-    json_object_set_new(object, "token", must_have(json_string(issue->token)));
-    return print_json(object);
-}
-
-enum status issue_print(const struct issue *issue, const struct session *session)
-{
-    enum status status;
-
-    if (issue->copy)
-        status = secret_copy(issue->token);
-    else if (issue->json)
-        status = print_as_json(issue, session);
-    else
-        status = output_line(issue->token);
-    if (status != STATUS_DONE)
-        return not_shown(&issue->record, status);
-    say_created(issue, session);
     return STATUS_DONE;
 }

@@ -22,35 +22,30 @@ static void remember(struct leaks *leaks, enum status status)
         leaks->status = status;
 }
 
-/* Before its first token a domain has no store. */
-static void add_store(struct leaks *leaks, const struct domain *domain)
-{
-    struct store *store = &leaks->stores[leaks->store_count];
-    enum status status;
-
-    leaks->session->domain = domain;
-    if (!tokens_exist(leaks->session))
-        return;
-    status = tokens_read(&store->tokens, leaks->session);
-    if (status != STATUS_DONE) {
-        tokens_free(&store->tokens);
-        remember(leaks, status);
-        return;
-    }
-    store->domain = domain;
-    store->noted = must_have(calloc(store->tokens.count + 1, sizeof(*store->noted)));
-    leaks->store_count++;
-}
-
 void leaks_make(struct leaks *leaks, struct session *session, bool json)
 {
     const struct config *config = &session->config;
 
     *leaks = (struct leaks){.session = session, .now = (int64_t)time(NULL), .json = json};
     leaks->stores = must_have(calloc(config->count, sizeof(*leaks->stores)));
-    for (size_t i = 0; i < config->count; i++)
-        if (session_wants(session, &config->domains[i]))
-            add_store(leaks, &config->domains[i]);
+    for (size_t i = 0; i < config->count; i++) {
+        struct store *store = &leaks->stores[leaks->store_count];
+        enum status status;
+
+        if (!session_wants(session, &config->domains[i]))
+            continue;
+        session->domain = store->domain = &config->domains[i];
+        if (!tokens_exist(session))
+            continue; /* before its first token a domain has no store */
+        status = tokens_read(&store->tokens, session);
+        if (status == STATUS_DONE) {
+            store->noted = must_have(calloc(store->tokens.count + 1, sizeof(*store->noted)));
+            leaks->store_count++;
+        } else {
+            tokens_free(&store->tokens);
+            remember(leaks, status);
+        }
+    }
 }
 
 void leaks_free(struct leaks *leaks)
@@ -121,34 +116,6 @@ struct find {
     uint64_t line;
 };
 
-static bool print_object(struct leaks *leaks, const struct find *find)
-{
-    json_t *record = find->record ? describe_json(find->record, find->domain->name, leaks->now) : json_null();
-
-    return output_text(leaks->printed == 0 ? "[\n" : ",\n") &&
-           write_json(must_have(json_pack("{s:s, s:I, s:s, s:s, s:o}", "file", leaks->file, "line",
-                                          (json_int_t)find->line, "id", find->id, "state", find->state,
-                                          "record", record)));
-}
-
-static bool print_line(const struct leaks *leaks, const struct find *find)
-{
-    char *text, *label;
-    bool good;
-
-    if (find->record) {
-        label = unescaped_shown(find->record->label);
-        text = composed("%s:%" PRIu64 ": %s token %" PRIu64 " (id %s) of %s: \"%s\"\n", leaks->file,
-                        find->line, find->state, find->record->serial, find->id, find->domain->name, label);
-        free(label);
-    } else {
-        text = composed("%s:%" PRIu64 ": %s token (id %s)\n", leaks->file, find->line, find->state, find->id);
-    }
-    good = output_text(text);
-    free(text);
-    return good;
-}
-
 static void remember_printed(struct leaks *leaks, bool good)
 {
     if (good)
@@ -160,10 +127,29 @@ static void remember_printed(struct leaks *leaks, bool good)
 /* If stdout fails the search goes on: working tokens are still to be revoked. */
 static void report(struct leaks *leaks, const struct find *find)
 {
+    const struct record *record = find->record;
+    char *text, *label;
+
     if (leaks->unprintable)
         return;
     progress_clear();
-    remember_printed(leaks, leaks->json ? print_object(leaks, find) : print_line(leaks, find));
+    if (leaks->json) {
+        remember_printed(
+            leaks, output_text(leaks->printed == 0 ? "[\n" : ",\n") &&
+                       write_json(must_have(json_pack(
+                           "{s:s, s:I, s:s, s:s, s:o}", "file", leaks->file, "line", (json_int_t)find->line,
+                           "id", find->id, "state", find->state, "record",
+                           record ? describe_json(record, find->domain->name, leaks->now) : json_null()))));
+    } else {
+        label = record ? unescaped_shown(record->label) : NULL;
+        text = record ? composed("%s:%" PRIu64 ": %s token %" PRIu64 " (id %s) of %s: \"%s\"\n", leaks->file,
+                                 find->line, find->state, record->serial, find->id, find->domain->name, label)
+                      : composed("%s:%" PRIu64 ": %s token (id %s)\n", leaks->file, find->line, find->state,
+                                 find->id);
+        remember_printed(leaks, output_text(text));
+        free(text);
+        free(label);
+    }
     leaks->printed++;
 }
 

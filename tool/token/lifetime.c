@@ -14,10 +14,16 @@ int64_t lifetime_end(const struct domain *domain, int64_t length, int64_t now, b
            (length < DURATION_MAX ? length : DURATION_MAX); /* another writer may have written any time */
 }
 
-static enum status say_too_long(const struct domain *domain, int64_t created, int64_t now)
+enum status lifetime_parse(const char *text, const struct domain *domain, int64_t created, int64_t now,
+                           int64_t *expires)
 {
+    const char *wrong = when_parse(text, now, expires);
     char most[DURATION_TEXT_SIZE], last[WHEN_SIZE];
 
+    if (wrong)
+        return fail(STATUS_USAGE, "expiry \"%.15s%s\": %s", text, cut_mark(text), wrong);
+    if (!domain->max_lifetime || *expires - created <= domain->max_lifetime)
+        return STATUS_DONE;
     duration_format(most, domain->max_lifetime);
     if (created == now)
         return fail(STATUS_USAGE, "expiry: domain \"%s\" allows at most %s (max_lifetime)", domain->name,
@@ -27,16 +33,4 @@ static enum status say_too_long(const struct domain *domain, int64_t created, in
                 "expiry: domain \"%s\" allows at most %s (max_lifetime), so this token must expire by %s: to "
                 "keep the access longer, rotate it",
                 domain->name, most, last);
-}
-
-enum status lifetime_parse(const char *text, const struct domain *domain, int64_t created, int64_t now,
-                           int64_t *expires)
-{
-    const char *wrong = when_parse(text, now, expires);
-
-    if (wrong)
-        return fail(STATUS_USAGE, "expiry \"%.15s%s\": %s", text, cut_mark(text), wrong);
-    if (domain->max_lifetime && *expires - created > domain->max_lifetime)
-        return say_too_long(domain, created, now);
-    return STATUS_DONE;
 }

@@ -68,18 +68,6 @@ static enum status append_all(struct log *log, const struct batch *batch, struct
     return STATUS_DONE;
 }
 
-/* Make durable what we appended, and what others appended before us; then read the tokens' new state. */
-static enum status settle(struct log *log, const struct batch *batch, struct fault *fault)
-{
-    enum status status = change_confirm(log, fault);
-
-    if (status == STATUS_DONE)
-        status = refs_read(batch->refs, log->file, false, fault);
-    if (status != STATUS_DONE)
-        give_up_from(batch, batch->first, status, fault);
-    return status;
-}
-
 static enum status revoke_batch(const struct batch *batch, struct fault *fault)
 {
     const struct session *session = batch->session;
@@ -92,7 +80,12 @@ static enum status revoke_batch(const struct batch *batch, struct fault *fault)
         return status;
     }
     status = append_all(&log, batch, fault);
-    settled = settle(&log, batch, fault);
+    /* make durable what we appended, and what others appended before us; then read the tokens' new state */
+    settled = change_confirm(&log, fault);
+    if (settled == STATUS_DONE)
+        settled = refs_read(batch->refs, log.file, false, fault);
+    if (settled != STATUS_DONE)
+        give_up_from(batch, batch->first, settled, fault);
     change_end(&log, session);
     return status == STATUS_DONE ? settled : status;
 }

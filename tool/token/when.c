@@ -34,15 +34,20 @@ static bool take_character(const char **text, char wanted)
     return true;
 }
 
-/* "Z" or an offset like "+01:00"; without either, the local zone. */
-static bool take_zone(const char **text, bool *local, int *offset)
+/* "T12:00", perhaps with seconds, then "Z" or an offset like "+01:00"; without either, the local zone. */
+static bool take_time(const char **text, struct tm *parts, bool *local, int *offset)
 {
-    int hours, minutes, sign = **text == '-' ? -1 : 1;
+    int hours, minutes, sign;
 
-    *offset = 0;
+    if (!take_character(text, 'T') || !take_digits(text, 2, &parts->tm_hour) || !take_character(text, ':') ||
+        !take_digits(text, 2, &parts->tm_min))
+        return false;
+    if (take_character(text, ':') && !take_digits(text, 2, &parts->tm_sec))
+        return false;
     *local = **text == '\0';
     if (*local || take_character(text, 'Z'))
         return true;
+    sign = **text == '-' ? -1 : 1;
     if ((!take_character(text, '+') && !take_character(text, '-')) || !take_digits(text, 2, &hours) ||
         hours > 14)
         return false;
@@ -51,25 +56,6 @@ static bool take_zone(const char **text, bool *local, int *offset)
         return false;
     *offset = sign * (hours * 3600 + minutes * 60);
     return true;
-}
-
-/* "T12:00", perhaps with seconds, and the zone. */
-static bool take_time(const char **text, struct tm *parts, bool *local, int *offset)
-{
-    if (!take_character(text, 'T') || !take_digits(text, 2, &parts->tm_hour) || !take_character(text, ':') ||
-        !take_digits(text, 2, &parts->tm_min))
-        return false;
-    if (take_character(text, ':') && !take_digits(text, 2, &parts->tm_sec))
-        return false;
-    return take_zone(text, local, offset);
-}
-
-static const char no_such_day[] = "no such day";
-
-/* mktime(3) turns a day that does not exist into another: 29 February becomes 1 March. */
-static bool same_date(const struct tm *a, const struct tm *b)
-{
-    return a->tm_year == b->tm_year && a->tm_mon == b->tm_mon && a->tm_mday == b->tm_mday;
 }
 
 /* Returns NULL, or what is wrong. */
@@ -90,7 +76,10 @@ static const char *date_parse(const char *text, int64_t *when)
     *when = (int64_t)(local ? mktime(&made) : timegm(&made)) - offset;
     if (*text != '\0' || parts.tm_hour >= 24 || parts.tm_min >= 60 || parts.tm_sec >= 60)
         return form;
-    return same_date(&parts, &made) ? NULL : no_such_day;
+    /* mktime(3) turns a day that does not exist into another: 29 February becomes 1 March */
+    return parts.tm_year == made.tm_year && parts.tm_mon == made.tm_mon && parts.tm_mday == made.tm_mday
+               ? NULL
+               : "no such day";
 }
 
 const char *when_parse(const char *text, int64_t now, int64_t *when)
@@ -131,27 +120,22 @@ void when_format_local(char text[WHEN_SIZE], int64_t when)
         snprintf(text, WHEN_SIZE, "%" PRId64, when);
 }
 
-/* "3d": in the greatest unit that fits at least twice. */
-static void format_length(char *text, size_t size, int64_t seconds)
+void when_format_distance(char text[WHEN_SIZE / 2], int64_t when, int64_t now)
 {
     static const struct {
         int64_t seconds;
         char letter;
     } units[] = {{86400, 'd'}, {3600, 'h'}, {60, 'm'}, {1, 's'}};
+    int64_t seconds = when > now ? when - now : now - when;
     size_t i = 0;
 
+    if (when == TIME_NEVER) {
+        strcpy(text, "never");
+        return;
+    }
+    /* in the greatest unit that fits at least twice */
     while (i + 1 < sizeof(units) / sizeof(units[0]) && seconds < 2 * units[i].seconds)
         i++;
-    snprintf(text, size, "%" PRId64 "%c", seconds / units[i].seconds, units[i].letter);
-}
-
-void when_format_distance(char text[WHEN_SIZE / 2], int64_t when, int64_t now)
-{
-    char length[32];
-
-    format_length(length, sizeof(length), when > now ? when - now : now - when);
-    if (when == TIME_NEVER)
-        strcpy(text, "never");
-    else
-        snprintf(text, WHEN_SIZE / 2, when > now ? "in %s" : "%s ago", length);
+    snprintf(text, WHEN_SIZE / 2, when > now ? "in %" PRId64 "%c" : "%" PRId64 "%c ago",
+             seconds / units[i].seconds, units[i].letter);
 }
