@@ -38,17 +38,11 @@ static void find_loginuid(char text[16])
         strcpy(text, "-");
 }
 
-static bool is_system_user(uid_t uid)
-{
-    const struct passwd *entry = getpwuid(uid);
-
-    return entry && strcmp(entry->pw_name, SYSTEM_USER) == 0;
-}
-
 /* Is this the owner of the system's stores, the user that domain admins become through sudo? If the
  * configuration cannot be read the owner is not known, so any user may be it: SUDO_UID then restricts. */
 static bool owns_system_stores(uid_t uid)
 {
+    const struct passwd *entry;
     struct config config;
     struct fault fault;
     struct stat status;
@@ -58,17 +52,10 @@ static bool owns_system_stores(uid_t uid)
         return true;
     found = stat(config.store_dir, &status) == 0;
     config_unload(&config);
-    return found ? status.st_uid == uid : is_system_user(uid);
-}
-
-static void find_name(struct caller *caller)
-{
-    const struct passwd *entry = getpwuid(caller->uid);
-    char number[16];
-
-    caller->known = entry != NULL;
-    snprintf(number, sizeof(number), "%u", (unsigned)caller->uid);
-    caller->name = must_have(strdup(entry ? entry->pw_name : number));
+    if (found)
+        return status.st_uid == uid;
+    entry = getpwuid(uid);
+    return entry && strcmp(entry->pw_name, SYSTEM_USER) == 0;
 }
 
 /*
@@ -91,14 +78,18 @@ static enum status find_person(struct caller *caller)
 
 enum status caller_find(struct caller *caller)
 {
-    char loginuid[16], name[200];
+    char loginuid[16], number[16], name[200];
+    const struct passwd *entry;
     enum status status;
 
     *caller = (struct caller){0};
     status = find_person(caller);
     if (status != STATUS_DONE)
         return status;
-    find_name(caller);
+    entry = getpwuid(caller->uid);
+    caller->known = entry != NULL;
+    snprintf(number, sizeof(number), "%u", (unsigned)caller->uid);
+    caller->name = must_have(strdup(entry ? entry->pw_name : number));
     find_loginuid(loginuid);
     if (text_escape(name, sizeof(name), span_of(caller->name), "/") < 0)
         return fail(STATUS_NOT_PERMITTED, "uid %u: the user name is too long for the history",
@@ -157,17 +148,11 @@ bool caller_may(const struct caller *caller, const struct domain *domain)
     return !caller->delegated || caller->uid == 0 || caller_is_admin(caller, domain);
 }
 
-/* Take the owner's supplementary groups too: a store may belong to one of them. */
-static bool take_groups(uid_t owner, gid_t gid)
-{
-    const struct passwd *entry = getpwuid(owner);
-
-    return (entry ? initgroups(entry->pw_name, gid) : setgroups(1, &gid)) == 0;
-}
-
 enum status caller_become_owner(const char *directory)
 {
+    const struct passwd *owner;
     struct stat status;
+    int taken;
 
     if (geteuid() != 0)
         return STATUS_DONE;
@@ -175,8 +160,10 @@ enum status caller_become_owner(const char *directory)
         return fail(status_of(errno), "%s: %s: create it, or set store_dir", directory, strerror(errno));
     if (status.st_uid == 0)
         return STATUS_DONE;
-    if (!take_groups(status.st_uid, status.st_gid) ||
-        setresgid(status.st_gid, status.st_gid, status.st_gid) < 0 ||
+    owner = getpwuid(status.st_uid);
+    /* the owner's supplementary groups too: a store may belong to one of them */
+    taken = owner ? initgroups(owner->pw_name, status.st_gid) : setgroups(1, &status.st_gid);
+    if (taken < 0 || setresgid(status.st_gid, status.st_gid, status.st_gid) < 0 ||
         setresuid(status.st_uid, status.st_uid, status.st_uid) < 0)
         return fail(STATUS_NOT_PERMITTED, "%s: cannot switch to its owner, uid %u: %s", directory,
                     (unsigned)status.st_uid, strerror(errno));

@@ -10,50 +10,6 @@
 
 #include "caller/sudo.h"
 
-/* A domain admin who may not read the configuration is sent through sudo. */
-static enum status load_config(struct session *session)
-{
-    struct fault fault;
-
-    if (config_load(&session->config, session->config_path, &fault) == 0)
-        return STATUS_DONE;
-    if (errno == EACCES && !session->config_path)
-        return sudo_run(&session->caller, session->argv, NULL, CONFIG_DEFAULT_PATH);
-    return fail(STATUS_CONFIG, "%s", fault.text);
-}
-
-/* The domains that the caller may administer, for messages. Never shows the others. */
-static char *domain_names(const struct session *session)
-{
-    const struct config *config = &session->config;
-    char *names = must_have(calloc(config->count + 1, DOMAIN_NAME_MAX + 3)), *end = names;
-
-    for (size_t i = 0; i < config->count; i++)
-        if (caller_may(&session->caller, &config->domains[i]))
-            end += sprintf(end, "%s%s", end > names ? ", " : "", config->domains[i].name);
-    if (end == names)
-        strcpy(names, "none that you administer");
-    return names;
-}
-
-static enum status choose_domain(struct session *session)
-{
-    enum status status = STATUS_DONE;
-    char *names;
-
-    session->domain = config_domain(&session->config, session->domain_name);
-    if (session->domain)
-        return STATUS_DONE;
-    names = domain_names(session);
-    if (session->domain_name)
-        status = fail(STATUS_NOT_FOUND, "no domain \"%.15s%s\" (configured: %s)", session->domain_name,
-                      cut_mark(session->domain_name), names);
-    else
-        status = fail(STATUS_USAGE, "which domain? give -d with one of: %s", names);
-    free(names);
-    return status;
-}
-
 static enum status find_caller(struct session *session)
 {
     return session->caller.name ? STATUS_DONE : caller_find(&session->caller);
@@ -72,12 +28,19 @@ enum status session_refuse_delegated(struct session *session, const char *comman
 static enum status begin(struct session *session)
 {
     enum status status = find_caller(session);
+    struct fault fault;
 
-    if (status == STATUS_DONE && session->caller.delegated && session->config_path)
-        status = fail(STATUS_NOT_PERMITTED,
-                      "-c: %s may not use it through sudo: domain admins use the system's configuration",
-                      session->caller.name);
-    return status == STATUS_DONE ? load_config(session) : status;
+    if (status != STATUS_DONE)
+        return status;
+    if (session->caller.delegated && session->config_path)
+        return fail(STATUS_NOT_PERMITTED,
+                    "-c: %s may not use it through sudo: domain admins use the system's configuration",
+                    session->caller.name);
+    if (config_load(&session->config, session->config_path, &fault) == 0)
+        return STATUS_DONE;
+    if (errno == EACCES && !session->config_path) /* sudo may let a domain admin read it */
+        return sudo_run(&session->caller, session->argv, NULL, CONFIG_DEFAULT_PATH);
+    return fail(STATUS_CONFIG, "%s", fault.text);
 }
 
 static enum status refuse(const struct session *session)
@@ -87,6 +50,31 @@ static enum status refuse(const struct session *session)
                 session->domain_name
                     ? "ask one of them, or root"
                     : "give -d for another domain (`toktab domains` lists yours), or ask root");
+}
+
+/* Messages name only the domains that the caller may administer, never the others. */
+static enum status choose(struct session *session)
+{
+    const struct config *config = &session->config;
+    char *names, *end;
+    enum status status;
+
+    session->domain = config_domain(config, session->domain_name);
+    if (session->domain)
+        return caller_may(&session->caller, session->domain) ? STATUS_DONE : refuse(session);
+    names = end = must_have(calloc(config->count + 1, DOMAIN_NAME_MAX + 3));
+    for (size_t i = 0; i < config->count; i++)
+        if (caller_may(&session->caller, &config->domains[i]))
+            end += sprintf(end, "%s%s", end > names ? ", " : "", config->domains[i].name);
+    if (end == names)
+        strcpy(names, "none that you administer");
+    if (session->domain_name)
+        status = fail(STATUS_NOT_FOUND, "no domain \"%.15s%s\" (configured: %s)", session->domain_name,
+                      cut_mark(session->domain_name), names);
+    else
+        status = fail(STATUS_USAGE, "which domain? give -d with one of: %s", names);
+    free(names);
+    return status;
 }
 
 /* Can an ordinary user open the system's store as the command needs it? If not, only its owner can, and sudo
@@ -112,15 +100,6 @@ static enum status reach(struct session *session)
     return sudo_run(&session->caller, session->argv, directory, directory);
 }
 
-static enum status choose(struct session *session)
-{
-    enum status status = choose_domain(session);
-
-    if (status == STATUS_DONE && !caller_may(&session->caller, session->domain))
-        status = refuse(session);
-    return status;
-}
-
 static enum status enter(struct session *session)
 {
     enum status status = reach(session);
@@ -143,22 +122,17 @@ enum status session_open_to_change(struct session *session)
     return session_open(session);
 }
 
-/* An empty answer would tell somebody without any domain that there are no tokens. */
-static enum status administers_any(const struct session *session)
-{
-    for (size_t i = 0; i < session->config.count; i++)
-        if (caller_may(&session->caller, &session->config.domains[i]))
-            return STATUS_DONE;
-    return fail(STATUS_NOT_PERMITTED, "no domain names %s as an admin: ask root", session->caller.name);
-}
-
 enum status session_open_all(struct session *session)
 {
     enum status status = begin(session);
 
-    if (status == STATUS_DONE)
-        status = administers_any(session);
-    return status == STATUS_DONE ? enter(session) : status;
+    if (status != STATUS_DONE)
+        return status;
+    for (size_t i = 0; i < session->config.count; i++)
+        if (caller_may(&session->caller, &session->config.domains[i]))
+            return enter(session);
+    /* an empty answer would say that there are no tokens */
+    return fail(STATUS_NOT_PERMITTED, "no domain names %s as an admin: ask root", session->caller.name);
 }
 
 bool session_wants(const struct session *session, const struct domain *domain)

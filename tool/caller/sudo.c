@@ -79,50 +79,11 @@ static bool succeeds(char **argv)
     return ended >= 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-static bool sudo_lets(struct command_line *line, char **argv)
-{
-    bool lets;
-
-    make(line, argv, true);
-    lets = succeeds(line->argv);
-    free(line->argv);
-    return lets;
-}
-
-static void run(struct command_line *line, char **argv)
-{
-    make(line, argv, false);
-    execv(SUDO, line->argv);
-    free(line->argv);
-}
-
-static bool find_program(char program[PATH_MAX])
-{
-    ssize_t length = readlink("/proc/self/exe", program, PATH_MAX - 1);
-
-    program[length > 0 ? length : 0] = '\0';
-    return length > 0;
-}
-
-/* Says what a domain admin needs: only the configuration knows whether it names this user, and it may be
- * unreadable. */
-static enum status refuse(const char *what, const char *name, const char *user)
-{
-    if (access(SUDO, X_OK) < 0)
-        return fail(STATUS_NOT_PERMITTED,
-                    "%s: %s may not use this, and domain admins need " SUDO ", which is not installed: "
-                    "install sudo, or run this as root",
-                    what, name);
-    return fail(STATUS_NOT_PERMITTED,
-                "%s: %s may not use this, nor run toktab as %s through sudo: a domain admin must be named in "
-                "toktab.conf, be in the group toktab-admins, and have logged in since",
-                what, name, user);
-}
-
 enum status sudo_run(const struct caller *caller, char **argv, const char *directory, const char *what)
 {
     const char *name = caller->name;
     struct command_line line = {0};
+    bool lets;
 
     /* not through sudo twice; name is the caller of sudo, who may be root */
     if (getenv("SUDO_UID"))
@@ -131,9 +92,26 @@ enum status sudo_run(const struct caller *caller, char **argv, const char *direc
             "%s: you may not use this, and toktab does not call sudo again while SUDO_UID is set: log in as "
             "the admin (su - ADMIN), or run this as root",
             what);
-    if (!find_owner(line.user, directory) || !find_program(line.program))
+    if (!find_owner(line.user, directory) ||
+        readlink("/proc/self/exe", line.program, sizeof(line.program) - 1) <= 0)
         return fail(STATUS_NOT_PERMITTED, "%s: %s may not use this: run toktab as root", what, name);
-    if (sudo_lets(&line, argv))
-        run(&line, argv);
-    return refuse(what, name, line.user);
+    make(&line, argv, true);
+    lets = succeeds(line.argv);
+    free(line.argv);
+    if (lets) {
+        make(&line, argv, false);
+        execv(SUDO, line.argv);
+        free(line.argv);
+    }
+    /* say what a domain admin needs: only the configuration knows whether it names this user, and it may be
+     * unreadable */
+    if (access(SUDO, X_OK) < 0)
+        return fail(STATUS_NOT_PERMITTED,
+                    "%s: %s may not use this, and domain admins need " SUDO ", which is not installed: "
+                    "install sudo, or run this as root",
+                    what, name);
+    return fail(STATUS_NOT_PERMITTED,
+                "%s: %s may not use this, nor run toktab as %s through sudo: a domain admin must be named in "
+                "toktab.conf, be in the group toktab-admins, and have logged in since",
+                what, name, line.user);
 }
