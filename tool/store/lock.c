@@ -11,16 +11,6 @@
 #include "clock.h"
 #include "header.h"
 
-/* Write "pid uid" for whoever has to wait. Only a hint, so a failure is ignored. */
-static void say_who(int lock)
-{
-    char text[48];
-    int length = snprintf(text, sizeof(text), "%ld %ld\n", (long)getpid(), (long)getuid());
-
-    if (ftruncate(lock, 0) == 0 && pwrite(lock, text, (size_t)length, 0) != length)
-        errno = 0;
-}
-
 static void fault_held(struct fault *fault, int lock)
 {
     char text[48];
@@ -38,16 +28,28 @@ static void fault_held(struct fault *fault, int lock)
         fault_set(fault, "has been locked for more than %d seconds: try again", LOCK_SECONDS);
 }
 
-static enum status trust(int lock, const char *name, const struct stat *directory, struct fault *fault)
+static enum status open_lock(int *lock, int directory, const char *name, const struct stat *directory_status,
+                             struct fault *fault)
 {
+    int flags = O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
     struct stat status;
 
-    if (fstat(lock, &status) < 0) {
+    /* without O_CREAT first: before Linux 6.12 that waits for anybody who reads the directory, even if the
+     * lock exists */
+    *lock = openat(directory, name, flags);
+    if (*lock < 0 && errno == ENOENT)
+        *lock = openat(directory, name, flags | O_CREAT, 0600);
+    if (*lock < 0) {
+        fault_set(fault, "cannot open its lock %s: %s%s", name, strerror(errno),
+                  errno == EACCES ? ": only the owner of the store can change it" : "");
+        return errno == EACCES || errno == ELOOP ? STATUS_NOT_PERMITTED : STATUS_CANNOT_CREATE;
+    }
+    if (fstat(*lock, &status) < 0) {
         fault_set(fault, "cannot stat its lock %s: %s", name, strerror(errno));
         return STATUS_IO;
     }
     if (S_ISREG(status.st_mode) && status.st_nlink <= 1 &&
-        (status.st_uid == 0 || status.st_uid == directory->st_uid))
+        (status.st_uid == 0 || status.st_uid == directory_status->st_uid))
         return STATUS_DONE;
     fault_set(
         fault,
@@ -56,40 +58,12 @@ static enum status trust(int lock, const char *name, const struct stat *director
     return STATUS_NOT_PERMITTED;
 }
 
-/* Does the name still lead to the locked file? If somebody removed it, others lock a new one. */
-static bool still_there(int lock, int directory, const char *name)
-{
-    struct stat held, there;
-
-    return fstat(lock, &held) == 0 && fstatat(directory, name, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
-           held.st_ino == there.st_ino && held.st_dev == there.st_dev;
-}
-
-/* Try without O_CREAT first: before Linux 6.12 that waits for anybody who reads the directory, even if the
- * lock exists. */
-static int open_or_make(int directory, const char *name)
-{
-    int flags = O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
-    int lock = openat(directory, name, flags);
-
-    return lock < 0 && errno == ENOENT ? openat(directory, name, flags | O_CREAT, 0600) : lock;
-}
-
-static enum status open_lock(int *lock, int directory, const char *name, const struct stat *directory_status,
-                             struct fault *fault)
-{
-    *lock = open_or_make(directory, name);
-    if (*lock >= 0)
-        return trust(*lock, name, directory_status, fault);
-    fault_set(fault, "cannot open its lock %s: %s%s", name, strerror(errno),
-              errno == EACCES ? ": only the owner of the store can change it" : "");
-    return errno == EACCES || errno == ELOOP ? STATUS_NOT_PERMITTED : STATUS_CANNOT_CREATE;
-}
-
 /* Try to lock the open file. STATUS_LOCKED: somebody else has locked it, or the name now leads to another
  * file, and *lock was closed. */
 static enum status try(int *lock, int directory, const char *name, struct fault *fault)
 {
+    struct stat held, there;
+
     if (flock(*lock, LOCK_EX | LOCK_NB) < 0) {
         if (errno == EWOULDBLOCK || errno == EINTR) {
             fault_held(fault, *lock);
@@ -98,7 +72,9 @@ static enum status try(int *lock, int directory, const char *name, struct fault 
         fault_set(fault, "cannot lock %s: %s", name, strerror(errno));
         return STATUS_IO;
     }
-    if (still_there(*lock, directory, name))
+    /* if somebody removed the name, others lock a new file */
+    if (fstat(*lock, &held) == 0 && fstatat(directory, name, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+        held.st_ino == there.st_ino && held.st_dev == there.st_dev)
         return STATUS_DONE;
     close(*lock);
     *lock = -1;
@@ -106,37 +82,32 @@ static enum status try(int *lock, int directory, const char *name, struct fault 
     return STATUS_LOCKED;
 }
 
-/* Polls: only a signal could end a blocking flock(), and the caller may have blocked signals. */
-static enum status wait_for(int *lock, int directory, const char *name, const struct stat *directory_status,
-                            struct fault *fault)
+enum status lock_take(int *lock, int directory, const char *domain, const struct stat *directory_status,
+                      struct fault *fault)
 {
     static const struct timespec moment = {.tv_nsec = 10 * 1000 * 1000};
     int64_t end = clock_now() + LOCK_SECONDS * SECOND;
     enum status status = STATUS_DONE;
+    char name[DOMAIN_NAME_MAX + 8], who[48];
+    int length;
 
+    snprintf(name, sizeof(name), "%s.lock", domain);
+    *lock = -1;
+    /* poll: only a signal could end a blocking flock(), and the caller may have blocked signals */
     for (;;) {
         if (*lock < 0)
             status = open_lock(lock, directory, name, directory_status, fault);
         if (status == STATUS_DONE || status == STATUS_LOCKED)
             status = try(lock, directory, name, fault);
         if (status != STATUS_LOCKED || clock_now() >= end)
-            return status;
+            break;
         nanosleep(&moment, NULL);
     }
-}
-
-enum status lock_take(int *lock, int directory, const char *domain, const struct stat *directory_status,
-                      struct fault *fault)
-{
-    char name[DOMAIN_NAME_MAX + 8];
-    enum status status;
-
-    snprintf(name, sizeof(name), "%s.lock", domain);
-    *lock = -1;
-    status = wait_for(lock, directory, name, directory_status, fault);
     if (status == STATUS_DONE) {
         fchmod(*lock, 0600); /* a copied or restored lock may have another mode */
-        say_who(*lock);
+        length = snprintf(who, sizeof(who), "%ld %ld\n", (long)getpid(), (long)getuid());
+        if (ftruncate(*lock, 0) == 0 && pwrite(*lock, who, (size_t)length, 0) != length)
+            errno = 0; /* only a hint for whoever has to wait, so a failure is ignored */
     } else if (*lock >= 0) {
         close(*lock);
         *lock = -1;

@@ -19,28 +19,6 @@ enum {
     BLOCK = 4096,                /* bytes of a file that a power cut keeps or loses together */
 };
 
-/* A command that is stopped with the lock would hold up all others, so ^Z waits. */
-static void block_stop(struct log *log)
-{
-    sigset_t stop;
-
-    sigemptyset(&stop);
-    sigaddset(&stop, SIGTSTP);
-    sigprocmask(SIG_BLOCK, &stop, &log->signals);
-}
-
-/* A command that is interrupted would leave the next one to clean up. */
-static void block_interruptions(void)
-{
-    sigset_t interruptions;
-
-    sigemptyset(&interruptions);
-    sigaddset(&interruptions, SIGINT);
-    sigaddset(&interruptions, SIGTERM);
-    sigaddset(&interruptions, SIGHUP);
-    sigprocmask(SIG_BLOCK, &interruptions, NULL);
-}
-
 static int close_if_open(int fd)
 {
     if (fd >= 0)
@@ -53,85 +31,53 @@ void log_note_durable(struct log *log)
     log->durable = clock_now();
 }
 
-/* To an absolute time, so that a signal makes the wait neither longer nor shorter. */
-static void wait_for_looks(const struct log *log)
+void log_end(struct log *log)
 {
     int64_t until = log->durable + ACKNOWLEDGE_AFTER;
     struct timespec then = {.tv_sec = (time_t)(until / SECOND), .tv_nsec = (long)(until % SECOND)};
 
-    if (log->durable == 0)
-        return;
-    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &then, NULL) == EINTR)
-        continue;
-}
-
-void log_end(struct log *log)
-{
     log->file = close_if_open(log->file);
     lock_release(log->lock);
     log->lock = -1;
     log->directory = close_if_open(log->directory);
-    wait_for_looks(log);
+    /* until earlier looks no longer count; an absolute time, which no signal makes later or earlier */
+    while (log->durable != 0 && clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &then, NULL) == EINTR)
+        continue;
     sigprocmask(SIG_SETMASK, &log->signals, NULL);
-}
-
-static size_t format_new_header(char text[LINE_SIZE_MAX], const char *domain)
-{
-    unsigned char storeid[CHAIN_SIZE];
-    struct header header;
-
-    crypto_random_bytes(storeid, sizeof(storeid));
-    hex_encode(header.storeid, storeid, sizeof(storeid));
-    header.storeid[STOREID_HEX] = '\0';
-    strcpy(header.domain, domain);
-    header_start(&header);
-    return header_format(text, &header);
-}
-
-/* Set mode and group on the descriptor, whatever the umask. If the directory's group is not permitted, the
- * store keeps ours and is no less safe. */
-static bool dress(int fd, mode_t mode, const struct stat *directory)
-{
-    if (fchown(fd, (uid_t)-1, directory->st_gid) < 0 && errno != EPERM)
-        return false;
-    return fchmod(fd, mode) == 0;
 }
 
 /* Write the new store under another name first, so that it appears complete. */
 static bool make_store(struct log *log, const struct stat *directory)
 {
+    unsigned char storeid[CHAIN_SIZE];
     char text[LINE_SIZE_MAX];
-    size_t length = format_new_header(text, log->domain);
     struct newfile file;
+    struct header header;
+    size_t length;
 
+    crypto_random_bytes(storeid, sizeof(storeid));
+    hex_encode(header.storeid, storeid, sizeof(storeid));
+    header.storeid[STOREID_HEX] = '\0';
+    strcpy(header.domain, log->domain);
+    header_start(&header);
+    length = header_format(text, &header);
     if (!newfile_begin(&file, log->directory, log->storefile.name))
         return false;
-    if (!dress(file.fd, 0640, directory) || !newfile_add(&file, text, length) || !newfile_finish(&file)) {
+    /* set group and mode on the descriptor, whatever the umask; if the directory's group is not permitted,
+     * the store keeps ours and is no less safe */
+    if ((fchown(file.fd, (uid_t)-1, directory->st_gid) < 0 && errno != EPERM) || fchmod(file.fd, 0640) < 0 ||
+        !newfile_add(&file, text, length) || !newfile_finish(&file)) {
         newfile_abandon(&file);
         return false;
     }
     return newfile_install(&file) == INSTALLED;
 }
 
-/* Under the lock. */
-static enum status open_store(struct log *log, const struct stat *directory, bool make, struct fault *fault)
-{
-    struct stat status;
-
-    log->file = storefile_open(&log->storefile, O_RDWR, &status, fault);
-    if (log->file < 0 && errno == ENOENT && make) {
-        if (!make_store(log, directory)) {
-            fault_set(fault, "cannot be created: %s", strerror(errno));
-            return STATUS_CANNOT_CREATE;
-        }
-        log->file = storefile_open(&log->storefile, O_RDWR, &status, fault);
-    }
-    return log->file >= 0 ? STATUS_DONE : status_of(errno);
-}
-
+/* Lock the store, then open it. */
 static enum status begin(struct log *log, bool make, struct fault *fault)
 {
-    struct stat directory;
+    struct stat directory, file;
+    sigset_t interruptions;
     enum status status;
 
     log->directory = storefile_open_directory(&log->storefile, &directory, fault);
@@ -140,8 +86,21 @@ static enum status begin(struct log *log, bool make, struct fault *fault)
     status = lock_take(&log->lock, log->directory, log->domain, &directory, fault);
     if (status != STATUS_DONE)
         return status;
-    block_interruptions();
-    return open_store(log, &directory, make, fault);
+    /* a command that is interrupted from here on would leave the next one to clean up */
+    sigemptyset(&interruptions);
+    sigaddset(&interruptions, SIGINT);
+    sigaddset(&interruptions, SIGTERM);
+    sigaddset(&interruptions, SIGHUP);
+    sigprocmask(SIG_BLOCK, &interruptions, NULL);
+    log->file = storefile_open(&log->storefile, O_RDWR, &file, fault);
+    if (log->file < 0 && errno == ENOENT && make) {
+        if (!make_store(log, &directory)) {
+            fault_set(fault, "cannot be created: %s", strerror(errno));
+            return STATUS_CANNOT_CREATE;
+        }
+        log->file = storefile_open(&log->storefile, O_RDWR, &file, fault);
+    }
+    return log->file >= 0 ? STATUS_DONE : status_of(errno);
 }
 
 enum status log_begin(struct log *log, const char *directory, const char *domain, bool make,
@@ -149,6 +108,7 @@ enum status log_begin(struct log *log, const char *directory, const char *domain
 {
     struct fault what;
     enum status status;
+    sigset_t stop;
 
     storefile_of_domain(&log->storefile, directory, domain);
     log->domain = domain;
@@ -156,7 +116,10 @@ enum status log_begin(struct log *log, const char *directory, const char *domain
     log->name_synced = false;
     log->synced = 0;
     log->durable = 0;
-    block_stop(log);
+    /* a command that is stopped with the lock would hold up all others, so ^Z waits */
+    sigemptyset(&stop);
+    sigaddset(&stop, SIGTSTP);
+    sigprocmask(SIG_BLOCK, &stop, &log->signals);
     status = begin(log, make, &what);
     if (status != STATUS_DONE) {
         log_end(log);
@@ -175,7 +138,7 @@ enum status log_tip(struct log *log, struct tip *tip, struct fault *fault)
     return status;
 }
 
-static bool keep_reserve_behind(int fd, uint64_t end)
+static bool keep_reserve_after(int fd, uint64_t end)
 {
     struct stat status;
 
@@ -185,7 +148,7 @@ static bool keep_reserve_behind(int fd, uint64_t end)
 }
 
 /* Leave only whole lines: complete the last line with its LF, and cut off what a killed writer or a power cut
- * left behind it. Overwriting that instead could go unseen: the size would stay the same within one timestamp
+ * left after it. Overwriting that instead could go unseen: the size would stay the same within one timestamp
  * tick. */
 static bool clear_rest(int fd, struct tip *tip)
 {
@@ -193,23 +156,12 @@ static bool clear_rest(int fd, struct tip *tip)
         return false;
     if (tip->lf_due) {
         if (!write_all(fd, "\n", 1, tip->end) || fdatasync(fd) < 0)
-            return false; /* else a power cut could leave NULs behind a line that counts */
+            return false; /* else a power cut could leave NULs after a line that counts */
         tip->end++;
         tip->lf_due = false;
     }
     tip->size = tip->end;
     return true;
-}
-
-/*
- * A power cut may keep any block of lines that are not yet synced. They must leave either whole lines in
- * sequence or one rest that the next writer cuts off. So they all begin in one block, and together are
- * shorter than a rest may be.
- */
-static bool may_wait_for_sync(const struct log *log, uint64_t end, size_t length)
-{
-    return log->synced == end ||
-           (log->synced / BLOCK == end / BLOCK && end + length - log->synced < LINE_SIZE_MAX);
 }
 
 /* Cut off a line that could not be written whole, unless it lacks only its LF: readers may have applied it.
@@ -224,7 +176,7 @@ static enum appended take_back(int fd, uint64_t end, size_t length)
         return APPEND_UNKNOWN;
     }
     if (ftruncate(fd, (off_t)end) == 0)
-        keep_reserve_behind(fd, end); /* cutting released it */
+        keep_reserve_after(fd, end); /* cutting released it */
     errno = error;
     return APPEND_UNAVAILABLE;
 }
@@ -234,7 +186,7 @@ enum appended log_append(struct log *log, const struct tip *expected, const char
 {
     struct tip now;
     struct fault fault;
-    bool reserved;
+    bool reserved, may_wait;
 
     errno = EIO;
     if (log_tip(log, &now, &fault) != STATUS_DONE)
@@ -244,12 +196,17 @@ enum appended log_append(struct log *log, const struct tip *expected, const char
         return APPEND_CONFLICT;
     if (!clear_rest(log->file, &now))
         return APPEND_UNAVAILABLE;
-    reserved = keep_reserve_behind(log->file, now.end + length);
+    reserved = keep_reserve_after(log->file, now.end + length);
     if (keep_reserve && !reserved)
         return APPEND_UNAVAILABLE;
     if (log->synced == 0)
         log->synced = now.start; /* whoever wrote the last line may not have lived to sync it */
-    if (!may_wait_for_sync(log, now.end, length) && !log_sync(log))
+    /* A power cut may keep any block of lines that are not yet synced. They must leave either whole lines in
+     * sequence or one rest that the next writer cuts off. So they all begin in one block, and together are
+     * shorter than a rest may be. */
+    may_wait = log->synced == now.end ||
+               (log->synced / BLOCK == now.end / BLOCK && now.end + length - log->synced < LINE_SIZE_MAX);
+    if (!may_wait && !log_sync(log))
         return APPEND_UNKNOWN;
     if (!write_all(log->file, line, length, now.end))
         return take_back(log->file, now.end, length);

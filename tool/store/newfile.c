@@ -14,38 +14,24 @@
 
 enum { SECRET_SIZE = 16, SECRET_HEX = 2 * SECRET_SIZE, ACCESS_LIST_MAX = 64 * 1024 };
 
-/* ".example.com.tokens.new-" and random hexadecimal digits: never a store's name, and nobody can guess it. */
-static void choose_name(struct newfile *newfile)
-{
-    unsigned char secret[SECRET_SIZE];
-    char hex[SECRET_HEX + 1] = "";
-
-    crypto_random_bytes(secret, sizeof(secret));
-    hex_encode(hex, secret, sizeof(secret));
-    snprintf(newfile->name, sizeof(newfile->name), ".%s.new-%s", newfile->target, hex);
-}
-
-/* Is this such a name for the same target? Other stores' writers may be using theirs. */
-static bool is_left_over(const char *name, const char *target)
-{
-    size_t length = strlen(target);
-    unsigned char secret[SECRET_SIZE];
-
-    return name[0] == '.' && strncmp(name + 1, target, length) == 0 &&
-           strncmp(name + 1 + length, ".new-", 5) == 0 && strlen(name + 6 + length) == SECRET_HEX &&
-           hex_decode(secret, name + 6 + length, SECRET_SIZE);
-}
-
-/* Remove what killed writers left. A failure is ignored. */
+/* Remove what killed writers of the same target left: files with such a name as newfile_begin() chooses.
+ * Other stores' writers may be using theirs. A failure is ignored. */
 static void remove_leftovers(int directory, const char *target)
 {
     int fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *entries = fd >= 0 ? fdopendir(fd) : NULL;
+    size_t length = strlen(target);
+    unsigned char secret[SECRET_SIZE];
     const struct dirent *entry;
 
-    while (entries && (entry = readdir(entries)) != NULL)
-        if (is_left_over(entry->d_name, target))
-            unlinkat(directory, entry->d_name, 0);
+    while (entries && (entry = readdir(entries)) != NULL) {
+        const char *name = entry->d_name;
+
+        if (name[0] == '.' && strncmp(name + 1, target, length) == 0 &&
+            strncmp(name + 1 + length, ".new-", 5) == 0 && strlen(name + 6 + length) == SECRET_HEX &&
+            hex_decode(secret, name + 6 + length, SECRET_SIZE))
+            unlinkat(directory, name, 0);
+    }
     if (entries)
         closedir(entries);
     else if (fd >= 0)
@@ -54,9 +40,15 @@ static void remove_leftovers(int directory, const char *target)
 
 bool newfile_begin(struct newfile *newfile, int directory, const char *target)
 {
+    unsigned char secret[SECRET_SIZE];
+    char hex[SECRET_HEX + 1] = "";
+
     *newfile = (struct newfile){.directory = directory, .target = target};
     remove_leftovers(directory, target);
-    choose_name(newfile);
+    /* ".example.com.tokens.new-" and random digits: never a store's name, and nobody can guess it */
+    crypto_random_bytes(secret, sizeof(secret));
+    hex_encode(hex, secret, sizeof(secret));
+    snprintf(newfile->name, sizeof(newfile->name), ".%s.new-%s", newfile->target, hex);
     newfile->fd = openat(directory, newfile->name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (newfile->fd < 0)
         return false;
@@ -64,30 +56,27 @@ bool newfile_begin(struct newfile *newfile, int directory, const char *target)
     return true;
 }
 
-/* The group bits of a file with such a list are its mask: without the list they would be the group's rights.
- */
-static bool keep_access_list(int fd, int as)
-{
-    static const char name[] = "system.posix_acl_access";
-    char list[ACCESS_LIST_MAX];
-    ssize_t size = fgetxattr(as, name, list, sizeof(list));
-
-    if (size < 0)
-        return errno == ENODATA || errno == EOPNOTSUPP;
-    return fsetxattr(fd, name, list, (size_t)size, 0) == 0;
-}
-
-/* The owner first: changing it clears mode bits. */
 bool newfile_dress(struct newfile *newfile, int as)
 {
+    static const char access_list[] = "system.posix_acl_access";
+    char list[ACCESS_LIST_MAX];
     struct stat now, old;
+    ssize_t size;
 
     if (fstat(newfile->fd, &now) < 0 || fstat(as, &old) < 0)
         return false;
+    /* the owner first: changing it clears mode bits */
     if ((now.st_uid != old.st_uid || now.st_gid != old.st_gid) &&
         fchown(newfile->fd, old.st_uid, old.st_gid) < 0)
         return false;
-    return fchmod(newfile->fd, old.st_mode & 07777) == 0 && keep_access_list(newfile->fd, as);
+    if (fchmod(newfile->fd, old.st_mode & 07777) < 0)
+        return false;
+    /* the group bits of a file with an access control list are its mask: without the list they would be the
+     * group's rights */
+    size = fgetxattr(as, access_list, list, sizeof(list));
+    if (size < 0)
+        return errno == ENODATA || errno == EOPNOTSUPP;
+    return fsetxattr(newfile->fd, access_list, list, (size_t)size, 0) == 0;
 }
 
 void newfile_skip(struct newfile *newfile, size_t length)
@@ -108,24 +97,16 @@ static bool flush(struct newfile *newfile)
     return write_all(newfile->fd, newfile->buffer, length, newfile->end - length);
 }
 
-/* length: at most NEWFILE_BUFFER */
-static bool add_piece(struct newfile *newfile, const char *bytes, size_t length)
-{
-    if (length > NEWFILE_BUFFER - newfile->buffered && !flush(newfile))
-        return false;
-    memcpy(newfile->buffer + newfile->buffered, bytes, length);
-    newfile->buffered += length;
-    newfile->end += length;
-    return true;
-}
-
 bool newfile_add(struct newfile *newfile, const char *bytes, size_t length)
 {
     while (length > 0) {
         size_t piece = length < NEWFILE_BUFFER ? length : NEWFILE_BUFFER;
 
-        if (!add_piece(newfile, bytes, piece))
+        if (piece > NEWFILE_BUFFER - newfile->buffered && !flush(newfile))
             return false;
+        memcpy(newfile->buffer + newfile->buffered, bytes, piece);
+        newfile->buffered += piece;
+        newfile->end += piece;
         bytes += piece;
         length -= piece;
     }

@@ -65,26 +65,21 @@ bool cutoff_ahead(int64_t cutoff, int64_t now)
     return cutoff != TIME_NEVER && cutoff > now;
 }
 
-static bool dead_before(const struct last_line *last, int64_t cutoff)
+void snapshot_drop_dead(struct snapshot *snapshot, int64_t cutoff)
 {
     int64_t expires, revoked;
     struct line line;
-
-    line_split_accepted(&line, last->id);
-    return time_parse(line.column[COLUMN_EXPIRES], &expires) &&
-           time_parse(line.column[COLUMN_REVOKED], &revoked) &&
-           (expires < revoked ? expires : revoked) < cutoff;
-}
-
-void snapshot_drop_dead(struct snapshot *snapshot, int64_t cutoff)
-{
     size_t kept = 0;
 
     if (cutoff == TIME_NEVER)
         return;
-    for (size_t i = 0; i < snapshot->count; i++)
-        if (!dead_before(&snapshot->lines[i], cutoff))
+    for (size_t i = 0; i < snapshot->count; i++) {
+        line_split_accepted(&line, snapshot->lines[i].id);
+        if (!time_parse(line.column[COLUMN_EXPIRES], &expires) ||
+            !time_parse(line.column[COLUMN_REVOKED], &revoked) ||
+            (expires < revoked ? expires : revoked) >= cutoff)
             snapshot->lines[kept++] = snapshot->lines[i];
+    }
     snapshot->count = kept;
 }
 
@@ -130,31 +125,6 @@ static enum status failed(const struct log *log, struct fault *fault)
     return STATUS_IO;
 }
 
-static enum status not_dressed(const struct log *log, const struct stat *old, struct fault *fault)
-{
-    if (errno != EPERM)
-        return failed(log, fault);
-    fault_set(
-        fault,
-        "%s/%s: nothing was done: uid %u may not give the new file the old file's group %u or its access "
-        "control list: add that user to the group, or chgrp the store to one of the user's groups",
-        log->storefile.directory, log->storefile.name, (unsigned)old->st_uid, (unsigned)old->st_gid);
-    return STATUS_NOT_PERMITTED;
-}
-
-/* Allocate the whole file and the reserve first, so that a full disk is noticed at once. */
-static bool allocate(const struct rewrite *rewrite, const struct newfile *file)
-{
-    uint64_t size = 2 * (uint64_t)LINE_SIZE_MAX;
-
-    for (size_t i = 0; i < rewrite->snapshot.count; i++) {
-        const struct last_line *line = &rewrite->snapshot.lines[i];
-
-        size += line->length + (line->ends ? line->length + REVOCATION_SIZE : 0);
-    }
-    return keep_room(file->fd, 0, size + RESERVE);
-}
-
 static bool add_record(struct rewrite *rewrite, struct newfile *file, struct record *record)
 {
     unsigned char origin[CHAIN_SIZE];
@@ -172,22 +142,6 @@ static bool add_record(struct rewrite *rewrite, struct newfile *file, struct rec
     rewrite->at.n++;
     rewrite->prior = record->serial;
     return true;
-}
-
-static bool add_revocation(struct rewrite *rewrite, struct newfile *file, const struct last_line *last)
-{
-    struct record record;
-    struct line line;
-
-    line_split_accepted(&line, last->id);
-    errno = EINVAL;
-    if (!record_parse(&record, &line))
-        return false;
-    record.op = OPERATION_REVOKE;
-    record.revoked = record.time = rewrite->now;
-    record.by = span_of(rewrite->by);
-    record.reason = span_of(rewrite->reason);
-    return add_record(rewrite, file, &record);
 }
 
 static bool add_snapshot(struct rewrite *rewrite, struct newfile *file)
@@ -214,27 +168,48 @@ static bool add_snapshot(struct rewrite *rewrite, struct newfile *file)
 
 static bool add_log(struct rewrite *rewrite, struct newfile *file)
 {
-    struct record point;
+    struct record record;
+    struct line line;
 
-    point_of(&point, &rewrite->header, rewrite->now, rewrite->by, rewrite->ext);
+    point_of(&record, &rewrite->header, rewrite->now, rewrite->by, rewrite->ext);
     rewrite->at.n = rewrite->header.base;
     memcpy(rewrite->at.chain, rewrite->header.basechain, CHAIN_SIZE);
-    if (!add_record(rewrite, file, &point))
+    if (!add_record(rewrite, file, &record))
         return false;
-    for (size_t i = 0; i < rewrite->snapshot.count; i++)
-        if (rewrite->snapshot.lines[i].ends && !add_revocation(rewrite, file, &rewrite->snapshot.lines[i]))
+    for (size_t i = 0; i < rewrite->snapshot.count; i++) {
+        const struct last_line *last = &rewrite->snapshot.lines[i];
+
+        if (!last->ends)
+            continue;
+        line_split_accepted(&line, last->id);
+        errno = EINVAL;
+        if (!record_parse(&record, &line))
             return false;
+        record.op = OPERATION_REVOKE;
+        record.revoked = record.time = rewrite->now;
+        record.by = span_of(rewrite->by);
+        record.reason = span_of(rewrite->reason);
+        if (!add_record(rewrite, file, &record))
+            return false;
+    }
     return true;
 }
 
-/* The header is written last, so that an unfinished file is never a store. Its length does not depend on its
- * values. */
 static bool write_file(struct rewrite *rewrite, struct newfile *file)
 {
+    uint64_t size = 2 * (uint64_t)LINE_SIZE_MAX;
     char text[LINE_SIZE_MAX];
 
+    /* the header is written last, so that an unfinished file is never a store; its length does not depend on
+     * its values */
     newfile_skip(file, header_format(text, &rewrite->header));
-    return allocate(rewrite, file) && add_snapshot(rewrite, file) && add_log(rewrite, file) &&
+    /* allocate the whole file and the reserve first, so that a full disk is noticed at once */
+    for (size_t i = 0; i < rewrite->snapshot.count; i++) {
+        const struct last_line *line = &rewrite->snapshot.lines[i];
+
+        size += line->length + (line->ends ? line->length + REVOCATION_SIZE : 0);
+    }
+    return keep_room(file->fd, 0, size + RESERVE) && add_snapshot(rewrite, file) && add_log(rewrite, file) &&
            newfile_fill(file, text, header_format(text, &rewrite->header), 0) && newfile_finish(file);
 }
 
@@ -249,10 +224,19 @@ enum status rewrite_write(struct rewrite *rewrite, struct log *log, struct newfi
         fault_set(fault, "%s: cannot create a file in it: %s", log->storefile.directory, strerror(errno));
         return STATUS_CANNOT_CREATE;
     }
-    if (!newfile_dress(file, log->file))
-        status = not_dressed(log, &old, fault);
-    else if (!write_file(rewrite, file))
+    if (newfile_dress(file, log->file)) {
+        if (!write_file(rewrite, file))
+            status = failed(log, fault);
+    } else if (errno == EPERM) {
+        fault_set(
+            fault,
+            "%s/%s: nothing was done: uid %u may not give the new file the old file's group %u or its access "
+            "control list: add that user to the group, or chgrp the store to one of the user's groups",
+            log->storefile.directory, log->storefile.name, (unsigned)old.st_uid, (unsigned)old.st_gid);
+        status = STATUS_NOT_PERMITTED;
+    } else {
         status = failed(log, fault);
+    }
     if (status != STATUS_DONE)
         newfile_abandon(file);
     rewrite->bytes = file->end;
