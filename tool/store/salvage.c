@@ -1,14 +1,14 @@
 #include "store/salvage.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/salvage_header.h"
 #include "terminal/say.h"
 
 /* What a line is good for. */
 enum use {
-    USE_LOG,   /* a line of the log behind base */
+    USE_LOG,   /* a line of the log after base */
     USE_STATE, /* a line of the snapshot */
     USE_NONE,  /* from a file that begins before base: the snapshot covers it */
     USE_DOUBT, /* a missing line, which may have changed the token of that serial */
@@ -33,70 +33,6 @@ struct finding {
 void salvage_free(struct salvage *salvage)
 {
     snapshot_free(&salvage->snapshot);
-}
-
-/* ---- the header ---- */
-
-static void parse_header(struct salvage_file *file)
-{
-    const char *end = memchr(file->bytes, '\n', file->size < LINE_SIZE_MAX ? file->size : LINE_SIZE_MAX);
-
-    file->wrong = end ? header_parse(&file->header, file->bytes, (size_t)(end - file->bytes) + 1)
-                      : "not a toktab store";
-}
-
-static bool headers_equal(const struct header *a, const struct header *b)
-{
-    char first[LINE_SIZE_MAX], second[LINE_SIZE_MAX];
-    size_t length = header_format(first, a);
-
-    return header_format(second, b) == length && memcmp(first, second, length) == 0;
-}
-
-/* Is the file of the same log as the chosen header? */
-static bool header_fits(const struct salvage_file *file, const struct header *chosen, const char *domain,
-                        struct fault *fault)
-{
-    const struct header *header = &file->header;
-
-    if (file->wrong)
-        return fault_set(fault, "%s: %s", file->name, file->wrong);
-    if (strcmp(header->domain, domain) != 0)
-        return fault_set(fault, "%s: the store of domain \"%s\"", file->name, header->domain);
-    if (chosen && strcmp(chosen->storeid, header->storeid) != 0)
-        return fault_set(fault, "%s: another store (storeid %s, not %s)", file->name, header->storeid,
-                         chosen->storeid);
-    if (chosen && chosen->epoch != header->epoch)
-        return fault_set(fault, "%s: another epoch (%" PRIu64 ", not %" PRIu64 ")", file->name, header->epoch,
-                         chosen->epoch);
-    if (chosen && chosen->base == header->base && !headers_equal(chosen, header))
-        return fault_set(fault, "%s: compacted at the same line, but differently", file->name);
-    return true;
-}
-
-/* Choose the header with the greatest base. If the store's own is damaged, a copy's takes its place. */
-static bool choose_header(struct header *header, struct salvage_file *files, size_t count, const char *domain,
-                          struct fault *fault)
-{
-    const struct header *chosen = NULL;
-
-    for (size_t i = 0; i < count; i++) {
-        parse_header(&files[i]);
-        if (i == 0 && files[i].wrong)
-            continue;
-        if (!header_fits(&files[i], chosen, domain, fault))
-            return false;
-        if (!chosen || files[i].header.base > chosen->base)
-            chosen = &files[i].header;
-    }
-    if (!chosen)
-        return fault_set(
-            fault, "the header is damaged: name a backup of the store, or a file with the first line of one, "
-                   "which stays the same between compactions");
-    *header = *chosen;
-    if (files[0].wrong)
-        files[0].header = *chosen;
-    return true;
 }
 
 /* ---- the lines ---- */
@@ -164,7 +100,7 @@ static void collect(struct finding *finding, struct salvage_file *file, size_t n
 
     end_last_line(finding, file, lf ? lf + 1 : text);
     lf = memchr(text, '\n', file->size);
-    file->behind = lf ? lf + 1 : text + file->size;
+    file->rest = lf ? lf + 1 : text + file->size;
     file->at.n = 0;
     file->repeats = false;
     for (; (lf = memchr(text, '\n', (size_t)(file->bytes + file->size - text))) != NULL; text = lf + 1) {
@@ -174,7 +110,7 @@ static void collect(struct finding *finding, struct salvage_file *file, size_t n
         if (proved.last.n > file->at.n) {
             file->at.n = proved.last.n;
             memcpy(file->at.chain, proved.chain, CHAIN_SIZE);
-            file->behind = lf + 1;
+            file->rest = lf + 1;
         }
     }
     if (file->at.n <= file->header.base) {
@@ -210,7 +146,7 @@ static void sort_lines(struct finding *finding, struct salvage_file *files)
         struct salvage_file *file = &files[line->file];
 
         if (line->use == before->use && line->last.n == before->last.n && line->file == before->file &&
-            line->last.text >= file->behind)
+            line->last.text >= file->rest)
             file->repeats = true;
     }
 }
@@ -223,12 +159,13 @@ static void doubt_everybody(struct finding *finding, uint64_t n)
         finding->everybody = n;
 }
 
-/* The line behind a gap tells which token the last missing line changed; any token may have been changed by
- * the others. The first line behind base cannot change an older token: it is the P line, or the log's first
- * line. */
-static void doubt_gap(struct finding *finding, uint64_t last_before, const struct proved *behind)
+/* The line after a gap tells which token the last missing line changed; any token may have been changed by
+ * the others. The first line after base cannot change an older token: it is the P line, or the log's first
+ * line.
+ */
+static void doubt_gap(struct finding *finding, uint64_t last_before, const struct proved *next)
 {
-    struct proved missing = {.use = USE_DOUBT, .serial = behind->prior, .last.n = behind->last.n - 1};
+    struct proved missing = {.use = USE_DOUBT, .serial = next->prior, .last.n = next->last.n - 1};
     uint64_t first = finding->header->base + 1;
 
     if (missing.last.n > last_before + 1 && missing.last.n > first + 1)
@@ -261,7 +198,7 @@ static void doubt_log(struct finding *finding)
     }
 }
 
-/* Is the file from text on, behind that position of the log, more than a killed writer or a power cut may
+/* Is the file from text on, after that position of the log, more than a killed writer or a power cut may
  * leave? (A line that lacked only its LF has got it by now.) */
 static bool is_damage(const struct finding *finding, const struct salvage_file *file,
                       const struct position *position, const char *text)
@@ -276,11 +213,11 @@ static bool is_damage(const struct finding *finding, const struct salvage_file *
     return rest == REST_DAMAGE || rest == REST_LINE;
 }
 
-/* Does anything behind the file's last line look as if it was a line of the log? A repeated line may have
+/* Does anything after the file's last line look as if it was a line of the log? A repeated line may have
  * overwritten one. */
 static bool has_doubtful_end(const struct finding *finding, const struct salvage_file *file)
 {
-    const char *text = file->behind, *end = file->bytes + file->size, *lf;
+    const char *text = file->rest, *end = file->bytes + file->size, *lf;
     struct proved ignored;
 
     for (; (lf = memchr(text, '\n', (size_t)(end - text))) != NULL; text = lf + 1)
@@ -289,22 +226,15 @@ static bool has_doubtful_end(const struct finding *finding, const struct salvage
     return file->repeats || is_damage(finding, file, &file->at, text);
 }
 
-/* Does the file's last whole line, if it comes after the last proved one, still end in that chain? */
-static bool shows_chain(const struct salvage_file *file, const char *lf,
-                        const unsigned char chain[CHAIN_SIZE])
-{
-    unsigned char shown[CHAIN_SIZE];
-
-    return lf && lf - file->behind > CHAIN_HEX && hex_decode(shown, lf - CHAIN_HEX, CHAIN_SIZE) &&
-           memcmp(shown, chain, CHAIN_SIZE) == 0;
-}
-
 /* Does another file have the lines that were at the end of this one? Then the lines that follow there are
- * exactly as long as the damaged end, or the file still ends in the chain of one of them. */
+ * exactly as long as the damaged end, or the last whole line of that end still ends in the chain of one of
+ * them. */
 static bool end_is_known(const struct finding *finding, const struct salvage_file *file)
 {
-    size_t length = (size_t)(file->bytes + file->size - file->behind), known = 0;
-    const char *lf = memrchr(file->behind, '\n', length);
+    size_t length = (size_t)(file->bytes + file->size - file->rest), known = 0;
+    const char *lf = memrchr(file->rest, '\n', length);
+    unsigned char shown[CHAIN_SIZE];
+    bool shows = lf && lf - file->rest > CHAIN_HEX && hex_decode(shown, lf - CHAIN_HEX, CHAIN_SIZE);
     struct position at = file->at;
 
     for (size_t i = 0; i < finding->count && finding->lines[i].use == USE_LOG; i++) {
@@ -317,7 +247,7 @@ static bool end_is_known(const struct finding *finding, const struct salvage_fil
         known += line->last.length;
         if (known == length)
             return true;
-        if (shows_chain(file, lf, at.chain))
+        if (shows && memcmp(shown, at.chain, CHAIN_SIZE) == 0)
             return !is_damage(finding, file, &at, lf + 1);
     }
     return false;
@@ -359,33 +289,6 @@ static void take_token(struct salvage *salvage, const struct finding *finding, c
     salvage->lost -= salvage->lost > 0 && lines->serial <= salvage->header.base;
 }
 
-static void take_tokens(struct salvage *salvage, struct finding *finding)
-{
-    const struct proved *lines = finding->lines;
-    size_t next;
-
-    salvage->snapshot.lines = must_have(calloc(finding->count + 1, sizeof(*salvage->snapshot.lines)));
-    salvage->lost = salvage->header.lines;
-    qsort(finding->lines, finding->count, sizeof(struct proved), by_token);
-    for (size_t i = 0; i < finding->count; i = next) {
-        for (next = i + 1; next < finding->count && lines[next].serial == lines[i].serial; next++)
-            continue;
-        if (lines[i].serial > 0)
-            take_token(salvage, finding, &lines[i], next - i);
-    }
-}
-
-/* The log ends at the greatest line that proves itself, in whichever file. */
-static struct position end_of_log(const struct salvage_file *files, size_t count)
-{
-    struct position at = files[0].at;
-
-    for (size_t i = 1; i < count; i++)
-        if (files[i].at.n > at.n)
-            at = files[i].at;
-    return at;
-}
-
 static int by_id(const void *a, const void *b)
 {
     return memcmp(((const struct proved *)a)->last.id, ((const struct proved *)b)->last.id, ID_LENGTH);
@@ -413,9 +316,19 @@ static void end_revoked_elsewhere(struct salvage *salvage, struct finding *findi
  * tokens that still work. */
 static void make_snapshot(struct salvage *salvage, struct finding *finding, int64_t now)
 {
+    const struct proved *lines = finding->lines;
     struct snapshot *snapshot = &salvage->snapshot;
+    size_t next;
 
-    take_tokens(salvage, finding);
+    snapshot->lines = must_have(calloc(finding->count + 1, sizeof(*snapshot->lines)));
+    salvage->lost = salvage->header.lines;
+    qsort(finding->lines, finding->count, sizeof(struct proved), by_token);
+    for (size_t i = 0; i < finding->count; i = next) {
+        for (next = i + 1; next < finding->count && lines[next].serial == lines[i].serial; next++)
+            continue;
+        if (lines[i].serial > 0)
+            take_token(salvage, finding, &lines[i], next - i);
+    }
     end_revoked_elsewhere(salvage, finding);
     if (cutoff_ahead(salvage->header.cutoff, now))
         salvage->header.cutoff = now;
@@ -429,32 +342,34 @@ bool salvage_find(struct salvage *salvage, struct salvage_file *files, size_t co
                   int64_t now, struct fault *fault)
 {
     struct finding finding = {.header = &salvage->header};
-    bool ours;
 
     memset(salvage, 0, sizeof(*salvage));
-    if (!choose_header(&salvage->header, files, count, domain, fault))
+    if (!salvage_header(&salvage->header, files, count, domain, fault))
         return false;
     header_origin(finding.origin, &salvage->header);
     finding.lines = must_have(calloc(1, sizeof(*finding.lines))); /* qsort(3) must not get NULL */
     collect(&finding, &files[0], 0);
-    ours = !files[0].wrong || finding.count > 0;
-    if (ours) {
-        for (size_t i = 1; i < count; i++)
-            collect(&finding, &files[i], i);
-        sort_lines(&finding, files);
-        for (size_t i = 0; i < count; i++) {
-            /* the snapshot stands for all that a copy with a lesser base can have lost */
-            files[i].doubtful = (i == 0 || files[i].header.base == salvage->header.base) &&
-                                has_doubtful_end(&finding, &files[i]) && !end_is_known(&finding, &files[i]);
-            if (files[i].doubtful)
-                doubt_everybody(&finding, UINT64_MAX);
-        }
-        doubt_log(&finding);
-        salvage->at = end_of_log(files, count);
-        make_snapshot(salvage, &finding, now);
-    } else {
-        fault_set(fault, "the header is damaged, and no line of the store belongs to the copy");
+    if (files[0].wrong && finding.count == 0) {
+        free(finding.lines);
+        return fault_set(fault, "the header is damaged, and no line of the store belongs to the copy");
     }
+    for (size_t i = 1; i < count; i++)
+        collect(&finding, &files[i], i);
+    sort_lines(&finding, files);
+    for (size_t i = 0; i < count; i++) {
+        /* the snapshot stands for all that a copy with a lesser base can have lost */
+        files[i].doubtful = (i == 0 || files[i].header.base == salvage->header.base) &&
+                            has_doubtful_end(&finding, &files[i]) && !end_is_known(&finding, &files[i]);
+        if (files[i].doubtful)
+            doubt_everybody(&finding, UINT64_MAX);
+    }
+    doubt_log(&finding);
+    /* the log ends at the greatest line that proves itself, in whichever file */
+    salvage->at = files[0].at;
+    for (size_t i = 1; i < count; i++)
+        if (files[i].at.n > salvage->at.n)
+            salvage->at = files[i].at;
+    make_snapshot(salvage, &finding, now);
     free(finding.lines);
-    return ours;
+    return true;
 }

@@ -2,7 +2,7 @@
  * Finds what a damaged store still proves, and which tokens are in doubt, toktab-store(5). Pure.
  *
  * It MUST NOT infer anything from bytes that prove nothing. A token stays as it is only if every later line
- * that could have changed it is there, or is known to belong to another token: the line behind a missing one
+ * that could have changed it is there, or is known to belong to another token: the line after a missing one
  * tells that (prior).
  */
 #ifndef SALVAGE_H
@@ -22,8 +22,8 @@ struct salvage_file {
     const char *wrong;    /* with its header; NULL: the header is sound */
     struct header header; /* its own, or a copy's */
     struct position at;   /* its greatest proved line of the log, or base */
-    const char *behind;   /* behind the first copy of that line, or behind the snapshot */
-    bool repeats;         /* a line behind that is a repeated one */
+    const char *rest;     /* after the first copy of that line, or after the snapshot */
+    bool repeats;         /* a line of the rest is a repeated one */
     bool doubtful;        /* any line may have been there: every token is in doubt */
 };
 
