@@ -81,42 +81,28 @@ static const char *predecessor(const char *line_id)
     return line.column[COLUMN_PREV].length == ID_LENGTH ? line.column[COLUMN_PREV].at : NULL;
 }
 
-/* After a compaction a successor's line may come before its predecessor's, so search again until nothing is
- * new. */
-static void add_successors(struct family *family, const struct lineage *lineage)
-{
-    bool grew = true;
-
-    while (grew) {
-        grew = false;
-        for (size_t i = 0; i < lineage->count; i++) {
-            const char *prev = predecessor(lineage->list[i].id);
-
-            if (prev && holds(family, prev))
-                grew = add_id(family, lineage->list[i].id) || grew;
-        }
-    }
-}
-
-static void add_predecessors(struct family *family, const struct lineage *lineage, const char *id)
-{
-    const char *line = index_find(&lineage->proof.index, id);
-    const char *prev = line ? predecessor(line) : NULL;
-
-    while (prev && add_id(family, prev)) {
-        line = index_find(&lineage->proof.index, prev);
-        prev = line ? predecessor(line) : NULL;
-    }
-}
-
 void lineage_mark(const struct lineage *lineage, const char *id, bool *wanted)
 {
     struct family family = {0};
+    const char *prev = id, *line;
+    bool grew = id && add_id(&family, id);
 
-    if (id) {
-        add_id(&family, id);
-        add_successors(&family, lineage);
-        add_predecessors(&family, lineage, id); /* but not the other successors of those */
+    /* its successors; after a compaction their lines may come before their predecessors', so search again
+     * until nothing is new */
+    while (grew) {
+        grew = false;
+        for (size_t i = 0; i < lineage->count; i++) {
+            const char *succeeds = predecessor(lineage->list[i].id);
+
+            if (succeeds && holds(&family, succeeds))
+                grew = add_id(&family, lineage->list[i].id) || grew;
+        }
+    }
+    /* its predecessors, but not their other successors */
+    while (prev && (line = index_find(&lineage->proof.index, prev)) != NULL) {
+        prev = predecessor(line);
+        if (prev && !add_id(&family, prev))
+            break;
     }
     for (size_t i = 0; i < lineage->count; i++)
         wanted[i] = !id || holds(&family, lineage->list[i].id);

@@ -16,11 +16,6 @@ static bool wrong_line(const struct proof *proof, struct fault *fault, const cha
     return fault_set(fault, "line %" PRIu64 ": %s", proof->lines + 2, what);
 }
 
-static bool wrong_column(const struct proof *proof, struct fault *fault, const char *column)
-{
-    return fault_set(fault, "line %" PRIu64 ": bad column %s", proof->lines + 2, column);
-}
-
 /* Does the line fit the earlier line of its token? */
 static const char *against_history(const struct proof *proof, const struct record *record, bool in_snapshot)
 {
@@ -42,7 +37,7 @@ static const char *against_history(const struct proof *proof, const struct recor
     return NULL;
 }
 
-/* Copy the line into the index, behind an LF: a snapshot needs the line from its number on. */
+/* Copy the line into the index, after an LF: a snapshot needs the line from its number on. */
 static const char *keep(struct proof *proof, const char *text, size_t length)
 {
     size_t size;
@@ -52,14 +47,6 @@ static const char *keep(struct proof *proof, const char *text, size_t length)
     memcpy(room + 1, text, length);
     index_keep(&proof->index, length + 1);
     return room + 1;
-}
-
-static void remember(struct proof *proof, struct event *event, size_t length)
-{
-    event->before = index_find(&proof->index, event->id);
-    if (!index_holds(&proof->index, 1) && !index_grow(&proof->index))
-        must_have(NULL);
-    index_put(&proof->index, event->id, length);
 }
 
 static bool prove_line(struct proof *proof, const char *text, size_t length, const struct witness *witness,
@@ -79,7 +66,7 @@ static bool prove_line(struct proof *proof, const char *text, size_t length, con
     if (!wrong && knows_prior && record.prior != prior)
         wrong = "prior";
     if (wrong)
-        return wrong_column(proof, fault, wrong);
+        return fault_set(fault, "line %" PRIu64 ": bad column %s", proof->lines + 2, wrong);
     event.n = record.n;
     event.id = keep(proof, text, length) + (line.column[COLUMN_ID].at - text);
     length -= (size_t)(line.column[COLUMN_ID].at - text);
@@ -87,7 +74,10 @@ static bool prove_line(struct proof *proof, const char *text, size_t length, con
         wrong = against_history(proof, &record, event.in_snapshot);
         if (wrong)
             return wrong_line(proof, fault, wrong);
-        remember(proof, &event, length);
+        event.before = index_find(&proof->index, event.id);
+        if (!index_holds(&proof->index, 1) && !index_grow(&proof->index))
+            must_have(NULL);
+        index_put(&proof->index, event.id, length);
     }
     if (proof->expect && !event.in_snapshot)
         head_see_line(proof->expect, proof->chain.at.n, proof->chain.at.chain);
@@ -97,22 +87,7 @@ static bool prove_line(struct proof *proof, const char *text, size_t length, con
     return true;
 }
 
-static bool prove_header(struct proof *proof, struct lines *lines, const char *domain, struct fault *fault)
-{
-    const char *text, *wrong;
-    size_t length;
-
-    if (lines_next(lines, &text, &length) != LINES_LINE)
-        return fault_set(fault, "line 1: not a toktab store");
-    wrong = chain_begin(&proof->chain, domain, text, length);
-    if (wrong)
-        return fault_set(fault, "line 1: %s", wrong);
-    if (proof->expect)
-        head_see_header(proof->expect, &proof->chain.header);
-    return true;
-}
-
-/* Judge the bytes behind the last proved line, up to size. good: no whole line there is bad; else fault is
+/* Judge the bytes after the last proved line, up to size. good: no whole line there is bad; else fault is
  * set. */
 static bool prove_rest(struct proof *proof, int fd, uint64_t size, bool good, const struct witness *witness,
                        struct fault *fault)
@@ -138,42 +113,6 @@ static bool prove_rest(struct proof *proof, int fd, uint64_t size, bool good, co
     return prove_line(proof, bytes, length + 1, witness, fault);
 }
 
-/* The last line may have got its missing LF since. */
-static bool pass_lf(struct proof *proof, int fd)
-{
-    char byte;
-
-    if (proof->rest != REST_LINE)
-        return true;
-    if (pread(fd, &byte, 1, (off_t)proof->offset) != 1 || byte != '\n')
-        return false;
-    proof->offset++;
-    return true;
-}
-
-static bool prove_lines(struct proof *proof, struct lines *lines, const struct witness *witness,
-                        struct fault *fault)
-{
-    const char *text;
-    enum lines_got got = LINES_END;
-    struct stat status;
-    bool good = true;
-    size_t length;
-
-    /* what a writer appends meanwhile is for another time: it would be seen in parts */
-    if (fstat(lines->fd, &status) < 0)
-        return fault_set_passing(fault, "cannot be read: %s", strerror(errno));
-    while (good && lines->offset < (uint64_t)status.st_size &&
-           (got = lines_next(lines, &text, &length)) == LINES_LINE) {
-        good = prove_line(proof, text, length, witness, fault);
-        if (good)
-            proof->offset = lines->offset;
-    }
-    if (good && got == LINES_ERROR)
-        return fault_set_passing(fault, "cannot be read: %s", strerror(errno));
-    return prove_rest(proof, lines->fd, (uint64_t)status.st_size, good, witness, fault);
-}
-
 /* For index_each(); context: where the next serial goes. */
 static void take_serial(void *context, const char *id)
 {
@@ -191,46 +130,57 @@ static int by_number(const void *a, const void *b)
     return (first > second) - (first < second);
 }
 
-static bool serials_unique(const struct proof *proof, struct fault *fault)
-{
-    size_t count = proof->index.count;
-    uint64_t *serials = must_have(calloc(count + 1, sizeof(*serials))), *next = serials;
-    bool good = true;
-
-    index_each(&proof->index, take_serial, &next);
-    qsort(serials, count, sizeof(*serials), by_number);
-    for (size_t i = 1; i < count && good; i++)
-        if (serials[i] == serials[i - 1])
-            good = fault_set(fault, "two tokens have the serial %" PRIu64, serials[i]);
-    free(serials);
-    return good;
-}
-
 bool prove_begin(struct proof *proof, int fd, const char *domain, struct expected_head *expect,
                  struct fault *fault)
 {
+    const char *text, *wrong = "not a toktab store";
     struct lines lines;
-    bool good;
+    size_t length;
 
     memset(proof, 0, sizeof(*proof));
     proof->expect = expect;
     must_have(index_make(&proof->index, 0) ? proof->index.slots : NULL);
     lines_make(&lines, fd, 0);
-    good = prove_header(proof, &lines, domain, fault);
+    if (lines_next(&lines, &text, &length) == LINES_LINE)
+        wrong = chain_begin(&proof->chain, domain, text, length);
     proof->offset = lines.offset;
     lines_free(&lines);
-    return good;
+    if (wrong)
+        return fault_set(fault, "line 1: %s", wrong);
+    if (proof->expect)
+        head_see_header(proof->expect, &proof->chain.header);
+    return true;
 }
 
 bool prove_on(struct proof *proof, int fd, const struct witness *witness, struct fault *fault)
 {
+    enum lines_got got = LINES_END;
     struct lines lines;
-    bool good;
+    struct stat status;
+    const char *text;
+    bool good = true;
+    size_t length;
+    char byte;
 
-    if (!pass_lf(proof, fd))
-        return true; /* nothing was added */
+    if (proof->rest == REST_LINE) { /* the last line may have got its missing LF since */
+        if (pread(fd, &byte, 1, (off_t)proof->offset) != 1 || byte != '\n')
+            return true; /* nothing was added */
+        proof->offset++;
+    }
+    /* what a writer appends meanwhile is for another time: it would be seen in parts */
+    if (fstat(fd, &status) < 0)
+        return fault_set_passing(fault, "cannot be read: %s", strerror(errno));
     lines_make(&lines, fd, proof->offset);
-    good = prove_lines(proof, &lines, witness, fault);
+    while (good && lines.offset < (uint64_t)status.st_size &&
+           (got = lines_next(&lines, &text, &length)) == LINES_LINE) {
+        good = prove_line(proof, text, length, witness, fault);
+        if (good)
+            proof->offset = lines.offset;
+    }
+    if (good && got == LINES_ERROR)
+        good = fault_set_passing(fault, "cannot be read: %s", strerror(errno));
+    else
+        good = prove_rest(proof, fd, (uint64_t)status.st_size, good, witness, fault);
     lines_free(&lines);
     return good;
 }
@@ -238,14 +188,22 @@ bool prove_on(struct proof *proof, int fd, const struct witness *witness, struct
 bool prove_end(const struct proof *proof, struct fault *fault)
 {
     const char *wrong = chain_end(&proof->chain);
+    size_t count = proof->index.count;
+    uint64_t *serials, *next;
+    bool unique = true;
 
     if (wrong)
         return wrong_line(proof, fault, wrong);
-    if (!serials_unique(proof, fault))
-        return false;
-    if (proof->expect)
+    serials = next = must_have(calloc(count + 1, sizeof(*serials)));
+    index_each(&proof->index, take_serial, &next);
+    qsort(serials, count, sizeof(*serials), by_number);
+    for (size_t i = 1; i < count && unique; i++)
+        if (serials[i] == serials[i - 1])
+            unique = fault_set(fault, "two tokens have the serial %" PRIu64, serials[i]);
+    free(serials);
+    if (unique && proof->expect)
         head_see_end(proof->expect);
-    return true;
+    return unique;
 }
 
 bool prove(struct proof *proof, int fd, const char *domain, struct expected_head *expect,

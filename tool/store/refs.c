@@ -16,11 +16,6 @@
 
 enum { SERIAL_DIGITS_MAX = 10, ID_PREFIX_MIN = 4 };
 
-static bool has_letter(const char *text)
-{
-    return strspn(text, "0123456789") < strlen(text);
-}
-
 static enum status ref_parse(struct ref *ref, const char *text)
 {
     size_t length = strlen(text);
@@ -32,9 +27,10 @@ static enum status ref_parse(struct ref *ref, const char *text)
     ref->name = text;
     ref->name_length = length;
     if (base62_valid(text, length) &&
-        (length == ID_LENGTH || (length >= ID_PREFIX_MIN && length < ID_LENGTH && has_letter(text))))
+        (length == ID_LENGTH ||
+         (length >= ID_PREFIX_MIN && length < ID_LENGTH && strspn(text, "0123456789") < length)))
         return STATUS_DONE;
-    /* never show all of it: it may be a token, whose secret begins behind the id */
+    /* never show all of it: it may be a token, whose secret begins after the id */
     if (strchr(text, '_'))
         return fail(STATUS_USAGE,
                     "token \"%.12s%s\": give only the id of a token: the 12 characters after the _", text,
@@ -99,14 +95,6 @@ void refs_free(struct refs *refs)
     free(refs->sorted);
 }
 
-static void keep_line(struct ref *ref, const char *text, size_t length)
-{
-    free(ref->line);
-    ref->line = must_have(malloc(length));
-    memcpy(ref->line, text, length);
-    ref->length = length;
-}
-
 /* Note an id that the ref may mean, unless it is known. */
 static void add_candidate(struct ref *ref, const char *id)
 {
@@ -134,23 +122,10 @@ static void take_line(struct ref *ref, const struct line *line, const char *text
     if (ref->line && line_split(&old, ref->line, ref->length) && line_revoked(old.column[COLUMN_ID].at) &&
         !line_revoked(id))
         return;
-    keep_line(ref, text, length);
-}
-
-/* Index of the first sorted ref that is not below wanted. */
-static size_t find(const struct refs *refs, const struct ref *wanted)
-{
-    size_t low = 0, high = refs->count;
-
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-
-        if (compare(refs->sorted[middle], wanted) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    free(ref->line);
+    ref->line = must_have(malloc(length));
+    memcpy(ref->line, text, length);
+    ref->length = length;
 }
 
 /* A line of the file. */
@@ -160,26 +135,31 @@ struct found {
     size_t length;
 };
 
-/* A line of the log, or of the snapshot: in a damaged file nobody knows where the snapshot ends. */
-static bool is_sound(const struct refs *refs, const struct found *found)
+/* Give the line, if it proves itself, to the refs that equal wanted. It may be a line of the log or of the
+ * snapshot: in a damaged file nobody knows where the snapshot ends. */
+static void hand_to(struct refs *refs, const struct ref *wanted, const struct found *found)
 {
     unsigned char seal[CHAIN_SIZE];
     struct position position;
+    size_t low = 0, high = refs->count;
     uint64_t n;
 
-    return chain_proves(refs->chain.origin, &found->columns, found->text, &position) ||
-           chain_sealed(refs->chain.header.basechain, &found->columns, found->text, seal, &n);
-}
+    /* the first ref that is not below wanted */
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
 
-/* Give a line that proves itself to the refs that equal wanted. */
-static void hand_to(struct refs *refs, const struct ref *wanted, const struct found *found)
-{
-    size_t i = find(refs, wanted);
-
-    if (i == refs->count || compare(refs->sorted[i], wanted) != 0 || !is_sound(refs, found))
+        if (compare(refs->sorted[middle], wanted) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == refs->count || compare(refs->sorted[low], wanted) != 0)
         return;
-    for (; i < refs->count && compare(refs->sorted[i], wanted) == 0; i++)
-        take_line(refs->sorted[i], &found->columns, found->text, found->length);
+    if (!chain_proves(refs->chain.origin, &found->columns, found->text, &position) &&
+        !chain_sealed(refs->chain.header.basechain, &found->columns, found->text, seal, &n))
+        return;
+    for (; low < refs->count && compare(refs->sorted[low], wanted) == 0; low++)
+        take_line(refs->sorted[low], &found->columns, found->text, found->length);
 }
 
 static void hand_out(struct refs *refs, const struct found *found)
@@ -216,31 +196,15 @@ static enum status take_text(struct refs *refs, struct found *found, bool prove,
     return STATUS_DONE;
 }
 
-/* Take the last line, which lacks its LF. */
-static enum status take_unended(struct refs *refs, int fd, const struct tip *tip, bool prove,
-                                struct fault *fault)
-{
-    size_t length = (size_t)(tip->end - refs->offset);
-    char text[LINE_SIZE_MAX];
-    struct found found = {.text = text, .length = length + 1};
-
-    if (length >= sizeof(text)) {
-        fault_set(fault, "another process is writing to it without the lock");
-        return STATUS_DAMAGED;
-    }
-    if (!read_all(fd, text, length, refs->offset))
-        return unreadable(fault);
-    text[length] = '\n';
-    return take_text(refs, &found, prove, fault);
-}
-
 static enum status read_lines(struct refs *refs, int fd, const struct tip *tip, bool prove,
                               struct fault *fault)
 {
     enum status status = STATUS_DONE;
     enum lines_got got = LINES_LINE;
+    char text[LINE_SIZE_MAX];
     struct lines lines;
     struct found found;
+    size_t length;
 
     lines_make(&lines, fd, refs->offset);
     while (status == STATUS_DONE && (got == LINES_LINE || got == LINES_TOO_LONG) && refs->offset < tip->end) {
@@ -252,22 +216,20 @@ static enum status read_lines(struct refs *refs, int fd, const struct tip *tip, 
     if (got == LINES_ERROR)
         status = unreadable(fault);
     lines_free(&lines);
-    return got == LINES_TORN ? take_unended(refs, fd, tip, prove, fault) : status;
-}
-
-static enum status read_whole(struct refs *refs, int fd, const struct tip *tip, bool prove,
-                              struct fault *fault)
-{
-    const struct header *header = &tip->chain.header;
-    char text[LINE_SIZE_MAX];
-    size_t length = header_format(text, header);
-
-    for (size_t i = 0; i < refs->count; i++)
-        forget(&refs->list[i]);
-    chain_begin(&refs->chain, refs->domain, text, length);
-    strcpy(refs->storeid, header->storeid);
-    refs->offset = length;
-    return read_lines(refs, fd, tip, prove, fault);
+    if (got != LINES_TORN)
+        return status;
+    /* the last line lacks its LF */
+    length = (size_t)(tip->end - refs->offset);
+    if (length >= sizeof(text)) {
+        fault_set(fault, "another process is writing to it without the lock");
+        return STATUS_DAMAGED;
+    }
+    if (!read_all(fd, text, length, refs->offset))
+        return unreadable(fault);
+    text[length] = '\n';
+    found.text = text;
+    found.length = length + 1;
+    return take_text(refs, &found, prove, fault);
 }
 
 /* Read only what was appended since. False: the file was replaced or overwritten. */
@@ -283,6 +245,7 @@ static bool read_on(struct refs *refs, int fd, const struct tip *tip, const stru
 
 enum status refs_read(struct refs *refs, int fd, bool prove, struct fault *fault)
 {
+    char text[LINE_SIZE_MAX];
     struct stat file;
     struct tip tip;
     enum status status;
@@ -290,8 +253,14 @@ enum status refs_read(struct refs *refs, int fd, bool prove, struct fault *fault
     if (fstat(fd, &file) < 0)
         return unreadable(fault);
     status = tip_read(&tip, fd, refs->domain, fault);
-    if (status == STATUS_DONE && !read_on(refs, fd, &tip, &file))
-        status = read_whole(refs, fd, &tip, prove, fault);
+    if (status == STATUS_DONE && !read_on(refs, fd, &tip, &file)) {
+        for (size_t i = 0; i < refs->count; i++)
+            forget(&refs->list[i]);
+        refs->offset = header_format(text, &tip.chain.header);
+        chain_begin(&refs->chain, refs->domain, text, (size_t)refs->offset);
+        strcpy(refs->storeid, tip.chain.header.storeid);
+        status = read_lines(refs, fd, &tip, prove, fault);
+    }
     refs->file = file;
     refs->chain = tip.chain;
     refs->offset = status == STATUS_DONE && !tip.lf_due ? tip.end : 0; /* 0: read the whole file next time */
@@ -330,20 +299,6 @@ static enum status check_and_pin(struct refs *refs)
     return STATUS_DONE;
 }
 
-static void look_when_used(struct refs *refs, const struct session *session)
-{
-    struct use *uses = must_have(calloc(refs->count + 1, sizeof(*uses)));
-    struct record record;
-
-    for (size_t i = 0; i < refs->count; i++)
-        if (ref_record(&refs->list[i], &record))
-            uses[i].serial = record.serial;
-    used_read(session, refs->storeid, uses, refs->count);
-    for (size_t i = 0; i < refs->count; i++)
-        refs->list[i].used = uses[i].time;
-    free(uses);
-}
-
 static enum status read_store(struct refs *refs, const struct session *session, bool prove)
 {
     struct storefile storefile;
@@ -361,28 +316,33 @@ static enum status read_store(struct refs *refs, const struct session *session, 
                                  : fail(status, "%s/%s: %s", storefile.directory, storefile.name, fault.text);
 }
 
-static bool misses_one(const struct refs *refs)
-{
-    for (size_t i = 0; i < refs->count; i++)
-        if (refs->list[i].candidate_count == 0)
-            return true;
-    return false;
-}
-
 enum status refs_resolve(struct refs *refs, const struct session *session, bool prove)
 {
     enum status status = read_store(refs, session, prove);
+    struct record record;
+    bool missing = false;
+    struct use *uses;
 
+    for (size_t i = 0; i < refs->count; i++)
+        missing = missing || refs->list[i].candidate_count == 0;
     /* is there no such token, or does its line no longer prove itself? */
-    if (status == STATUS_DONE && !prove && misses_one(refs)) {
+    if (status == STATUS_DONE && !prove && missing) {
         refs->offset = 0;
         status = read_store(refs, session, true);
     }
     if (status == STATUS_DONE)
         status = check_and_pin(refs);
-    if (status == STATUS_DONE)
-        look_when_used(refs, session);
-    return status;
+    if (status != STATUS_DONE)
+        return status;
+    uses = must_have(calloc(refs->count + 1, sizeof(*uses)));
+    for (size_t i = 0; i < refs->count; i++)
+        if (ref_record(&refs->list[i], &record))
+            uses[i].serial = record.serial;
+    used_read(session, refs->storeid, uses, refs->count);
+    for (size_t i = 0; i < refs->count; i++)
+        refs->list[i].used = uses[i].time;
+    free(uses);
+    return STATUS_DONE;
 }
 
 bool ref_record(const struct ref *ref, struct record *record)

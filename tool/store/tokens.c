@@ -63,24 +63,13 @@ bool tokens_exist(const struct session *session)
     return lstat(path, &status) == 0 || errno != ENOENT;
 }
 
-static void look_when_used(struct tokens *tokens, const struct session *session, const char *storeid)
-{
-    struct use *uses = must_have(calloc(tokens->count + 1, sizeof(*uses)));
-
-    for (size_t i = 0; i < tokens->count; i++)
-        uses[i].serial = tokens->list[i].serial;
-    tokens->tracked_since = used_read(session, storeid, uses, tokens->count);
-    for (size_t i = 0; i < tokens->count; i++)
-        tokens->list[i].used = uses[i].time;
-    free(uses);
-}
-
 enum status tokens_read(struct tokens *tokens, const struct session *session)
 {
     enum status status;
     struct storefile storefile;
     struct fault fault;
     struct stat store;
+    struct use *uses;
     char storeid[STOREID_HEX + 1];
     int fd;
 
@@ -88,16 +77,22 @@ enum status tokens_read(struct tokens *tokens, const struct session *session)
     fd = session_open_store(&storefile, session, &store, &status);
     if (fd < 0)
         return status;
-    if (read_proved(tokens, fd, &store, session, storeid, &fault)) {
-        tokens->list = must_have(calloc(tokens->index.count + 1, sizeof(*tokens->list)));
-        index_each(&tokens->index, add, tokens);
-        qsort(tokens->list, tokens->count, sizeof(*tokens->list), by_serial);
-        look_when_used(tokens, session, storeid);
-    } else {
+    if (!read_proved(tokens, fd, &store, session, storeid, &fault))
         status = session_unproved(&storefile, &fault);
-    }
     close(fd);
-    return status;
+    if (status != STATUS_DONE)
+        return status;
+    tokens->list = must_have(calloc(tokens->index.count + 1, sizeof(*tokens->list)));
+    index_each(&tokens->index, add, tokens);
+    qsort(tokens->list, tokens->count, sizeof(*tokens->list), by_serial);
+    uses = must_have(calloc(tokens->count + 1, sizeof(*uses)));
+    for (size_t i = 0; i < tokens->count; i++)
+        uses[i].serial = tokens->list[i].serial;
+    tokens->tracked_since = used_read(session, storeid, uses, tokens->count);
+    for (size_t i = 0; i < tokens->count; i++)
+        tokens->list[i].used = uses[i].time;
+    free(uses);
+    return STATUS_DONE;
 }
 
 void tokens_free(struct tokens *tokens)

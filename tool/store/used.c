@@ -57,35 +57,27 @@ void used_merge(int fd, const char *storeid, int64_t now, struct use *uses, size
     }
 }
 
-/* Is the name DOMAIN.UID? */
-static bool is_of(const char *name, const char *domain, uid_t *owner)
-{
-    size_t length = strlen(domain);
-    uint64_t uid;
-
-    if (strncmp(name, domain, length) != 0 || name[length] != '.' ||
-        !decimal_parse(span_of(name + length + 1), &uid) || uid > (uid_t)-1)
-        return false;
-    *owner = (uid_t)uid;
-    return true;
-}
-
+/* Merge the hosts' files of the domain, which are named DOMAIN.UID. */
 static bool merge_all(int directory, const char *domain, const char *storeid, struct findings *findings,
                       size_t count)
 {
     int64_t now = (int64_t)time(NULL);
     DIR *listing = fdopendir(directory);
+    size_t length = strlen(domain);
     struct dirent *entry;
     struct fault fault;
-    uid_t owner;
+    uint64_t owner;
     int fd;
 
     if (!listing)
         return false;
     while ((errno = 0, entry = readdir(listing))) {
-        if (!is_of(entry->d_name, domain, &owner))
+        const char *name = entry->d_name;
+
+        if (strncmp(name, domain, length) != 0 || name[length] != '.' ||
+            !decimal_parse(span_of(name + length + 1), &owner) || owner > (uid_t)-1)
             continue;
-        fd = usage_open(directory, entry->d_name, owner, O_RDONLY, &fault);
+        fd = usage_open(directory, name, (uid_t)owner, O_RDONLY, &fault);
         if (fd < 0)
             continue; /* not a host's file, or not readable for this caller */
         used_merge(fd, storeid, now, findings->uses, count, &findings->since);
@@ -116,16 +108,6 @@ static bool wait_for(pid_t child, int answer, int64_t *left)
     return done;
 }
 
-/* In the child. It may hang, so it must not keep a pipe or terminal open that somebody waits for. */
-static void read_and_exit(int directory, int answer, const char *domain, const char *storeid,
-                          struct findings *findings, size_t count)
-{
-    if (dup2(directory, 0) < 0 || dup2(answer, 1) < 0)
-        _exit(1);
-    closefrom(2);
-    _exit(merge_all(0, domain, storeid, findings, count) && write(1, "", 1) == 1 ? 0 : 1);
-}
-
 /* False with fault. */
 static bool read_by_child(int directory, const char *domain, const char *storeid, struct findings *findings,
                           size_t count, struct fault *fault)
@@ -138,8 +120,13 @@ static bool read_by_child(int directory, const char *domain, const char *storeid
     if (pipe2(ends, O_CLOEXEC) < 0)
         return fault_set(fault, "cannot be read: %s", strerror(errno));
     child = fork();
-    if (child == 0)
-        read_and_exit(directory, ends[1], domain, storeid, findings, count);
+    if (child == 0) {
+        /* it may hang, so it must not keep a pipe or terminal open that somebody waits for */
+        if (dup2(directory, 0) < 0 || dup2(ends[1], 1) < 0)
+            _exit(1);
+        closefrom(2);
+        _exit(merge_all(0, domain, storeid, findings, count) && write(1, "", 1) == 1 ? 0 : 1);
+    }
     if (child < 0)
         fault_set(fault, "cannot be read: %s", strerror(errno));
     close(ends[1]);
