@@ -125,14 +125,16 @@ static void keep_garbage_low(struct reader *reader)
 /* Read the held file up to this offset. */
 static bool read_slice(struct reader *reader, struct progress *progress, uint64_t end, struct fault *fault)
 {
-    static const struct known nothing = {0};
     size_t more = load_lines_most(end - progress->offset);
 
     /* even without memory for new tokens, read on: changes of known tokens, above all revocations, need none
      */
     if (!index_holds(current_index(reader), more))
         copy_index(reader, more);
-    return load_lines(progress, reader->fd, end, current_index(reader), false, &nothing, fault);
+    return load_lines(
+        &(struct loading){
+            .progress = progress, .fd = reader->fd, .index = current_index(reader), .fault = fault},
+        end);
 }
 
 /* Read on in the held file, up to a size that is not below the offset. */
@@ -198,7 +200,10 @@ static bool read_whole(struct reader *reader, struct progress *progress, int fd,
 
     if (!index_make(index, (size_t)(status->st_size < SIZE_BELIEVED ? status->st_size : SIZE_BELIEVED) / 200))
         return fault_set_passing(fault, "out of memory");
-    good = load_lines(progress, fd, (uint64_t)status->st_size, index, true, known, fault);
+    good = load_lines(
+        &(struct loading){
+            .progress = progress, .fd = fd, .index = index, .grow = true, .known = *known, .fault = fault},
+        (uint64_t)status->st_size);
     wrong = good ? chain_end(&progress->chain) : NULL;
     if (wrong)
         good = fault_set(fault, "%s", wrong);

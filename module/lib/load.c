@@ -12,15 +12,6 @@ enum {
     LINE_SIZE_LEAST = 160, /* bytes of the shortest possible line, with its LF */
 };
 
-struct loading {
-    struct progress *progress;
-    int fd;
-    struct index *index;
-    bool grow;
-    const struct known *known;
-    struct fault *fault;
-};
-
 static ssize_t read_at(int fd, void *bytes, size_t size, uint64_t offset)
 {
     ssize_t got;
@@ -74,7 +65,7 @@ static bool parted(const struct loading *loading)
     return fault_set(loading->fault,
                      "this is not the store that was read before: its log differs at line n=%" PRIu64
                      " or before",
-                     loading->known->at.n);
+                     loading->known.at.n);
 }
 
 /* A snapshot line up to the known position must be the line known from the log. A token kept dead from
@@ -147,7 +138,7 @@ static bool prove_and_take(const struct loading *loading, const char *text, size
     wrong = chain_line(chain, &line, text, length);
     if (wrong)
         return wrong_line(loading, wrong);
-    if (!agrees(loading->known, chain, in_snapshot, &line))
+    if (!agrees(&loading->known, chain, in_snapshot, &line))
         return parted(loading);
     take_line(loading, &line, text + length);
     if (in_snapshot && loading->index->count == tokens)
@@ -274,30 +265,30 @@ static bool reached_known(const struct loading *loading)
 {
     uint64_t n = loading->progress->chain.at.n;
 
-    if (n >= loading->known->at.n)
+    if (n >= loading->known.at.n)
         return true;
     return fault_set(loading->fault,
                      "this is an older copy of the store: its log ends at n=%" PRIu64 ", not %" PRIu64, n,
-                     loading->known->at.n);
+                     loading->known.at.n);
 }
 
-bool load_lines(struct progress *progress, int fd, uint64_t size, struct index *index, bool grow,
-                const struct known *known, struct fault *fault)
+bool load_lines(const struct loading *loading, uint64_t size)
 {
-    const struct loading loading = {progress, fd, index, grow, known, fault};
+    const struct progress *progress = loading->progress;
+    const struct position *known = &loading->known.at;
     bool good;
 
-    if (known->at.n == progress->chain.at.n && known->at.n > 0 && progress->chain.bytes_left == 0 &&
-        !position_equal(&known->at, &progress->chain.at))
-        return parted(&loading);
-    if (!pass_lf(&loading, size))
+    if (known->n == progress->chain.at.n && known->n > 0 && progress->chain.bytes_left == 0 &&
+        !position_equal(known, &progress->chain.at))
+        return parted(loading);
+    if (!pass_lf(loading, size))
         return false;
     if (progress->lf_due)
-        return reached_known(&loading);
-    good = read_lines(&loading, size);
-    if (!good && (fault->passing || size - progress->offset > REST_SIZE_MAX))
+        return reached_known(loading);
+    good = read_lines(loading, size);
+    if (!good && (loading->fault->passing || size - progress->offset > REST_SIZE_MAX))
         return false;
-    if (progress->offset < size && !judge_rest(&loading, size, good))
+    if (progress->offset < size && !judge_rest(loading, size, good))
         return false;
-    return reached_known(&loading);
+    return reached_known(loading);
 }

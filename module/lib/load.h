@@ -28,14 +28,22 @@ struct known {
 /* Read the header of the domain's store. Leaves progress->newest as it is. False with fault. */
 bool load_header(struct progress *progress, int fd, const char *domain, struct fault *fault);
 
+/* What to read, and into what. */
+struct loading {
+    struct progress *progress; /* after load_header() or load_lines(); read on from there */
+    int fd;
+    struct index *index;
+    bool grow;          /* false: the index must have room, because others may be reading it */
+    struct known known; /* n 0: nothing */
+    struct fault *fault;
+};
+
 /*
- * Read the lines up to offset size into the index. Without `grow` the index must have room for them, because
- * others may be reading it. After the last LF, only a line that lacks nothing but its LF is read
- * (chain_rest()). Uses only pread(2). False with fault, and progress after the last good line: the file is
- * damaged, disagrees with what is known, or cannot be read, or there is no memory.
+ * Read the lines up to offset size into the index. After the last LF, only a line that lacks nothing but its
+ * LF is read (chain_rest()). Uses only pread(2). False with fault, and progress after the last good line: the
+ * file is damaged, disagrees with what is known, or cannot be read, or there is no memory.
  */
-bool load_lines(struct progress *progress, int fd, uint64_t size, struct index *index, bool grow,
-                const struct known *known, struct fault *fault);
+bool load_lines(const struct loading *loading, uint64_t size);
 
 /* The greatest number of lines in so many bytes. */
 size_t load_lines_most(uint64_t bytes);

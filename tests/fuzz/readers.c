@@ -19,16 +19,18 @@ struct reading {
 
 static void read_store(struct reading *reading, int fd, size_t size)
 {
-    static const struct known nothing = {0};
+    const struct loading loading = {.progress = &reading->progress,
+                                    .fd = fd,
+                                    .index = &reading->index,
+                                    .grow = true,
+                                    .fault = &reading->fault};
 
     memset(reading, 0, sizeof(*reading));
     if (!index_make(&reading->index, 0))
         abort();
     reading->header_good = load_header(&reading->progress, fd, "example.com", &reading->fault);
     reading->good =
-        reading->header_good &&
-        load_lines(&reading->progress, fd, size, &reading->index, true, &nothing, &reading->fault) &&
-        !chain_end(&reading->progress.chain);
+        reading->header_good && load_lines(&loading, size) && !chain_end(&reading->progress.chain);
 }
 
 static struct store_bytes new_piece(const struct store_bytes *store, size_t from, size_t length)

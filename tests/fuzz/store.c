@@ -95,17 +95,17 @@ static void check_index(const struct index *index, const char *lines, const char
 static bool load(struct progress *progress, struct index *index, const struct store_bytes *store,
                  uint64_t first)
 {
-    static const struct known nothing = {0};
     int fd = file_with(store->at, store->length);
     struct fault fault = {0};
+    const struct loading loading = {
+        .progress = progress, .fd = fd, .index = index, .grow = true, .fault = &fault};
     bool good;
 
     memset(progress, 0, sizeof(*progress));
     if (!index_make(index, 0))
         abort();
-    good = load_header(progress, fd, "example.com", &fault) &&
-           load_lines(progress, fd, first, index, true, &nothing, &fault) &&
-           load_lines(progress, fd, store->length, index, true, &nothing, &fault);
+    good = load_header(progress, fd, "example.com", &fault) && load_lines(&loading, first) &&
+           load_lines(&loading, store->length);
     assert((good || fault.text[0] != '\0') && !fault.passing);
     return good;
 }

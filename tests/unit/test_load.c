@@ -19,28 +19,33 @@ struct target {
     struct index index;
     struct progress progress;
     struct fault fault;
-    int fd;
+    struct loading loading;
 };
 
 static void target_open(struct target *target, const char *path)
 {
     memset(target, 0, sizeof(*target));
     ck_assert(index_make(&target->index, 0));
-    target->fd = open(path, O_RDONLY | O_CLOEXEC);
-    ck_assert_int_ge(target->fd, 0);
-    ck_assert_msg(load_header(&target->progress, target->fd, DOMAIN, &target->fault), "%s",
+    target->loading = (struct loading){.progress = &target->progress,
+                                       .fd = open(path, O_RDONLY | O_CLOEXEC),
+                                       .index = &target->index,
+                                       .grow = true,
+                                       .fault = &target->fault};
+    ck_assert_int_ge(target->loading.fd, 0);
+    ck_assert_msg(load_header(&target->progress, target->loading.fd, DOMAIN, &target->fault), "%s",
                   target->fault.text);
 }
 
 static void target_close(struct target *target)
 {
-    close(target->fd);
+    close(target->loading.fd);
     index_free(&target->index);
 }
 
 static bool load(struct target *target, uint64_t size, const struct known *known)
 {
-    return load_lines(&target->progress, target->fd, size, &target->index, true, known, &target->fault);
+    target->loading.known = *known;
+    return load_lines(&target->loading, size);
 }
 
 static void forge_some(struct forge *forge, struct sample *samples, int count)
@@ -244,11 +249,12 @@ START_TEST(without_growing)
     forge_some(&forge, samples, 200);
     file = file_read(forge.path);
     target_open(&target, forge.path);
-    ck_assert(
-        !load_lines(&target.progress, target.fd, file.length, &target.index, false, &nothing, &target.fault));
+    target.loading.grow = false;
+    ck_assert(!load(&target, file.length, &nothing));
     ck_assert(target.fault.passing);
     ck_assert_uint_lt(target.progress.chain.at.n, 200);
     ck_assert_uint_eq(target.index.count, target.progress.chain.at.n);
+    target.loading.grow = true;
     ck_assert(load(&target, file.length, &nothing)); /* nothing is lost */
     ck_assert_uint_eq(target.index.count, 200);
     target_close(&target);
@@ -292,11 +298,11 @@ START_TEST(file_that_cannot_be_read)
 
     forge_some(&forge, samples, 1);
     target_open(&target, forge.path);
-    close(target.fd);
-    target.fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    close(target.loading.fd);
+    target.loading.fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     ck_assert(!load(&target, 100000, &nothing));
     ck_assert(target.fault.passing);
-    ck_assert(!load_header(&target.progress, target.fd, DOMAIN, &target.fault));
+    ck_assert(!load_header(&target.progress, target.loading.fd, DOMAIN, &target.fault));
     ck_assert(target.fault.passing);
     target_close(&target);
     forge_end(&forge);

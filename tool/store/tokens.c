@@ -40,14 +40,15 @@ static void add(void *context, const char *id)
 static bool read_proved(struct tokens *tokens, int fd, const struct stat *store,
                         const struct session *session, char storeid[STOREID_HEX + 1], struct fault *fault)
 {
-    static const struct known nothing = {0};
     struct progress progress = {0};
+    const struct loading loading = {
+        .progress = &progress, .fd = fd, .index = &tokens->index, .grow = true, .fault = fault};
     const char *wrong;
 
     if (!load_header(&progress, fd, session->domain->name, fault))
         return false;
     must_have(index_make(&tokens->index, (size_t)store->st_size / 200) ? tokens->index.slots : NULL);
-    if (!load_lines(&progress, fd, (uint64_t)store->st_size, &tokens->index, true, &nothing, fault))
+    if (!load_lines(&loading, (uint64_t)store->st_size))
         return false;
     strcpy(storeid, progress.chain.header.storeid);
     wrong = chain_end(&progress.chain);
