@@ -1,6 +1,6 @@
 /* How a host that runs goes over to a compacted file: it has all that the snapshot stands for, and jumps over
  * it where it can. */
-#include "scene.h"
+#include "scene_case.h"
 #include "suites.h"
 
 #include <string.h>
@@ -8,10 +8,8 @@
 /* The reader stands at the base: of the snapshot it needs nothing, which may therefore be anything at all. */
 START_TEST(compacted_file_is_jumped_into)
 {
-    struct scene s;
     struct compaction compaction;
 
-    scene_start(&s, "60s");
     forge_revoke(&s.forge, &s.b);
     EXPECT(s, b, "deny revoked");
     compaction_prepare(&compaction, &s.forge, TIME_NEVER);
@@ -23,16 +21,13 @@ START_TEST(compacted_file_is_jumped_into)
     forge_create(&s.forge, &s.c);
     EXPECT(s, c, "allow");
     ck_assert_uint_eq(s.host.alerts, 0);
-    scene_end(&s);
 }
 END_TEST
 
 START_TEST(what_came_before_the_rename_is_drained_first)
 {
-    struct scene s;
     struct compaction compaction;
 
-    scene_start(&s, "60s");
     forge_create(&s.forge, &s.c);
     forge_revoke(&s.forge, &s.b);
     compaction_prepare(&compaction, &s.forge, TIME_NEVER);
@@ -43,17 +38,14 @@ START_TEST(what_came_before_the_rename_is_drained_first)
     EXPECT(s, c, "allow");
     EXPECT(s, d, "allow");
     ck_assert_uint_eq(s.host.alerts, 0);
-    scene_end(&s);
 }
 END_TEST
 
 /* A bad tail of the old file forbids the jump, and nothing else. */
 START_TEST(bad_tail_of_the_old_file_forbids_the_jump)
 {
-    struct scene s;
     struct compaction compaction;
 
-    scene_start(&s, "60s");
     file_append(s.forge.path, "3|no line|\n", 11);
     compaction_prepare(&compaction, &s.forge, TIME_NEVER);
     if (_i == 1)
@@ -64,15 +56,11 @@ START_TEST(bad_tail_of_the_old_file_forbids_the_jump)
     else
         EXPECT(s, d, "deny unknown");
     EXPECT(s, a, "allow");
-    scene_end(&s);
 }
 END_TEST
 
 START_TEST(many_compactions_in_a_row)
 {
-    struct scene s;
-
-    scene_start(&s, "60s");
     for (int i = 0; i < 20; i++) {
         sample_make(&s.c);
         forge_create(&s.forge, &s.c);
@@ -86,18 +74,15 @@ START_TEST(many_compactions_in_a_row)
     }
     EXPECT(s, d, "deny unknown");
     ck_assert_uint_eq(s.host.alerts, 0);
-    scene_end(&s);
 }
 END_TEST
 
 /* A file whose first line behind the snapshot is not its P line is damaged, for one who jumps too. */
 START_TEST(bad_point_of_compaction_is_trouble)
 {
-    struct scene s;
     struct compaction compaction;
     struct bytes file;
 
-    scene_start(&s, "60s");
     forge_revoke(&s.forge, &s.b);
     EXPECT(s, b, "deny revoked");
     compaction_prepare(&compaction, &s.forge, NOW);
@@ -111,16 +96,13 @@ START_TEST(bad_point_of_compaction_is_trouble)
     EXPECT_TROUBLE(s);
     ck_assert_uint_eq(s.host.alerts, 1);
     bytes_free(&file);
-    scene_end(&s);
 }
 END_TEST
 
 START_TEST(point_of_compaction_may_come_late)
 {
-    struct scene s;
     struct compaction compaction;
 
-    scene_start(&s, "60s");
     compaction_prepare(&compaction, &s.forge, NOW);
     compaction.without_point = true;
     scene_install(&s, &compaction);
@@ -129,22 +111,16 @@ START_TEST(point_of_compaction_may_come_late)
     EXPECT(s, d, "deny unknown");
     forge_create(&s.forge, &s.d);
     EXPECT(s, d, "allow");
-    scene_end(&s);
 }
 END_TEST
 
-static const uint64_t wrong_lengths[] = {1, 100000, INT64_MAX, UINT64_MAX, UINT64_MAX - 1000};
-
-/* Who jumps does not read the snapshot, and must not be led astray by what the header says of it. */
 /* Whichever line of the two would count: no honest compaction keeps both. */
 START_TEST(snapshot_with_an_id_twice_is_trouble)
 {
-    struct scene s;
     struct compaction compaction;
     struct forged_line *a, *b;
     struct bytes old = {0};
 
-    scene_start(&s, "60s");
     a = &s.forge.state[0];
     b = &s.forge.state[1];
     bytes_add(&old, a->text.at, a->text.length);
@@ -158,45 +134,41 @@ START_TEST(snapshot_with_an_id_twice_is_trouble)
     host_open(&s.host, s.directory, "60s");
     EXPECT(s, a, "error store");
     ck_assert_ptr_nonnull(strstr(s.host.last, "twice"));
-    scene_end(&s);
 }
 END_TEST
 
+static const uint64_t wrong_lengths[] = {1, 100000, INT64_MAX, UINT64_MAX, UINT64_MAX - 1000};
+
+/* Who jumps does not read the snapshot, and must not be led astray by what the header says of it. */
 START_TEST(snapshot_beyond_the_end_is_trouble)
 {
-    struct scene s;
     struct compaction compaction;
 
-    scene_start(&s, "60s");
     compaction_prepare(&compaction, &s.forge, NOW);
     compaction.header.bytes += wrong_lengths[_i];
     scene_install(&s, &compaction);
     EXPECT_TROUBLE(s);
     EXPECT_TROUBLE(s);
-    scene_end(&s);
 }
 END_TEST
 
 /* A new epoch is read whole, even where its base and basechain are where the reader stands. */
 START_TEST(new_epoch_is_not_jumped_into)
 {
-    struct scene s;
     struct compaction compaction;
 
-    scene_start(&s, "60s");
     compaction_prepare(&compaction, &s.forge, NOW);
     compaction.header.epoch++;
     memset(compaction.snapshot.at, '#', compaction.snapshot.length);
     scene_install(&s, &compaction);
     EXPECT_TROUBLE(s);
-    scene_end(&s);
 }
 END_TEST
 
 Suite *compacted_suite(void)
 {
     Suite *suite = suite_create("compacted");
-    TCase *compaction = tcase_create("compaction");
+    TCase *compaction = scene_case("compaction");
 
     tcase_add_test(compaction, compacted_file_is_jumped_into);
     tcase_add_test(compaction, what_came_before_the_rename_is_drained_first);

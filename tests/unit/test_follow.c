@@ -1,6 +1,6 @@
 /* How a host that runs follows the file that it holds: appends, torn tails, damage, what is rewritten in
  * place. */
-#include "scene.h"
+#include "scene_case.h"
 #include "suites.h"
 
 #include <stdlib.h>
@@ -12,9 +12,6 @@
 
 START_TEST(appends_count_at_the_next_question)
 {
-    struct scene s;
-
-    scene_start(&s, "60s");
     for (int i = 0; i < 100; i++) {
         sample_make(&s.c);
         EXPECT(s, c, "deny unknown");
@@ -25,16 +22,13 @@ START_TEST(appends_count_at_the_next_question)
     }
     EXPECT(s, a, "allow");
     ck_assert_uint_eq(s.host.alerts, 0);
-    scene_end(&s);
 }
 END_TEST
 
 START_TEST(many_lines_between_two_questions)
 {
-    struct scene s;
     struct sample some[300];
 
-    scene_start(&s, "60s");
     for (size_t i = 0; i < 300; i++) {
         sample_make(&some[i]);
         forge_create(&s.forge, &some[i]);
@@ -43,17 +37,14 @@ START_TEST(many_lines_between_two_questions)
     }
     for (size_t i = 0; i < 300; i++)
         ck_assert_str_eq(host_ask(&s.host, &some[i]), i % 3 == 0 ? "deny revoked" : "allow");
-    scene_end(&s);
 }
 END_TEST
 
 /* What an id once was is not kept for ever by a host that runs for ever. */
 START_TEST(superseded_lines_do_not_pile_up)
 {
-    struct scene s;
     struct reader reader;
 
-    scene_start(&s, "60s");
     scene_open_reader(&reader, &s);
     for (int i = 0; i < 40; i++) {
         forge_fill(&s.forge, &s.b, 3000, 200000);
@@ -61,15 +52,11 @@ START_TEST(superseded_lines_do_not_pile_up)
     }
     ck_assert_uint_lt(reader.generation[0].bytes + reader.generation[1].bytes, 4000000);
     reader_close(&reader);
-    scene_end(&s);
 }
 END_TEST
 
 START_TEST(revoked_absorbs)
 {
-    struct scene s;
-
-    scene_start(&s, "60s");
     forge_revoke(&s.forge, &s.b);
     if (_i == 1)
         EXPECT(s, b, "deny revoked");
@@ -84,7 +71,6 @@ START_TEST(revoked_absorbs)
     host_close(&s.host);
     host_open(&s.host, s.directory, "60s");
     EXPECT(s, b, "deny revoked");
-    scene_end(&s);
 }
 END_TEST
 
@@ -112,11 +98,9 @@ static size_t torn_length(int i, size_t length)
 
 START_TEST(torn_tail_is_ignored_until_it_is_complete)
 {
-    struct scene s;
     char text[LINE_SIZE_MAX];
     size_t length, torn;
 
-    scene_start(&s, "60s");
     length = next_line(&s.forge, &s.c, text);
     torn = torn_length(_i, length);
     file_append(s.forge.path, text, torn);
@@ -125,19 +109,16 @@ START_TEST(torn_tail_is_ignored_until_it_is_complete)
     file_append(s.forge.path, text + torn, length - torn);
     EXPECT(s, c, "allow");
     ck_assert_uint_eq(s.host.alerts, 0);
-    scene_end(&s);
 }
 END_TEST
 
 /* looks: does the host look at the store while the torn line is there? And when it is cut off? */
 static void cut_off_and_go_on(int torn, bool looks, bool looks_again)
 {
-    struct scene s;
     char text[LINE_SIZE_MAX];
     size_t length;
     struct stat status;
 
-    scene_start(&s, "60s");
     length = next_line(&s.forge, &s.c, text);
     ck_assert_int_eq(stat(s.forge.path, &status), 0);
     file_append(s.forge.path, text, torn_length(torn, length));
@@ -150,7 +131,6 @@ static void cut_off_and_go_on(int torn, bool looks, bool looks_again)
     EXPECT(s, d, "allow");
     EXPECT(s, c, "deny unknown");
     ck_assert_uint_eq(s.host.alerts, 0);
-    scene_end(&s);
 }
 
 START_TEST(torn_tail_is_cut_off_and_another_line_comes)
@@ -161,11 +141,9 @@ END_TEST
 
 START_TEST(torn_tail_at_opening)
 {
-    struct scene s;
     char text[LINE_SIZE_MAX];
     size_t length, torn;
 
-    scene_start(&s, "60s");
     host_close(&s.host);
     length = next_line(&s.forge, &s.c, text);
     torn = torn_length(_i, length);
@@ -176,7 +154,6 @@ START_TEST(torn_tail_at_opening)
     file_append(s.forge.path, text + torn, length - torn);
     EXPECT(s, c, "allow");
     ck_assert_uint_eq(s.host.alerts, 0);
-    scene_end(&s);
 }
 END_TEST
 
@@ -186,10 +163,8 @@ END_TEST
  * Then a writer puts the LF there, and goes on. */
 START_TEST(last_line_counts_without_its_lf)
 {
-    struct scene s;
     struct bytes file;
 
-    scene_start(&s, "60s");
     forge_revoke(&s.forge, &s.b);
     if (_i < 2)
         EXPECT(s, b, "deny revoked");
@@ -215,16 +190,13 @@ START_TEST(last_line_counts_without_its_lf)
     EXPECT(s, c, "deny revoked");
     ck_assert_uint_eq(s.host.alerts, 0);
     bytes_free(&file);
-    scene_end(&s);
 }
 END_TEST
 
 START_TEST(last_line_without_its_lf_is_followed_by_one_byte_at_most)
 {
-    struct scene s;
     struct bytes file;
 
-    scene_start(&s, "60s");
     forge_revoke(&s.forge, &s.b);
     file = file_read(s.forge.path);
     file.length--;
@@ -232,7 +204,6 @@ START_TEST(last_line_without_its_lf_is_followed_by_one_byte_at_most)
     file_write(s.forge.path, file.at, file.length);
     EXPECT_TROUBLE(s);
     bytes_free(&file);
-    scene_end(&s);
 }
 END_TEST
 
@@ -245,10 +216,10 @@ static char other_digit(char digit)
 
 static const char *const damages[] = {"chain", "number", "hash", "cut at its front", "hole", "garbage"};
 
-static void append_damage(struct scene *s, int kind)
+static void append_damage(int kind)
 {
     char text[2 * LINE_SIZE_MAX] = {0};
-    size_t length = next_line(&s->forge, &s->c, text);
+    size_t length = next_line(&s.forge, &s.c, text);
 
     if (kind == 0)
         text[length - 5] = other_digit(text[length - 5]);
@@ -260,16 +231,13 @@ static void append_damage(struct scene *s, int kind)
         memset(text, 0, length = LINE_SIZE_MAX); /* as a crash of the machine may leave one */
     else if (kind == 5)
         text[(length = 8) - 1] = '\n';
-    file_append(s->forge.path, text + (kind == 3), length - (kind == 3));
+    file_append(s.forge.path, text + (kind == 3), length - (kind == 3));
 }
 
 START_TEST(damage_at_the_tail_is_trouble)
 {
-    struct scene s;
-
-    scene_start(&s, "60s");
     forge_revoke(&s.forge, &s.b); /* good lines before the damage count */
-    append_damage(&s, _i);
+    append_damage(_i);
     ck_assert_msg(strcmp(host_ask(&s.host, &s.c), "error store") == 0, "%s", damages[_i]);
     EXPECT_TROUBLE(s);
     EXPECT(s, b, "deny revoked");
@@ -277,18 +245,15 @@ START_TEST(damage_at_the_tail_is_trouble)
     host_close(&s.host);
     host_open(&s.host, s.directory, "60s");
     EXPECT(s, a, "error store");
-    scene_end(&s);
 }
 END_TEST
 
 START_TEST(damage_that_is_undone_is_over)
 {
-    struct scene s;
     struct stat status;
 
-    scene_start(&s, "60s");
     ck_assert_int_eq(stat(s.forge.path, &status), 0);
-    append_damage(&s, _i);
+    append_damage(_i);
     EXPECT_TROUBLE(s);
     ck_assert_int_eq(truncate(s.forge.path, status.st_size), 0);
     EXPECT(s, d, "deny unknown");
@@ -296,16 +261,13 @@ START_TEST(damage_that_is_undone_is_over)
     EXPECT(s, d, "allow");
     ck_assert_uint_eq(s.host.alerts, 1);
     ck_assert_uint_eq(s.host.others, 1);
-    scene_end(&s);
 }
 END_TEST
 
 START_TEST(shrinking_below_what_was_read_is_trouble)
 {
-    struct scene s;
     struct bytes whole;
 
-    scene_start(&s, "60s");
     whole = file_read(s.forge.path);
     ck_assert_int_eq(truncate(s.forge.path, _i == 0 ? 0 : (off_t)whole.length - 2), 0);
     EXPECT_TROUBLE(s);
@@ -317,7 +279,6 @@ START_TEST(shrinking_below_what_was_read_is_trouble)
     ck_assert_uint_eq(s.host.alerts, 1);
     ck_assert_uint_eq(s.host.others, 1);
     bytes_free(&whole);
-    scene_end(&s);
 }
 END_TEST
 
@@ -325,17 +286,15 @@ END_TEST
 START_TEST(bad_file_is_read_once)
 {
     enum { QUESTIONS = 200 };
-    struct scene s;
     struct bytes good;
     unsigned long long before, after;
 
-    scene_start(&s, "60s");
     forge_fill(&s.forge, &s.b, 4000, 4000000);
     EXPECT(s, b, "allow");
     good = file_read(s.forge.path);
     if (_i == 1)
         host_close(&s.host);
-    append_damage(&s, 0);
+    append_damage(0);
     before = bytes_read_so_far();
     if (_i == 1)
         host_open(&s.host, s.directory, "60s");
@@ -349,7 +308,6 @@ START_TEST(bad_file_is_read_once)
     file_write(s.forge.path, good.at, good.length);
     EXPECT(s, d, "deny unknown");
     bytes_free(&good);
-    scene_end(&s);
 }
 END_TEST
 
@@ -357,10 +315,8 @@ END_TEST
 
 START_TEST(in_place_a_longer_copy_is_followed)
 {
-    struct scene s;
     struct bytes whole;
 
-    scene_start(&s, "60s");
     forge_revoke(&s.forge, &s.b);
     forge_create(&s.forge, &s.c);
     whole = file_read(s.forge.path);
@@ -369,17 +325,14 @@ START_TEST(in_place_a_longer_copy_is_followed)
     EXPECT(s, b, "deny revoked");
     ck_assert_uint_eq(s.host.alerts, 0);
     bytes_free(&whole);
-    scene_end(&s);
 }
 END_TEST
 
 START_TEST(in_place_a_compacted_file_is_read_whole)
 {
-    struct scene s;
     struct compaction compaction;
     struct bytes file;
 
-    scene_start(&s, "60s");
     for (int i = 0; i < _i * 10; i++)
         forge_append(&s.forge, &s.a.record);
     EXPECT(s, a, "allow");
@@ -393,16 +346,13 @@ START_TEST(in_place_a_compacted_file_is_read_whole)
     forge_create(&s.forge, &s.c);
     EXPECT(s, c, "allow");
     bytes_free(&file);
-    scene_end(&s);
 }
 END_TEST
 
 START_TEST(in_place_an_older_copy_is_trouble)
 {
-    struct scene s;
     struct bytes older;
 
-    scene_start(&s, "60s");
     older = file_read(s.forge.path);
     forge_revoke(&s.forge, &s.b);
     EXPECT(s, b, "deny revoked");
@@ -410,15 +360,14 @@ START_TEST(in_place_an_older_copy_is_trouble)
     EXPECT(s, b, "deny revoked");
     EXPECT_TROUBLE(s);
     bytes_free(&older);
-    scene_end(&s);
 }
 END_TEST
 
 Suite *follow_suite(void)
 {
     Suite *suite = suite_create("follow");
-    TCase *appends = tcase_create("appends"), *torn = tcase_create("torn tails"),
-          *damage = tcase_create("damage"), *in_place = tcase_create("in place");
+    TCase *appends = scene_case("appends"), *torn = scene_case("torn tails"), *damage = scene_case("damage"),
+          *in_place = scene_case("in place");
 
     tcase_add_test(appends, appends_count_at_the_next_question);
     tcase_add_test(appends, many_lines_between_two_questions);
