@@ -208,47 +208,37 @@ static void deleted_line(struct bytes *file, const struct history *history)
     delete_line(file, some_line(file));
 }
 
-/* With one that is not the same. */
-static void choose_lines(int order[], const struct bytes *file, size_t *one, size_t *other)
+/* Write a line over another one; swap: and that over the first. */
+static void overwrite(struct bytes *file, bool swap)
 {
-    size_t count = count_lines(file);
+    size_t count = count_lines(file), one = some_line(file), other;
+    int order[2 * HISTORY_LINES];
+    struct bytes made;
 
     for (size_t i = 0; i < count; i++)
         order[i] = (int)i;
     order[count] = -1;
-    *one = some_line(file);
     do
-        *other = some_line(file);
-    while (*one == *other);
+        other = some_line(file);
+    while (one == other);
+    order[one] = (int)other;
+    if (swap)
+        order[other] = (int)one;
+    made = lines_of(file, order);
+    bytes_free(file);
+    *file = made;
 }
 
 static void swapped_lines(struct bytes *file, const struct history *history)
 {
-    int order[2 * HISTORY_LINES];
-    size_t one, other;
-    struct bytes made;
-
     (void)history;
-    choose_lines(order, file, &one, &other);
-    order[one] = (int)other;
-    order[other] = (int)one;
-    made = lines_of(file, order);
-    bytes_free(file);
-    *file = made;
+    overwrite(file, true);
 }
 
 static void overwritten_line(struct bytes *file, const struct history *history)
 {
-    int order[2 * HISTORY_LINES];
-    size_t one, other;
-    struct bytes made;
-
     (void)history;
-    choose_lines(order, file, &one, &other);
-    order[one] = (int)other;
-    made = lines_of(file, order);
-    bytes_free(file);
-    *file = made;
+    overwrite(file, false);
 }
 
 static void repeated_line(struct bytes *file, const struct history *history)
