@@ -228,7 +228,7 @@ static octets not_printable_ascii(octets some)
     return outside(some, 0x20, 0x7e);
 }
 
-static struct span behind(struct span text, size_t count)
+static struct span after(struct span text, size_t count)
 {
     return (struct span){text.at + count, text.length - count};
 }
@@ -253,7 +253,7 @@ static long survey(struct span text, bool *controls)
     uint32_t point;
 
     *controls = false;
-    for (text = behind(text, plain); text.length > 0; text = behind(text, length)) {
+    for (text = after(text, plain); text.length > 0; text = after(text, length)) {
         length = utf8_first(text, &point);
         if (length == 0)
             return -1;
@@ -390,7 +390,7 @@ static long escape_controls(char *escaped, size_t size, struct span text)
             used += (size_t)sprintf(escaped + used, "%%%02X", (unsigned)point);
         else
             used += (size_t)sprintf(escaped + used, "%.*s", (int)length, text.at);
-        text = behind(text, length);
+        text = after(text, length);
     }
     escaped[used] = '\0';
     return (long)used;

@@ -61,11 +61,11 @@ def snapshot(tokens, cutoff, basechain):
     return [sealed(basechain, text) for _, record, text in entries if kept(record)]
 
 
-# What stands behind the last whole line that counts
+# What stands after the last whole line that counts
 
 
 def rest_kind(data, at, n, chain, start):
-    """Of what a file has from at on, behind line n: "" (nothing), "line", "torn", "unsynced" or "damage".
+    """Of what a file has from at on, after line n: "" (nothing), "line", "torn", "unsynced" or "damage".
 
     chain: that of line n; start: chain(0) of the epoch
     """
@@ -111,7 +111,7 @@ class Store:
     """A store's bytes, read and proved. Raises Fault at the first thing that is wrong.
 
     header, n, chain; tokens: {id: (n, Record, text)}; log: [(n, Record, text)] from base+1 on;
-    rest: the kind of what stands behind the last whole line; torn: its bytes, unless they count
+    rest: the kind of what stands after the last whole line; torn: its bytes, unless they count
     """
 
     def __init__(self, data):
@@ -159,7 +159,7 @@ class Store:
         rest = data[place:]
         self.rest = rest_kind(data, place, self.n, self.chain, self.header.start)
         if self.rest == "damage":
-            raise fault or Fault("behind line %d: damage" % self.n)
+            raise fault or Fault("after line %d: damage" % self.n)
         if self.rest == "line":
             self._read_line(unended_line(rest, self.header.start).text)
         self.torn = b"" if self.rest == "line" else rest

@@ -65,7 +65,7 @@ def choose_header(datas):
 
 
 class Piece(typing.NamedTuple):
-    """A part of a file up to and with an LF, or what is behind the last one; line: what it proves to be, or None."""
+    """A part of a file up to and with an LF, or what is after the last one; line: what it proves to be, or None."""
 
     text: bytes
     line: Line = None
@@ -94,7 +94,7 @@ class Known(typing.NamedTuple):
     """What all files prove together."""
 
     sealed: dict  # {n: Line}
-    log: dict  # {n: Line}, of what is behind base
+    log: dict  # {n: Line}, of what is after base
     tokens: dict  # {id: (n, Record, text)}, as a Store has them
     base: int
     n: int  # of the last line
@@ -123,7 +123,7 @@ def gather(files, header):
 
 
 def may_hide_changes(file, known):
-    """Does anything stand behind the file's line of the greatest n that could have been a change?
+    """Does anything stand after the file's line of the greatest n that could have been a change?
 
     Not if another file has the lines that stood there. A line that stands in the file for the second time could have
     been written over a change.
@@ -145,7 +145,7 @@ def place_of(file, at):
 
 
 def has_all(known, file, n, end):
-    """Are the lines known that stood in a file behind its line n, which ends there?"""
+    """Are the lines known that stood in a file after its line n, which ends there?"""
     rest = file.data.rfind(b"\n") + 1
     last = file.data[end:rest][-34:]
     while n + 1 in known.log:

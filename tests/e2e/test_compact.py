@@ -209,7 +209,7 @@ class Access(SiteTest):
         self.create()
         kept = self.status().st_blocks * 512 - self.status().st_size
         if kept < 32768:
-            self.skipTest("this file system cannot allocate behind the end of a file: %s" % self.site.dir)
+            self.skipTest("this file system cannot allocate after the end of a file: %s" % self.site.dir)
         self.ok("compact")
         self.assertGreaterEqual(self.status().st_blocks * 512, self.status().st_size + 32768)
 

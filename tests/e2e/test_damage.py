@@ -223,7 +223,7 @@ class Hostile(SiteTest):
 
 
 class End(SiteTest):
-    """What no writer left behind the last line may have been a revocation: nobody writes, and new readers admit nobody."""
+    """What no writer left after the last line may have been a revocation: nobody writes, and new readers admit nobody."""
 
     def test_nobody_writes(self):
         token = self.create("good")

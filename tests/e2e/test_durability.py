@@ -301,7 +301,7 @@ class Limits(SiteTest):
         self.create()
         status = os.stat(self.site.path())
         if not self.keeps_space_here():
-            self.skipTest("this file system cannot allocate behind the end of a file: %s" % self.site.dir)
+            self.skipTest("this file system cannot allocate after the end of a file: %s" % self.site.dir)
         self.assertGreaterEqual(status.st_blocks * 512, status.st_size + 32768)
 
     def keeps_space_here(self):

@@ -147,7 +147,7 @@ class Interchange(SiteTest):
             self.assertEqual([line.prior for line in lines[1:]], [line.record.serial for line in lines[:-1]])
 
     def test_what_is_not_finished(self):
-        """The tool goes on as the oracle does from what stands behind the last LF."""
+        """The tool goes on as the oracle does from what stands after the last LF."""
         writer, tokens = self.random_store(6, 12)
         whole = writer.data()
         living = next(token for token in tokens if self.state(writer, token) == "active")

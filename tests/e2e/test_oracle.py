@@ -117,7 +117,7 @@ class Stores(unittest.TestCase):
         self.assertEqual(states, ["active", "active", "revoked", "expired"])
 
     def test_every_flipped_bit_is_found(self):
-        """But in the LF behind the last line, which counts all the same."""
+        """But in the LF after the last line, which counts all the same."""
         for compact in (False, True):
             writer, _ = small_store()
             if compact:
@@ -219,7 +219,7 @@ class Stores(unittest.TestCase):
 
 
 class Rests(unittest.TestCase):
-    """What stands behind the last LF, and what the next writer makes of it."""
+    """What stands after the last LF, and what the next writer makes of it."""
 
     def setUp(self):
         self.writer, self.tokens = small_store()

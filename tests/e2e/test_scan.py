@@ -75,9 +75,9 @@ class Scan(SiteTest):
         self.assertEqual(len(self.found(self.token)), 1)
 
     def test_anywhere_in_a_line(self):
-        for before, behind in (("", ""), ("_", "_"), ("x", "x"), ("key", "0" * 100), ("\0\xff", "\0"), ("\u2028", "\u2028")):
+        for before, after in (("", ""), ("_", "_"), ("x", "x"), ("key", "0" * 100), ("\0\xff", "\0"), ("\u2028", "\u2028")):
             with self.subTest(before=before):
-                self.assertEqual(len(self.found(before + self.token + behind)), 1)
+                self.assertEqual(len(self.found(before + self.token + after)), 1)
 
     def test_across_the_pieces_that_are_read(self):
         for size in range(262144 - 70, 262144 + 3, 6):

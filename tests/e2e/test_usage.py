@@ -122,7 +122,7 @@ class Mistakes(SiteTest):
         self.assertIn(result.code, (0, 2), result)
 
     def test_messages_say_what_and_why(self):
-        """Each names what is wrong, and then why, or what to do: behind a colon, a question mark or in brackets."""
+        """Each names what is wrong, and then why, or what to do: after a colon, a question mark or in brackets."""
         self.create()
         other = [
             self.site.run(*args, stdin="x")

@@ -47,7 +47,7 @@ static void check_contains(const struct cidr *cidr, const struct address *addres
     check_written(&trimmed);
 }
 
-/* A network, and behind a space an address. */
+/* A network, and after a space an address. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const char *text = (const char *)data, *space = size > 0 ? memchr(text, ' ', size) : NULL;

@@ -110,7 +110,7 @@ static void check_backslashes(const struct config *config, char *text, size_t le
     config_unload(&without);
 }
 
-/* Nothing in the file hides what comes behind it. */
+/* Nothing in the file hides what comes after it. */
 static void check_end(char *text, size_t length)
 {
     static const char more[] = "\nunheard_of = true;\n";

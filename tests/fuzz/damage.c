@@ -22,7 +22,7 @@ bool damage_only_destroys(const struct damage *damage)
     return damage->kind <= DAMAGE_ZEROS;
 }
 
-/* Behind the LF of a line, or at the end. */
+/* After the LF of a line, or at the end. */
 static char *behind_line(const struct store_bytes *store, char *at)
 {
     char *end = store->at + store->length, *lf = memchr(at, '\n', (size_t)(end - at));
@@ -30,7 +30,7 @@ static char *behind_line(const struct store_bytes *store, char *at)
     return lf ? lf + 1 : end;
 }
 
-/* Line number n of those behind the header, as if they went round; the end where there is none. */
+/* Line number n of those after the header, as if they went round; the end where there is none. */
 static char *line_at(const struct store_bytes *store, unsigned n)
 {
     char *start = behind_line(store, store->at), *end = store->at + store->length, *at;

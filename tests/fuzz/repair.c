@@ -19,7 +19,7 @@ struct field {
 
 struct parts {
     struct field header[HEADER_COLUMNS];
-    char *snapshot, *log, *end; /* each behind an LF, but perhaps end */
+    char *snapshot, *log, *end; /* each after an LF, but perhaps end */
 };
 
 static void put_hex(struct field field, const unsigned char *bytes, size_t size)
@@ -54,7 +54,7 @@ static void digest_of(unsigned char *result, size_t size, const char *from, cons
     crypto_digest_end(&digest, result, size);
 }
 
-/* Behind the LF of the line at from; end if it has none. */
+/* After the LF of the line at from; end if it has none. */
 static char *next_line(char *from, char *end)
 {
     char *lf = memchr(from, '\n', (size_t)(end - from));

@@ -1,5 +1,5 @@
 /*
- * What stands behind the last line of a log: the four kinds of toktab-store(5), told apart here once more,
+ * What stands after the last line of a log: the four kinds of toktab-store(5), told apart here once more,
  * column by column and byte by byte. What a writer leaves that is killed in its write, or whose power is cut,
  * is never taken for damage, and a whole line with a byte changed never for what a writer has left.
  */
@@ -133,7 +133,7 @@ static bool is_torn(const struct chain *chain, const char *bytes, size_t length)
     return length < LINE_SIZE_MAX && !has_all_columns(bytes, length);
 }
 
-/* Does a line that proves itself begin there? A byte may stand behind it. Only somebody who wants to
+/* Does a line that proves itself begin there? A byte may stand after it. Only somebody who wants to
  * mislead makes one that holds a NUL: with_nul where one is found all the same. */
 static bool begins_line(const struct chain *chain, const char *at, const char *end, bool with_nul)
 {
@@ -145,7 +145,7 @@ static bool begins_line(const struct chain *chain, const char *at, const char *e
     return is_line(chain, at, length, false) || (length > 0 && is_line(chain, at, length - 1, false));
 }
 
-/* A power cut takes whole sectors: behind its NULs the text goes on where one begins. */
+/* A power cut takes whole sectors: after its NULs the text goes on where one begins. */
 static bool is_unsynced(const struct chain *chain, const char *bytes, size_t length, uint64_t offset)
 {
     const char *nul = memchr(bytes, '\0', length), *end = bytes + length, *text = nul;

@@ -114,7 +114,7 @@ static void check_list(struct span text)
         empty = empty || item.length == 0;
         length += item.length + 1;
     }
-    /* a comma at the end has an empty item behind it, which is not given out */
+    /* a comma at the end has an empty item after it, which is not given out */
     empty = empty || (text.length > 0 && text.at[text.length - 1] == ',');
     assert(text.length == 0 || length == text.length + (text.at[text.length - 1] != ','));
     assert(span_list_whole(text) == !empty);

@@ -74,7 +74,7 @@ struct compaction {
 
 void compaction_prepare(struct compaction *compaction, const struct forge *forge, int64_t cutoff);
 
-/* The whole new file; forge goes on behind it. */
+/* The whole new file; forge goes on after it. */
 struct bytes compaction_file(struct compaction *compaction, struct forge *forge);
 
 /* Both, and the file is renamed over the store. */

@@ -77,7 +77,7 @@ START_TEST(many_compactions_in_a_row)
 }
 END_TEST
 
-/* A file whose first line behind the snapshot is not its P line is damaged, for one who jumps too. */
+/* A file whose first line after the snapshot is not its P line is damaged, for one who jumps too. */
 START_TEST(bad_point_of_compaction_is_trouble)
 {
     struct compaction compaction;

@@ -36,7 +36,7 @@ END_TEST
 START_TEST(digest_in_pieces)
 {
     static const char text[] = "any text that is longer than one block of the hash, which has 128 bytes, so "
-                               "that a piece of it may end anywhere, in front of the border and behind it";
+                               "that a piece of it may end anywhere, before the border and after it";
     unsigned char whole[HASH_SIZE], pieces[HASH_SIZE];
     struct digest digest;
 

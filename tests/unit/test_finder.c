@@ -58,7 +58,7 @@ static const char *make(char token[TOKEN_MAX + 1], const char *prefix)
 }
 
 struct text {
-    const char *before, *prefix, *behind;
+    const char *before, *prefix, *after;
     uint64_t line; /* 0: it is not found */
 };
 
@@ -92,7 +92,7 @@ START_TEST(is_found_where_it_stands)
     char token[TOKEN_MAX + 1], whole[TEXT_SIZE];
     struct found found;
 
-    snprintf(whole, sizeof(whole), "%s%s%s", text->before, make(token, text->prefix), text->behind);
+    snprintf(whole, sizeof(whole), "%s%s%s", text->before, make(token, text->prefix), text->after);
     for (size_t piece = 1; piece <= strlen(whole) + 1; piece++) {
         find(&found, whole, strlen(whole), piece);
         ck_assert_uint_eq(found.count, 1);

@@ -49,7 +49,7 @@ START_TEST(is_no_head)
 }
 END_TEST
 
-/* A log of epoch 3 that goes on behind line 10 up to line 20, in which each chain is `chain`. */
+/* A log of epoch 3 that goes on after line 10 up to line 20, in which each chain is `chain`. */
 static enum answer ask(uint64_t epoch, uint64_t n, const unsigned char expected[CHAIN_SIZE])
 {
     struct header header = {.epoch = 3, .base = 10};

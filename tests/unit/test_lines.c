@@ -141,7 +141,7 @@ START_TEST(too_long)
 }
 END_TEST
 
-/* What stands behind is not known then: it is not the end. */
+/* What stands after it is not known then: it is not the end. */
 START_TEST(cannot_be_read_within_a_line)
 {
     static char text[512 * 1024];

@@ -1,4 +1,4 @@
-/* What stands behind the last line of a log: the four kinds that toktab-store(5) tells apart. */
+/* What stands after the last line of a log: the four kinds that toktab-store(5) tells apart. */
 #include "forge.h"
 #include "suites.h"
 
@@ -128,7 +128,7 @@ START_TEST(too_long_to_be_a_line)
 }
 END_TEST
 
-/* The power went when the disk had the size and the bytes before or behind a sector's start. */
+/* The power went when the disk had the size and the bytes before or after a sector's start. */
 START_TEST(unsynced_sectors)
 {
     struct stage s;

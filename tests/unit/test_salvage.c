@@ -135,7 +135,7 @@ START_TEST(each_pair_of_lines)
             bytes_replace(&damaged, start_of_line(&file, (size_t)one), 0,
                           file.at + start_of_line(&file, (size_t)two),
                           start_of_line(&file, (size_t)two + 1) - start_of_line(&file, (size_t)two));
-            MUST(outcome_of(&mendable, &damaged, NULL) != REFUSED); /* it may be behind the last one */
+            MUST(outcome_of(&mendable, &damaged, NULL) != REFUSED); /* it may be after the last one */
             bytes_free(&damaged);
         }
     mendable_end(&mendable, &file);

@@ -133,7 +133,7 @@ START_TEST(copy_of_another_snapshot)
 }
 END_TEST
 
-/* Who is lost is counted by the header's lines: not who was created behind them, nor in another log. */
+/* Who is lost is counted by the header's lines: not who was created after them, nor in another log. */
 START_TEST(counting_the_lost)
 {
     struct mendable mendable;

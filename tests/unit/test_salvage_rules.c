@@ -29,7 +29,7 @@ START_TEST(sound_stores)
 }
 END_TEST
 
-/* The line behind says whose it was. Who has a later line is not in doubt, and of whom nothing is left is
+/* The next line says whose it was. Who has a later line is not in doubt, and of whom nothing is left is
  * unknown. What a file lost at its end leaves no trace. */
 static const struct {
     bool compacted;
@@ -62,8 +62,7 @@ START_TEST(missing_lines)
 }
 END_TEST
 
-/* In a log that has the P line of a compaction in its midst, the line behind that says that it was of nobody.
- */
+/* In a log that has the P line of a compaction in its midst, the next line says that it was of nobody. */
 START_TEST(missing_point_within_a_log)
 {
     struct mendable mendable;
@@ -306,7 +305,7 @@ START_TEST(end_that_a_copy_knows_in_part)
 }
 END_TEST
 
-/* A line that the snapshot stands for has no place behind it: it may have been written over another. */
+/* A line that the snapshot stands for has no place after it: it may have been written over another. */
 START_TEST(old_line_at_the_end)
 {
     struct mendable mendable;

@@ -1,4 +1,4 @@
-/* The end of a log: its last lines, from windows of its file. test_tip_rest.c has what stands behind them. */
+/* The end of a log: its last lines, from windows of its file. test_tip_rest.c has what stands after them. */
 #include "tip_fixture.h"
 
 #include "mendable.h"
@@ -57,7 +57,7 @@ START_TEST(windows_that_begin_anywhere)
 }
 END_TEST
 
-/* The longest lines, and the longest rest behind them, still show where the log ends. */
+/* The longest lines, and the longest rest after them, still show where the log ends. */
 START_TEST(windows_of_long_lines)
 {
     char torn[LINE_SIZE_MAX];

@@ -12,7 +12,7 @@ enum { SECTOR = 512 };
 
 enum kind { IGNORED, DAMAGE };
 
-/* Behind line 9, so that the next number has two digits. */
+/* After line 9, so that the next number has two digits. */
 static const struct {
     enum kind kind;
     const char *rest;
@@ -183,21 +183,21 @@ START_TEST(flipped_bits_that_make_nuls)
 }
 END_TEST
 
-/* It counts: with nothing behind it, or one byte. */
+/* It counts: with nothing after it, or one byte. */
 START_TEST(line_without_its_lf)
 {
-    static const char *const behind[] = {"", "x", "\t", "\x80", "|"}, *const damage[] = {"xx", "x\n", "\n\n",
-                                                                                         "x\n\n"};
+    static const char *const after[] = {"", "x", "\t", "\x80", "|"}, *const damage[] = {"xx", "x\n", "\n\n",
+                                                                                        "x\n\n"};
     struct forge forge;
     struct bytes file = tip_start_with(&forge, 1);
     char text[LINE_SIZE_MAX];
     size_t length = tip_next_line(&forge, text) - 1;
 
     bytes_add(&file, text, length);
-    for (int i = 0; i < LENGTH(behind); i++) {
-        bytes_add(&file, behind[i], strlen(behind[i]));
-        tip_expect(&forge, &file, file.length - strlen(behind[i]), true);
-        file.length -= strlen(behind[i]);
+    for (int i = 0; i < LENGTH(after); i++) {
+        bytes_add(&file, after[i], strlen(after[i]));
+        tip_expect(&forge, &file, file.length - strlen(after[i]), true);
+        file.length -= strlen(after[i]);
     }
     bytes_add(&file, "", 1); /* a NUL */
     tip_expect(&forge, &file, file.length - 1, true);

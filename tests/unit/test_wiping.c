@@ -47,10 +47,10 @@ static struct own *make_own(void)
 }
 
 /* Ask about this text, in which a token begins at that offset. */
-static void set_text(struct own *own, const char *before, const struct sample *sample, const char *behind)
+static void set_text(struct own *own, const char *before, const struct sample *sample, const char *after)
 {
     own->asked = *sample;
-    own->length = (size_t)snprintf(own->text, sizeof(own->text), "%s%s%s", before, sample->token, behind);
+    own->length = (size_t)snprintf(own->text, sizeof(own->text), "%s%s%s", before, sample->token, after);
     own->secret = strchr(own->text, '_') + 1 + ID_LENGTH;
 }
 
@@ -66,7 +66,7 @@ static bool holds_piece(const struct own *own, const char *bytes, size_t length)
 
 #ifdef __x86_64__
 enum {
-    VECTORS = NT_X86_XSTATE, /* and in it, behind what controls the processor, */
+    VECTORS = NT_X86_XSTATE, /* and in it, after what controls the processor, */
     OLD = 32,                /* the registers that were there first, */
     HEADER = 512,            /* what of all this is in use, */
     NEW = 576,               /* and the others */

@@ -10,7 +10,7 @@
 void tip_start(struct forge *forge);
 struct bytes tip_start_with(struct forge *forge, int count);
 
-/* The line that would create another token; forge goes on behind it. */
+/* The line that would create another token; forge goes on after it. */
 size_t tip_next_line(struct forge *forge, char text[LINE_SIZE_MAX]);
 
 /* The tip of a store of which the tail is read from there on; and as the tool reads it. */

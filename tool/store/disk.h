@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Bytes kept allocated behind the end of a store, for revocations on a full disk. */
+/* Bytes kept allocated after the end of a store, for revocations on a full disk. */
 enum { RESERVE = 64 * 1024 };
 
 /* Read or write all bytes at an offset. Reading past the end of the file is EIO. */

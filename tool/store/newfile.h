@@ -18,7 +18,7 @@ struct newfile {
     int directory, fd;
     const char *target;           /* the name it will get */
     char name[NEWFILE_NAME_SIZE]; /* the name it has until then */
-    uint64_t end;                 /* offset behind what was added */
+    uint64_t end;                 /* offset after what was added */
     size_t buffered;              /* the last bytes of that, not yet written */
     char *buffer;
 };

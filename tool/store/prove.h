@@ -30,9 +30,9 @@ extern const struct witness progress_witness;
 struct proof {
     struct chain chain;
     struct expected_head *expect; /* NULL: none */
-    struct index index;           /* each token's last line, whole, behind an LF */
+    struct index index;           /* each token's last line, whole, after an LF */
     uint64_t lines;               /* without the header */
-    uint64_t offset;              /* behind the last proved line */
+    uint64_t offset;              /* after the last proved line */
     enum rest rest;      /* what follows it, to the end of the file; REST_LINE: that line was proved too */
     uint64_t rest_bytes; /* the length of that */
 };

@@ -31,7 +31,7 @@ struct snapshot {
 /* Set from a whole line that line_split() accepts. False: its first column is not a number. */
 bool last_line_split(struct last_line *line, const char *text, size_t length);
 
-/* The index's lines in order of n. The index holds each line whole, behind an LF. */
+/* The index's lines in order of n. The index holds each line whole, after an LF. */
 void snapshot_of_index(struct snapshot *snapshot, const struct index *index);
 void snapshot_free(struct snapshot *snapshot);
 

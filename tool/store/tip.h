@@ -9,7 +9,7 @@
 struct tip {
     struct chain chain; /* at the last line */
     uint64_t start;     /* offset of the last line, or where the first one will be */
-    uint64_t end;       /* offset behind the last line's LF, or where that LF belongs */
+    uint64_t end;       /* offset after the last line's LF, or where that LF belongs */
     bool lf_due;        /* the last line lacks its LF */
     uint64_t size;      /* of the file */
 };
@@ -20,7 +20,7 @@ enum { TIP_TAIL = 4 * LINE_SIZE_MAX };
 /*
  * head: the first bytes of the domain's store, LINE_SIZE_MAX or all; tail: the last, TIP_TAIL or all, which
  * begin at offset from. Returns NULL, or what is wrong: a bad header, no last line that proves itself, lines
- * that do not follow one another, or damage behind them. Pure.
+ * that do not follow one another, or damage after them. Pure.
  */
 const char *tip_find(struct tip *tip, const char *domain, struct span head, struct span tail, uint64_t from);
 

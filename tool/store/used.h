@@ -27,7 +27,7 @@ struct use {
 int64_t used_read(const struct session *session, const char *storeid, struct use *uses, size_t count);
 
 /* Merge one host's file: later times into uses, an earlier beginning into *since. Ignores a file of another
- * store, and slots behind the file's end. */
+ * store, and slots after the file's end. */
 void used_merge(int fd, const char *storeid, int64_t now, struct use *uses, size_t count, int64_t *since);
 
 /* Set record->used to a noted time, if it is believable. */
