@@ -126,11 +126,11 @@ class Scan(SiteTest):
         self.assertEqual([line.split(" ")[0] for line in lines], [a + ":1:", b + ":3:"])
 
     def test_a_file_that_cannot_be_read(self):
-        good = self.write("good", "nothing")
-        self.refused(66, "scan", "/nonexistent", good, says="/nonexistent")
+        good, missing = self.write("good", "nothing"), os.path.join(self.site.dir, "missing")
+        self.refused(66, "scan", missing, good, says=missing)
         self.refused(74, "scan", "/", good, says="directory")
-        result = self.expect(1, "scan", "/nonexistent", self.write("bad", self.token))
-        self.assertIn("/nonexistent", result.err)
+        result = self.expect(1, "scan", missing, self.write("bad", self.token))
+        self.assertIn(missing, result.err)
         self.assertIn("active", result.out)
 
     def test_a_name_cannot_speak_to_the_terminal(self):
