@@ -53,9 +53,11 @@ ngx_int_t ngx_http_auth_toktab_make_challenges(ngx_pool_t *pool, ngx_http_auth_t
 {
     const ngx_str_t *realm = conf->realm.data != NULL ? &conf->realm : &conf->domain;
 
-    if (make_parameter(pool, &conf->bearer_challenge, "Bearer realm", realm) != NGX_OK)
+    if (conf->basic != NGX_HTTP_AUTH_TOKTAB_BASIC_OFF &&
+        make_parameter(pool, &conf->basic_challenge, "Basic realm", realm) != NGX_OK)
         return NGX_ERROR;
-    if (conf->basic && make_parameter(pool, &conf->basic_challenge, "Basic realm", realm) != NGX_OK)
+    if (conf->basic != NGX_HTTP_AUTH_TOKTAB_BASIC_ONLY &&
+        make_parameter(pool, &conf->bearer_challenge, "Bearer realm", realm) != NGX_OK)
         return NGX_ERROR;
     return make_scope_error(pool, &conf->scope_error, &conf->scopes);
 }
@@ -65,19 +67,19 @@ ngx_int_t ngx_http_auth_toktab_refuse(ngx_http_request_t *r, ngx_http_auth_tokta
 {
     const ngx_http_auth_toktab_loc_conf_t *conf =
         ngx_http_get_module_loc_conf(r, ngx_http_auth_toktab_module);
-    ngx_str_t *bearer = &ctx->challenges[0];
+    ngx_str_t *basic = &ctx->challenges[0], *bearer = &ctx->challenges[1];
 
+    ngx_str_null(basic);
+    if (status == NGX_HTTP_UNAUTHORIZED)
+        *basic = conf->basic_challenge;
     *bearer = conf->bearer_challenge;
-    if (error != NULL) {
+    if (error != NULL && bearer->len != 0) {
         bearer->data = ngx_pnalloc(r->pool, conf->bearer_challenge.len + 2 + error->len);
         if (bearer->data == NULL)
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         bearer->len =
             (size_t)(ngx_sprintf(bearer->data, "%V, %V", &conf->bearer_challenge, error) - bearer->data);
     }
-    ngx_str_null(&ctx->challenges[1]);
-    if (status == NGX_HTTP_UNAUTHORIZED)
-        ctx->challenges[1] = conf->basic_challenge;
     ctx->refusal = (ngx_uint_t)status;
     return status;
 }

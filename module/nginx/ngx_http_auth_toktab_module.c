@@ -126,6 +126,13 @@ static char *set_config(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     return ngx_conf_full_name(cf->cycle, &mcf->config, 1) == NGX_OK ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
+static ngx_conf_enum_t basic_values[] = {
+    {ngx_string("off"), NGX_HTTP_AUTH_TOKTAB_BASIC_OFF},
+    {ngx_string("on"), NGX_HTTP_AUTH_TOKTAB_BASIC_ON},
+    {ngx_string("only"), NGX_HTTP_AUTH_TOKTAB_BASIC_ONLY},
+    {ngx_null_string, 0},
+};
+
 #define ANYWHERE (NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF | NGX_HTTP_LMT_CONF)
 
 static ngx_command_t commands[] = {
@@ -136,8 +143,8 @@ static ngx_command_t commands[] = {
      NULL},
     {ngx_string("auth_toktab_token"), ANYWHERE | NGX_CONF_TAKE1, set_token, NGX_HTTP_LOC_CONF_OFFSET, 0,
      NULL},
-    {ngx_string("auth_toktab_basic"), ANYWHERE | NGX_CONF_FLAG, ngx_conf_set_flag_slot,
-     NGX_HTTP_LOC_CONF_OFFSET, offsetof(ngx_http_auth_toktab_loc_conf_t, basic), NULL},
+    {ngx_string("auth_toktab_basic"), ANYWHERE | NGX_CONF_TAKE1, ngx_conf_set_enum_slot,
+     NGX_HTTP_LOC_CONF_OFFSET, offsetof(ngx_http_auth_toktab_loc_conf_t, basic), basic_values},
     {ngx_string("auth_toktab_config"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1, set_config,
      NGX_HTTP_MAIN_CONF_OFFSET, 0, NULL},
     ngx_null_command,
@@ -238,7 +245,7 @@ static void *create_loc_conf(ngx_conf_t *cf)
 
     if (conf != NULL) {
         conf->token_variable = NGX_CONF_UNSET;
-        conf->basic = NGX_CONF_UNSET;
+        conf->basic = NGX_CONF_UNSET_UINT;
     }
     return conf;
 }
@@ -262,7 +269,7 @@ static char *merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         conf->token_variable = prev->token_variable;
         conf->token_header = prev->token_header;
     }
-    ngx_conf_merge_value(conf->basic, prev->basic, 0);
+    ngx_conf_merge_uint_value(conf->basic, prev->basic, NGX_HTTP_AUTH_TOKTAB_BASIC_OFF);
 
     if (conf->domain.len == 0)
         return NGX_CONF_OK;

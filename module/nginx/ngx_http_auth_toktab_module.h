@@ -18,6 +18,13 @@
 
 #include <toktab.h>
 
+/* auth_toktab_basic */
+enum {
+    NGX_HTTP_AUTH_TOKTAB_BASIC_OFF,
+    NGX_HTTP_AUTH_TOKTAB_BASIC_ON,
+    NGX_HTTP_AUTH_TOKTAB_BASIC_ONLY, /* the Basic challenge stands alone */
+};
+
 /* Where a directive is, for errors that are found only after nginx has parsed everything. */
 typedef struct {
     ngx_str_t file;
@@ -44,12 +51,12 @@ typedef struct {
     ngx_str_t realm;
     ngx_int_t token_variable; /* index of the variable, or NGX_CONF_UNSET */
     ngx_str_t token_header;   /* "x_api_key" for $http_x_api_key; empty for other variables */
-    ngx_flag_t basic;
+    ngx_uint_t basic;         /* NGX_HTTP_AUTH_TOKTAB_BASIC_... */
 
     /* Made from the fields above if a token is required. */
-    ngx_str_t bearer_challenge;
-    ngx_str_t basic_challenge; /* empty: not offered */
-    ngx_str_t scope_error;     /* the attributes of the challenge for a missing scope */
+    ngx_str_t basic_challenge;  /* empty: not offered */
+    ngx_str_t bearer_challenge; /* likewise */
+    ngx_str_t scope_error;      /* the attributes of the challenge for a missing scope */
 } ngx_http_auth_toktab_loc_conf_t;
 
 /* A question to the library and its answer. */
@@ -76,7 +83,7 @@ typedef struct {
 
     /* The status of the refusal; 0: not refused, or another module admitted the request. */
     ngx_uint_t refusal;
-    ngx_str_t challenges[2]; /* empty: none */
+    ngx_str_t challenges[2]; /* in the order of the answer; empty: none */
 } ngx_http_auth_toktab_ctx_t;
 
 /* What the client presented. */

@@ -172,7 +172,7 @@ class Answers(NginxCase):
 
     def test_basic(self):
         token = self.create("git", "-s", "read")
-        bare = ['Bearer realm="default"', 'Basic realm="default"']
+        bare = ['Basic realm="default"', 'Bearer realm="default"']
         self.assertEqual(self.expect(401, "/basic/").challenges, bare)
         self.expect(200, "/basic/", headers=[basic(b"x-access-token", token)])
         self.expect(200, "/basic/", headers=[basic(b"", token)])
@@ -181,7 +181,7 @@ class Answers(NginxCase):
         self.expect(200, "/basic/", token)
         for header in (basic(b"u", "x"), basic(b"u", ""), basic(b"u", "x:" + token), basic(token.encode(), "")):
             answer = self.expect(401, "/basic/", headers=[header])
-            self.assertEqual(answer.challenges, [MALFORMED, 'Basic realm="default"'], header)
+            self.assertEqual(answer.challenges, ['Basic realm="default"', MALFORMED], header)
         self.assertEqual(
             self.expect(403, "/basic/", headers=[basic(b"u", self.token)]).challenges,
             ['Bearer realm="default", error="insufficient_scope", scope="read"'],

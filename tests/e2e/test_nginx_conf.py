@@ -44,6 +44,7 @@ class Conf(SiteTest):
             "location / { limit_except GET { auth_toktab other; auth_toktab_scope admin; auth_toktab_realm r;",
             "auth_toktab_token $cookie_t; auth_toktab_basic off; } }",
         )
+        self.assert_good("auth_toktab default;", "location / { auth_toktab_basic only; }")
 
     def test_the_example(self):
         with open(os.path.join(TOP, "conf", "nginx-example.conf")) as file:
