@@ -291,7 +291,14 @@ static ngx_int_t add_handler(ngx_conf_t *cf, ngx_uint_t phase, ngx_http_handler_
 
 static ngx_int_t install(ngx_conf_t *cf)
 {
-    if (add_handler(cf, NGX_HTTP_ACCESS_PHASE, ngx_http_auth_toktab_access) != NGX_OK ||
+    ngx_http_auth_toktab_main_conf_t *mcf =
+        ngx_http_conf_get_module_main_conf(cf, ngx_http_auth_toktab_module);
+
+    if (mcf->table == NULL)
+        return NGX_OK;
+    ngx_http_auth_toktab_guard_remote_user(cf);
+    if (add_handler(cf, NGX_HTTP_POST_READ_PHASE, ngx_http_auth_toktab_post_read) != NGX_OK ||
+        add_handler(cf, NGX_HTTP_ACCESS_PHASE, ngx_http_auth_toktab_access) != NGX_OK ||
         add_handler(cf, NGX_HTTP_PRECONTENT_PHASE, ngx_http_auth_toktab_precontent) != NGX_OK)
         return NGX_ERROR;
     ngx_http_auth_toktab_init_filter();

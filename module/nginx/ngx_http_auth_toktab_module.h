@@ -6,6 +6,7 @@
  *   ngx_http_auth_toktab_access.c     the question to the library, and the answer for nginx
  *   ngx_http_auth_toktab_challenge.c  the WWW-Authenticate headers
  *   ngx_http_auth_toktab_variables.c  $toktab_...
+ *   ngx_http_auth_toktab_user.c       keeps tokens out of $remote_user
  *
  * The adapter knows HTTP and nginx. Only the library knows what a token is, and whether it is valid.
  */
@@ -108,6 +109,7 @@ ngx_int_t ngx_http_auth_toktab_find_credentials(ngx_http_request_t *r,
                                                 ngx_http_auth_toktab_credentials_t *found);
 
 /* The phase handlers. */
+ngx_int_t ngx_http_auth_toktab_post_read(ngx_http_request_t *r);
 ngx_int_t ngx_http_auth_toktab_access(ngx_http_request_t *r);
 ngx_int_t ngx_http_auth_toktab_precontent(ngx_http_request_t *r);
 
@@ -129,5 +131,8 @@ ngx_int_t ngx_http_auth_toktab_refuse(ngx_http_request_t *r, ngx_http_auth_tokta
 void ngx_http_auth_toktab_init_filter(void);
 
 ngx_int_t ngx_http_auth_toktab_add_variables(ngx_conf_t *cf);
+
+/* Put a handler in front of $remote_user's own. Call it before nginx looks up the handlers of variables. */
+void ngx_http_auth_toktab_guard_remote_user(ngx_conf_t *cf);
 
 #endif
