@@ -195,6 +195,7 @@ static ngx_int_t refuse_unasked(ngx_http_request_t *r, const ngx_http_auth_tokta
         ngx_string("error=\"invalid_request\", error_description=\"More than one token\"");
 
     ngx_memzero(&ctx->last, sizeof(ctx->last));
+    ngx_http_auth_toktab_count_unasked(r, conf, ctx, rc);
     if (rc == NGX_HTTP_BAD_REQUEST)
         return ngx_http_auth_toktab_refuse(r, ctx, NGX_HTTP_BAD_REQUEST, &repeated);
     ngx_log_error(NGX_LOG_INFO, r->connection->log, 0, "toktab: no token presented, domain: \"%V\"",
@@ -226,6 +227,7 @@ ngx_int_t ngx_http_auth_toktab_access(ngx_http_request_t *r)
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         log_refusal(r, &ctx->last);
     }
+    ngx_http_auth_toktab_count(r, conf, ctx);
     return answer(r, conf, ctx);
 }
 

@@ -145,6 +145,8 @@ static ngx_command_t commands[] = {
      NULL},
     {ngx_string("auth_toktab_basic"), ANYWHERE | NGX_CONF_TAKE1, ngx_conf_set_enum_slot,
      NGX_HTTP_LOC_CONF_OFFSET, offsetof(ngx_http_auth_toktab_loc_conf_t, basic), basic_values},
+    {ngx_string("auth_toktab_metrics"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS, ngx_http_auth_toktab_set_metrics,
+     NGX_HTTP_LOC_CONF_OFFSET, 0, NULL},
     {ngx_string("auth_toktab_config"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1, set_config,
      NGX_HTTP_MAIN_CONF_OFFSET, 0, NULL},
     ngx_null_command,
@@ -194,6 +196,29 @@ static char *open_table(ngx_conf_t *cf, void *conf)
     return NGX_CONF_OK;
 }
 
+/* Enter the domain of a location into the list of domains that are required somewhere. */
+static ngx_int_t note_domain(ngx_conf_t *cf, ngx_http_auth_toktab_loc_conf_t *conf)
+{
+    ngx_http_auth_toktab_main_conf_t *mcf =
+        ngx_http_conf_get_module_main_conf(cf, ngx_http_auth_toktab_module);
+    ngx_http_auth_toktab_domain_t *domain = mcf->domains.elts;
+    ngx_uint_t i;
+
+    for (i = 0; i < mcf->domains.nelts; i++) {
+        if (ngx_strcmp(domain[i].name.data, conf->domain.data) == 0)
+            break;
+    }
+    conf->domain_number = i;
+    if (i < mcf->domains.nelts)
+        return NGX_OK;
+    domain = ngx_array_push(&mcf->domains);
+    if (domain == NULL)
+        return NGX_ERROR;
+    ngx_memzero(domain, sizeof(*domain));
+    domain->name = conf->domain;
+    return NGX_OK;
+}
+
 /* Does the configuration have the domain and the scopes of a location? */
 static char *check_demand(ngx_conf_t *cf, ngx_http_auth_toktab_loc_conf_t *conf)
 {
@@ -221,7 +246,12 @@ static char *check_demand(ngx_conf_t *cf, ngx_http_auth_toktab_loc_conf_t *conf)
 
 static void *create_main_conf(ngx_conf_t *cf)
 {
-    return ngx_pcalloc(cf->pool, sizeof(ngx_http_auth_toktab_main_conf_t));
+    ngx_http_auth_toktab_main_conf_t *mcf = ngx_pcalloc(cf->pool, sizeof(*mcf));
+
+    if (mcf == NULL ||
+        ngx_array_init(&mcf->domains, cf->pool, 4, sizeof(ngx_http_auth_toktab_domain_t)) != NGX_OK)
+        return NULL;
+    return mcf;
 }
 
 static void *create_srv_conf(ngx_conf_t *cf)
@@ -273,7 +303,7 @@ static char *merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     if (conf->domain.len == 0)
         return NGX_CONF_OK;
-    if (ngx_http_auth_toktab_make_challenges(cf->pool, conf) != NGX_OK)
+    if (ngx_http_auth_toktab_make_challenges(cf->pool, conf) != NGX_OK || note_domain(cf, conf) != NGX_OK)
         return NGX_CONF_ERROR;
     return check_demand(cf, conf);
 }

@@ -7,6 +7,7 @@
  *   ngx_http_auth_toktab_challenge.c  the WWW-Authenticate headers
  *   ngx_http_auth_toktab_variables.c  $toktab_...
  *   ngx_http_auth_toktab_user.c       keeps tokens out of $remote_user
+ *   ngx_http_auth_toktab_metrics.c    counters for Prometheus
  *
  * The adapter knows HTTP and nginx. Only the library knows what a token is, and whether it is valid.
  */
@@ -32,11 +33,24 @@ typedef struct {
     ngx_uint_t line; /* 0: no such directive */
 } ngx_http_auth_toktab_place_t;
 
+/* A place for the counters of a domain. */
+typedef struct ngx_http_auth_toktab_slot_s ngx_http_auth_toktab_slot_t;
+
+/* A domain whose tokens some location requires. Each worker has its own copy, but shares the slot. */
+typedef struct {
+    ngx_str_t name;                    /* ends with a NUL */
+    ngx_http_auth_toktab_slot_t *slot; /* NULL: nothing is counted */
+    ngx_atomic_uint_t use;             /* of the slot, when this domain got it */
+    ngx_atomic_uint_t looked;          /* when metrics last asked for the state of the store, */
+    ngx_atomic_uint_t good; /* and found it good, in seconds of the monotonic clock + 1; 0: never */
+} ngx_http_auth_toktab_domain_t;
+
 typedef struct {
     struct toktab *table; /* NULL: no location requires a token */
     ngx_str_t config;     /* data is NULL: the system's configuration */
     ngx_http_auth_toktab_place_t config_place;
     ngx_http_auth_toktab_place_t first_demand;
+    ngx_array_t domains; /* of ngx_http_auth_toktab_domain_t */
 } ngx_http_auth_toktab_main_conf_t;
 
 typedef struct {
@@ -47,7 +61,8 @@ typedef struct {
 typedef struct {
     ngx_str_t domain; /* empty: off */
     ngx_http_auth_toktab_place_t domain_place;
-    ngx_str_t scopes; /* "read,write" */
+    ngx_uint_t domain_number; /* in the domains of the main configuration, if a token is required */
+    ngx_str_t scopes;         /* "read,write" */
     ngx_http_auth_toktab_place_t scopes_place;
     ngx_str_t realm;
     ngx_int_t token_variable; /* index of the variable, or NGX_CONF_UNSET */
@@ -85,6 +100,7 @@ typedef struct {
     /* The status of the refusal; 0: not refused, or another module admitted the request. */
     ngx_uint_t refusal;
     ngx_str_t challenges[2]; /* in the order of the answer; empty: none */
+    ngx_uint_t counted;      /* what was counted last, by domain; 0: nothing */
 } ngx_http_auth_toktab_ctx_t;
 
 /* What the client presented. */
@@ -134,5 +150,17 @@ ngx_int_t ngx_http_auth_toktab_add_variables(ngx_conf_t *cf);
 
 /* Put a handler in front of $remote_user's own. Call it before nginx looks up the handlers of variables. */
 void ngx_http_auth_toktab_guard_remote_user(ngx_conf_t *cf);
+
+/* The directive auth_toktab_metrics. */
+char *ngx_http_auth_toktab_set_metrics(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/*
+ * Count what the library answered to a request, or that it was not asked because of what
+ * ngx_http_auth_toktab_find_credentials() returned. However often it happens to one request, it counts once.
+ */
+void ngx_http_auth_toktab_count(ngx_http_request_t *r, const ngx_http_auth_toktab_loc_conf_t *conf,
+                                ngx_http_auth_toktab_ctx_t *ctx);
+void ngx_http_auth_toktab_count_unasked(ngx_http_request_t *r, const ngx_http_auth_toktab_loc_conf_t *conf,
+                                        ngx_http_auth_toktab_ctx_t *ctx, ngx_int_t rc);
 
 #endif

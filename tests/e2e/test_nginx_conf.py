@@ -80,6 +80,7 @@ class Conf(SiteTest):
             line = "auth_toktab%s;" % end
             self.assert_bad("set $a b;", line, line + " # bad", says="directive is duplicate")
         self.assert_bad("auth_toktab_config /nowhere; # bad", http="%s", says="directive is duplicate")
+        self.assert_bad("location / {", "auth_toktab_metrics;", "auth_toktab_metrics; # bad", "}", says="is duplicate")
 
     def test_bad_values(self):
         self.assert_bad('auth_toktab ""; # bad', says="needs a domain name")
@@ -92,6 +93,8 @@ class Conf(SiteTest):
         self.assert_bad("auth_toktab_token $; # bad", says="needs a variable")
         self.assert_bad("auth_toktab_basic maybe; # bad", says="maybe")
         self.assert_bad("auth_toktab_config /nowhere; # bad", says="not allowed here")
+        self.assert_bad("auth_toktab_metrics; # bad", says="not allowed here")
+        self.assert_bad("location / {", "auth_toktab_metrics 1m; # bad", "}", says="invalid number of arguments")
 
     def test_a_variable_that_nobody_sets(self):
         _, status, said = self.conf(SERVER % "auth_toktab_token $nobody;")
