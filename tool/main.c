@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <langinfo.h>
+#include <limits.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,26 +14,6 @@
 #include "terminal/output.h"
 #include "terminal/secret.h"
 
-static enum status run_command(struct session *session, int argc, char **argv)
-{
-    const struct command *command;
-    enum status status;
-
-    if (argc < 1) {
-        /* whoever captures stdout must not take the help for a token */
-        dup2(STDERR_FILENO, STDOUT_FILENO);
-        help_print();
-        return STATUS_USAGE;
-    }
-    command = command_find(argv[0]);
-    if (!command)
-        return STATUS_USAGE;
-    restart_options();
-    status = command->run(session, argc, argv);
-    session_close(session);
-    return status;
-}
-
 static const struct option longs[] = {{"config", required_argument, NULL, 'c'},
                                       {"domain", required_argument, NULL, 'd'},
                                       {"help", no_argument, NULL, OPTION_HELP},
@@ -41,7 +22,8 @@ static const struct option longs[] = {{"config", required_argument, NULL, 'c'},
 
 struct request {
     struct session session;
-    bool version, help;
+    bool version;
+    struct given given;
 };
 
 static enum status take_option(void *context, int option)
@@ -63,20 +45,36 @@ static enum status take_option(void *context, int option)
     }
 }
 
-static const struct options options = {"+c:d:", longs, take_option};
+static const struct options options = {
+    .shorts = "+c:d:", .longs = longs, .take = take_option, .most = INT_MAX};
 
 static enum status run(int argc, char **argv)
 {
     struct request request = {.session = {.argv = argv}};
-    enum status status = each_option(argc, argv, &options, &request, &request.help);
+    const struct command *command;
+    enum status status = options_parse(argc, argv, &options, &request, &request.given);
 
     if (status != STATUS_DONE)
         return status;
-    if (request.help)
+    if (request.given.help)
         return help_print();
     if (request.version)
         return output_text("toktab " TOKTAB_VERSION "\n") ? STATUS_DONE : output_failed();
-    return run_command(&request.session, argc - optind, argv + optind);
+    argc -= optind;
+    argv += optind;
+    if (argc < 1) {
+        /* whoever captures stdout must not take the help for a token */
+        dup2(STDERR_FILENO, STDOUT_FILENO);
+        help_print();
+        return STATUS_USAGE;
+    }
+    command = command_find(argv[0]);
+    if (!command)
+        return STATUS_USAGE;
+    optind = 0; /* getopt_long() begins anew */
+    status = command->run(&request.session, argc, argv);
+    session_close(&request.session);
+    return status;
 }
 
 /* A store opened as descriptor 0, 1 or 2 would get messages written into it. */

@@ -35,7 +35,7 @@ static const struct option longs[] = {{"expect", required_argument, NULL, OPTION
 struct check {
     struct storefile storefile;
     struct expected_head expected, *expect; /* expect is NULL without --expect */
-    bool json, help;
+    struct given given;
     json_t *faults;
 };
 
@@ -105,7 +105,7 @@ static enum status print(const struct check *check, const struct proof *proof, b
     char head[HEAD_SIZE];
 
     head_format(head, proof->chain.header.epoch, proof->chain.at.n, proof->chain.at.chain);
-    if (check->json)
+    if (check->given.json)
         return print_json(must_have(json_pack("{s:s?, s:I, s:I, s:O}", "head", proved ? head : NULL, "lines",
                                               (json_int_t)proof->lines, "tokens",
                                               (json_int_t)proof->index.count, "faults", check->faults)));
@@ -205,34 +205,21 @@ static enum status take_option(void *context, int option)
         return fail(STATUS_USAGE,
                     "\"%.15s%s\" is not a HEAD: give one that `toktab check` printed (epoch:n:chain)", optarg,
                     cut_mark(optarg));
-    case OPTION_JSON:
-        check->json = true;
-        return STATUS_DONE;
     default:
         return STATUS_USAGE;
     }
 }
 
-static const struct options options = {"", longs, take_option};
-
-static enum status take_options(struct check *check, int argc, char **argv)
-{
-    enum status status = each_option(argc, argv, &options, check, &check->help);
-
-    if (status != STATUS_DONE || check->help)
-        return status;
-    return arguments_fit(argc, argv, 0, 0, "") ? STATUS_DONE : STATUS_USAGE;
-}
+static const struct options options = {.shorts = "", .longs = longs, .take = take_option, .help = help};
 
 static enum status run(struct session *session, int argc, char **argv)
 {
     struct check check = {0};
-    enum status status = take_options(&check, argc, argv);
+    enum status status = options_parse(argc, argv, &options, &check, &check.given);
 
-    if (status == STATUS_DONE && check.help)
-        return output_help(help);
-    if (status == STATUS_DONE)
-        status = session_open(session);
+    if (status != STATUS_DONE || check.given.help)
+        return status;
+    status = session_open(session);
     return status == STATUS_DONE ? check_store(&check, session) : status;
 }
 

@@ -34,7 +34,7 @@ static const struct option longs[] = {{"drop-dead", required_argument, NULL, OPT
 
 struct request {
     int64_t age; /* TIME_NEVER: nothing is dropped */
-    bool json, help;
+    struct given given;
 };
 
 /* A store that is being proved. Its descriptor stays open, so that no other file can get its inode number. */
@@ -151,7 +151,7 @@ static enum status print(const struct session *session, const struct request *re
     char head[HEAD_SIZE];
 
     head_format(head, rewrite->header.epoch, rewrite->at.n, rewrite->at.chain);
-    if (request->json)
+    if (request->given.json)
         return print_json(
             must_have(json_pack("{s:s, s:I, s:I}", "head", head, "bytes_before", (json_int_t)bytes_before,
                                 "bytes_after", (json_int_t)rewrite->bytes)));
@@ -205,24 +205,12 @@ static enum status take_option(void *context, int option)
             return STATUS_DONE;
         return fail(STATUS_USAGE, "\"%.15s%s\" is not an age: give a whole number with s, m, h, d or w (90d)",
                     optarg, cut_mark(optarg));
-    case OPTION_JSON:
-        request->json = true;
-        return STATUS_DONE;
     default:
         return STATUS_USAGE;
     }
 }
 
-static const struct options options = {"", longs, take_option};
-
-static enum status take_options(struct request *request, int argc, char **argv)
-{
-    enum status status = each_option(argc, argv, &options, request, &request->help);
-
-    if (status != STATUS_DONE || request->help)
-        return status;
-    return arguments_fit(argc, argv, 0, 0, "") ? STATUS_DONE : STATUS_USAGE;
-}
+static const struct options options = {.shorts = "", .longs = longs, .take = take_option, .help = help};
 
 static enum status run(struct session *session, int argc, char **argv)
 {
@@ -230,10 +218,10 @@ static enum status run(struct session *session, int argc, char **argv)
     enum status status = session_refuse_delegated(session, "compact");
 
     if (status == STATUS_DONE)
-        status = take_options(&request, argc, argv);
-    if (status != STATUS_DONE)
+        status = options_parse(argc, argv, &options, &request, &request.given);
+    if (status != STATUS_DONE || request.given.help)
         return status;
-    return request.help ? output_help(help) : prove_and_compact(session, &request);
+    return prove_and_compact(session, &request);
 }
 
 const struct command command_compact = {"compact", "rewrite a store without its history", help, run};

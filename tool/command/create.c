@@ -1,3 +1,5 @@
+#include <limits.h>
+
 #include "command/command.h"
 #include "store/change.h"
 #include "terminal/options.h"
@@ -38,7 +40,6 @@ struct request {
     struct attributes attributes;
     const char *expires; /* NULL: not given */
     struct issue issue;
-    bool help;
 };
 
 static enum status take_option(void *context, int option)
@@ -58,23 +59,8 @@ static enum status take_option(void *context, int option)
     case OPTION_FROM:
         return attributes_add_nets(&request->attributes, optarg);
     default:
-        return issue_take_option(&request->issue, option);
-    }
-}
-
-static const struct options options = {"l:e:s:u:", longs, take_option};
-
-static enum status take_options(struct request *request, int argc, char **argv)
-{
-    enum status status = each_option(argc, argv, &options, request, &request->help);
-
-    if (status != STATUS_DONE || request->help)
-        return status;
-    if (!request->attributes.label)
-        return fail(STATUS_USAGE, "a label is required: -l \"what the token is for\"");
-    if (!arguments_fit(argc, argv, 0, 0, ""))
         return STATUS_USAGE;
-    return issue_options_fit(&request->issue);
+    }
 }
 
 /* When the token expires, and by which rule. */
@@ -126,8 +112,10 @@ static enum status make(const struct session *session, struct request *request)
 
 static enum status create(struct session *session, struct request *request)
 {
-    enum status status = session_open_to_change(session);
+    enum status status = issue_options_fit(&request->issue);
 
+    if (status == STATUS_DONE)
+        status = session_open_to_change(session);
     if (status == STATUS_DONE)
         status = attributes_check_scopes(&request->attributes, session->domain);
     if (status == STATUS_DONE)
@@ -136,13 +124,23 @@ static enum status create(struct session *session, struct request *request)
     return status;
 }
 
+/* A label without -l is the likely mistake, so the missing label is reported before an argument too many. */
+static const struct options options = {
+    .shorts = "l:e:s:u:", .longs = longs, .take = take_option, .help = help, .most = INT_MAX};
+
 static enum status run(struct session *session, int argc, char **argv)
 {
     struct request request = {0};
-    enum status status = take_options(&request, argc, argv);
+    enum status status = options_parse(argc, argv, &options, &request, &request.issue.given);
 
-    if (status == STATUS_DONE)
-        status = request.help ? output_help(help) : create(session, &request);
+    if (status == STATUS_DONE && !request.issue.given.help) {
+        if (!request.attributes.label)
+            status = fail(STATUS_USAGE, "a label is required: -l \"what the token is for\"");
+        else if (!arguments_fit(argc, argv, 0, 0, ""))
+            status = STATUS_USAGE;
+        else
+            status = create(session, &request);
+    }
     attributes_free(&request.attributes);
     return status;
 }

@@ -205,23 +205,17 @@ static enum status look_and_print(struct session *session, bool json)
     return status == STATUS_DONE ? worst : status;
 }
 
-static enum status domains(struct session *session, bool json)
-{
-    enum status status = session_open_all(session);
-
-    return status == STATUS_DONE ? look_and_print(session, json) : status;
-}
+static const struct options options = {.shorts = "", .longs = longs, .help = help};
 
 static enum status run(struct session *session, int argc, char **argv)
 {
-    bool json = false, wants_help = false;
-    enum status status = json_option(argc, argv, longs, &json, &wants_help);
+    struct given given = {0};
+    enum status status = options_parse(argc, argv, &options, NULL, &given);
 
-    if (status != STATUS_DONE)
+    if (status != STATUS_DONE || given.help)
         return status;
-    if (wants_help)
-        return output_help(help);
-    return arguments_fit(argc, argv, 0, 0, "") ? domains(session, json) : STATUS_USAGE;
+    status = session_open_all(session);
+    return status == STATUS_DONE ? look_and_print(session, given.json) : status;
 }
 
 const struct command command_domains = {"domains", "list the domains and what you may do there", help, run};

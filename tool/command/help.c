@@ -56,28 +56,17 @@ const struct command *command_find(const char *name)
 
 static const struct option longs[] = {{"help", no_argument, NULL, OPTION_HELP}, {0}};
 
-static enum status take_nothing(void *context, int option)
-{
-    (void)context;
-    (void)option;
-    return STATUS_USAGE;
-}
-
-static const struct options options = {"", longs, take_nothing};
+static const struct options options = {.shorts = "", .longs = longs, .help = help, .most = 1};
 
 static enum status run(struct session *session, int argc, char **argv)
 {
     const struct command *command;
-    bool wants_help = false;
-    enum status status = each_option(argc, argv, &options, NULL, &wants_help);
+    struct given given = {0};
+    enum status status = options_parse(argc, argv, &options, NULL, &given);
 
     (void)session;
-    if (status != STATUS_DONE)
+    if (status != STATUS_DONE || given.help)
         return status;
-    if (wants_help)
-        return output_help(help);
-    if (!arguments_fit(argc, argv, 0, 1, ""))
-        return STATUS_USAGE;
     if (optind == argc)
         return help_print();
     command = command_find(argv[optind]);

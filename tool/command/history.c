@@ -245,32 +245,25 @@ static enum status read_and_print(const struct session *session, const char *id,
     return status;
 }
 
-/* text: a TOKEN-REF; NULL: all tokens. */
-static enum status history(struct session *session, char *text, bool json)
-{
-    struct refs refs = {0};
-    enum status status = session_open(session);
-
-    if (status == STATUS_DONE && text)
-        status = refs_make(&refs, session->domain->name, &text, 1);
-    if (status == STATUS_DONE && text)
-        status = refs_resolve(&refs, session, false);
-    if (status == STATUS_DONE)
-        status = read_and_print(session, text ? refs.list[0].id : NULL, json);
-    refs_free(&refs);
-    return status;
-}
+static const struct options options = {.shorts = "", .longs = longs, .help = help, .most = 1};
 
 static enum status run(struct session *session, int argc, char **argv)
 {
-    bool json = false, wants_help = false;
-    enum status status = json_option(argc, argv, longs, &json, &wants_help);
+    struct given given = {0};
+    struct refs refs = {0};
+    enum status status = options_parse(argc, argv, &options, NULL, &given);
 
-    if (status != STATUS_DONE)
+    if (status != STATUS_DONE || given.help)
         return status;
-    if (wants_help)
-        return output_help(help);
-    return arguments_fit(argc, argv, 0, 1, "") ? history(session, argv[optind], json) : STATUS_USAGE;
+    status = session_open(session);
+    if (status == STATUS_DONE && optind < argc)
+        status = refs_make(&refs, session->domain->name, argv + optind, 1);
+    if (status == STATUS_DONE && optind < argc)
+        status = refs_resolve(&refs, session, false);
+    if (status == STATUS_DONE)
+        status = read_and_print(session, optind < argc ? refs.list[0].id : NULL, given.json);
+    refs_free(&refs);
+    return status;
 }
 
 const struct command command_history = {"history", "show what changed, by whom and when", help, run};

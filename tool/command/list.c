@@ -50,7 +50,8 @@ struct request {
     const char *label, *user;      /* NULL: any */
     enum attribute columns[ATTRIBUTES];
     size_t column_count; /* 0: the default ones */
-    bool no_headings, json, help;
+    bool no_headings;
+    struct given given;
 };
 
 static const enum attribute default_columns[] = {ATTRIBUTE_SERIAL,  ATTRIBUTE_ID,       ATTRIBUTE_LABEL,
@@ -121,15 +122,12 @@ static enum status take_option(void *context, int option)
     case OPTION_NO_HEADINGS:
         request->no_headings = true;
         return STATUS_DONE;
-    case OPTION_JSON:
-        request->json = true;
-        return STATUS_DONE;
     default:
         return STATUS_USAGE;
     }
 }
 
-static const struct options options = {"l:u:o:", longs, take_option};
+static const struct options options = {.shorts = "l:u:o:", .longs = longs, .take = take_option, .help = help};
 
 static bool text_matches(struct span escaped, const char *pattern, bool glob)
 {
@@ -289,7 +287,7 @@ static enum status list(struct session *session, struct request *request)
         choose_columns(request, session->domain);
     status = tokens_read(&tokens, session);
     if (status == STATUS_DONE)
-        status = request->json ? print_array(&printing) : print_table(&printing);
+        status = request->given.json ? print_array(&printing) : print_table(&printing);
     tokens_free(&tokens);
     return status == STATUS_DONE && request->expiring >= 0 && printing.found > 0 ? STATUS_NO : status;
 }
@@ -297,14 +295,11 @@ static enum status list(struct session *session, struct request *request)
 static enum status run(struct session *session, int argc, char **argv)
 {
     struct request request = {.expiring = -1};
-    enum status status;
+    enum status status = options_parse(argc, argv, &options, &request, &request.given);
 
-    status = each_option(argc, argv, &options, &request, &request.help);
-    if (status != STATUS_DONE)
+    if (status != STATUS_DONE || request.given.help)
         return status;
-    if (request.help)
-        return output_help(help);
-    return arguments_fit(argc, argv, 0, 0, "") ? list(session, &request) : STATUS_USAGE;
+    return list(session, &request);
 }
 
 const struct command command_list = {"list", "list tokens", help, run};

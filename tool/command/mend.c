@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,7 +51,7 @@ struct request {
     char **names; /* of the copies */
     size_t copies;
     struct salvage_file *files; /* the store, then the copies */
-    bool yes, json, help;
+    struct given given;
 };
 
 /* What a store and its copies hold. */
@@ -213,7 +214,7 @@ static enum status look_and_ask(struct look *before, struct storefile *storefile
         if (request->files[i].doubtful)
             say("%s: its end is damaged: any token may have been changed there", request->files[i].name);
     say_lost(before, storefile);
-    return request->yes ? STATUS_DONE : confirm(before);
+    return request->given.yes ? STATUS_DONE : confirm(before);
 }
 
 /* Give the damaged file a second name, which stays when the new file takes the store's name. */
@@ -308,7 +309,7 @@ static enum status look_again(struct mended *mended, struct look *before, const 
     salvage_free(&before->salvage); /* it points into the bytes read before */
     memset(&before->salvage.snapshot, 0, sizeof(before->salvage.snapshot));
     status = look(&mended->look, log->file, log->domain, request, NULL, fault);
-    if (status != STATUS_DONE || mended->look.salvage.ends == 0 || request->yes)
+    if (status != STATUS_DONE || mended->look.salvage.ends == 0 || request->given.yes)
         return status;
     fault_set(fault, "changed since you were asked: nothing was done: run `toktab mend` again");
     return STATUS_DAMAGED;
@@ -412,30 +413,14 @@ static enum status mend(const struct session *session, struct request *request)
     salvage_free(&before.salvage);
     if (status == STATUS_DONE) {
         say_done(&mended, &storefile);
-        status = print(&mended, &storefile, session->domain->name, request->json);
+        status = print(&mended, &storefile, session->domain->name, request->given.json);
     }
     proof_free(&mended.proof);
     salvage_free(&mended.look.salvage);
     return status;
 }
 
-static enum status take_option(void *context, int option)
-{
-    struct request *request = context;
-
-    switch (option) {
-    case 'y':
-        request->yes = true;
-        return STATUS_DONE;
-    case OPTION_JSON:
-        request->json = true;
-        return STATUS_DONE;
-    default:
-        return STATUS_USAGE;
-    }
-}
-
-static const struct options options = {"y", longs, take_option};
+static const struct options options = {.shorts = "y", .longs = longs, .help = help, .most = INT_MAX};
 
 static enum status run(struct session *session, int argc, char **argv)
 {
@@ -443,14 +428,12 @@ static enum status run(struct session *session, int argc, char **argv)
     enum status status = session_refuse_delegated(session, "mend");
 
     if (status == STATUS_DONE)
-        status = each_option(argc, argv, &options, &request, &request.help);
-    if (status == STATUS_DONE && request.help)
-        return output_help(help);
-    if (status == STATUS_DONE) {
-        request.names = argv + optind;
-        request.copies = (size_t)(argc - optind);
-        status = read_copies(&request);
-    }
+        status = options_parse(argc, argv, &options, NULL, &request.given);
+    if (status != STATUS_DONE || request.given.help)
+        return status;
+    request.names = argv + optind;
+    request.copies = (size_t)(argc - optind);
+    status = read_copies(&request);
     if (status == STATUS_DONE)
         status = session_open_to_change(session);
     if (status == STATUS_DONE)

@@ -1,5 +1,4 @@
-#include <inttypes.h>
-#include <stdio.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -38,123 +37,92 @@ static const struct option longs[] = {{"reason", required_argument, NULL, 'r'},
 
 struct request {
     struct attributes attributes;
-    bool yes, json, help;
+    struct given given;
 };
 
-static bool read_records(const struct refs *refs, struct record *records)
+/* Show the tokens and ask, unless all of them are revoked already. */
+static enum status confirm(const struct refs *refs, bool yes)
 {
-    for (size_t i = 0; i < refs->count; i++)
-        if (!ref_record(&refs->list[i], &records[i])) {
-            fail(STATUS_DAMAGED, "token %s: its line is invalid: run `toktab check`", refs->list[i].text);
-            return false;
-        }
-    return true;
-}
-
-static bool any_to_end(const struct record *records, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (records[i].revoked == TIME_NEVER)
-            return true;
-    return false;
-}
-
-static enum status confirm(const struct record *records, size_t count)
-{
+    bool any_to_end = false;
+    struct record record;
     enum status status;
 
-    if (!any_to_end(records, count))
+    for (size_t i = 0; i < refs->count; i++) {
+        status = ref_read(&refs->list[i], &record);
+        if (status != STATUS_DONE)
+            return status;
+        any_to_end |= record.revoked == TIME_NEVER;
+    }
+    if (yes || !any_to_end)
         return STATUS_DONE;
     status = ask_possible("revoke");
     if (status != STATUS_DONE)
         return status;
-    for (size_t i = 0; i < count; i++)
-        say_token(&records[i]);
-    return ask(count == 1 ? "Revoke this token for good?" : "Revoke these tokens for good?",
+    for (size_t i = 0; i < refs->count; i++)
+        if (ref_record(&refs->list[i], &record))
+            say_token(&record);
+    return ask(refs->count == 1 ? "Revoke this token for good?" : "Revoke these tokens for good?",
                "revoke: declined: nothing was revoked");
 }
 
-static enum status print(const struct refs *refs, const struct revocation *revocations, const char *domain)
-{
-    json_t *array = must_have(json_array());
-    enum status status = STATUS_DONE;
-    int64_t now = (int64_t)time(NULL);
-    struct record record;
-
-    for (size_t i = 0; i < refs->count; i++)
-        if (revocations[i].status == STATUS_DONE && ref_record(&refs->list[i], &record))
-            json_array_append_new(array, describe_json(&record, domain, now));
-    if (json_array_size(array) > 0)
-        status = print_json(refs->count == 1 ? json_incref(json_array_get(array, 0)) : json_incref(array));
-    json_decref(array);
-    return status;
-}
-
-static enum status revoke_and_print(const struct session *session, const struct request *request,
-                                    struct refs *refs)
+static enum status revoke(const struct session *session, const struct request *request, struct refs *refs)
 {
     struct revocation *revocations = must_have(calloc(refs->count, sizeof(*revocations)));
+    json_t *array = must_have(json_array());
     enum status status, printed = STATUS_DONE;
+    struct record record;
 
     for (size_t i = 0; i < refs->count; i++)
         revocations[i].attributes = &request->attributes;
     status = revoke_tokens(session, refs, revocations);
-    if (request->json)
-        printed = print(refs, revocations, session->domain->name);
+    for (size_t i = 0; i < refs->count; i++)
+        if (request->given.json && revocations[i].status == STATUS_DONE &&
+            ref_record(&refs->list[i], &record))
+            json_array_append_new(array, describe_json(&record, session->domain->name, (int64_t)time(NULL)));
+    if (json_array_size(array) > 0)
+        printed = print_json(refs->count == 1 ? json_incref(json_array_get(array, 0)) : json_incref(array));
+    json_decref(array);
     free(revocations);
     return status == STATUS_DONE ? printed : status;
 }
 
-static enum status ask_and_revoke(struct session *session, const struct request *request, struct refs *refs)
+static enum status ask_and_revoke(struct session *session, const struct request *request, struct refs *refs,
+                                  char **texts, int count)
 {
-    struct record *records = must_have(calloc(refs->count, sizeof(*records)));
-    enum status status = refs_resolve(refs, session, false);
+    enum status status = session_open_to_change(session);
 
-    if (status == STATUS_DONE && !read_records(refs, records))
-        status = STATUS_DAMAGED;
-    if (status == STATUS_DONE && !request->yes)
-        status = confirm(records, refs->count);
-    free(records);
-    return status == STATUS_DONE ? revoke_and_print(session, request, refs) : status;
+    if (status == STATUS_DONE)
+        status = refs_make(refs, session->domain->name, texts, count);
+    if (status == STATUS_DONE)
+        status = refs_resolve(refs, session, false);
+    if (status == STATUS_DONE)
+        status = confirm(refs, request->given.yes);
+    return status == STATUS_DONE ? revoke(session, request, refs) : status;
 }
 
 static enum status take_option(void *context, int option)
 {
     struct request *request = context;
 
-    switch (option) {
-    case 'r':
-        return attributes_set_reason(&request->attributes, optarg);
-    case 'y':
-        request->yes = true;
-        return STATUS_DONE;
-    case OPTION_JSON:
-        request->json = true;
-        return STATUS_DONE;
-    default:
-        return STATUS_USAGE;
-    }
+    return option == 'r' ? attributes_set_reason(&request->attributes, optarg) : STATUS_USAGE;
 }
 
-static const struct options options = {"r:y", longs, take_option};
+static const struct options options = {.shorts = "r:y",
+                                       .longs = longs,
+                                       .take = take_option,
+                                       .help = help,
+                                       .least = 1,
+                                       .most = INT_MAX,
+                                       .missing = "which tokens? give their serials or ids"};
 
 static enum status run(struct session *session, int argc, char **argv)
 {
     struct request request = {0};
     struct refs refs = {0};
-    enum status status = each_option(argc, argv, &options, &request, &request.help);
+    enum status status = options_parse(argc, argv, &options, &request, &request.given);
 
-    if (status == STATUS_DONE && request.help)
-        return output_help(help);
-    if (status == STATUS_DONE &&
-        !arguments_fit(argc, argv, 1, argc, "which tokens? give their serials or ids"))
-        status = STATUS_USAGE;
-    if (status == STATUS_DONE)
-        status = session_open_to_change(session);
-    if (status == STATUS_DONE)
-        status = refs_make(&refs, session->domain->name, argv + optind, argc - optind);
-    if (status == STATUS_DONE)
-        status = ask_and_revoke(session, &request, &refs);
+    if (status == STATUS_DONE && !request.given.help)
+        status = ask_and_revoke(session, &request, &refs, argv + optind, argc - optind);
     refs_free(&refs);
     attributes_free(&request.attributes);
     return status;

@@ -40,7 +40,6 @@ static const struct option longs[] = {
 struct request {
     const char *grace, *expires; /* expires: NULL: not given */
     struct issue issue;
-    bool help;
 
     struct record old;        /* as it will be */
     int64_t until;            /* when the grace time ends */
@@ -60,21 +59,8 @@ static enum status take_option(void *context, int option)
         request->expires = optarg;
         return STATUS_DONE;
     default:
-        return issue_take_option(&request->issue, option);
-    }
-}
-
-static const struct options options = {"e:", longs, take_option};
-
-static enum status take_options(struct request *request, int argc, char **argv)
-{
-    enum status status = each_option(argc, argv, &options, request, &request->help);
-
-    if (status != STATUS_DONE || request->help)
-        return status;
-    if (!arguments_fit(argc, argv, 1, 1, "which token? give its serial or id"))
         return STATUS_USAGE;
-    return issue_options_fit(&request->issue);
+    }
 }
 
 static enum status take_grace(struct request *request, int64_t now)
@@ -223,34 +209,39 @@ static enum status replace(const struct session *session, struct request *reques
     return status == STATUS_DONE ? ended : status;
 }
 
-static enum status rotate(struct session *session, struct request *request, char *text)
-{
-    struct refs refs = {0};
-    enum status status = session_open_to_change(session);
-
-    if (status == STATUS_DONE)
-        status = refs_make(&refs, session->domain->name, &text, 1);
-    if (status == STATUS_DONE)
-        status = refs_resolve(&refs, session, false);
-    if (status == STATUS_DONE)
-        status = issue_make(&request->issue, session);
-    if (status == STATUS_DONE)
-        status = take_times(request, session->domain);
-    if (status == STATUS_DONE)
-        status = replace(session, request, &refs);
-    issue_end(&request->issue);
-    refs_free(&refs);
-    return status;
-}
+static const struct options options = {.shorts = "e:",
+                                       .longs = longs,
+                                       .take = take_option,
+                                       .help = help,
+                                       .least = 1,
+                                       .most = 1,
+                                       .missing = "which token? give its serial or id"};
 
 static enum status run(struct session *session, int argc, char **argv)
 {
     struct request request = {.grace = "24h"};
-    enum status status = take_options(&request, argc, argv);
+    struct issue *issue = &request.issue;
+    struct refs refs = {0};
+    enum status status = options_parse(argc, argv, &options, &request, &issue->given);
 
-    if (status != STATUS_DONE)
+    if (status != STATUS_DONE || issue->given.help)
         return status;
-    return request.help ? output_help(help) : rotate(session, &request, argv[optind]);
+    status = issue_options_fit(issue);
+    if (status == STATUS_DONE)
+        status = session_open_to_change(session);
+    if (status == STATUS_DONE)
+        status = refs_make(&refs, session->domain->name, argv + optind, 1);
+    if (status == STATUS_DONE)
+        status = refs_resolve(&refs, session, false);
+    if (status == STATUS_DONE)
+        status = issue_make(issue, session);
+    if (status == STATUS_DONE)
+        status = take_times(&request, session->domain);
+    if (status == STATUS_DONE)
+        status = replace(session, &request, &refs);
+    issue_end(issue);
+    refs_free(&refs);
+    return status;
 }
 
 const struct command command_rotate = {"rotate", "replace a token with a new one", help, run};

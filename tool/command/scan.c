@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -38,7 +39,8 @@ struct request {
     char **names; /* of the files; none: stdin */
     int *files;   /* their descriptors; -1: cannot be opened */
     int count;
-    bool revoke, json, help;
+    bool revoke;
+    struct given given;
 };
 
 /* A finder_visit(); context: the text. The id stays readable. */
@@ -242,7 +244,7 @@ static enum status scan(struct session *session, const struct request *request, 
     status = session->domain_name ? session_open(session) : session_open_all(session);
     if (status != STATUS_DONE)
         return status;
-    leaks_make(&leaks, session, request->json);
+    leaks_make(&leaks, session, request->given.json);
     status = scan_files(&leaks, request);
     leaks_end(&leaks);
     if (request->revoke)
@@ -260,25 +262,21 @@ static enum status take_option(void *context, int option)
     case OPTION_REVOKE:
         request->revoke = true;
         return STATUS_DONE;
-    case OPTION_JSON:
-        request->json = true;
-        return STATUS_DONE;
     default:
         return STATUS_USAGE;
     }
 }
 
-static const struct options options = {"", longs, take_option};
+static const struct options options = {
+    .shorts = "", .longs = longs, .take = take_option, .help = help, .most = INT_MAX};
 
 static enum status run(struct session *session, int argc, char **argv)
 {
     struct request request = {0};
-    enum status status = each_option(argc, argv, &options, &request, &request.help);
+    enum status status = options_parse(argc, argv, &options, &request, &request.given);
 
-    if (status != STATUS_DONE)
+    if (status != STATUS_DONE || request.given.help)
         return status;
-    if (request.help)
-        return output_help(help);
     request.names = argv + optind;
     request.count = argc - optind;
     status = open_files(&request);

@@ -45,40 +45,34 @@ static enum status print_lines(const struct record *record, const struct domain 
     return good ? STATUS_DONE : output_failed();
 }
 
-static enum status show(struct session *session, char *text, bool json)
-{
-    const struct domain *domain;
-    struct record record;
-    struct refs refs;
-    enum status status = session_open(session);
-
-    if (status != STATUS_DONE)
-        return status;
-    domain = session->domain;
-    status = refs_make(&refs, domain->name, &text, 1);
-    if (status == STATUS_DONE)
-        status = refs_resolve(&refs, session, true);
-    if (status == STATUS_DONE && !ref_record(&refs.list[0], &record))
-        status = fail(STATUS_DAMAGED, "token %s: its line is invalid: run `toktab check`", text);
-    if (status == STATUS_DONE)
-        status = json ? print_json(describe_json(&record, domain->name, (int64_t)time(NULL)))
-                      : print_lines(&record, domain);
-    refs_free(&refs);
-    return status;
-}
+static const struct options options = {.shorts = "",
+                                       .longs = longs,
+                                       .help = help,
+                                       .least = 1,
+                                       .most = 1,
+                                       .missing = "which token? give its serial or id"};
 
 static enum status run(struct session *session, int argc, char **argv)
 {
-    bool json = false, wants_help = false;
-    enum status status = json_option(argc, argv, longs, &json, &wants_help);
+    struct given given = {0};
+    struct record record;
+    struct refs refs = {0};
+    enum status status = options_parse(argc, argv, &options, NULL, &given);
 
-    if (status != STATUS_DONE)
+    if (status != STATUS_DONE || given.help)
         return status;
-    if (wants_help)
-        return output_help(help);
-    if (!arguments_fit(argc, argv, 1, 1, "which token? give its serial or id"))
-        return STATUS_USAGE;
-    return show(session, argv[optind], json);
+    status = session_open(session);
+    if (status == STATUS_DONE)
+        status = refs_make(&refs, session->domain->name, argv + optind, 1);
+    if (status == STATUS_DONE)
+        status = refs_resolve(&refs, session, true);
+    if (status == STATUS_DONE)
+        status = ref_read(&refs.list[0], &record);
+    if (status == STATUS_DONE)
+        status = given.json ? print_json(describe_json(&record, session->domain->name, (int64_t)time(NULL)))
+                            : print_lines(&record, session->domain);
+    refs_free(&refs);
+    return status;
 }
 
 const struct command command_show = {"show", "show one token in full", help, run};

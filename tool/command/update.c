@@ -40,7 +40,7 @@ struct request {
     struct attributes attributes;
     const char *expires; /* NULL: not given */
     int64_t end;         /* the time it means */
-    bool json, help;
+    struct given given;
 };
 
 /* An empty value clears the attribute. After other values it is refused: dropping networks by mistake would
@@ -73,41 +73,9 @@ static enum status take_option(void *context, int option)
         return take_attribute(request, &attributes->user, attributes_set_user);
     case OPTION_FROM:
         return take_attribute(request, &attributes->nets, attributes_add_nets);
-    case OPTION_JSON:
-        request->json = true;
-        return STATUS_DONE;
     default:
         return STATUS_USAGE;
     }
-}
-
-static const struct options options = {"l:e:s:u:", longs, take_option};
-
-static bool changes_anything(const struct request *request)
-{
-    const struct attributes *attributes = &request->attributes;
-
-    return request->expires || attributes->label || attributes->scopes || attributes->nets ||
-           attributes->user;
-}
-
-static enum status take_options(struct request *request, int argc, char **argv)
-{
-    enum status status = each_option(argc, argv, &options, request, &request->help);
-
-    if (status != STATUS_DONE || request->help)
-        return status;
-    if (!arguments_fit(argc, argv, 1, 1, "which token? give its serial or id"))
-        return STATUS_USAGE;
-    if (!changes_anything(request))
-        return fail(STATUS_USAGE, "nothing to change: give -l, -e, -s, --from or -u");
-    return STATUS_DONE;
-}
-
-static bool is_same(const struct record *a, const struct record *b)
-{
-    return a->expires == b->expires && span_same(a->label, b->label) && span_same(a->scopes, b->scopes) &&
-           span_same(a->nets, b->nets) && span_same(a->user, b->user);
 }
 
 /* A token. before points into refs, after into refs and the request. */
@@ -132,7 +100,9 @@ static enum status change(struct log *log, const struct session *session, const 
     attributes_apply(&request->attributes, after);
     if (request->expires)
         after->expires = request->end;
-    if (is_same(before, after))
+    if (after->expires == before->expires && span_same(after->label, before->label) &&
+        span_same(after->scopes, before->scopes) && span_same(after->nets, before->nets) &&
+        span_same(after->user, before->user))
         return change_confirm(log, fault);
     after->op = OPERATION_UPDATE;
     after->time = (int64_t)time(NULL);
@@ -140,24 +110,10 @@ static enum status change(struct log *log, const struct session *session, const 
     return change_make(log, session, after, false, fault);
 }
 
-static void acknowledge(const struct record *before, const struct record *after)
-{
-    char *label, *changes;
-
-    if (after->n == before->n) {
-        say("token %" PRIu64 " (id %s): nothing to change", after->serial, after->id);
-        return;
-    }
-    label = unescaped(after->label);
-    changes = differences(before, after);
-    say("updated token %" PRIu64 " (id %s): \"%s\": %s", after->serial, after->id, label, changes);
-    free(changes);
-    free(label);
-}
-
 static enum status apply(const struct session *session, const struct request *request, struct refs *refs)
 {
     struct edit edit;
+    const struct record *after = &edit.after;
     struct fault fault;
     struct log log;
     enum status status = log_begin(&log, session->config.store_dir, session->domain->name, false, &fault);
@@ -168,49 +124,61 @@ static enum status apply(const struct session *session, const struct request *re
     }
     if (status != STATUS_DONE)
         return fail(status, "token \"%.12s\": not changed: %s", refs->list[0].text, fault.text);
-    acknowledge(&edit.before, &edit.after);
-    return request->json ? print_json(describe_json(&edit.after, session->domain->name, (int64_t)time(NULL)))
-                         : STATUS_DONE;
+    if (after->n == edit.before.n)
+        say("token %" PRIu64 " (id %s): nothing to change", after->serial, after->id);
+    else {
+        char *label = unescaped(after->label), *changes = differences(&edit.before, after);
+
+        say("updated token %" PRIu64 " (id %s): \"%s\": %s", after->serial, after->id, label, changes);
+        free(changes);
+        free(label);
+    }
+    return request->given.json ? print_json(describe_json(after, session->domain->name, (int64_t)time(NULL)))
+                               : STATUS_DONE;
 }
 
-/* Refuse what create refuses, before the lock is taken. */
-static enum status check(struct request *request, const struct session *session, const struct refs *refs)
+/* What create refuses is refused before the lock is taken. */
+static enum status update(struct session *session, struct request *request, struct refs *refs, char *text)
 {
-    enum status status = attributes_check_scopes(&request->attributes, session->domain);
+    const struct attributes *attributes = &request->attributes;
     struct record record;
+    enum status status;
 
-    if (status != STATUS_DONE || !request->expires)
-        return status;
-    if (!ref_record(&refs->list[0], &record))
-        return fail(STATUS_DAMAGED, "token %s: its line is invalid: run `toktab check`", refs->list[0].id);
-    return lifetime_parse(request->expires, session->domain, record.created, (int64_t)time(NULL),
-                          &request->end);
+    if (!request->expires && !attributes->label && !attributes->scopes && !attributes->nets &&
+        !attributes->user)
+        return fail(STATUS_USAGE, "nothing to change: give -l, -e, -s, --from or -u");
+    status = session_open_to_change(session);
+    if (status == STATUS_DONE)
+        status = refs_make(refs, session->domain->name, &text, 1);
+    if (status == STATUS_DONE)
+        status = refs_resolve(refs, session, false);
+    if (status == STATUS_DONE)
+        status = attributes_check_scopes(attributes, session->domain);
+    if (status == STATUS_DONE && request->expires)
+        status = ref_read(&refs->list[0], &record);
+    if (status == STATUS_DONE && request->expires)
+        status = lifetime_parse(request->expires, session->domain, record.created, (int64_t)time(NULL),
+                                &request->end);
+    return status == STATUS_DONE ? apply(session, request, refs) : status;
 }
 
-static enum status update(struct session *session, struct request *request, char *text)
-{
-    struct refs refs = {0};
-    enum status status = session_open_to_change(session);
-
-    if (status == STATUS_DONE)
-        status = refs_make(&refs, session->domain->name, &text, 1);
-    if (status == STATUS_DONE)
-        status = refs_resolve(&refs, session, false);
-    if (status == STATUS_DONE)
-        status = check(request, session, &refs);
-    if (status == STATUS_DONE)
-        status = apply(session, request, &refs);
-    refs_free(&refs);
-    return status;
-}
+static const struct options options = {.shorts = "l:e:s:u:",
+                                       .longs = longs,
+                                       .take = take_option,
+                                       .help = help,
+                                       .least = 1,
+                                       .most = 1,
+                                       .missing = "which token? give its serial or id"};
 
 static enum status run(struct session *session, int argc, char **argv)
 {
     struct request request = {0};
-    enum status status = take_options(&request, argc, argv);
+    struct refs refs = {0};
+    enum status status = options_parse(argc, argv, &options, &request, &request.given);
 
-    if (status == STATUS_DONE)
-        status = request.help ? output_help(help) : update(session, &request, argv[optind]);
+    if (status == STATUS_DONE && !request.given.help)
+        status = update(session, &request, &refs, argv[optind]);
+    refs_free(&refs);
     attributes_free(&request.attributes);
     return status;
 }

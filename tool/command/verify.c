@@ -50,7 +50,7 @@ struct request {
         struct sockaddr_in ipv4;
         struct sockaddr_in6 ipv6;
     } client;
-    bool json, help;
+    struct given given;
 };
 
 static enum status take_client(struct request *request, const char *text)
@@ -79,23 +79,9 @@ static enum status take_option(void *context, int option)
         return STATUS_DONE;
     case OPTION_CLIENT:
         return take_client(request, optarg);
-    case OPTION_JSON:
-        request->json = true;
-        return STATUS_DONE;
     default:
         return STATUS_USAGE;
     }
-}
-
-static const struct options options = {"s:u:", longs, take_option};
-
-static enum status take_options(struct request *request, int argc, char **argv)
-{
-    enum status status = each_option(argc, argv, &options, request, &request->help);
-
-    if (status == STATUS_DONE && !request->help && !arguments_fit(argc, argv, 0, 0, ""))
-        return STATUS_USAGE; /* everybody could see a token on the command line */
-    return status;
 }
 
 /* Keep what the library reports, for the message at the end. */
@@ -196,7 +182,7 @@ static enum status ask(const struct session *session, struct toktab *table, cons
         toktab_verify(table, token, length <= INPUT_MAX ? length : 0, &request->ask, &result);
     crypto_free(token);
     crypto_wipe_stack();
-    return status == STATUS_DONE ? conclude(session, &result, fault, request->json) : status;
+    return status == STATUS_DONE ? conclude(session, &result, fault, request->given.json) : status;
 }
 
 /* With this domain alone: the caller may have no right to the others. */
@@ -240,13 +226,16 @@ static enum status verify(struct session *session, struct request *request)
     return status;
 }
 
+/* No arguments: everybody could see a token on the command line. */
+static const struct options options = {.shorts = "s:u:", .longs = longs, .take = take_option, .help = help};
+
 static enum status run(struct session *session, int argc, char **argv)
 {
     struct request request = {.ask = {.size = sizeof(request.ask)}};
-    enum status status = take_options(&request, argc, argv);
+    enum status status = options_parse(argc, argv, &options, &request, &request.given);
 
-    if (status == STATUS_DONE)
-        status = request.help ? output_help(help) : verify(session, &request);
+    if (status == STATUS_DONE && !request.given.help)
+        status = verify(session, &request);
     attributes_free(&request.attributes);
     return status;
 }

@@ -354,3 +354,10 @@ bool ref_record(const struct ref *ref, struct record *record)
     used_show(record, ref->used);
     return true;
 }
+
+enum status ref_read(const struct ref *ref, struct record *record)
+{
+    if (ref_record(ref, record))
+        return STATUS_DONE;
+    return fail(STATUS_DAMAGED, "token %s: its line is invalid: run `toktab check`", ref->text);
+}

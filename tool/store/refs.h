@@ -53,4 +53,7 @@ enum status refs_resolve(struct refs *refs, const struct session *session, bool 
 /* Parse the ref's last line. False: there is none, or it is invalid. */
 bool ref_record(const struct ref *ref, struct record *record);
 
+/* The same, after refs_resolve(). If the line is invalid, prints so and returns STATUS_DAMAGED. */
+enum status ref_read(const struct ref *ref, struct record *record);
+
 #endif

@@ -27,27 +27,31 @@ enum {
     OPTION_DROP_DEAD,
 };
 
-/* The options of a command. */
+/* The options of a command, and how many arguments follow them. */
 struct options {
-    const char *shorts;         /* "+" at the start: options end at the first argument */
-    const struct option *longs; /* ends with an empty entry; has every option of shorts */
-    enum status (*take)(void *context, int option);
+    const char *shorts;                             /* "+" at the start: options end at the first argument */
+    const struct option *longs;                     /* ends with an empty entry; has every option of shorts */
+    enum status (*take)(void *context, int option); /* NULL: only those of struct given */
+    const char *help;                               /* NULL: the caller prints it */
+    int least, most;                                /* arguments */
+    const char *missing;                            /* the message if there are too few */
+};
+
+/* The options without a value that mean the same to every command that has them. */
+struct given {
+    bool help, json, yes, copy;
 };
 
 /*
- * Call take with the context for each option. --help and -h set *help and end the parsing. Returns
- * STATUS_DONE; the first other status that take returned; or, after printing, STATUS_USAGE for an unknown
- * option and for an option given twice, unless its values add up.
+ * Parse the options: set those of struct given, which the caller has cleared, and call take with the context
+ * for each other one. --help and -h print the help, set given->help and end the parsing. Returns STATUS_DONE;
+ * the first other status that take returned; or, after printing, STATUS_USAGE for an unknown option, for an
+ * option given twice, unless its values add up, and for too few or too many arguments.
  */
-enum status each_option(int argc, char **argv, const struct options *options, void *context, bool *help);
+enum status options_parse(int argc, char **argv, const struct options *options, void *context,
+                          struct given *given);
 
-/* The same for a command whose only options are --help and --json, which sets *json. */
-enum status json_option(int argc, char **argv, const struct option *longs, bool *json, bool *help);
-
-/* Call before parsing another argv. */
-void restart_options(void);
-
-/* Are there least to most arguments behind the options? If not, prints what is wrong, but never a whole
+/* Are there least to most arguments after the options? If not, prints what is wrong, but never a whole
  * argument: it may be a token. missing: the message if there are too few. */
 bool arguments_fit(int argc, char **argv, int least, int most, const char *missing);
 

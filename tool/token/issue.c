@@ -5,35 +5,20 @@
 #include <string.h>
 #include <time.h>
 
-#include "terminal/options.h"
 #include "terminal/output.h"
 #include "terminal/secret.h"
 #include "token/describe.h"
 #include "token/when.h"
 
-enum status issue_take_option(struct issue *issue, int option)
-{
-    switch (option) {
-    case OPTION_COPY:
-        issue->copy = true;
-        return STATUS_DONE;
-    case OPTION_JSON:
-        issue->json = true;
-        return STATUS_DONE;
-    default:
-        return STATUS_USAGE;
-    }
-}
-
 enum status issue_options_fit(const struct issue *issue)
 {
-    return issue->copy && issue->json ? fail(STATUS_USAGE, "--copy and --json exclude each other")
-                                      : STATUS_DONE;
+    return issue->given.copy && issue->given.json ? fail(STATUS_USAGE, "--copy and --json exclude each other")
+                                                  : STATUS_DONE;
 }
 
 enum status issue_make(struct issue *issue, const struct session *session)
 {
-    enum status status = issue->copy ? secret_can_copy() : output_possible();
+    enum status status = issue->given.copy ? secret_can_copy() : output_possible();
     size_t length;
     const char *id;
 
@@ -64,9 +49,9 @@ enum status issue_print(const struct issue *issue, const struct session *session
     char expires[WHEN_SIZE], *label;
     enum status status;
 
-    if (issue->copy) {
+    if (issue->given.copy) {
         status = secret_copy(issue->token);
-    } else if (issue->json) {
+    } else if (issue->given.json) {
         json_t *object;
 
         secret_guard_json();
@@ -87,7 +72,7 @@ enum status issue_print(const struct issue *issue, const struct session *session
     say("created token %" PRIu64 " (id %s) in domain %s: \"%s\", expires: %s%s%s%s", record->serial,
         record->id, session->domain->name, label, expires, issue->rule ? " (" : "",
         issue->rule ? issue->rule : "", issue->rule ? ")" : "");
-    say(issue->copy
+    say(issue->given.copy
             ? "the token was sent to your terminal's clipboard: paste it now; it cannot be shown again"
             : "copy the token now; it cannot be shown again");
     free(label);

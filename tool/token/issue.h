@@ -4,16 +4,14 @@
 
 #include "caller/session.h"
 #include "record.h"
+#include "terminal/options.h"
 
 struct issue {
-    bool copy, json; /* --copy, --json: at most one */
-    char *token;     /* in memory for secrets */
+    struct given given; /* copy, json: at most one */
+    char *token;        /* in memory for secrets */
     struct record record;
     const char *rule; /* what set its expiry; NULL: -e */
 };
-
-/* Take --copy or --json. STATUS_USAGE for any other option. */
-enum status issue_take_option(struct issue *issue, int option);
 
 /* Refuse --copy with --json: prints so and returns STATUS_USAGE. */
 enum status issue_options_fit(const struct issue *issue);
