@@ -67,22 +67,13 @@ static const char *rights(const char *directory, const char *store)
     return access(store, R_OK) == 0 || errno == ENOENT ? "read" : "nothing";
 }
 
-static void count(struct found *found, const struct tokens *tokens)
-{
-    int64_t now = (int64_t)time(NULL);
-    struct record record;
-
-    found->tokens = tokens->count;
-    for (size_t i = 0; i < tokens->count; i++)
-        found->active += token_record(&tokens->list[i], &record) && state_of(&record, now) == STATE_ACTIVE;
-    found->counted = true;
-}
-
 /* A store that cannot be read is reported and its status returned, but the others are still shown. */
 static enum status look(struct found *found, const struct session *session)
 {
-    enum status status = STATUS_DONE;
+    int64_t now = (int64_t)time(NULL);
+    struct record record;
     struct tokens tokens;
+    enum status status;
 
     *found = (struct found){.domain = session->domain};
     if (snprintf(found->store, sizeof(found->store), "%s/%s.tokens", session->config.store_dir,
@@ -97,8 +88,12 @@ static enum status look(struct found *found, const struct session *session)
     if (strcmp(found->may, "nothing") == 0)
         return STATUS_DONE;
     status = tokens_read(&tokens, session);
-    if (status == STATUS_DONE)
-        count(found, &tokens);
+    if (status == STATUS_DONE) {
+        found->counted = true;
+        found->tokens = tokens.count;
+        for (size_t i = 0; i < tokens.count; i++)
+            found->active += token_record(&tokens.list[i], &record) && state_of(&record, now) == STATE_ACTIVE;
+    }
     tokens_free(&tokens);
     return status;
 }
@@ -108,32 +103,22 @@ static json_t *number_json(const struct found *found, size_t number)
     return found->counted ? json_integer((json_int_t)number) : json_null();
 }
 
-static json_t *names_json(struct span list)
-{
-    json_t *array = must_have(json_array());
-    struct span name;
-
-    while (span_next_item(&list, &name))
-        json_array_append_new(array, must_have(json_stringn(name.at, name.length)));
-    return array;
-}
-
-static json_t *found_json(const struct found *found)
-{
-    const struct domain *domain = found->domain;
-
-    return must_have(json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:s}", "name", domain->name, "prefix",
-                               domain->prefix, "store", found->store, "tokens",
-                               number_json(found, found->tokens), "active", number_json(found, found->active),
-                               "admins", names_json(span_of(domain->admins)), "may", found->may));
-}
-
 static enum status print_array(const struct found *found, size_t number)
 {
     json_t *array = must_have(json_array());
 
-    for (size_t i = 0; i < number; i++)
-        json_array_append_new(array, found_json(&found[i]));
+    for (const struct found *one = found; one < found + number; one++) {
+        json_t *admins = must_have(json_array());
+        struct span list = span_of(one->domain->admins), name;
+
+        while (span_next_item(&list, &name))
+            json_array_append_new(admins, must_have(json_stringn(name.at, name.length)));
+        json_array_append_new(
+            array, must_have(json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:s}", "name", one->domain->name,
+                                       "prefix", one->domain->prefix, "store", one->store, "tokens",
+                                       number_json(one, one->tokens), "active", number_json(one, one->active),
+                                       "admins", admins, "may", one->may)));
+    }
     return print_json(array);
 }
 
@@ -147,75 +132,63 @@ struct printing {
     size_t number;
 };
 
-static enum status print_row(struct sheet *sheet, const struct found *found)
-{
-    const struct domain *domain = found->domain;
-    struct cell cells[HEADINGS] = {
-        [HEADING_NAME].text = must_have(strdup(domain->name)),
-        [HEADING_PREFIX].text = must_have(strdup(domain->prefix)),
-        [HEADING_TOKENS].text = count_text(found, found->tokens),
-        [HEADING_ACTIVE].text = count_text(found, found->active),
-        [HEADING_ADMINS].text =
-            domain->admins[0] ? showable(span_of(domain->admins)) : must_have(strdup("-")),
-        [HEADING_MAY].text = must_have(strdup(found->may)),
-        [HEADING_STORE].text = showable(span_of(found->store)),
-    };
-
-    return sheet_row(sheet, cells);
-}
-
 static enum status print_rows(struct sheet *sheet, void *context)
 {
     const struct printing *printing = context;
     enum status status = STATUS_DONE;
 
-    for (size_t i = 0; i < printing->number && status == STATUS_DONE; i++)
-        status = print_row(sheet, &printing->found[i]);
-    return status;
-}
+    for (size_t i = 0; i < printing->number && status == STATUS_DONE; i++) {
+        const struct found *found = &printing->found[i];
+        const struct domain *domain = found->domain;
+        struct cell cells[HEADINGS] = {
+            [HEADING_NAME].text = must_have(strdup(domain->name)),
+            [HEADING_PREFIX].text = must_have(strdup(domain->prefix)),
+            [HEADING_TOKENS].text = count_text(found, found->tokens),
+            [HEADING_ACTIVE].text = count_text(found, found->active),
+            [HEADING_ADMINS].text =
+                domain->admins[0] ? showable(span_of(domain->admins)) : must_have(strdup("-")),
+            [HEADING_MAY].text = must_have(strdup(found->may)),
+            [HEADING_STORE].text = showable(span_of(found->store)),
+        };
 
-static enum status print_table(const struct found *found, size_t number)
-{
-    struct printing printing = {found, number};
-    struct sheet sheet = {.columns = columns, .count = HEADINGS, .terminal = isatty(STDOUT_FILENO)};
-
-    return sheet_print(&sheet, print_rows, &printing);
-}
-
-static enum status look_and_print(struct session *session, bool json)
-{
-    const struct config *config = &session->config;
-    struct found *found = must_have(calloc(config->count, sizeof(*found)));
-    enum status worst = STATUS_DONE, status;
-    size_t number = 0;
-
-    for (size_t i = 0; i < config->count; i++) {
-        session->domain = &config->domains[i];
-        if (!session_wants(session, session->domain))
-            continue;
-        status = look(&found[number++], session);
-        worst = status == STATUS_DONE ? worst : status;
+        status = sheet_row(sheet, cells);
     }
-    if (number == 0 && session->domain_name)
-        status = fail(STATUS_NOT_FOUND, "no domain \"%.15s%s\" that you may administer", session->domain_name,
-                      cut_mark(session->domain_name));
-    else
-        status = json ? print_array(found, number) : print_table(found, number);
-    free(found);
-    return status == STATUS_DONE ? worst : status;
+    return status;
 }
 
 static const struct options options = {.shorts = "", .longs = longs, .help = help};
 
 static enum status run(struct session *session, int argc, char **argv)
 {
+    const struct config *config = &session->config;
+    struct sheet sheet = {.columns = columns, .count = HEADINGS};
+    struct printing printing = {0};
     struct given given = {0};
-    enum status status = options_parse(argc, argv, &options, NULL, &given);
+    struct found *found;
+    enum status worst = STATUS_DONE, status = options_parse(argc, argv, &options, NULL, &given);
 
     if (status != STATUS_DONE || given.help)
         return status;
     status = session_open_all(session);
-    return status == STATUS_DONE ? look_and_print(session, given.json) : status;
+    if (status != STATUS_DONE)
+        return status;
+    printing.found = found = must_have(calloc(config->count, sizeof(*found)));
+    for (size_t i = 0; i < config->count; i++) {
+        session->domain = &config->domains[i];
+        if (!session_wants(session, session->domain))
+            continue;
+        status = look(&found[printing.number++], session);
+        worst = status == STATUS_DONE ? worst : status;
+    }
+    if (printing.number == 0 && session->domain_name)
+        status = fail(STATUS_NOT_FOUND, "no domain \"%.15s%s\" that you may administer", session->domain_name,
+                      cut_mark(session->domain_name));
+    else if (given.json)
+        status = print_array(found, printing.number);
+    else
+        status = sheet_print(&sheet, print_rows, &printing);
+    free(found);
+    return status == STATUS_DONE ? worst : status;
 }
 
 const struct command command_domains = {"domains", "list the domains and what you may do there", help, run};

@@ -57,7 +57,7 @@ enum { HEADINGS = sizeof(columns) / sizeof(columns[0]) };
 
 struct printing {
     const struct lineage *lineage;
-    const bool *wanted; /* for each line of the lineage */
+    bool *wanted; /* for each line of the lineage */
     const char *domain;
     int64_t now;
 };
@@ -88,25 +88,18 @@ static const char *change_name(const struct record *record)
     }
 }
 
-static char *joined(char *first, const char *between, char *second)
-{
-    char *both = composed("%s%s%s", first, first[0] && second[0] ? between : "", second);
-
-    free(first);
-    free(second);
-    return both;
-}
-
 /* What changed, and why. */
 static char *describe_event(const struct event *event, const struct record *record,
                             const struct record *before)
 {
-    char *why = unescaped_shown(record->op == OPERATION_POINT ? record->ext : record->reason), *what;
+    bool of_token = record->op != OPERATION_POINT;
+    char *what = of_token ? differences(event->before ? before : NULL, record) : must_have(strdup(""));
+    char *why = unescaped_shown(of_token ? record->reason : record->ext);
+    char *both = composed("%s%s%s", what, what[0] && why[0] ? "; " : "", why);
 
-    if (record->op == OPERATION_POINT)
-        return why;
-    what = differences(event->before ? before : NULL, record);
-    return joined(what, "; ", why);
+    free(what);
+    free(why);
+    return both;
 }
 
 static char *number(uint64_t value)
@@ -114,66 +107,42 @@ static char *number(uint64_t value)
     return composed("%" PRIu64, value);
 }
 
-static char *when(int64_t then, int64_t now, bool terminal)
-{
-    char text[WHEN_SIZE];
-
-    if (terminal)
-        when_format_distance(text, then, now);
-    else
-        when_format_local(text, then);
-    return must_have(strdup(text));
-}
-
-static enum status print_row(struct sheet *sheet, const struct event *event, int64_t now)
-{
-    struct record record, before;
-    struct cell cells[HEADINGS] = {0};
-    bool of_token;
-
-    read_event(event, &record, &before);
-    of_token = record.op != OPERATION_POINT;
-    cells[HEADING_N].text = number(event->n);
-    cells[HEADING_TIME].text = when(record.time, now, sheet->terminal);
-    cells[HEADING_SERIAL].text = of_token ? number(record.serial) : must_have(strdup("-"));
-    cells[HEADING_ID].text = must_have(strdup(of_token ? record.id : "-"));
-    cells[HEADING_CHANGE].text = must_have(strdup(change_name(&record)));
-    cells[HEADING_BY].text = unescaped_shown(record.by);
-    cells[HEADING_WHAT].text = describe_event(event, &record, &before);
-    return sheet_row(sheet, cells);
-}
-
 static enum status print_rows(struct sheet *sheet, void *context)
 {
     const struct printing *printing = context;
-    const struct lineage *lineage = printing->lineage;
     enum status status = STATUS_DONE;
 
-    for (size_t i = 0; i < lineage->count && status == STATUS_DONE; i++)
-        if (printing->wanted[i])
-            status = print_row(sheet, &lineage->list[i], printing->now);
+    for (size_t i = 0; i < printing->lineage->count && status == STATUS_DONE; i++) {
+        const struct event *event = &printing->lineage->list[i];
+        struct record record, before;
+        struct cell cells[HEADINGS] = {0};
+        char when[WHEN_SIZE];
+        bool of_token;
+
+        if (!printing->wanted[i])
+            continue;
+        read_event(event, &record, &before);
+        of_token = record.op != OPERATION_POINT;
+        if (sheet->terminal)
+            when_format_distance(when, record.time, printing->now);
+        else
+            when_format_local(when, record.time);
+        cells[HEADING_N].text = number(event->n);
+        cells[HEADING_TIME].text = must_have(strdup(when));
+        cells[HEADING_SERIAL].text = of_token ? number(record.serial) : must_have(strdup("-"));
+        cells[HEADING_ID].text = must_have(strdup(of_token ? record.id : "-"));
+        cells[HEADING_CHANGE].text = must_have(strdup(change_name(&record)));
+        cells[HEADING_BY].text = unescaped_shown(record.by);
+        cells[HEADING_WHAT].text = describe_event(event, &record, &before);
+        status = sheet_row(sheet, cells);
+    }
     return status;
-}
-
-static enum status print_table(struct printing *printing)
-{
-    struct sheet sheet = {.columns = columns, .count = HEADINGS, .terminal = isatty(STDOUT_FILENO)};
-
-    return sheet_print(&sheet, print_rows, printing);
-}
-
-/* The point of a compaction belongs to no token. */
-static void clear_token(json_t *object)
-{
-    static const enum attribute cleared[] = {ATTRIBUTE_ID,    ATTRIBUTE_SERIAL,  ATTRIBUTE_LABEL,
-                                             ATTRIBUTE_STATE, ATTRIBUTE_CREATED, ATTRIBUTE_EXPIRES};
-
-    for (size_t i = 0; i < sizeof(cleared) / sizeof(cleared[0]); i++)
-        json_object_set_new(object, attribute_names[cleared[i]], json_null());
 }
 
 static json_t *event_json(const struct event *event, const char *domain)
 {
+    static const enum attribute of_token[] = {ATTRIBUTE_ID,    ATTRIBUTE_SERIAL,  ATTRIBUTE_LABEL,
+                                              ATTRIBUTE_STATE, ATTRIBUTE_CREATED, ATTRIBUTE_EXPIRES};
     char text[WHEN_SIZE];
     struct record record, before;
     json_t *object, *token;
@@ -183,10 +152,11 @@ static json_t *event_json(const struct event *event, const char *domain)
     object = must_have(json_pack("{s:I, s:s, s:s}", "n", (json_int_t)event->n, "change", change_name(&record),
                                  "time", text));
     token = describe_json(&record, domain, record.time);
-    if (record.op == OPERATION_POINT)
-        clear_token(token);
     json_object_update(object, token);
     json_decref(token);
+    if (record.op == OPERATION_POINT) /* it belongs to no token */
+        for (size_t i = 0; i < sizeof(of_token) / sizeof(of_token[0]); i++)
+            json_object_set_new(object, attribute_names[of_token[i]], json_null());
     return object;
 }
 
@@ -205,42 +175,30 @@ static enum status print_array(const struct printing *printing)
     return good ? STATUS_DONE : output_failed();
 }
 
-/* Changes that can no longer be shown. */
-static void say_compacted(const struct header *header)
-{
-    char text[WHEN_SIZE];
-
-    if (header->base == 0)
-        return;
-    when_format_local(text, header->cutoff);
-    say("changes 1 to %" PRIu64 " were compacted; only the last change of each token is kept%s%s",
-        header->base, header->cutoff == TIME_NEVER ? "" : ", and nothing of tokens that were dead before ",
-        header->cutoff == TIME_NEVER ? "" : text);
-}
-
-static enum status print(const struct lineage *lineage, const struct session *session, const char *id,
-                         bool json)
-{
-    bool *wanted = must_have(calloc(lineage->count + 1, sizeof(*wanted)));
-    struct printing printing = {
-        .lineage = lineage, .wanted = wanted, .domain = session->domain->name, .now = (int64_t)time(NULL)};
-    enum status status;
-
-    lineage_mark(lineage, id, wanted);
-    say_compacted(&lineage->proof.chain.header);
-    status = json ? print_array(&printing) : print_table(&printing);
-    free(wanted);
-    return status;
-}
-
 /* id: the token to show; NULL: all. */
 static enum status read_and_print(const struct session *session, const char *id, bool json)
 {
     struct lineage lineage;
+    const struct header *header = &lineage.proof.chain.header;
+    struct printing printing = {
+        .lineage = &lineage, .domain = session->domain->name, .now = (int64_t)time(NULL)};
+    struct sheet sheet = {.columns = columns, .count = HEADINGS};
     enum status status = lineage_read(&lineage, session);
+    char cutoff[WHEN_SIZE];
 
-    if (status == STATUS_DONE)
-        status = print(&lineage, session, id, json);
+    if (status == STATUS_DONE) {
+        printing.wanted = must_have(calloc(lineage.count + 1, sizeof(*printing.wanted)));
+        lineage_mark(&lineage, id, printing.wanted);
+        if (header->base > 0) {
+            when_format_local(cutoff, header->cutoff);
+            say("changes 1 to %" PRIu64 " were compacted; only the last change of each token is kept%s%s",
+                header->base,
+                header->cutoff == TIME_NEVER ? "" : ", and nothing of tokens that were dead before ",
+                header->cutoff == TIME_NEVER ? "" : cutoff);
+        }
+        status = json ? print_array(&printing) : sheet_print(&sheet, print_rows, &printing);
+        free(printing.wanted);
+    }
     lineage_free(&lineage);
     return status;
 }

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "command/command.h"
 #include "store/tokens.h"
@@ -58,46 +57,34 @@ static const enum attribute default_columns[] = {ATTRIBUTE_SERIAL,  ATTRIBUTE_ID
                                                  ATTRIBUTE_STATE,   ATTRIBUTE_SCOPES,   ATTRIBUTE_CREATED,
                                                  ATTRIBUTE_EXPIRES, ATTRIBUTE_LAST_USED};
 
-static enum status take_column(struct request *request, struct span name)
-{
-    char text[32];
-
-    for (int i = 0; i < ATTRIBUTES; i++)
-        if (span_equals(name, attribute_names[i])) {
-            if (request->column_count == ATTRIBUTES)
-                return fail(STATUS_USAGE, "-o: too many columns");
-            request->columns[request->column_count++] = (enum attribute)i;
-            return STATUS_DONE;
-        }
-    snprintf(text, sizeof(text), "%.*s", (int)name.length, name.at);
-    return say_unknown("column", "", text, attribute_names, ATTRIBUTES, "toktab list");
-}
-
 static enum status take_columns(struct request *request, const char *text)
 {
     struct span list = span_of(text), name;
-    enum status status = STATUS_DONE;
+    char unknown[32];
 
     if (list.length == 0 || !span_list_whole(list))
         return fail(STATUS_USAGE, "-o: a column name is missing (see toktab list --help)");
     request->column_count = 0;
-    while (status == STATUS_DONE && span_next_item(&list, &name))
-        status = take_column(request, name);
-    return status;
-}
+    while (span_next_item(&list, &name)) {
+        int column = 0;
 
-static enum status take_expiring(struct request *request, const char *text)
-{
-    const char *wrong = when_parse(text, (int64_t)time(NULL), &request->expiring);
-
-    if (!wrong)
-        return STATUS_DONE;
-    return fail(STATUS_USAGE, "time \"%.15s%s\": %s", text, cut_mark(text), wrong);
+        while (column < ATTRIBUTES && !span_equals(name, attribute_names[column]))
+            column++;
+        if (column == ATTRIBUTES) {
+            snprintf(unknown, sizeof(unknown), "%.*s", (int)name.length, name.at);
+            return say_unknown("column", "", unknown, attribute_names, ATTRIBUTES, "toktab list");
+        }
+        if (request->column_count == ATTRIBUTES)
+            return fail(STATUS_USAGE, "-o: too many columns");
+        request->columns[request->column_count++] = (enum attribute)column;
+    }
+    return STATUS_DONE;
 }
 
 static enum status take_option(void *context, int option)
 {
     struct request *request = context;
+    const char *wrong;
 
     switch (option) {
     case OPTION_ACTIVE:
@@ -110,7 +97,9 @@ static enum status take_option(void *context, int option)
         request->state[STATE_EXPIRED] = true;
         return STATUS_DONE;
     case OPTION_EXPIRING:
-        return take_expiring(request, optarg);
+        wrong = when_parse(optarg, (int64_t)time(NULL), &request->expiring);
+        return wrong ? fail(STATUS_USAGE, "time \"%.15s%s\": %s", optarg, cut_mark(optarg), wrong)
+                     : STATUS_DONE;
     case 'l':
         request->label = optarg;
         return STATUS_DONE;
@@ -151,13 +140,6 @@ static bool wanted(const struct request *request, const struct record *record, i
         return false;
     return (!request->label || text_matches(record->label, request->label, true)) &&
            (!request->user || text_matches(record->user, request->user, false));
-}
-
-static void choose_columns(struct request *request, const struct domain *domain)
-{
-    for (size_t i = 0; i < sizeof(default_columns) / sizeof(default_columns[0]); i++)
-        if (default_columns[i] != ATTRIBUTE_LAST_USED || domain->track_usage)
-            request->columns[request->column_count++] = default_columns[i];
 }
 
 struct printing {
@@ -208,18 +190,8 @@ static enum status print_array(struct printing *printing)
     return status;
 }
 
-static const char *state_colour(enum state state)
-{
-    switch (state) {
-    case STATE_ACTIVE:
-        return "green";
-    case STATE_REVOKED:
-        return "red";
-    case STATE_EXPIRED:
-    default:
-        return "yellow";
-    }
-}
+static const char *const state_colours[] = {
+    [STATE_ACTIVE] = "green", [STATE_REVOKED] = "red", [STATE_EXPIRED] = "yellow"};
 
 static enum status print_row(struct printing *printing, const struct record *record)
 {
@@ -231,7 +203,7 @@ static enum status print_row(struct printing *printing, const struct record *rec
 
         cells[i].text = describe(record, printing->domain, column, printing->now,
                                  sheet->terminal ? FORM_SHORT : FORM_PLAIN);
-        cells[i].colour = column == ATTRIBUTE_STATE ? state_colour(state_of(record, printing->now)) : NULL;
+        cells[i].colour = column == ATTRIBUTE_STATE ? state_colours[state_of(record, printing->now)] : NULL;
     }
     return sheet_row(sheet, cells);
 }
@@ -242,64 +214,48 @@ static enum status print_rows(struct sheet *sheet, void *context)
     return each_wanted(context, print_row);
 }
 
-static void name_column(struct sheet_column *column, enum attribute attribute)
-{
-    const char *name = attribute_names[attribute];
-
-    for (size_t i = 0; name[i]; i++)
-        column->heading[i] = (char)(name[i] >= 'a' && name[i] <= 'z' ? name[i] - 'a' + 'A' : name[i]);
-    column->right = attribute == ATTRIBUTE_SERIAL;
-    column->wraps = attribute == ATTRIBUTE_LABEL;
-}
-
-static bool wants_colours(void)
-{
-    const char *no_color = getenv("NO_COLOR"), *terminal = getenv("TERM");
-
-    return !(no_color && no_color[0] != '\0') && !(terminal && strcmp(terminal, "dumb") == 0);
-}
-
 static enum status print_table(struct printing *printing)
 {
     const struct request *request = printing->request;
     struct sheet *sheet = &printing->sheet;
 
-    sheet->terminal = isatty(STDOUT_FILENO);
-    sheet->colours = sheet->terminal && wants_colours();
     sheet->no_headings = request->no_headings;
     sheet->count = request->column_count;
     sheet->columns = printing->columns;
-    for (size_t i = 0; i < sheet->count; i++)
-        name_column(&printing->columns[i], request->columns[i]);
+    for (size_t i = 0; i < sheet->count; i++) {
+        struct sheet_column *column = &printing->columns[i];
+        const char *name = attribute_names[request->columns[i]];
+
+        for (size_t j = 0; name[j]; j++)
+            column->heading[j] = (char)(name[j] >= 'a' && name[j] <= 'z' ? name[j] - 'a' + 'A' : name[j]);
+        column->right = request->columns[i] == ATTRIBUTE_SERIAL;
+        column->wraps = request->columns[i] == ATTRIBUTE_LABEL;
+    }
     return sheet_print(sheet, print_rows, printing);
-}
-
-static enum status list(struct session *session, struct request *request)
-{
-    struct tokens tokens;
-    struct printing printing = {.request = request, .tokens = &tokens, .now = (int64_t)time(NULL)};
-    enum status status = session_open(session);
-
-    if (status != STATUS_DONE)
-        return status;
-    printing.domain = session->domain->name;
-    if (request->column_count == 0)
-        choose_columns(request, session->domain);
-    status = tokens_read(&tokens, session);
-    if (status == STATUS_DONE)
-        status = request->given.json ? print_array(&printing) : print_table(&printing);
-    tokens_free(&tokens);
-    return status == STATUS_DONE && request->expiring >= 0 && printing.found > 0 ? STATUS_NO : status;
 }
 
 static enum status run(struct session *session, int argc, char **argv)
 {
     struct request request = {.expiring = -1};
+    struct tokens tokens;
+    struct printing printing = {.request = &request, .tokens = &tokens, .now = (int64_t)time(NULL)};
     enum status status = options_parse(argc, argv, &options, &request, &request.given);
 
     if (status != STATUS_DONE || request.given.help)
         return status;
-    return list(session, &request);
+    status = session_open(session);
+    if (status != STATUS_DONE)
+        return status;
+    printing.domain = session->domain->name;
+    if (request.column_count == 0)
+        for (size_t i = 0; i < sizeof(default_columns) / sizeof(default_columns[0]); i++)
+            if (default_columns[i] != ATTRIBUTE_LAST_USED || session->domain->track_usage)
+                request.columns[request.column_count++] = default_columns[i];
+    status = tokens_read(&tokens, session);
+    if (status == STATUS_DONE)
+        status = request.given.json ? print_array(&printing) : print_table(&printing);
+    tokens_free(&tokens);
+    return status == STATUS_DONE && request.expiring >= 0 && printing.found > 0 ? STATUS_NO : status;
 }
 
 const struct command command_list = {"list", "list tokens", help, run};

@@ -4,21 +4,11 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <wchar.h>
 
 #include "terminal/output.h"
 #include "terminal/progress.h"
-
-static void add_row(struct sheet *sheet, const struct cell cells[])
-{
-    struct libscols_line *row = must_have(scols_table_new_line(sheet->table, NULL));
-
-    for (size_t i = 0; i < sheet->count; i++) {
-        scols_line_refer_data(row, i, cells[i].text);
-        if (sheet->colours && cells[i].colour)
-            scols_cell_set_color(scols_line_get_cell(row, i), cells[i].colour);
-    }
-}
 
 /* Characters that cannot be shown have no width. */
 static size_t width_of(const char *text)
@@ -34,15 +24,6 @@ static size_t width_of(const char *text)
         text += length;
     }
     return width;
-}
-
-static void measure_row(struct sheet *sheet, const struct cell cells[])
-{
-    for (size_t i = 0; i < sheet->count; i++) {
-        size_t width = width_of(cells[i].text);
-
-        sheet->width[i] = width > sheet->width[i] ? width : sheet->width[i];
-    }
 }
 
 static char *pad(char *end, size_t width, size_t room)
@@ -86,7 +67,11 @@ static bool take_row(struct sheet *sheet, const struct cell cells[])
     if (sheet->measured)
         good = print_row(sheet, cells);
     else
-        measure_row(sheet, cells);
+        for (size_t i = 0; i < sheet->count; i++) {
+            size_t width = width_of(cells[i].text);
+
+            sheet->width[i] = width > sheet->width[i] ? width : sheet->width[i];
+        }
     for (size_t i = 0; i < sheet->count; i++)
         free(cells[i].text);
     return good;
@@ -103,20 +88,19 @@ static bool take_headings(struct sheet *sheet)
 
 enum status sheet_row(struct sheet *sheet, const struct cell cells[])
 {
+    struct libscols_line *row;
+
     if (!sheet->measured && ++sheet->rows % 1024 == 0)
         progress_show(sheet->rows, "rows");
     if (!sheet->table)
         return take_row(sheet, cells) ? STATUS_DONE : output_failed();
-    add_row(sheet, cells);
+    row = must_have(scols_table_new_line(sheet->table, NULL));
+    for (size_t i = 0; i < sheet->count; i++) {
+        scols_line_refer_data(row, i, cells[i].text);
+        if (sheet->colours && cells[i].colour)
+            scols_cell_set_color(scols_line_get_cell(row, i), cells[i].colour);
+    }
     return STATUS_DONE;
-}
-
-static enum status print_aligned(struct sheet *sheet, sheet_rows *rows, void *context)
-{
-    sheet->measured = true;
-    if (!sheet->no_headings && !take_headings(sheet))
-        return output_failed();
-    return rows(sheet, context);
 }
 
 static void make_table(struct sheet *sheet)
@@ -132,12 +116,17 @@ static void make_table(struct sheet *sheet)
                                                                    : 0));
 }
 
-static enum status print_table(struct libscols_table *table)
+/* The rows of a table for a terminal are in the table; for a program, they are asked for again. */
+static enum status print_all(struct sheet *sheet, sheet_rows *rows, void *context)
 {
     enum status status;
     char *text = NULL;
 
-    must_have(scols_print_table_to_string(table, &text) == 0 ? text : NULL);
+    if (!sheet->terminal) {
+        sheet->measured = true;
+        return sheet->no_headings || take_headings(sheet) ? rows(sheet, context) : output_failed();
+    }
+    must_have(scols_print_table_to_string(sheet->table, &text) == 0 ? text : NULL);
     status = output_line(text);
     free(text);
     return status;
@@ -145,8 +134,12 @@ static enum status print_table(struct libscols_table *table)
 
 enum status sheet_print(struct sheet *sheet, sheet_rows *rows, void *context)
 {
+    const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
     enum status status;
 
+    sheet->terminal = isatty(STDOUT_FILENO);
+    sheet->colours =
+        sheet->terminal && !(no_color && no_color[0] != '\0') && !(term && strcmp(term, "dumb") == 0);
     if (sheet->terminal)
         make_table(sheet);
     else
@@ -154,7 +147,7 @@ enum status sheet_print(struct sheet *sheet, sheet_rows *rows, void *context)
     status = rows(sheet, context);
     progress_clear();
     if (status == STATUS_DONE && sheet->rows > 0)
-        status = sheet->terminal ? print_table(sheet->table) : print_aligned(sheet, rows, context);
+        status = print_all(sheet, rows, context);
     scols_unref_table(sheet->table);
     return status;
 }

@@ -15,7 +15,10 @@ struct sheet_column {
 struct sheet {
     const struct sheet_column *columns;
     size_t count; /* of columns, at most SHEET_COLUMNS */
-    bool terminal, colours, no_headings;
+    bool no_headings;
+
+    /* set by sheet_print(): */
+    bool terminal, colours;       /* is stdout a terminal, and does its user want colours? */
     struct libscols_table *table; /* for a terminal */
     size_t width[SHEET_COLUMNS];  /* for a program */
     uint64_t rows;                /* so far */
