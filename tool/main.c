@@ -86,20 +86,16 @@ static bool have_standard_streams(void)
     return true;
 }
 
-/* Labels are UTF-8, and are shown so in any locale. */
-static void use_utf8(void)
-{
-    if (!setlocale(LC_CTYPE, "") || strcmp(nl_langinfo(CODESET), "UTF-8") != 0)
-        setlocale(LC_CTYPE, "C.UTF-8");
-}
-
 int main(int argc, char **argv)
 {
     secret_protect();
     if (!have_standard_streams())
         return STATUS_IO;
-    use_utf8();
-    signal(SIGPIPE, SIG_IGN); /* errors instead, so that the command can finish properly */
+    /* labels are UTF-8, and are shown so in any locale */
+    if (!setlocale(LC_CTYPE, "") || strcmp(nl_langinfo(CODESET), "UTF-8") != 0)
+        setlocale(LC_CTYPE, "C.UTF-8");
+    /* errors instead, so that the command can finish properly */
+    signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
     if (crypto_start() < 0)
         return (int)fail(STATUS_MISSING, "libsodium: no source of randomness");

@@ -65,45 +65,47 @@ static void check_lock(struct check *check, const char *domain)
     add_fault(check, fault.text);
 }
 
-/* Open a store that is not trusted, so that its content is checked all the same. */
-static int open_untrusted(const struct check *check)
+/* Wrong permissions are one fault among others: the content is checked all the same. Returns a descriptor, or
+ * -1 with a status after printing. */
+static int open_store(struct check *check, enum status *status)
 {
-    int directory = open(check->storefile.directory, O_PATH | O_DIRECTORY | O_CLOEXEC), fd;
+    const struct storefile *storefile = &check->storefile;
+    struct fault fault;
     struct stat store;
+    int fd = storefile_open(storefile, O_RDONLY, &store, &fault), error = errno, directory;
 
-    if (directory < 0)
-        return -1;
-    fd = openat(directory, check->storefile.name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-    close(directory);
-    if (fd >= 0 && fstat(fd, &store) == 0 && S_ISREG(store.st_mode))
+    if (fd >= 0)
         return fd;
+    *status = status_of(error);
+    directory = error == EPERM ? open(storefile->directory, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+    if (directory >= 0) {
+        fd = openat(directory, storefile->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+        close(directory);
+    }
+    if (fd >= 0 && fstat(fd, &store) == 0 && S_ISREG(store.st_mode)) {
+        add_fault(check, fault.text);
+        return fd;
+    }
     if (fd >= 0)
         close(fd);
+    fail(*status, "%s/%s: %s", storefile->directory, storefile->name, fault.text);
     return -1;
 }
 
-/* Wrong permissions are one fault among others. Returns a descriptor, or -1 with a status after printing. */
-static int open_store(struct check *check, enum status *status)
-{
-    struct fault fault;
-    struct stat store;
-    int fd = storefile_open(&check->storefile, O_RDONLY, &store, &fault), untrusted;
-
-    if (fd >= 0)
-        return fd;
-    *status = status_of(errno);
-    untrusted = errno == EPERM ? open_untrusted(check) : -1;
-    if (untrusted >= 0)
-        add_fault(check, fault.text);
-    else
-        fail(*status, "%s/%s: %s", check->storefile.directory, check->storefile.name, fault.text);
-    return untrusted;
-}
-
+/* Print what was found. What follows the last line here is no fault: the next change repairs it. */
 static enum status print(const struct check *check, const struct proof *proof, bool proved)
 {
+    const char *directory = check->storefile.directory, *name = check->storefile.name;
     char head[HEAD_SIZE];
 
+    if (proved && proof->rest == REST_LINE)
+        say("%s/%s: the last line lacks its newline, which the next change adds", directory, name);
+    else if (proved && proof->rest == REST_TORN)
+        say("%s/%s: ends with %" PRIu64 " byte%s of an unfinished line, which the next change removes",
+            directory, name, proof->rest_bytes, plural(proof->rest_bytes));
+    else if (proved && proof->rest == REST_UNSYNCED)
+        say("%s/%s: ends with %" PRIu64 " byte%s left by a power cut, which the next change removes",
+            directory, name, proof->rest_bytes, plural(proof->rest_bytes));
     head_format(head, proof->chain.header.epoch, proof->chain.at.n, proof->chain.at.chain);
     if (check->given.json)
         return print_json(must_have(json_pack("{s:s?, s:I, s:I, s:O}", "head", proved ? head : NULL, "lines",
@@ -111,43 +113,10 @@ static enum status print(const struct check *check, const struct proof *proof, b
                                               (json_int_t)proof->index.count, "faults", check->faults)));
     if (!proved)
         return STATUS_DONE;
-    say("%s/%s: %s%" PRIu64 " line%s, %zu token%s; its HEAD is", check->storefile.directory,
-        check->storefile.name, json_array_size(check->faults) == 0 ? "sound: " : "", proof->lines,
-        plural(proof->lines), proof->index.count, plural(proof->index.count));
+    say("%s/%s: %s%" PRIu64 " line%s, %zu token%s; its HEAD is", directory, name,
+        json_array_size(check->faults) == 0 ? "sound: " : "", proof->lines, plural(proof->lines),
+        proof->index.count, plural(proof->index.count));
     return output_line(head);
-}
-
-static enum status answer(const struct expected_head *expect)
-{
-    switch (expect->answer) {
-    case ANSWER_YES:
-        return STATUS_DONE;
-    case ANSWER_CANNOT_TELL:
-        return fail(STATUS_MISSING,
-                    "--expect: cannot tell: the store was compacted or mended after this HEAD");
-    case ANSWER_PENDING:
-    case ANSWER_NO:
-    default:
-        return fail(
-            STATUS_NO,
-            "--expect: the log does not contain this HEAD: the log was altered, or the store was replaced "
-            "with an older copy or with another store");
-    }
-}
-
-/* Bytes behind the last line that are no fault: the next change repairs them. */
-static void say_rest(const struct check *check, const struct proof *proof)
-{
-    const char *directory = check->storefile.directory, *name = check->storefile.name;
-
-    if (proof->rest == REST_LINE)
-        say("%s/%s: the last line lacks its newline, which the next change adds", directory, name);
-    else if (proof->rest == REST_TORN)
-        say("%s/%s: ends with %" PRIu64 " byte%s of an unfinished line, which the next change removes",
-            directory, name, proof->rest_bytes, plural(proof->rest_bytes));
-    else if (proof->rest == REST_UNSYNCED)
-        say("%s/%s: ends with %" PRIu64 " byte%s left by a power cut, which the next change removes",
-            directory, name, proof->rest_bytes, plural(proof->rest_bytes));
 }
 
 static enum status check_content(struct check *check, int fd, const char *domain)
@@ -158,9 +127,7 @@ static enum status check_content(struct check *check, int fd, const char *domain
     enum status status;
 
     progress_clear();
-    if (proved)
-        say_rest(check, &proof);
-    else
+    if (!proved)
         add_fault(check, fault.text);
     status = print(check, &proof, proved);
     proof_free(&proof);
@@ -173,41 +140,29 @@ static enum status check_content(struct check *check, int fd, const char *domain
             check->storefile.name);
     if (json_array_size(check->faults) > 0)
         return STATUS_NO;
-    return check->expect ? answer(check->expect) : STATUS_DONE;
-}
-
-static enum status check_store(struct check *check, const struct session *session)
-{
-    enum status status;
-    int fd;
-
-    storefile_of_domain(&check->storefile, session->config.store_dir, session->domain->name);
-    check->faults = must_have(json_array());
-    fd = open_store(check, &status);
-    if (fd >= 0) {
-        check_lock(check, session->domain->name);
-        status = check_content(check, fd, session->domain->name);
-        close(fd);
-    }
-    json_decref(check->faults);
-    return status;
+    if (!check->expect || check->expect->answer == ANSWER_YES)
+        return STATUS_DONE;
+    if (check->expect->answer == ANSWER_CANNOT_TELL)
+        return fail(STATUS_MISSING,
+                    "--expect: cannot tell: the store was compacted or mended after this HEAD");
+    return fail(
+        STATUS_NO,
+        "--expect: the log does not contain this HEAD: the log was altered, or the store was replaced "
+        "with an older copy or with another store");
 }
 
 static enum status take_option(void *context, int option)
 {
     struct check *check = context;
 
-    switch (option) {
-    case OPTION_EXPECT:
-        check->expect = &check->expected;
-        if (head_parse(check->expect, optarg))
-            return STATUS_DONE;
-        return fail(STATUS_USAGE,
-                    "\"%.15s%s\" is not a HEAD: give one that `toktab check` printed (epoch:n:chain)", optarg,
-                    cut_mark(optarg));
-    default:
+    if (option != OPTION_EXPECT)
         return STATUS_USAGE;
-    }
+    check->expect = &check->expected;
+    if (head_parse(check->expect, optarg))
+        return STATUS_DONE;
+    return fail(STATUS_USAGE,
+                "\"%.15s%s\" is not a HEAD: give one that `toktab check` printed (epoch:n:chain)", optarg,
+                cut_mark(optarg));
 }
 
 static const struct options options = {.shorts = "", .longs = longs, .take = take_option, .help = help};
@@ -216,11 +171,23 @@ static enum status run(struct session *session, int argc, char **argv)
 {
     struct check check = {0};
     enum status status = options_parse(argc, argv, &options, &check, &check.given);
+    int fd;
 
     if (status != STATUS_DONE || check.given.help)
         return status;
     status = session_open(session);
-    return status == STATUS_DONE ? check_store(&check, session) : status;
+    if (status != STATUS_DONE)
+        return status;
+    storefile_of_domain(&check.storefile, session->config.store_dir, session->domain->name);
+    check.faults = must_have(json_array());
+    fd = open_store(&check, &status);
+    if (fd >= 0) {
+        check_lock(&check, session->domain->name);
+        status = check_content(&check, fd, session->domain->name);
+        close(fd);
+    }
+    json_decref(check.faults);
+    return status;
 }
 
 const struct command command_check = {"check", "check that a store is sound, and print its HEAD", help, run};

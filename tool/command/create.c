@@ -72,9 +72,8 @@ static enum status choose_expiry(struct request *request, const struct domain *d
                                               : TIME_NEVER;
     bool capped;
 
-    if (request->expires) {
+    if (request->expires)
         return lifetime_parse(request->expires, domain, record->time, record->time, &record->expires);
-    }
     request->issue.rule = domain->default_lifetime ? "default_lifetime"
                           : domain->max_lifetime   ? "max_lifetime"
                                                    : "no limit is set";
@@ -82,46 +81,32 @@ static enum status choose_expiry(struct request *request, const struct domain *d
     return STATUS_DONE;
 }
 
-static enum status append(const struct session *session, struct record *record)
-{
-    struct fault fault;
-    struct log log;
-    enum status status = log_begin(&log, session->config.store_dir, session->domain->name, true, &fault);
-
-    if (status == STATUS_DONE) {
-        output_catch_interruptions(); /* a token that nobody has seen must be reported */
-        status = change_make(&log, session, record, false, &fault);
-        change_end(&log, session);
-    }
-    return status == STATUS_DONE ? STATUS_DONE : fail(status, "%s", fault.text);
-}
-
-static enum status make(const struct session *session, struct request *request)
-{
-    struct issue *issue = &request->issue;
-    enum status status = issue_make(issue, session);
-
-    if (status != STATUS_DONE)
-        return status;
-    attributes_apply(&request->attributes, &issue->record);
-    status = choose_expiry(request, session->domain);
-    if (status == STATUS_DONE)
-        status = append(session, &issue->record);
-    return status == STATUS_DONE ? issue_print(issue, session) : status;
-}
-
 static enum status create(struct session *session, struct request *request)
 {
-    enum status status = issue_options_fit(&request->issue);
+    struct issue *issue = &request->issue;
+    struct fault fault;
+    struct log log;
+    enum status status = issue_options_fit(issue);
 
     if (status == STATUS_DONE)
         status = session_open_to_change(session);
     if (status == STATUS_DONE)
         status = attributes_check_scopes(&request->attributes, session->domain);
     if (status == STATUS_DONE)
-        status = make(session, request);
-    issue_end(&request->issue);
-    return status;
+        status = issue_make(issue, session);
+    if (status != STATUS_DONE)
+        return status;
+    attributes_apply(&request->attributes, &issue->record);
+    status = choose_expiry(request, session->domain);
+    if (status != STATUS_DONE)
+        return status;
+    status = log_begin(&log, session->config.store_dir, session->domain->name, true, &fault);
+    if (status == STATUS_DONE) {
+        output_catch_interruptions(); /* a token that nobody has seen must be reported */
+        status = change_make(&log, session, &issue->record, false, &fault);
+        change_end(&log, session);
+    }
+    return status == STATUS_DONE ? issue_print(issue, session) : fail(status, "%s", fault.text);
 }
 
 /* A label without -l is the likely mistake, so the missing label is reported before an argument too many. */
@@ -141,6 +126,7 @@ static enum status run(struct session *session, int argc, char **argv)
         else
             status = create(session, &request);
     }
+    issue_end(&request.issue);
     attributes_free(&request.attributes);
     return status;
 }

@@ -63,53 +63,39 @@ static enum status take_option(void *context, int option)
     }
 }
 
-static enum status take_grace(struct request *request, int64_t now)
-{
-    int64_t seconds;
-    const char *wrong;
-
-    request->until = now;
-    if (duration_parse(span_of(request->grace), &seconds) && seconds == 0)
-        return STATUS_DONE;
-    wrong = when_parse(request->grace, now, &request->until);
-    if (!wrong)
-        return STATUS_DONE;
-    return fail(STATUS_USAGE, "grace time \"%.15s%s\": %s", request->grace, cut_mark(request->grace), wrong);
-}
-
 /* Refuse bad times before anything is done. */
 static enum status take_times(struct request *request, const struct domain *domain)
 {
     struct record *record = &request->issue.record;
-    enum status status = take_grace(request, record->time);
+    int64_t now = record->time, seconds;
+    const char *wrong;
 
-    if (status != STATUS_DONE || !request->expires)
-        return status;
-    return lifetime_parse(request->expires, domain, record->time, record->time, &record->expires);
+    request->until = now;
+    if (!duration_parse(span_of(request->grace), &seconds) || seconds != 0) {
+        wrong = when_parse(request->grace, now, &request->until);
+        if (wrong)
+            return fail(STATUS_USAGE, "grace time \"%.15s%s\": %s", request->grace, cut_mark(request->grace),
+                        wrong);
+    }
+    return request->expires ? lifetime_parse(request->expires, domain, now, now, &record->expires)
+                            : STATUS_DONE;
 }
 
 #define SUCCEEDED_BY "succeeded by "
 
-/* A rotated token expires when its grace time ends, so another successor's life would be as short. */
-static bool was_rotated(const struct record *old)
-{
-    size_t length = strlen(SUCCEEDED_BY);
-
-    return old->reason.length > length && memcmp(old->reason.at, SUCCEEDED_BY, length) == 0;
-}
-
-/* As long a life as the old token was given. */
+/* As long a life as the old token was given. One that was rotated before expires when its grace time ends, so
+ * another successor's life is as short. */
 static void take_lifetime(struct issue *issue, const struct record *old, const struct domain *domain)
 {
     int64_t length = old->expires == TIME_NEVER ? TIME_NEVER : old->expires - old->created;
-    bool capped;
+    bool capped, rotated = old->reason.length > strlen(SUCCEEDED_BY) &&
+                           memcmp(old->reason.at, SUCCEEDED_BY, strlen(SUCCEEDED_BY)) == 0;
 
     issue->record.expires = lifetime_end(domain, length, issue->record.time, &capped);
     issue->rule =
-        capped ? "max_lifetime, which is shorter than the old token's lifetime"
-        : was_rotated(old)
-            ? "the old token's lifetime, short because it was rotated before: use -e for a longer one"
-            : "the old token's lifetime";
+        capped    ? "max_lifetime, which is shorter than the old token's lifetime"
+        : rotated ? "the old token's lifetime, short because it was rotated before: use -e for a longer one"
+                  : "the old token's lifetime";
 }
 
 /* The successor gets what the old token has, if it could be created with that today. */
@@ -177,35 +163,29 @@ static enum status append(const struct session *session, struct request *request
     return status;
 }
 
-static void say_ended(const struct record *old)
-{
-    char text[WHEN_SIZE];
-
-    when_format_local(text, old->expires);
-    if (old->op == OPERATION_REVOKE)
-        say("revoked the old token %" PRIu64 " (id %s)", old->serial, old->id);
-    else if (old->expires <= old->time)
-        say("the old token %" PRIu64 " (id %s) expired %s", old->serial, old->id, text);
-    else if (old->expires == TIME_NEVER)
-        say("the old token %" PRIu64 " (id %s) never expires", old->serial, old->id);
-    else
-        say("the old token %" PRIu64 " (id %s) works until %s", old->serial, old->id, text);
-}
-
 static enum status replace(const struct session *session, struct request *request, struct refs *refs)
 {
-    const struct ref *ref = &refs->list[0];
+    const struct record *old = &request->old;
     enum status ended = STATUS_DONE, status;
+    char expires[WHEN_SIZE];
     struct fault fault;
 
     status = append(session, request, refs, &ended, &fault);
     if (status != STATUS_DONE)
-        return fail(status, "token \"%.12s\": not rotated: %s", ref->text, fault.text);
+        return fail(status, "token \"%.12s\": not rotated: %s", refs->list[0].text, fault.text);
     status = issue_print(&request->issue, session);
-    if (ended == STATUS_DONE)
-        say_ended(&request->old);
+    when_format_local(expires, old->expires);
+    if (ended != STATUS_DONE)
+        fail(ended, "token %s: still works as before, and so does its successor: %s", refs->list[0].id,
+             fault.text);
+    else if (old->op == OPERATION_REVOKE)
+        say("revoked the old token %" PRIu64 " (id %s)", old->serial, old->id);
+    else if (old->expires <= old->time)
+        say("the old token %" PRIu64 " (id %s) expired %s", old->serial, old->id, expires);
+    else if (old->expires == TIME_NEVER)
+        say("the old token %" PRIu64 " (id %s) never expires", old->serial, old->id);
     else
-        fail(ended, "token %s: still works as before, and so does its successor: %s", ref->id, fault.text);
+        say("the old token %" PRIu64 " (id %s) works until %s", old->serial, old->id, expires);
     return status == STATUS_DONE ? ended : status;
 }
 

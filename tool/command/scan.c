@@ -71,24 +71,12 @@ static void say_unreadable(const char *name)
     free(shown);
 }
 
-static int open_file(const char *name)
-{
-    struct stat status;
-    int fd = open(name, O_RDONLY | O_NOCTTY | O_CLOEXEC);
-
-    if (fd >= 0 && fstat(fd, &status) == 0 && S_ISDIR(status.st_mode)) {
-        close(fd);
-        errno = EISDIR;
-        fd = -1;
-    }
-    return fd;
-}
-
 /* Before the session opens: root then becomes the stores' owner, who may not be able to read the files. */
 static enum status open_files(struct request *request)
 {
     enum status status = STATUS_DONE;
     struct rlimit limit;
+    struct stat file;
 
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
         limit.rlim_cur = limit.rlim_max;
@@ -96,8 +84,15 @@ static enum status open_files(struct request *request)
     }
     request->files = must_have(calloc((size_t)request->count + 1, sizeof(*request->files)));
     for (int i = 0; i < request->count; i++) {
-        request->files[i] = open_file(request->names[i]);
-        if (request->files[i] >= 0)
+        int *fd = &request->files[i];
+
+        *fd = open(request->names[i], O_RDONLY | O_NOCTTY | O_CLOEXEC);
+        if (*fd >= 0 && fstat(*fd, &file) == 0 && S_ISDIR(file.st_mode)) {
+            close(*fd);
+            *fd = -1;
+            errno = EISDIR;
+        }
+        if (*fd >= 0)
             continue;
         status = status == STATUS_DONE ? status_of(errno) : status;
         say_unreadable(request->names[i]);
@@ -105,52 +100,32 @@ static enum status open_files(struct request *request)
     return status;
 }
 
-static void close_files(struct request *request)
+static enum status scan_file(struct leaks *leaks, int fd, const char *name, char *buffer)
 {
-    for (int i = 0; request->files && i < request->count; i++)
-        if (request->files[i] >= 0)
-            close(request->files[i]);
-    free(request->files);
-}
-
-/* False with errno. */
-static bool look_through(int fd, char *buffer, struct leaks *leaks)
-{
+    char *shown = name_shown(name);
     struct finder finder = {0};
     uint64_t done = 0;
     size_t kept = 0;
     ssize_t got;
 
+    leaks->file = shown;
     while ((got = read(fd, buffer + kept, PIECE)) != 0) {
         size_t size = kept + (size_t)got;
 
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
-            return false;
+            break;
         kept = finder_look(&finder, buffer, size, leaks_note, leaks);
         done += (uint64_t)got;
         progress_show(done >> 20, "MB");
         memmove(buffer, buffer + size - kept, kept);
     }
-    return true;
-}
-
-static enum status scan_file(struct leaks *leaks, int fd, const char *name, char *buffer)
-{
-    char *shown = name_shown(name);
-    enum status status = STATUS_DONE;
-    bool good;
-
-    leaks->file = shown;
-    good = look_through(fd, buffer, leaks);
     progress_clear();
-    if (!good) {
+    if (got < 0)
         say_unreadable(name);
-        status = STATUS_IO;
-    }
     free(shown);
-    return status;
+    return got < 0 ? STATUS_IO : STATUS_DONE;
 }
 
 static enum status scan_files(struct leaks *leaks, const struct request *request)
@@ -213,28 +188,6 @@ static enum status end_leaks_of(struct session *session, const struct domain *do
     return status;
 }
 
-static enum status end_leaks(struct session *session, const struct leaks *leaks)
-{
-    enum status worst = STATUS_DONE;
-
-    for (size_t i = 0; i < session->config.count; i++) {
-        enum status status = end_leaks_of(session, &session->config.domains[i], leaks);
-
-        worst = status == STATUS_DONE ? worst : status;
-    }
-    return worst;
-}
-
-/* A token that still works is worst, then one that worked when found, then a file that could not be read. */
-static enum status conclude(const struct leaks *leaks, enum status status, enum status ended)
-{
-    if (ended != STATUS_DONE)
-        return ended;
-    if (leaks->active_count > 0)
-        return STATUS_NO;
-    return status == STATUS_DONE ? leaks->status : status;
-}
-
 static enum status scan(struct session *session, const struct request *request, enum status opened)
 {
     enum status status, ended = STATUS_DONE;
@@ -247,9 +200,18 @@ static enum status scan(struct session *session, const struct request *request, 
     leaks_make(&leaks, session, request->given.json);
     status = scan_files(&leaks, request);
     leaks_end(&leaks);
-    if (request->revoke)
-        ended = end_leaks(session, &leaks);
-    status = conclude(&leaks, opened == STATUS_DONE ? status : opened, ended);
+    for (size_t i = 0; request->revoke && i < session->config.count; i++) {
+        enum status of_domain = end_leaks_of(session, &session->config.domains[i], &leaks);
+
+        ended = of_domain == STATUS_DONE ? ended : of_domain;
+    }
+    /* worst is a token that still works, then one that worked when found, then an unreadable file */
+    if (ended == STATUS_DONE && leaks.active_count > 0)
+        ended = STATUS_NO;
+    status = ended != STATUS_DONE    ? ended
+             : opened != STATUS_DONE ? opened
+             : status != STATUS_DONE ? status
+                                     : leaks.status;
     leaks_free(&leaks);
     return status;
 }
@@ -258,13 +220,10 @@ static enum status take_option(void *context, int option)
 {
     struct request *request = context;
 
-    switch (option) {
-    case OPTION_REVOKE:
-        request->revoke = true;
-        return STATUS_DONE;
-    default:
+    if (option != OPTION_REVOKE)
         return STATUS_USAGE;
-    }
+    request->revoke = true;
+    return STATUS_DONE;
 }
 
 static const struct options options = {
@@ -281,7 +240,10 @@ static enum status run(struct session *session, int argc, char **argv)
     request.count = argc - optind;
     status = open_files(&request);
     status = scan(session, &request, status);
-    close_files(&request);
+    for (int i = 0; i < request.count; i++)
+        if (request.files[i] >= 0)
+            close(request.files[i]);
+    free(request.files);
     return status;
 }
 

@@ -93,35 +93,6 @@ static void keep_message(void *context, int priority, const char *message)
     fault_set(fault, "%s", message);
 }
 
-/* Which exit status does a store in trouble deserve? */
-static enum status store_status(const struct session *session)
-{
-    struct storefile storefile;
-    struct fault fault;
-    struct stat store;
-    int fd;
-
-    storefile_of_domain(&storefile, session->config.store_dir, session->domain->name);
-    fd = storefile_open(&storefile, O_RDONLY, &store, &fault);
-    if (fd < 0)
-        return status_of(errno);
-    close(fd);
-    return STATUS_DAMAGED;
-}
-
-static const char *verdict_name(enum toktab_verdict verdict)
-{
-    switch (verdict) {
-    case TOKTAB_ALLOW:
-        return "allow";
-    case TOKTAB_DENY:
-        return "deny";
-    case TOKTAB_ERROR:
-    default:
-        return "error";
-    }
-}
-
 static json_t *record_json(const struct session *session, const struct toktab_result *result)
 {
     char id[sizeof(result->id)], *text = strcpy(id, result->id);
@@ -139,7 +110,10 @@ static json_t *record_json(const struct session *session, const struct toktab_re
 
 static enum status print_verdict(const struct session *session, const struct toktab_result *result, bool json)
 {
-    const char *verdict = verdict_name(result->verdict), *why = toktab_reason_name(result->reason);
+    const char *verdict = result->verdict == TOKTAB_ALLOW  ? "allow"
+                          : result->verdict == TOKTAB_DENY ? "deny"
+                                                           : "error";
+    const char *why = toktab_reason_name(result->reason);
     char *label = showable(span_of(result->label)), line[128] = "\n";
     bool good;
 
@@ -158,70 +132,65 @@ static enum status print_verdict(const struct session *session, const struct tok
     return good ? STATUS_DONE : output_failed();
 }
 
-static enum status conclude(const struct session *session, const struct toktab_result *result,
-                            const struct fault *fault, bool json)
-{
-    enum status status = print_verdict(session, result, json);
-
-    if (status != STATUS_DONE || result->verdict == TOKTAB_ALLOW)
-        return status;
-    if (result->verdict == TOKTAB_DENY)
-        return STATUS_NO;
-    return fail(store_status(session), "%s", fault->text);
-}
-
+/* news: what the library reported. */
 static enum status ask(const struct session *session, struct toktab *table, const struct request *request,
-                       const struct fault *fault)
+                       const struct fault *news)
 {
     struct toktab_result result = {.size = sizeof(result)};
     char *token = must_have(crypto_alloc(INPUT_MAX));
+    struct storefile storefile;
+    struct fault fault;
+    struct stat store;
     size_t length;
+    int fd;
     enum status status = secret_read(token, INPUT_MAX, &length);
 
     if (status == STATUS_DONE)
         toktab_verify(table, token, length <= INPUT_MAX ? length : 0, &request->ask, &result);
     crypto_free(token);
     crypto_wipe_stack();
-    return status == STATUS_DONE ? conclude(session, &result, fault, request->given.json) : status;
+    if (status == STATUS_DONE)
+        status = print_verdict(session, &result, request->given.json);
+    if (status != STATUS_DONE || result.verdict == TOKTAB_ALLOW)
+        return status;
+    if (result.verdict == TOKTAB_DENY)
+        return STATUS_NO;
+    /* the store is in trouble: it cannot be opened, or it is damaged */
+    storefile_of_domain(&storefile, session->config.store_dir, session->domain->name);
+    fd = storefile_open(&storefile, O_RDONLY, &store, &fault);
+    status = fd < 0 ? status_of(errno) : STATUS_DAMAGED;
+    if (fd >= 0)
+        close(fd);
+    return fail(status, "%s", news->text);
 }
 
-/* With this domain alone: the caller may have no right to the others. */
-static struct toktab *make_table(const struct session *session, struct fault *news)
+static enum status verify(struct session *session, struct request *request)
 {
-    struct notice notice = {keep_message, news};
-    struct config one;
-    struct fault fault;
+    struct fault news = {"the store cannot be used", false}, fault;
+    struct notice notice = {keep_message, &news};
+    const char *scopes = request->attributes.scopes;
+    enum status status = session_open(session);
     struct toktab *table;
+    struct config one;
+    char error[512], *plain;
 
+    if (status != STATUS_DONE)
+        return status;
+    /* the caller may have no right to the other domains */
     if (!config_copy_one(&one, &session->config, session->domain))
         must_have(NULL);
     one.domains[0].track_usage = false; /* a check is not a use */
     table = table_make(&one, &notice, &fault);
     if (!table)
-        say("%s", fault.text);
-    return table;
-}
-
-static enum status verify(struct session *session, struct request *request)
-{
-    struct fault news = {"the store cannot be used", false};
-    enum status status = session_open(session);
-    struct toktab *table;
-    char error[512], *scopes;
-
-    if (status != STATUS_DONE)
-        return status;
-    table = make_table(session, &news);
-    if (!table)
-        return STATUS_IO;
-    scopes = unescaped(span_of(request->attributes.scopes ? request->attributes.scopes : ""));
+        return fail(STATUS_IO, "%s", fault.text);
+    plain = unescaped(span_of(scopes ? scopes : ""));
     request->ask.domain = session->domain->name;
-    request->ask.scopes = scopes;
+    request->ask.scopes = plain;
     if (toktab_check_request(table, &request->ask, error, sizeof(error)) < 0)
         status = fail(STATUS_USAGE, "%s", error);
     else
         status = ask(session, table, request, &news);
-    free(scopes);
+    free(plain);
     toktab_close(table);
     return status;
 }

@@ -73,31 +73,24 @@ static int next_option(int argc, char **argv, const struct options *options)
     return option == 'h' ? OPTION_HELP : option;
 }
 
-/* Refuse a second value, unless the values add up: one of the two would be lost. */
-static enum status see(bool seen[NAMES_MAX], const struct option *longs, int option)
-{
-    bool is_list = option == 's' || option == OPTION_FROM;
-    size_t i = 0;
-
-    while (longs[i].val != option)
-        i++;
-    if (seen[i] && longs[i].has_arg == required_argument && !is_list)
-        return fail(STATUS_USAGE, "option --%s: given twice", longs[i].name);
-    seen[i] = true;
-    return STATUS_DONE;
-}
-
 enum status options_parse(int argc, char **argv, const struct options *options, void *context,
                           struct given *given)
 {
-    enum status status = STATUS_DONE;
     bool seen[NAMES_MAX] = {false};
     int option;
 
-    while (status == STATUS_DONE && (option = next_option(argc, argv, options)) != -1) {
-        status = option == '?' ? STATUS_USAGE : see(seen, options->longs, option);
-        if (status != STATUS_DONE)
-            return status;
+    while ((option = next_option(argc, argv, options)) != -1) {
+        const struct option *known = options->longs;
+        enum status status = STATUS_DONE;
+
+        if (option == '?')
+            return STATUS_USAGE;
+        while (known->val != option)
+            known++;
+        if (seen[known - options->longs] && known->has_arg == required_argument && option != 's' &&
+            option != OPTION_FROM) /* only the values of those two add up */
+            return fail(STATUS_USAGE, "option --%s: given twice", known->name);
+        seen[known - options->longs] = true;
         if (option == OPTION_HELP) {
             given->help = true;
             return options->help ? output_help(options->help) : STATUS_DONE;
@@ -110,9 +103,9 @@ enum status options_parse(int argc, char **argv, const struct options *options, 
             given->yes = true;
         else
             status = options->take(context, option);
+        if (status != STATUS_DONE)
+            return status;
     }
-    if (status != STATUS_DONE)
-        return status;
     return arguments_fit(argc, argv, options->least, options->most, options->missing) ? STATUS_DONE
                                                                                       : STATUS_USAGE;
 }
