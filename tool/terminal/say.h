@@ -37,7 +37,7 @@ char *showable(struct span text);
 char *composed(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* "…" for a text that "%.15s" cuts. No message shows a whole argument: it may be a token, and a secret begins
- * behind 15 characters. */
+ * after 15 characters. */
 const char *cut_mark(const char *text);
 
 /* The status for a file that could not be opened, by errno. */

@@ -97,7 +97,7 @@ static void show_typing(const sigset_t *signals)
     fputc('\n', stderr);
 }
 
-/* Keep what fits and count the rest; one_line: stop behind the first line. */
+/* Keep what fits and count the rest; one_line: stop after the first line. */
 static enum status read_bytes(char *token, size_t size, size_t *length, bool one_line)
 {
     char *rest = must_have(crypto_alloc(4096));
