@@ -43,6 +43,18 @@ ngx_http_auth_toktab_ctx_t *ngx_http_auth_toktab_make_ctx(ngx_http_request_t *r)
 
 /* ---- what the client presented ---- */
 
+/* Optional white space around a value (RFC 9110, section 5.5): nginx itself removes only spaces. */
+static void trim(ngx_str_t *value)
+{
+    while (value->len != 0 && (value->data[0] == ' ' || value->data[0] == '\t')) {
+        value->data++;
+        value->len--;
+    }
+    while (value->len != 0 &&
+           (value->data[value->len - 1] == ' ' || value->data[value->len - 1] == '\t'))
+        value->len--;
+}
+
 /* Does the value have this scheme, in upper or lower case? rest: what follows the scheme. */
 static ngx_uint_t has_scheme(const ngx_str_t *value, const char *scheme, size_t length, ngx_str_t *rest)
 {
@@ -74,28 +86,32 @@ static ngx_int_t from_variable(ngx_http_request_t *r, const ngx_http_auth_toktab
     value = ngx_http_get_flushed_variable(r, (ngx_uint_t)conf->token_variable);
     if (value == NULL)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    if (value->not_found || value->len == 0)
+    if (value->not_found)
         return NGX_DECLINED;
     found->text.data = value->data;
     found->text.len = value->len;
-    return NGX_OK;
+    trim(&found->text);
+    return found->text.len == 0 ? NGX_DECLINED : NGX_OK;
 }
 
 ngx_int_t ngx_http_auth_toktab_find_credentials(ngx_http_request_t *r,
                                                 const ngx_http_auth_toktab_loc_conf_t *conf,
                                                 ngx_http_auth_toktab_credentials_t *found)
 {
-    ngx_table_elt_t *authorization = r->headers_in.authorization;
+    ngx_str_t authorization = ngx_null_string;
     ngx_int_t rc = NGX_DECLINED;
     ngx_str_t basic;
 
+    if (r->headers_in.authorization != NULL)
+        authorization = r->headers_in.authorization->value;
+    trim(&authorization);
     found->basic = 0;
     if (conf->token_variable != NGX_CONF_UNSET)
         rc = from_variable(r, conf, found);
-    else if (authorization != NULL && has_scheme(&authorization->value, "Bearer", 6, &found->text))
+    else if (has_scheme(&authorization, "Bearer", 6, &found->text))
         return NGX_OK;
 
-    if (conf->basic && authorization != NULL && has_scheme(&authorization->value, "Basic", 5, &basic)) {
+    if (conf->basic && has_scheme(&authorization, "Basic", 5, &basic)) {
         if (rc != NGX_DECLINED)
             return NGX_HTTP_BAD_REQUEST;
         found->text = basic;

@@ -86,7 +86,17 @@ class Answers(NginxCase):
     def test_the_scheme_may_be_written_in_any_way(self):
         for scheme in ("bearer ", "BEARER ", "Bearer   "):
             self.expect(200, headers=["Authorization: %s%s" % (scheme, self.token)])
-        self.expect(200, headers=["Authorization:Bearer %s   " % self.token])
+
+    def test_a_tab_around_a_value_is_white_space(self):
+        for value in ("Bearer %s   ", "\tBearer %s", "Bearer %s\t", " \t Bearer %s \t\t "):
+            self.expect(200, headers=["Authorization:" + value % self.token])
+            self.expect(200, "/basic/", headers=["Authorization:" + value % self.create("git", "-s", "read")])
+            self.expect(200, "/key/", headers=["X-API-Key:" + value.replace("Bearer ", "") % self.token])
+        word = basic(b"u", self.create("git", "-s", "read")).partition(": ")[2]
+        self.expect(200, "/basic/", headers=["Authorization:\t%s\t" % word])
+        self.denied('Bearer realm="default"', headers=["Authorization: \t"])
+        self.denied('Bearer realm="default"', "/key/", headers=["X-API-Key: \t \t"])
+        self.denied(MALFORMED, headers=["Authorization: Bearer \t" + self.token])
 
     def test_without_a_token_the_challenge_is_bare(self):
         self.denied('Bearer realm="default"')
