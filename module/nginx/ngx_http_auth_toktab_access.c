@@ -4,17 +4,30 @@
  * MUST admit a request on TOKTAB_ALLOW alone: whatever else the library says, now or in a later
  * version, refuses it. MUST NOT keep, log or show the token.
  *
- * nginx clears the module's context at an internal redirect ("/" to "/index.html") and runs the
- * access phase again. So the module finds its verdict through the request's pool, and uses it again
- * as long as the question is the same.
+ * The library may have answered already: a variable was read before the access phase (limit_req_zone), or
+ * nginx has redirected the request internally ("/" to "/index.html"), cleared the module's context and runs
+ * the access phase again. So the module finds its answer through the request's pool. The access phase uses it
+ * if the question is the same and the answer at most a millisecond old: limit_req may have held the request
+ * for seconds since. Then a request that begins after a revocation was acknowledged is refused, as
+ * module/lib/reader.h proves: its first question comes after that, and so do all others.
  */
 #include "ngx_http_auth_toktab_module.h"
+
+#include <time.h>
 
 /* ---- the verdict ---- */
 
 static ngx_uint_t same(const ngx_str_t *a, const ngx_str_t *b)
 {
     return a->len == b->len && (a->len == 0 || ngx_memcmp(a->data, b->data, a->len) == 0);
+}
+
+static int64_t now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
 /* Is this the last question again? The same credentials are the same bytes of memory. */
@@ -78,6 +91,7 @@ static ngx_int_t keep_identity(ngx_http_request_t *r, ngx_http_auth_toktab_answe
     p = keep_text(&last->user, p, result->user, user);
     keep_text(&last->scopes, p, result->scopes, scopes);
     last->serial = result->serial;
+    last->expires = result->expires;
     return NGX_OK;
 }
 
@@ -114,11 +128,46 @@ static ngx_int_t verify(ngx_http_request_t *r, const ngx_http_auth_toktab_loc_co
     return NGX_OK;
 }
 
-/* Log the id, never what the client sent: that may be a token. */
-static void log_refusal(ngx_http_request_t *r, const ngx_http_auth_toktab_answer_t *last)
+ngx_int_t ngx_http_auth_toktab_ask(ngx_http_request_t *r, ngx_http_auth_toktab_ctx_t *ctx, int64_t holds)
 {
+    const ngx_http_auth_toktab_loc_conf_t *conf =
+        ngx_http_get_module_loc_conf(r, ngx_http_auth_toktab_module);
+    ngx_http_auth_toktab_credentials_t found;
+    int64_t began = now();
+    ngx_int_t rc = ngx_http_auth_toktab_find_credentials(r, conf, &found);
+
+    if (rc == NGX_OK) {
+        ngx_uint_t again = is_answered(&ctx->last, r, conf, &found);
+
+        if (again && began - ctx->last.asked <= holds)
+            return NGX_OK;
+        if (!again)
+            ctx->logged = TOKTAB_REASON_NONE;
+        if (verify(r, conf, &found, &ctx->last) != NGX_OK)
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        ctx->last.asked = began;
+    } else if (rc != NGX_HTTP_INTERNAL_SERVER_ERROR) {
+        ngx_memzero(&ctx->last, sizeof(ctx->last));
+        ctx->last.domain = conf->domain;
+        ctx->last.unasked = rc == NGX_DECLINED ? "missing" : "repeated";
+    }
+    return rc;
+}
+
+const char *ngx_http_auth_toktab_reason(const ngx_http_auth_toktab_answer_t *last)
+{
+    return last->unasked != NULL ? last->unasked : toktab_reason_name(last->reason);
+}
+
+/* Once for each question. Log the id, never what the client sent: that may be a token. */
+static void log_refusal(ngx_http_request_t *r, ngx_http_auth_toktab_ctx_t *ctx)
+{
+    const ngx_http_auth_toktab_answer_t *last = &ctx->last;
     ngx_log_t *log = r->connection->log;
 
+    if (last->reason == ctx->logged)
+        return;
+    ctx->logged = last->reason;
     if (last->verdict == TOKTAB_ERROR) {
         ngx_log_error(NGX_LOG_ERR, log, 0, "toktab: cannot check tokens: %s, domain: \"%V\"",
                       last->reason == TOKTAB_REASON_STORE ? "the store is in trouble"
@@ -194,7 +243,6 @@ static ngx_int_t refuse_unasked(ngx_http_request_t *r, const ngx_http_auth_tokta
     static const ngx_str_t repeated =
         ngx_string("error=\"invalid_request\", error_description=\"More than one token\"");
 
-    ngx_memzero(&ctx->last, sizeof(ctx->last));
     ngx_http_auth_toktab_count_unasked(r, conf, ctx, rc);
     if (rc == NGX_HTTP_BAD_REQUEST)
         return ngx_http_auth_toktab_refuse(r, ctx, NGX_HTTP_BAD_REQUEST, &repeated);
@@ -208,25 +256,20 @@ ngx_int_t ngx_http_auth_toktab_access(ngx_http_request_t *r)
     const ngx_http_auth_toktab_loc_conf_t *conf =
         ngx_http_get_module_loc_conf(r, ngx_http_auth_toktab_module);
     ngx_http_auth_toktab_ctx_t *ctx;
-    ngx_http_auth_toktab_credentials_t found;
     ngx_int_t rc;
 
     if (conf->domain.len == 0)
         return NGX_DECLINED;
-    rc = ngx_http_auth_toktab_find_credentials(r, conf, &found);
-    if (rc == NGX_HTTP_INTERNAL_SERVER_ERROR)
-        return rc;
     ctx = ngx_http_auth_toktab_make_ctx(r);
     if (ctx == NULL)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    ctx->settled = 1;
+    rc = ngx_http_auth_toktab_ask(r, ctx, NGX_HTTP_AUTH_TOKTAB_ANSWER_HOLDS);
+    if (rc == NGX_HTTP_INTERNAL_SERVER_ERROR)
+        return rc;
     if (rc != NGX_OK)
         return refuse_unasked(r, conf, ctx, rc);
-
-    if (!is_answered(&ctx->last, r, conf, &found)) {
-        if (verify(r, conf, &found, &ctx->last) != NGX_OK)
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        log_refusal(r, &ctx->last);
-    }
+    log_refusal(r, ctx);
     ngx_http_auth_toktab_count(r, conf, ctx);
     return answer(r, conf, ctx);
 }

@@ -124,10 +124,10 @@ static ngx_int_t add_challenges(ngx_http_request_t *r)
     const ngx_http_auth_toktab_ctx_t *ctx = ngx_http_auth_toktab_get_ctx(r);
     ngx_uint_t status = r->headers_out.status;
 
-    if (ctx == NULL)
+    if (ctx == NULL || ctx->refusal == 0)
         return status == NGX_HTTP_BAD_REQUEST && is_repeated_authorization(r) ? add_challenge(r, &repeated)
                                                                               : NGX_OK;
-    if (ctx->refusal == 0 || (status != ctx->refusal && status != NGX_HTTP_UNAUTHORIZED))
+    if (status != ctx->refusal && status != NGX_HTTP_UNAUTHORIZED)
         return NGX_OK;
     if (add_challenge(r, &ctx->challenges[0]) != NGX_OK)
         return NGX_ERROR;

@@ -77,11 +77,14 @@ typedef struct {
 
 /* A question to the library and its answer. */
 typedef struct {
-    ngx_str_t credentials; /* in nginx's own memory, never copied; data is NULL: no question was asked */
-    ngx_str_t domain;
+    ngx_str_t domain; /* data is NULL: there was no question */
     ngx_str_t demanded_scopes;
+    ngx_str_t credentials; /* in nginx's own memory, never copied */
     const struct sockaddr *client;
+    int64_t asked; /* nanoseconds of the monotonic clock, before the library was asked */
 
+    /* Why the library was not asked, as $toktab_reason has it; NULL: it was. */
+    const char *unasked;
     enum toktab_verdict verdict;
     enum toktab_reason reason;
 
@@ -91,11 +94,14 @@ typedef struct {
     ngx_str_t user;
     ngx_str_t scopes;
     uint64_t serial; /* 0: none */
+    int64_t expires;
 } ngx_http_auth_toktab_answer_t;
 
 /* The context of a request; it survives internal redirects. */
 typedef struct {
     ngx_http_auth_toktab_answer_t last;
+    enum toktab_reason logged; /* the reason of the last denial in the log; TOKTAB_REASON_NONE: none */
+    unsigned settled : 1;      /* the access phase has run for this location */
 
     /* The status of the refusal; 0: not refused, or another module admitted the request. */
     ngx_uint_t refusal;
@@ -111,7 +117,10 @@ typedef struct {
 
 extern ngx_module_t ngx_http_auth_toktab_module;
 
-/* Get the context of a main request; NULL: none yet. Make it; NULL: out of memory. */
+/*
+ * Get the context of a main request; NULL: none yet. Make it; NULL: out of memory. After an internal redirect
+ * the context made is the one before, no longer settled.
+ */
 ngx_http_auth_toktab_ctx_t *ngx_http_auth_toktab_get_ctx(ngx_http_request_t *r);
 ngx_http_auth_toktab_ctx_t *ngx_http_auth_toktab_make_ctx(ngx_http_request_t *r);
 
@@ -123,6 +132,19 @@ ngx_http_auth_toktab_ctx_t *ngx_http_auth_toktab_make_ctx(ngx_http_request_t *r)
 ngx_int_t ngx_http_auth_toktab_find_credentials(ngx_http_request_t *r,
                                                 const ngx_http_auth_toktab_loc_conf_t *conf,
                                                 ngx_http_auth_toktab_credentials_t *found);
+
+/* How long an answer holds, in nanoseconds: as long as a look of the library at the store. */
+#define NGX_HTTP_AUTH_TOKTAB_ANSWER_HOLDS 1000000
+
+/*
+ * Ask the library about a request, unless it has answered the same question at most `holds` nanoseconds ago.
+ * ctx->last is the answer. Returns NGX_OK, or what ngx_http_auth_toktab_find_credentials() returns for a
+ * request that there is nothing to ask about.
+ */
+ngx_int_t ngx_http_auth_toktab_ask(ngx_http_request_t *r, ngx_http_auth_toktab_ctx_t *ctx, int64_t holds);
+
+/* The reason of an answer, as $toktab_reason has it: a constant string. */
+const char *ngx_http_auth_toktab_reason(const ngx_http_auth_toktab_answer_t *last);
 
 /* The phase handlers. */
 ngx_int_t ngx_http_auth_toktab_post_read(ngx_http_request_t *r);
@@ -147,6 +169,10 @@ ngx_int_t ngx_http_auth_toktab_refuse(ngx_http_request_t *r, ngx_http_auth_tokta
 void ngx_http_auth_toktab_init_filter(void);
 
 ngx_int_t ngx_http_auth_toktab_add_variables(ngx_conf_t *cf);
+
+/* Write a time in seconds since the epoch as RFC 3339 has it, in UTC. Returns the end of the text. */
+#define NGX_HTTP_AUTH_TOKTAB_TIME_SIZE (NGX_INT64_LEN + sizeof("-01-31T12:00:00Z"))
+u_char *ngx_http_auth_toktab_put_time(u_char *p, int64_t time);
 
 /* Put a handler in front of $remote_user's own. Call it before nginx looks up the handlers of variables. */
 void ngx_http_auth_toktab_guard_remote_user(ngx_conf_t *cf);

@@ -26,10 +26,15 @@ ngx_http_auth_toktab_ctx_t *ngx_http_auth_toktab_get_ctx(ngx_http_request_t *r)
 
 ngx_http_auth_toktab_ctx_t *ngx_http_auth_toktab_make_ctx(ngx_http_request_t *r)
 {
-    ngx_http_auth_toktab_ctx_t *ctx = ngx_http_auth_toktab_get_ctx(r);
+    ngx_http_auth_toktab_ctx_t *ctx = ngx_http_get_module_ctx(r, ngx_http_auth_toktab_module);
     ngx_pool_cleanup_t *cleanup;
 
-    if (ctx == NULL) {
+    if (ctx != NULL)
+        return ctx;
+    ctx = ngx_http_auth_toktab_get_ctx(r);
+    if (ctx != NULL) {
+        ctx->settled = 0; /* after the redirect, the access phase runs again */
+    } else {
         cleanup = ngx_pool_cleanup_add(r->pool, sizeof(*ctx));
         if (cleanup == NULL)
             return NULL;
@@ -50,8 +55,7 @@ static void trim(ngx_str_t *value)
         value->data++;
         value->len--;
     }
-    while (value->len != 0 &&
-           (value->data[value->len - 1] == ' ' || value->data[value->len - 1] == '\t'))
+    while (value->len != 0 && (value->data[value->len - 1] == ' ' || value->data[value->len - 1] == '\t'))
         value->len--;
 }
 

@@ -20,12 +20,37 @@ static ngx_int_t show_nothing(ngx_http_variable_value_t *v)
     return NGX_OK;
 }
 
-/* The answer for a request; NULL: no question was asked. A subrequest has that of its main request. */
+/*
+ * Is the access phase still to come? Not if the request is about to be answered without it: then there is a
+ * status already.
+ */
+static ngx_uint_t is_early(ngx_http_request_t *r)
+{
+    const ngx_http_auth_toktab_loc_conf_t *conf =
+        ngx_http_get_module_loc_conf(r, ngx_http_auth_toktab_module);
+    const ngx_http_auth_toktab_ctx_t *ctx = ngx_http_get_module_ctx(r, ngx_http_auth_toktab_module);
+
+    return conf->domain.len != 0 && r->headers_out.status == 0 && (ctx == NULL || !ctx->settled);
+}
+
+/*
+ * The answer for a request; NULL: there is none. A subrequest has that of its main request. Before the access
+ * phase the library is asked now, so that limit_req and map know the token. Until the access phase asks for
+ * itself, the age of that answer does not matter.
+ */
 static const ngx_http_auth_toktab_answer_t *answer_to(ngx_http_request_t *r)
 {
-    ngx_http_auth_toktab_ctx_t *ctx = ngx_http_auth_toktab_get_ctx(r->main);
+    ngx_http_auth_toktab_ctx_t *ctx;
 
-    return ctx == NULL || ctx->last.credentials.data == NULL ? NULL : &ctx->last;
+    r = r->main;
+    if (!is_early(r)) {
+        ctx = ngx_http_auth_toktab_get_ctx(r);
+    } else if ((ctx = ngx_http_auth_toktab_make_ctx(r)) != NULL) {
+        ctx->settled = 1; /* the variable with the token may be made of these */
+        ngx_http_auth_toktab_ask(r, ctx, INT64_MAX);
+        ctx->settled = 0;
+    }
+    return ctx == NULL || ctx->last.domain.data == NULL ? NULL : &ctx->last;
 }
 
 /* data: the offset of the text in the answer */
@@ -50,6 +75,20 @@ static ngx_int_t get_serial(ngx_http_request_t *r, ngx_http_variable_value_t *v,
     return show(v, text, (size_t)(ngx_sprintf(text, "%uL", last->serial) - text));
 }
 
+/* As the tool shows times. Empty for a token that does not expire. */
+static ngx_int_t get_expires(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data)
+{
+    const ngx_http_auth_toktab_answer_t *last = answer_to(r);
+    u_char *text;
+
+    if (last == NULL || last->id.data == NULL || last->expires == TOKTAB_NEVER)
+        return show_nothing(v);
+    text = ngx_pnalloc(r->pool, NGX_HTTP_AUTH_TOKTAB_TIME_SIZE);
+    if (text == NULL)
+        return NGX_ERROR;
+    return show(v, text, (size_t)(ngx_http_auth_toktab_put_time(text, last->expires) - text));
+}
+
 static ngx_int_t get_reason(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data)
 {
     const ngx_http_auth_toktab_answer_t *last = answer_to(r);
@@ -57,8 +96,17 @@ static ngx_int_t get_reason(ngx_http_request_t *r, ngx_http_variable_value_t *v,
 
     if (last == NULL)
         return show_nothing(v);
-    name = toktab_reason_name(last->reason);
+    name = ngx_http_auth_toktab_reason(last);
     return show(v, (u_char *)name, ngx_strlen(name));
+}
+
+u_char *ngx_http_auth_toktab_put_time(u_char *p, int64_t time)
+{
+    ngx_tm_t tm;
+
+    ngx_gmtime((time_t)time, &tm);
+    return ngx_sprintf(p, "%04d-%02d-%02dT%02d:%02d:%02dZ", tm.ngx_tm_year, tm.ngx_tm_mon, tm.ngx_tm_mday,
+                       tm.ngx_tm_hour, tm.ngx_tm_min, tm.ngx_tm_sec);
 }
 
 /* Not cacheable: a value read before the access phase must not appear in the log after it. */
@@ -66,10 +114,15 @@ static ngx_int_t get_reason(ngx_http_request_t *r, ngx_http_variable_value_t *v,
 #define TEXT(field) get_text, offsetof(ngx_http_auth_toktab_answer_t, field)
 
 static ngx_http_variable_t variables[] = {
-    VARIABLE("toktab_id", TEXT(id)),          VARIABLE("toktab_serial", get_serial, 0),
-    VARIABLE("toktab_label", TEXT(label)),    VARIABLE("toktab_user", TEXT(user)),
-    VARIABLE("toktab_scopes", TEXT(scopes)),  VARIABLE("toktab_domain", TEXT(domain)),
-    VARIABLE("toktab_reason", get_reason, 0), ngx_http_null_variable,
+    VARIABLE("toktab_id", TEXT(id)),
+    VARIABLE("toktab_serial", get_serial, 0),
+    VARIABLE("toktab_label", TEXT(label)),
+    VARIABLE("toktab_user", TEXT(user)),
+    VARIABLE("toktab_scopes", TEXT(scopes)),
+    VARIABLE("toktab_domain", TEXT(domain)),
+    VARIABLE("toktab_reason", get_reason, 0),
+    VARIABLE("toktab_expires", get_expires, 0),
+    ngx_http_null_variable,
 };
 
 ngx_int_t ngx_http_auth_toktab_add_variables(ngx_conf_t *cf)

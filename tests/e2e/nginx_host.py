@@ -153,7 +153,10 @@ class Nginx:
     folder       does not exist yet; the workers may enter the one that it is in
     toktab_conf  for auth_toktab_config
     http         what stands inside http {}, where {port} and {folder} are filled in
+    preload      a library that is loaded before the others
     """
+
+    preload = None
 
     def __init__(self, folder, toktab_conf, http, workers=2, level="info"):
         self.folder, self.toktab_conf, self.http, self.workers, self.level = folder, toktab_conf, http, workers, level
@@ -192,8 +195,11 @@ class Nginx:
 
     def run_nginx(self, *arguments):
         command = [NGINX, "-p", self.folder, "-c", self.conf, "-e", os.path.join(self.folder, "error.log"), *arguments]
+        env = environment({"LD_LIBRARY_PATH": BUILD})
+        if self.preload:
+            env["LD_PRELOAD"] = " ".join(filter(None, (env.get("LD_PRELOAD"), self.preload)))
         return subprocess.run(
-            command, env=environment({"LD_LIBRARY_PATH": BUILD}), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, timeout=60, text=True, check=False,
         )  # fmt: skip
 

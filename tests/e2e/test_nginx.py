@@ -50,6 +50,7 @@ class Answers(NginxCase):
             add_header X-Scopes $toktab_scopes always;
             add_header X-Domain $toktab_domain always;
             add_header X-Reason $toktab_reason always;
+            add_header X-Expires $toktab_expires always;
         }
         location /open { auth_toktab off; }
     }
@@ -227,8 +228,14 @@ class Answers(NginxCase):
         answer = self.expect(200, "/names/index.html", token)
         said = [answer.header("X-" + name) for name in ("Id", "Label", "User", "Scopes", "Domain", "Reason", "Early")]
         said[1] = said[1].encode("latin-1").decode()
-        self.assertEqual(said, [token_id(token), label, "bob", "read,write", "default", "none", "<>"])
+        self.assertEqual(said, [token_id(token), label, "bob", "read,write", "default", "none", "<%s>" % token_id(token)])
         self.assertRegex(answer.header("X-Serial"), "^[1-9][0-9]*$")
+        self.assertIsNone(answer.header("X-Expires"))
+
+    def test_when_it_expires(self):
+        for expires in ("2031-02-03T04:05:06Z", "9999-12-31T23:59:59Z"):
+            answer = self.expect(200, "/names/index.html", self.create("short", "-e", expires))
+            self.assertEqual(answer.header("X-Expires"), expires)
 
     def test_names_of_a_denied_token(self):
         token = self.create("ended", "-s", "read")
@@ -238,10 +245,13 @@ class Answers(NginxCase):
         self.assertEqual(said, [token_id(token), "ended", None, "read", "revoked"])
 
     def test_names_of_nobody(self):
-        for token, reason in ((None, None), ("x", "malformed")):
+        for token, reason in ((None, "missing"), ("x", "malformed")):
             answer = self.expect(401, "/names/", token)
             said = {name: value for name, value in answer.headers if re.match("X-(?!Worker)", name)}
-            self.assertEqual(said, {"X-Reason": reason, "X-Domain": "default"} if reason else {})
+            self.assertEqual(said, {"X-Reason": reason, "X-Domain": "default"})
+        key = ["X-API-Key: a", "X-API-Key: b"]
+        self.expect(400, "/key/?twice", headers=key)
+        self.assert_logged(r'twice HTTP/1.1" id=- serial=- label=- user=- scopes=- domain=default reason=repeated')
         self.expect(200, "/open/?nobody", self.token)
         self.assert_logged(r'nobody HTTP/1.1" id=- serial=- label=- user=- scopes=- domain=- reason=-')
 

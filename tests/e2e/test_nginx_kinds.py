@@ -84,11 +84,14 @@ class FastCgi(Upstream):
 
 class Kinds(NginxCase):
     http = r"""
+    limit_req_zone $toktab_id zone=requests:1m rate=1r/m;
+    limit_req_status 429;
     auth_toktab default;
     server {
         listen 127.0.0.1:{port};
         listen unix:{folder}/http2 http2;
         location /static { }
+        location /limited { limit_req zone=requests; root {folder}/html/static; try_files /index.html =404; }
         location /scope { auth_toktab_scope write; }
         location /proxied { proxy_pass http://127.0.0.1:{http}; proxy_set_header X-Label $toktab_label; }
         location /stripped { proxy_pass http://127.0.0.1:{http}; proxy_set_header Authorization ""; }
@@ -176,6 +179,13 @@ class Kinds(NginxCase):
             self.http2("/static/", "Authorization: Bearer a", "Authorization: Bearer b"),
             (400, ['Bearer error="invalid_request"']),
         )
+
+    @unittest.skipUnless(CURL, "HTTP/2 needs curl, which is not installed")
+    def test_http_2_has_a_limit_for_each_token(self):
+        for token in (self.create(), self.create()):
+            header = "Authorization: Bearer " + token
+            self.assertEqual([self.http2("/limited", header)[0] for _ in range(2)], [200, 429])
+        self.assertEqual([self.http2("/limited")[0] for _ in range(2)], [401, 401])
 
     @unittest.skipUnless(CURL, "a local socket needs curl, which is not installed")
     def test_a_client_without_an_address_is_in_no_network(self):

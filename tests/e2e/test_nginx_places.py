@@ -103,7 +103,7 @@ class Places(NginxCase):
 
     def test_an_internal_redirect_to_another_token_is_asked_again(self):
         self.expect(401, "/keyed/?none", self.reader)
-        self.assert_logged('none HTTP/1.1" id=- serial=- label=- user=- scopes=- domain=- reason=-')
+        self.assert_logged('none HTTP/1.1" id=- serial=- label=- user=- scopes=- domain=default reason=missing')
         self.expect(401, "/keyed/", self.reader, headers=["X-Key: x"])
         self.expect(200, "/keyed/", self.reader, headers=["X-Key: " + self.writer])
 
@@ -116,7 +116,7 @@ class Places(NginxCase):
         self.assertEqual(answer.challenges, ['Bearer error="invalid_request"'])
 
     def test_the_same_question_is_asked_once(self):
-        """Each time that the library is asked and denies, there is a line in the log."""
+        """For each question that the library denies, there is a line in the log."""
         token = self.create("twice")
         self.revoke(token)
         answer = self.expect(401, "/twice/", token)
