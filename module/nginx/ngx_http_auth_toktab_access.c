@@ -244,25 +244,21 @@ static ngx_int_t refuse_unasked(ngx_http_request_t *r, const ngx_http_auth_tokta
         ngx_string("error=\"invalid_request\", error_description=\"More than one token\"");
 
     ngx_http_auth_toktab_count_unasked(r, conf, ctx, rc);
+    /* auth_request turns other statuses than 401 and 403 into 500 */
     if (rc == NGX_HTTP_BAD_REQUEST)
-        return ngx_http_auth_toktab_refuse(r, ctx, NGX_HTTP_BAD_REQUEST, &repeated);
+        return ngx_http_auth_toktab_refuse(
+            r, ctx, conf->answer == ANSWER_NONE ? NGX_HTTP_BAD_REQUEST : NGX_HTTP_UNAUTHORIZED, &repeated);
     ngx_log_error(NGX_LOG_INFO, r->connection->log, 0, "toktab: no token presented, domain: \"%V\"",
                   &conf->domain);
     return ngx_http_auth_toktab_refuse(r, ctx, NGX_HTTP_UNAUTHORIZED, NULL);
 }
 
-ngx_int_t ngx_http_auth_toktab_access(ngx_http_request_t *r)
+ngx_int_t ngx_http_auth_toktab_check(ngx_http_request_t *r, ngx_http_auth_toktab_ctx_t *ctx)
 {
     const ngx_http_auth_toktab_loc_conf_t *conf =
         ngx_http_get_module_loc_conf(r, ngx_http_auth_toktab_module);
-    ngx_http_auth_toktab_ctx_t *ctx;
     ngx_int_t rc;
 
-    if (conf->domain.len == 0)
-        return NGX_DECLINED;
-    ctx = ngx_http_auth_toktab_make_ctx(r);
-    if (ctx == NULL)
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     ctx->settled = 1;
     rc = ngx_http_auth_toktab_ask(r, ctx, NGX_HTTP_AUTH_TOKTAB_ANSWER_HOLDS);
     if (rc == NGX_HTTP_INTERNAL_SERVER_ERROR)
@@ -272,6 +268,18 @@ ngx_int_t ngx_http_auth_toktab_access(ngx_http_request_t *r)
     log_refusal(r, ctx);
     ngx_http_auth_toktab_count(r, conf, ctx);
     return answer(r, conf, ctx);
+}
+
+ngx_int_t ngx_http_auth_toktab_access(ngx_http_request_t *r)
+{
+    const ngx_http_auth_toktab_loc_conf_t *conf =
+        ngx_http_get_module_loc_conf(r, ngx_http_auth_toktab_module);
+    ngx_http_auth_toktab_ctx_t *ctx;
+
+    if (conf->domain.len == 0)
+        return NGX_DECLINED;
+    ctx = ngx_http_auth_toktab_make_ctx(r);
+    return ctx == NULL ? NGX_HTTP_INTERNAL_SERVER_ERROR : ngx_http_auth_toktab_check(r, ctx);
 }
 
 /*

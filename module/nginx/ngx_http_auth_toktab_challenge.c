@@ -86,6 +86,21 @@ ngx_int_t ngx_http_auth_toktab_refuse(ngx_http_request_t *r, ngx_http_auth_tokta
 
 /* ---- the filter ---- */
 
+/* auth_request finds the challenges of its subrequest here, and copies them: before 1.23 only one. */
+static void hand_to_auth_request(ngx_http_request_t *r, ngx_table_elt_t *header)
+{
+    ngx_table_elt_t **place = &r->headers_out.www_authenticate;
+
+#if (nginx_version >= 1023000)
+    while (*place != NULL)
+        place = &(*place)->next;
+#else
+    if (*place != NULL)
+        return;
+#endif
+    *place = header;
+}
+
 static ngx_int_t add_challenge(ngx_http_request_t *r, const ngx_str_t *value)
 {
     ngx_table_elt_t *header;
@@ -99,6 +114,8 @@ static ngx_int_t add_challenge(ngx_http_request_t *r, const ngx_str_t *value)
     header->hash = 1;
     ngx_str_set(&header->key, "WWW-Authenticate");
     header->value = *value;
+    if (r != r->main)
+        hand_to_auth_request(r, header);
     return NGX_OK;
 }
 
@@ -136,7 +153,7 @@ static ngx_int_t add_challenges(ngx_http_request_t *r)
 
 static ngx_int_t header_filter(ngx_http_request_t *r)
 {
-    if (r == r->main && r->headers_out.status >= NGX_HTTP_BAD_REQUEST && add_challenges(r) != NGX_OK)
+    if (r->headers_out.status >= NGX_HTTP_BAD_REQUEST && add_challenges(r) != NGX_OK)
         return NGX_ERROR;
     return next_header_filter(r);
 }

@@ -145,6 +145,8 @@ static ngx_command_t commands[] = {
      NULL},
     {ngx_string("auth_toktab_basic"), ANYWHERE | NGX_CONF_TAKE1, ngx_conf_set_enum_slot,
      NGX_HTTP_LOC_CONF_OFFSET, offsetof(ngx_http_auth_toktab_loc_conf_t, basic), basic_values},
+    {ngx_string("auth_toktab_answer"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS | NGX_CONF_TAKE1,
+     ngx_http_auth_toktab_set_answer, NGX_HTTP_LOC_CONF_OFFSET, 0, NULL},
     {ngx_string("auth_toktab_metrics"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS, ngx_http_auth_toktab_set_metrics,
      NGX_HTTP_LOC_CONF_OFFSET, 0, NULL},
     {ngx_string("auth_toktab_config"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1, set_config,
@@ -300,6 +302,8 @@ static char *merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         conf->token_header = prev->token_header;
     }
     ngx_conf_merge_uint_value(conf->basic, prev->basic, NGX_HTTP_AUTH_TOKTAB_BASIC_OFF);
+    if (ngx_http_auth_toktab_merge_answer(cf, prev, conf) != NGX_CONF_OK)
+        return NGX_CONF_ERROR;
 
     if (conf->domain.len == 0)
         return NGX_CONF_OK;
@@ -328,7 +332,7 @@ static ngx_int_t install(ngx_conf_t *cf)
         return NGX_OK;
     ngx_http_auth_toktab_guard_remote_user(cf);
     if (add_handler(cf, NGX_HTTP_POST_READ_PHASE, ngx_http_auth_toktab_post_read) != NGX_OK ||
-        add_handler(cf, NGX_HTTP_ACCESS_PHASE, ngx_http_auth_toktab_access) != NGX_OK ||
+        add_handler(cf, NGX_HTTP_ACCESS_PHASE, ngx_http_auth_toktab_answer_access) != NGX_OK ||
         add_handler(cf, NGX_HTTP_PRECONTENT_PHASE, ngx_http_auth_toktab_precontent) != NGX_OK)
         return NGX_ERROR;
     ngx_http_auth_toktab_init_filter();

@@ -4,6 +4,7 @@
  *   ngx_http_auth_toktab_module.c     the directives, and opening the table
  *   ngx_http_auth_toktab_request.c    the credentials of a request, and its context
  *   ngx_http_auth_toktab_access.c     the question to the library, and the answer for nginx
+ *   ngx_http_auth_toktab_answer.c     auth_toktab_answer: the answer for other servers
  *   ngx_http_auth_toktab_challenge.c  the WWW-Authenticate headers
  *   ngx_http_auth_toktab_variables.c  $toktab_...
  *   ngx_http_auth_toktab_user.c       keeps tokens out of $remote_user
@@ -57,6 +58,8 @@ typedef struct {
     ngx_flag_t demands; /* the server or one of its locations requires a token */
 } ngx_http_auth_toktab_srv_conf_t;
 
+enum ngx_http_auth_toktab_form { ANSWER_NONE, ANSWER_EMPTY, ANSWER_JSON };
+
 /* The texts end with a NUL; data is NULL if the directive is absent. */
 typedef struct {
     ngx_str_t domain; /* empty: off */
@@ -65,9 +68,10 @@ typedef struct {
     ngx_str_t scopes;         /* "read,write" */
     ngx_http_auth_toktab_place_t scopes_place;
     ngx_str_t realm;
-    ngx_int_t token_variable; /* index of the variable, or NGX_CONF_UNSET */
-    ngx_str_t token_header;   /* "x_api_key" for $http_x_api_key; empty for other variables */
-    ngx_uint_t basic;         /* NGX_HTTP_AUTH_TOKTAB_BASIC_... */
+    ngx_int_t token_variable;              /* index of the variable, or NGX_CONF_UNSET */
+    ngx_str_t token_header;                /* "x_api_key" for $http_x_api_key; empty for other variables */
+    ngx_uint_t basic;                      /* NGX_HTTP_AUTH_TOKTAB_BASIC_... */
+    enum ngx_http_auth_toktab_form answer; /* auth_toktab_answer of this location */
 
     /* Made from the fields above if a token is required. */
     ngx_str_t basic_challenge;  /* empty: not offered */
@@ -118,8 +122,9 @@ typedef struct {
 extern ngx_module_t ngx_http_auth_toktab_module;
 
 /*
- * Get the context of a main request; NULL: none yet. Make it; NULL: out of memory. After an internal redirect
- * the context made is the one before, no longer settled.
+ * Get the context of a request; NULL: none yet. Make it; NULL: out of memory. After an internal redirect of a
+ * main request the context made is the one before, no longer settled. A subrequest has a context only where
+ * auth_toktab_answer checks its token.
  */
 ngx_http_auth_toktab_ctx_t *ngx_http_auth_toktab_get_ctx(ngx_http_request_t *r);
 ngx_http_auth_toktab_ctx_t *ngx_http_auth_toktab_make_ctx(ngx_http_request_t *r);
@@ -146,7 +151,10 @@ ngx_int_t ngx_http_auth_toktab_ask(ngx_http_request_t *r, ngx_http_auth_toktab_c
 /* The reason of an answer, as $toktab_reason has it: a constant string. */
 const char *ngx_http_auth_toktab_reason(const ngx_http_auth_toktab_answer_t *last);
 
-/* The phase handlers. */
+/* Check a request: NGX_OK, or the status that refuses it. ctx->last is the answer. */
+ngx_int_t ngx_http_auth_toktab_check(ngx_http_request_t *r, ngx_http_auth_toktab_ctx_t *ctx);
+
+/* The phase handlers. ngx_http_auth_toktab_access() returns NGX_DECLINED where no token is required. */
 ngx_int_t ngx_http_auth_toktab_post_read(ngx_http_request_t *r);
 ngx_int_t ngx_http_auth_toktab_access(ngx_http_request_t *r);
 ngx_int_t ngx_http_auth_toktab_precontent(ngx_http_request_t *r);
@@ -167,6 +175,14 @@ ngx_int_t ngx_http_auth_toktab_refuse(ngx_http_request_t *r, ngx_http_auth_tokta
                                       ngx_int_t status, const ngx_str_t *error);
 
 void ngx_http_auth_toktab_init_filter(void);
+
+/* The access phase with auth_toktab_answer: ngx_http_auth_toktab_access(), and the refusal as JSON. */
+ngx_int_t ngx_http_auth_toktab_answer_access(ngx_http_request_t *r);
+
+/* auth_toktab_answer, and its part in merging the configuration of a location. */
+char *ngx_http_auth_toktab_set_answer(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_auth_toktab_merge_answer(ngx_conf_t *cf, const ngx_http_auth_toktab_loc_conf_t *prev,
+                                        ngx_http_auth_toktab_loc_conf_t *conf);
 
 ngx_int_t ngx_http_auth_toktab_add_variables(ngx_conf_t *cf);
 

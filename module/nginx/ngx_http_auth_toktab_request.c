@@ -15,7 +15,7 @@ ngx_http_auth_toktab_ctx_t *ngx_http_auth_toktab_get_ctx(ngx_http_request_t *r)
     ngx_http_auth_toktab_ctx_t *ctx = ngx_http_get_module_ctx(r, ngx_http_auth_toktab_module);
     ngx_pool_cleanup_t *cleanup;
 
-    if (ctx != NULL || !(r->internal || r->filter_finalize))
+    if (ctx != NULL || r != r->main || !(r->internal || r->filter_finalize))
         return ctx;
     for (cleanup = r->pool->cleanup; cleanup != NULL; cleanup = cleanup->next) {
         if (cleanup->handler == context_mark)
@@ -34,6 +34,10 @@ ngx_http_auth_toktab_ctx_t *ngx_http_auth_toktab_make_ctx(ngx_http_request_t *r)
     ctx = ngx_http_auth_toktab_get_ctx(r);
     if (ctx != NULL) {
         ctx->settled = 0; /* after the redirect, the access phase runs again */
+    } else if (r != r->main) {
+        ctx = ngx_pcalloc(r->pool, sizeof(*ctx)); /* not for the pool's list, which is the main request's */
+        if (ctx == NULL)
+            return NULL;
     } else {
         cleanup = ngx_pool_cleanup_add(r->pool, sizeof(*ctx));
         if (cleanup == NULL)

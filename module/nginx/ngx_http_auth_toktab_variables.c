@@ -34,15 +34,19 @@ static ngx_uint_t is_early(ngx_http_request_t *r)
 }
 
 /*
- * The answer for a request; NULL: there is none. A subrequest has that of its main request. Before the access
+ * The answer for a request; NULL: there is none. A subrequest has that of its main request, unless
+ * auth_toktab_answer checks it (auth_request_set reads the variables of a subrequest). Before the access
  * phase the library is asked now, so that limit_req and map know the token. Until the access phase asks for
  * itself, the age of that answer does not matter.
  */
 static const ngx_http_auth_toktab_answer_t *answer_to(ngx_http_request_t *r)
 {
+    const ngx_http_auth_toktab_loc_conf_t *conf =
+        ngx_http_get_module_loc_conf(r, ngx_http_auth_toktab_module);
     ngx_http_auth_toktab_ctx_t *ctx;
 
-    r = r->main;
+    if (conf->answer == ANSWER_NONE)
+        r = r->main;
     if (!is_early(r)) {
         ctx = ngx_http_auth_toktab_get_ctx(r);
     } else if ((ctx = ngx_http_auth_toktab_make_ctx(r)) != NULL) {
