@@ -1,7 +1,8 @@
 /*
  * ngx_http_auth_toktab_module.h - what the files of the nginx adapter share.
  *
- *   ngx_http_auth_toktab_module.c     the directives, and opening the table
+ *   ngx_http_auth_toktab_module.c     the directives and the configuration
+ *   ngx_http_auth_toktab_table.c      the library's table
  *   ngx_http_auth_toktab_request.c    the credentials of a request, and its context
  *   ngx_http_auth_toktab_access.c     the question to the library, and the answer for nginx
  *   ngx_http_auth_toktab_answer.c     auth_toktab_answer: the answer for other servers
@@ -120,6 +121,12 @@ typedef struct {
 } ngx_http_auth_toktab_credentials_t;
 
 extern ngx_module_t ngx_http_auth_toktab_module;
+
+/* Open the table, if a location requires a token (init_main_conf). */
+char *ngx_http_auth_toktab_open_table(ngx_conf_t *cf, void *conf);
+
+/* Does the configuration have the domain and the scopes of a location? */
+char *ngx_http_auth_toktab_check_demand(ngx_conf_t *cf, ngx_http_auth_toktab_loc_conf_t *conf);
 
 /*
  * Get the context of a request; NULL: none yet. Make it; NULL: out of memory. After an internal redirect of a
