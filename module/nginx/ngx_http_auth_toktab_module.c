@@ -241,6 +241,7 @@ static ngx_int_t install(ngx_conf_t *cf)
         add_handler(cf, NGX_HTTP_PRECONTENT_PHASE, ngx_http_auth_toktab_precontent) != NGX_OK)
         return NGX_ERROR;
     ngx_http_auth_toktab_init_filter();
+    ngx_http_auth_toktab_look_at_stores(cf);
     return NGX_OK;
 }
 
@@ -257,15 +258,15 @@ static ngx_http_module_t context = {
 
 ngx_module_t ngx_http_auth_toktab_module = {
     NGX_MODULE_V1,
-    &context,        /* module context */
-    commands,        /* module directives */
-    NGX_HTTP_MODULE, /* module type */
-    NULL,            /* init master */
-    NULL,            /* init module */
-    NULL,            /* init process */
-    NULL,            /* init thread */
-    NULL,            /* exit thread */
-    NULL,            /* exit process */
-    NULL,            /* exit master */
+    &context,                          /* module context */
+    commands,                          /* module directives */
+    NGX_HTTP_MODULE,                   /* module type */
+    NULL,                              /* init master */
+    NULL,                              /* init module */
+    ngx_http_auth_toktab_init_process, /* init process */
+    NULL,                              /* init thread */
+    NULL,                              /* exit thread */
+    NULL,                              /* exit process */
+    NULL,                              /* exit master */
     NGX_MODULE_V1_PADDING,
 };

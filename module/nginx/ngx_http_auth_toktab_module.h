@@ -53,6 +53,7 @@ typedef struct {
     ngx_http_auth_toktab_place_t config_place;
     ngx_http_auth_toktab_place_t first_demand;
     ngx_array_t domains; /* of ngx_http_auth_toktab_domain_t */
+    ngx_flag_t quiet;    /* keep the library's messages out of the log */
 } ngx_http_auth_toktab_main_conf_t;
 
 typedef struct {
@@ -127,6 +128,10 @@ char *ngx_http_auth_toktab_open_table(ngx_conf_t *cf, void *conf);
 
 /* Does the configuration have the domain and the scopes of a location? */
 char *ngx_http_auth_toktab_check_demand(ngx_conf_t *cf, ngx_http_auth_toktab_loc_conf_t *conf);
+
+/* Log which of the stores that are used cannot be read: by this process, or by a worker (init_process). */
+void ngx_http_auth_toktab_look_at_stores(ngx_conf_t *cf);
+ngx_int_t ngx_http_auth_toktab_init_process(ngx_cycle_t *cycle);
 
 /*
  * Get the context of a request; NULL: none yet. Make it; NULL: out of memory. After an internal redirect of a

@@ -6,6 +6,7 @@
  */
 #include "ngx_http_auth_toktab_module.h"
 
+#include <pwd.h>
 #include <syslog.h>
 
 /* The main error log gets the library's messages, at the level they have in syslog. */
@@ -17,7 +18,10 @@ static void log_message(void *log_context, int priority, const char *message)
         [LOG_INFO] = NGX_LOG_INFO,   [LOG_DEBUG] = NGX_LOG_DEBUG,
     };
 
-    ngx_log_error(levels[LOG_PRI(priority)], ngx_cycle->log, 0, "toktab: %s", message);
+    const ngx_http_auth_toktab_main_conf_t *mcf = log_context;
+
+    if (!mcf->quiet)
+        ngx_log_error(levels[LOG_PRI(priority)], ngx_cycle->log, 0, "toktab: %s", message);
 }
 
 static void close_table(void *table)
@@ -29,7 +33,7 @@ char *ngx_http_auth_toktab_open_table(ngx_conf_t *cf, void *conf)
 {
     ngx_http_auth_toktab_main_conf_t *mcf = conf;
     ngx_http_auth_toktab_place_t *place = mcf->config.data ? &mcf->config_place : &mcf->first_demand;
-    struct toktab_options options = {.size = sizeof(options), .log = log_message};
+    struct toktab_options options = {.size = sizeof(options), .log = log_message, .log_context = mcf};
     char error[NGX_MAX_CONF_ERRSTR];
     ngx_pool_cleanup_t *cleanup;
 
@@ -40,7 +44,9 @@ char *ngx_http_auth_toktab_open_table(ngx_conf_t *cf, void *conf)
     if (cleanup == NULL)
         return NGX_CONF_ERROR;
     options.config = (const char *)mcf->config.data;
+    mcf->quiet = 1; /* which of the domains are used is not known yet */
     mcf->table = toktab_open(&options, error, sizeof(error));
+    mcf->quiet = 0;
     if (mcf->table == NULL) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "toktab: %s, in %V:%ui", error, &place->file, place->line);
         return NGX_CONF_ERROR;
@@ -91,4 +97,52 @@ char *ngx_http_auth_toktab_check_demand(ngx_conf_t *cf, ngx_http_auth_toktab_loc
         return NGX_CONF_ERROR;
     }
     return note_domain(mcf, conf);
+}
+
+/* ---- the stores ---- */
+
+/* who: what a message begins with */
+static void look_at_stores(ngx_http_auth_toktab_main_conf_t *mcf, ngx_log_t *log, const char *who)
+{
+    const ngx_http_auth_toktab_domain_t *domain = mcf->domains.elts;
+    struct toktab_status status;
+    ngx_uint_t i;
+
+    mcf->quiet = 1;
+    for (i = 0; i < mcf->domains.nelts; i++) {
+        status.size = sizeof(status);
+        if (toktab_status(mcf->table, (const char *)domain[i].name.data, &status) == 0 && !status.good)
+            ngx_log_error(NGX_LOG_ALERT, log, 0, "toktab: %s%s", who, status.why);
+    }
+    mcf->quiet = 0;
+}
+
+void ngx_http_auth_toktab_look_at_stores(ngx_conf_t *cf)
+{
+    ngx_http_auth_toktab_main_conf_t *mcf =
+        ngx_http_conf_get_module_main_conf(cf, ngx_http_auth_toktab_module);
+
+    if (mcf->table != NULL)
+        look_at_stores(mcf, cf->log, "");
+}
+
+/* The master could read the stores, perhaps as root, but the workers' user must. */
+ngx_int_t ngx_http_auth_toktab_init_process(ngx_cycle_t *cycle)
+{
+    ngx_http_auth_toktab_main_conf_t *mcf =
+        ngx_http_cycle_get_module_main_conf(cycle, ngx_http_auth_toktab_module);
+    const struct passwd *user;
+    u_char who[256], *end;
+
+    if (mcf == NULL || mcf->table == NULL ||
+        (ngx_process != NGX_PROCESS_WORKER && ngx_process != NGX_PROCESS_SINGLE))
+        return NGX_OK;
+    user = getpwuid(geteuid());
+    if (user != NULL)
+        end = ngx_snprintf(who, sizeof(who) - 1, "a worker of user \"%s\": ", user->pw_name);
+    else
+        end = ngx_snprintf(who, sizeof(who) - 1, "a worker of uid %ui: ", (ngx_uint_t)geteuid());
+    *end = '\0';
+    look_at_stores(mcf, cycle->log, (const char *)who);
+    return NGX_OK;
 }

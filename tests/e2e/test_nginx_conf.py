@@ -1,6 +1,7 @@
 """What `nginx -t` says to configurations with the module's directives in them."""
 
 import os
+import re
 import unittest
 
 from harness import TOP, SiteTest
@@ -122,7 +123,21 @@ class Conf(SiteTest):
         self.assert_good("auth_toktab off;", "auth_toktab_scope read;")
 
     def test_a_store_that_is_missing_is_no_error(self):
-        self.assert_good("auth_toktab free;")
+        """But it is said, once; that of a domain that no location demands is no concern."""
+        self.site.run("-d", "other", "create", "-l", "a token")
+        for lines, missing in (
+            ("auth_toktab free; location / { limit_except GET { auth_toktab free; } }", ["free"]),
+            ("auth_toktab default; location / { auth_toktab free; }", ["default", "free"]),
+            ("auth_toktab other;", []),
+            ("auth_toktab other; location / { auth_toktab off; }", []),
+            ("auth_toktab off;", []),
+        ):
+            with self.subTest(lines=lines):
+                _, status, said = self.conf(SERVER % lines)
+                self.assertEqual(status, 0, said)
+                alerts = re.findall(r"\[alert\].* toktab: store (\S+): no such file", said)
+                self.assertEqual(sorted(alerts), [self.site.path(name) for name in missing], said)
+                self.assertEqual(said.count("[alert]"), len(missing), said)
 
     def test_a_relative_path(self):
         """It counts from the folder of nginx.conf, as that of auth_basic_user_file does."""

@@ -4,13 +4,14 @@ import contextlib
 import http.client
 import os
 import random
+import re
 import signal
 import threading
 import unittest
 import zlib
 
-from harness import wait_until
-from nginx_host import NginxCase, is_running
+from harness import needs_root, wait_until
+from nginx_host import NginxCase, is_running, worker_user
 from oracle_format import ALPHABET, base62, token_id
 
 
@@ -222,6 +223,43 @@ class Trouble(NginxCase):
         data = self.site.bytes()
         self.create(domain="else")
         self.assert_trouble(lambda: self.site.put(self.site.bytes("else")), lambda: self.site.put(data), path)
+
+
+class OutOfReach(NginxCase):
+    """A store that the master can read and its workers cannot."""
+
+    domains = [{"name": "default", "stale_limit": "1h"}, {"name": "good"}, {"name": "unused"}]
+    http = """
+    server {
+        listen 127.0.0.1:{port};
+        location / { auth_toktab default; }
+        location /good { auth_toktab good; }
+    }
+    """
+
+    @classmethod
+    def prepare(cls):
+        cls.token = cls.create()
+        cls.good = cls.create(domain="good")
+        cls.nginx.write("html/good/index.html", "good")
+        os.chmod(cls.site.path(), 0o600)
+
+    @needs_root
+    def test_says_so_when_it_starts_and_admits_nobody(self):
+        """stale_limit is for those who have read the store themselves."""
+        says = r'\[alert\] (\d+)#.* toktab: a worker of user "%s": store %s: .*Permission denied'
+        pattern = says % (worker_user().pw_name, re.escape(self.site.path()))
+        wait_until(lambda: len(re.findall(pattern, self.nginx.read("error.log"))) == 2, "a line of each worker")
+        self.assertEqual(set(map(int, re.findall(pattern, self.nginx.read("error.log")))), self.nginx.worker_pids())
+        connections = self.nginx.connect_to_all()
+        for connection in connections:
+            self.addCleanup(connection.close)
+            self.assertEqual(connection.ask("/", self.token).status, 503)
+            self.assertEqual(connection.ask("/good/", self.good).status, 200)
+        self.assertEqual(self.nginx.read("error.log").count("[alert]"), 2)
+        os.chmod(self.site.path(), 0o640)
+        for connection in connections:
+            wait_until(lambda: connection.ask("/", self.token).status == 200, "200", 10)  # noqa: B023
 
 
 class Garbage(NginxCase):
