@@ -260,6 +260,7 @@ ngx_int_t ngx_http_auth_toktab_check(ngx_http_request_t *r, ngx_http_auth_toktab
     ngx_int_t rc;
 
     ctx->settled = 1;
+    ctx->checked = 1;
     rc = ngx_http_auth_toktab_ask(r, ctx, NGX_HTTP_AUTH_TOKTAB_ANSWER_HOLDS);
     if (rc == NGX_HTTP_INTERNAL_SERVER_ERROR)
         return rc;

@@ -160,7 +160,7 @@ char *ngx_http_auth_toktab_set_answer(ngx_conf_t *cf, ngx_command_t *cmd, void *
         return "is not the only content of the location";
     lcf->answer = cf->args->nelts == 2 ? ANSWER_JSON : ANSWER_EMPTY;
     clcf->handler = answer_handler;
-    return NGX_CONF_OK;
+    return ngx_http_auth_toktab_note_detail(cf, cmd, lcf, DETAIL_ANSWER);
 }
 
 /* "limit_except" and "if" have the content of their location, other locations inside do not. */

@@ -155,6 +155,8 @@ static ngx_int_t header_filter(ngx_http_request_t *r)
 {
     if (r->headers_out.status >= NGX_HTTP_BAD_REQUEST && add_challenges(r) != NGX_OK)
         return NGX_ERROR;
+    if (r != r->main)
+        ngx_http_auth_toktab_notice(r); /* they have no log phase */
     return next_header_filter(r);
 }
 

@@ -5,12 +5,6 @@
 
 /* ---- directives ---- */
 
-static void note_place(ngx_conf_t *cf, ngx_http_auth_toktab_place_t *place)
-{
-    place->file = cf->conf_file->file.name;
-    place->line = cf->conf_file->line;
-}
-
 static char *set_domain(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_auth_toktab_loc_conf_t *lcf = conf;
@@ -23,7 +17,7 @@ static char *set_domain(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     if (value[1].len == 0)
         return "needs a domain name or \"off\"";
 
-    note_place(cf, &lcf->domain_place);
+    ngx_http_auth_toktab_note_place(cf, &lcf->domain_place);
     if (ngx_strcmp(value[1].data, "off") == 0) {
         ngx_str_set(&lcf->domain, "");
         return NGX_CONF_OK;
@@ -65,8 +59,7 @@ static char *set_scopes(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         *p++ = ',';
     }
     lcf->scopes.data[lcf->scopes.len] = '\0';
-    note_place(cf, &lcf->scopes_place);
-    return NGX_CONF_OK;
+    return ngx_http_auth_toktab_note_detail(cf, cmd, lcf, DETAIL_SCOPE);
 }
 
 static char *set_realm(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
@@ -83,7 +76,7 @@ static char *set_realm(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             return "contains a control character";
     }
     lcf->realm = value[1];
-    return NGX_CONF_OK;
+    return ngx_http_auth_toktab_note_detail(cf, cmd, lcf, DETAIL_REALM);
 }
 
 static char *set_token(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
@@ -106,7 +99,14 @@ static char *set_token(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         name.len -= 5;
         lcf->token_header = name;
     }
-    return NGX_CONF_OK;
+    return ngx_http_auth_toktab_note_detail(cf, cmd, lcf, DETAIL_TOKEN);
+}
+
+static char *set_basic(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    char *rc = ngx_conf_set_enum_slot(cf, cmd, conf);
+
+    return rc == NGX_CONF_OK ? ngx_http_auth_toktab_note_detail(cf, cmd, conf, DETAIL_BASIC) : rc;
 }
 
 static char *set_config(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
@@ -117,7 +117,7 @@ static char *set_config(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     if (mcf->config.data != NULL)
         return "is duplicate";
     mcf->config = value[1];
-    note_place(cf, &mcf->config_place);
+    ngx_http_auth_toktab_note_place(cf, &mcf->config_place);
     return ngx_conf_full_name(cf->cycle, &mcf->config, 1) == NGX_OK ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
@@ -138,8 +138,8 @@ static ngx_command_t commands[] = {
      NULL},
     {ngx_string("auth_toktab_token"), ANYWHERE | NGX_CONF_TAKE1, set_token, NGX_HTTP_LOC_CONF_OFFSET, 0,
      NULL},
-    {ngx_string("auth_toktab_basic"), ANYWHERE | NGX_CONF_TAKE1, ngx_conf_set_enum_slot,
-     NGX_HTTP_LOC_CONF_OFFSET, offsetof(ngx_http_auth_toktab_loc_conf_t, basic), basic_values},
+    {ngx_string("auth_toktab_basic"), ANYWHERE | NGX_CONF_TAKE1, set_basic, NGX_HTTP_LOC_CONF_OFFSET,
+     offsetof(ngx_http_auth_toktab_loc_conf_t, basic), basic_values},
     {ngx_string("auth_toktab_answer"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS | NGX_CONF_TAKE1,
      ngx_http_auth_toktab_set_answer, NGX_HTTP_LOC_CONF_OFFSET, 0, NULL},
     {ngx_string("auth_toktab_metrics"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS, ngx_http_auth_toktab_set_metrics,
@@ -196,10 +196,8 @@ static char *merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         conf->domain = prev->domain;
         conf->domain_place = prev->domain_place;
     }
-    if (conf->scopes.data == NULL) {
+    if (conf->scopes.data == NULL)
         conf->scopes = prev->scopes;
-        conf->scopes_place = prev->scopes_place;
-    }
     if (conf->realm.data == NULL)
         conf->realm = prev->realm;
     if (conf->token_variable == NGX_CONF_UNSET) {
@@ -207,7 +205,8 @@ static char *merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         conf->token_header = prev->token_header;
     }
     ngx_conf_merge_uint_value(conf->basic, prev->basic, NGX_HTTP_AUTH_TOKTAB_BASIC_OFF);
-    if (ngx_http_auth_toktab_merge_answer(cf, prev, conf) != NGX_CONF_OK)
+    if (ngx_http_auth_toktab_merge_answer(cf, prev, conf) != NGX_CONF_OK ||
+        ngx_http_auth_toktab_merge_details(cf, prev, conf) != NGX_CONF_OK)
         return NGX_CONF_ERROR;
 
     if (conf->domain.len == 0)
@@ -233,12 +232,14 @@ static ngx_int_t install(ngx_conf_t *cf)
     ngx_http_auth_toktab_main_conf_t *mcf =
         ngx_http_conf_get_module_main_conf(cf, ngx_http_auth_toktab_module);
 
+    ngx_http_auth_toktab_warn_unused(cf);
     if (mcf->table == NULL)
         return NGX_OK;
     ngx_http_auth_toktab_guard_remote_user(cf);
     if (add_handler(cf, NGX_HTTP_POST_READ_PHASE, ngx_http_auth_toktab_post_read) != NGX_OK ||
         add_handler(cf, NGX_HTTP_ACCESS_PHASE, ngx_http_auth_toktab_answer_access) != NGX_OK ||
-        add_handler(cf, NGX_HTTP_PRECONTENT_PHASE, ngx_http_auth_toktab_precontent) != NGX_OK)
+        add_handler(cf, NGX_HTTP_PRECONTENT_PHASE, ngx_http_auth_toktab_precontent) != NGX_OK ||
+        add_handler(cf, NGX_HTTP_LOG_PHASE, ngx_http_auth_toktab_log) != NGX_OK)
         return NGX_ERROR;
     ngx_http_auth_toktab_init_filter();
     ngx_http_auth_toktab_look_at_stores(cf);

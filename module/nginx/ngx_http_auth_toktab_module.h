@@ -3,6 +3,7 @@
  *
  *   ngx_http_auth_toktab_module.c     the directives and the configuration
  *   ngx_http_auth_toktab_table.c      the library's table
+ *   ngx_http_auth_toktab_doors.c      finds what looks protected and is not
  *   ngx_http_auth_toktab_request.c    the credentials of a request, and its context
  *   ngx_http_auth_toktab_access.c     the question to the library, and the answer for nginx
  *   ngx_http_auth_toktab_answer.c     auth_toktab_answer: the answer for other servers
@@ -47,13 +48,32 @@ typedef struct {
     ngx_atomic_uint_t good; /* and found it good, in seconds of the monotonic clock + 1; 0: never */
 } ngx_http_auth_toktab_domain_t;
 
+/* The directives that say how a token is checked, but do not require one. */
+enum ngx_http_auth_toktab_detail {
+    DETAIL_SCOPE,
+    DETAIL_REALM,
+    DETAIL_TOKEN,
+    DETAIL_BASIC,
+    DETAIL_ANSWER, /* is not inherited */
+    DETAILS,
+};
+
+/* One of them in the configuration. */
+typedef struct {
+    ngx_str_t name;
+    ngx_http_auth_toktab_place_t place;
+    unsigned in_location : 1; /* or in limit_except */
+    unsigned used : 1;        /* by a block in which auth_toktab is in force */
+} ngx_http_auth_toktab_detail_t;
+
 typedef struct {
     struct toktab *table; /* NULL: no location requires a token */
     ngx_str_t config;     /* data is NULL: the system's configuration */
     ngx_http_auth_toktab_place_t config_place;
     ngx_http_auth_toktab_place_t first_demand;
-    ngx_array_t domains; /* of ngx_http_auth_toktab_domain_t */
-    ngx_flag_t quiet;    /* keep the library's messages out of the log */
+    ngx_array_t domains;  /* of ngx_http_auth_toktab_domain_t */
+    ngx_flag_t quiet;     /* keep the library's messages out of the log */
+    ngx_array_t *details; /* of ngx_http_auth_toktab_detail_t * */
 } ngx_http_auth_toktab_main_conf_t;
 
 typedef struct {
@@ -68,12 +88,13 @@ typedef struct {
     ngx_http_auth_toktab_place_t domain_place;
     ngx_uint_t domain_number; /* in the domains of the main configuration, if a token is required */
     ngx_str_t scopes;         /* "read,write" */
-    ngx_http_auth_toktab_place_t scopes_place;
     ngx_str_t realm;
     ngx_int_t token_variable;              /* index of the variable, or NGX_CONF_UNSET */
     ngx_str_t token_header;                /* "x_api_key" for $http_x_api_key; empty for other variables */
     ngx_uint_t basic;                      /* NGX_HTTP_AUTH_TOKTAB_BASIC_... */
     enum ngx_http_auth_toktab_form answer; /* auth_toktab_answer of this location */
+    ngx_http_auth_toktab_detail_t *details[DETAILS]; /* NULL: absent */
+    unsigned open_noticed : 1;                       /* this worker has warned of it */
 
     /* Made from the fields above if a token is required. */
     ngx_str_t basic_challenge;  /* empty: not offered */
@@ -108,6 +129,7 @@ typedef struct {
     ngx_http_auth_toktab_answer_t last;
     enum toktab_reason logged; /* the reason of the last denial in the log; TOKTAB_REASON_NONE: none */
     unsigned settled : 1;      /* the access phase has run for this location */
+    unsigned checked : 1;      /* or for another, before an internal redirect */
 
     /* The status of the refusal; 0: not refused, or another module admitted the request. */
     ngx_uint_t refusal;
@@ -132,6 +154,29 @@ char *ngx_http_auth_toktab_check_demand(ngx_conf_t *cf, ngx_http_auth_toktab_loc
 /* Log which of the stores that are used cannot be read: by this process, or by a worker (init_process). */
 void ngx_http_auth_toktab_look_at_stores(ngx_conf_t *cf);
 ngx_int_t ngx_http_auth_toktab_init_process(ngx_cycle_t *cycle);
+
+/* Note where the directive is that nginx has just read. */
+void ngx_http_auth_toktab_note_place(ngx_conf_t *cf, ngx_http_auth_toktab_place_t *place);
+
+/* Note a directive, for the functions below. */
+char *ngx_http_auth_toktab_note_detail(ngx_conf_t *cf, const ngx_command_t *cmd,
+                                       ngx_http_auth_toktab_loc_conf_t *conf,
+                                       enum ngx_http_auth_toktab_detail number);
+
+/*
+ * Inherit the notes of prev. Fails, and says so, if the location has a detail without auth_toktab.
+ * conf->domain must have been merged.
+ */
+char *ngx_http_auth_toktab_merge_details(ngx_conf_t *cf, const ngx_http_auth_toktab_loc_conf_t *prev,
+                                         ngx_http_auth_toktab_loc_conf_t *conf);
+
+/* Warn of details above the locations that none of these uses. */
+void ngx_http_auth_toktab_warn_unused(ngx_conf_t *cf);
+
+/* Warn of an answer that was given without a check, once for each location and worker. In the log phase this
+ * is done for main requests. */
+void ngx_http_auth_toktab_notice(ngx_http_request_t *r);
+ngx_int_t ngx_http_auth_toktab_log(ngx_http_request_t *r);
 
 /*
  * Get the context of a request; NULL: none yet. Make it; NULL: out of memory. After an internal redirect of a

@@ -87,8 +87,8 @@ char *ngx_http_auth_toktab_check_demand(ngx_conf_t *cf, ngx_http_auth_toktab_loc
     int rc;
 
     rc = toktab_check_request(mcf->table, &request, error, sizeof(error));
-    if (rc == 0) {
-        place = &conf->scopes_place;
+    if (rc == 0 && conf->details[DETAIL_SCOPE] != NULL) {
+        place = &conf->details[DETAIL_SCOPE]->place;
         request.scopes = (const char *)conf->scopes.data;
         rc = toktab_check_request(mcf->table, &request, error, sizeof(error));
     }

@@ -39,7 +39,9 @@ class Conf(SiteTest):
         self.assert_good("auth_toktab default;", "auth_toktab_scope read write;")
         self.assert_good("auth_toktab free;", "auth_toktab_scope any thing;")
         self.assert_good("auth_toktab_scope read;", "location / { auth_toktab default; }")
-        self.assert_good("auth_toktab off;", "auth_toktab_scope nothing;", "auth_toktab_realm '';")
+        self.assert_good("auth_toktab off;", "auth_toktab_scope nothing;", "location / { auth_toktab free; }")
+        self.assert_good("auth_toktab default;", "location /a { auth_toktab_answer; }",
+            "location /b { auth_toktab_answer json; limit_except GET { auth_toktab_scope read; } }")  # fmt: skip
         self.assert_good(
             "auth_toktab_token $http_x; auth_toktab_basic on;",
             "location / { limit_except GET { auth_toktab other; auth_toktab_scope admin; auth_toktab_realm r;",
@@ -52,6 +54,50 @@ class Conf(SiteTest):
             text = file.read()
         _, status, said = self.conf(text.replace("listen 80;", "listen 127.0.0.1:{port};"))
         self.assertEqual(status, 0, said)
+
+    details = ("auth_toktab_scope read;", "auth_toktab_realm r;", "auth_toktab_token $http_x;", "auth_toktab_basic on;")
+
+    def test_a_detail_without_a_token_is_an_error(self):
+        for line in (*self.details, "auth_toktab_basic off;", "auth_toktab_answer;", "auth_toktab_answer json;"):
+            says = '"%s" requires no token' % line.split(";")[0].split()[0]
+            self.assert_bad("location / {", line + " # bad", "}", says=says)
+            self.assert_bad("auth_toktab default; location / {", line + " # bad", "auth_toktab off; }", says=says)
+            self.assert_bad("location / {", line + " # bad", "location /a { auth_toktab default; } }", says=says)
+            if "answer" not in line:
+                self.assert_bad("location / { limit_except GET {", line + " # bad", "} }", says=says)
+
+    def test_a_detail_that_nobody_inherits_is_a_warning(self):
+        def warnings(*lines, http=SERVER):
+            nginx, status, said = self.conf(http % "\n".join(lines))
+            self.assertEqual(status, 0, said)
+            found = re.findall(r'\[warn\].* toktab: "(\w+)" has no effect: .*, in (.*):(\d+)', said)
+            self.assertEqual(said.count("[warn]"), len(found), said)
+            conf = nginx.read("conf/nginx.conf").splitlines()
+            return [name for name, path, line in found if path == nginx.conf and name in conf[int(line) - 1]]
+
+        for line in self.details:
+            name = line.split()[0]
+            protected = "location /a { auth_toktab default; }"
+            self.assertEqual(warnings(line), [name])
+            self.assertEqual(warnings(line, "auth_toktab off;", "location / { }"), [name])
+            self.assertEqual(warnings(line, "location / { }", protected), [])
+            self.assertEqual(warnings(line, "auth_toktab default;"), [])
+            self.assertEqual(warnings(line, "location / { limit_except GET { auth_toktab default; } }"), [])
+            self.assertEqual(warnings(line, "location / { auth_toktab default; %s }" % line), [name])
+            self.assertEqual(warnings(line, SERVER % protected, http="%s"), [])
+            self.assertEqual(warnings(line, SERVER % "auth_toktab off;", http="%s"), [name])
+            self.assertEqual(warnings(line, SERVER % "", "auth_toktab default;", http="%s"), [])
+            another = SERVER % ("server_name b; " + protected)
+            self.assertEqual(warnings(line, SERVER % "location / { }", another, http="%s"), [])
+
+    def test_an_answer_is_the_only_content(self):
+        for other in ("proxy_pass http://127.0.0.1:1;", "empty_gif;", "stub_status;"):
+            self.assert_bad(
+                "auth_toktab default; location / {", other, "auth_toktab_answer; # bad", "}", says="only content"
+            )
+            _, status, said = self.conf(SERVER % ("auth_toktab default; location /a { auth_toktab_answer json; %s }" % other))
+            self.assertEqual(status, 1)
+            self.assertIn('"auth_toktab_answer" is not the only content of location "/a"', said)
 
     def test_an_unknown_domain(self):
         self.assert_bad("", "auth_toktab defualt; # bad", says="defualt")
@@ -96,6 +142,9 @@ class Conf(SiteTest):
         self.assert_bad("auth_toktab_config /nowhere; # bad", says="not allowed here")
         self.assert_bad("auth_toktab_metrics; # bad", says="not allowed here")
         self.assert_bad("location / {", "auth_toktab_metrics 1m; # bad", "}", says="invalid number of arguments")
+        self.assert_bad("auth_toktab_answer; # bad", says="not allowed here")
+        for value, says in (("xml", 'takes "json"'), ("json x", "invalid number"), ("json; auth_toktab_answer", "is dupl")):
+            self.assert_bad("auth_toktab free; location / {", "auth_toktab_answer %s; # bad" % value, "}", says=says)
 
     def test_a_variable_that_nobody_sets(self):
         _, status, said = self.conf(SERVER % "auth_toktab_token $nobody;")
@@ -120,7 +169,7 @@ class Conf(SiteTest):
 
     def test_a_configuration_that_nobody_asks_for(self):
         os.unlink(self.site.conf)
-        self.assert_good("auth_toktab off;", "auth_toktab_scope read;")
+        self.assert_good("auth_toktab off;")
 
     def test_a_store_that_is_missing_is_no_error(self):
         """But it is said, once; that of a domain that no location demands is no concern."""
