@@ -17,7 +17,7 @@ import socket
 import subprocess
 import unittest
 
-from harness import IS_ROOT, TOKTAB, Site, environment, wait_until
+from harness import IS_ROOT, TOKTAB, TOP, Site, environment, wait_until
 from oracle_format import token_id
 
 BUILD = os.path.dirname(os.path.abspath(TOKTAB))
@@ -57,6 +57,14 @@ http {{
 {http}
 }}
 """
+
+
+def manual(name):
+    """An example of toktab-nginx(8), as it is shown."""
+    with open(os.path.join(TOP, "module", "nginx", "toktab-nginx.8")) as file:
+        page = file.read()
+    block = re.search(r'^\.\\" begin %s\n\.Bd [^\n]*\n(.*?)^\.Ed\n\.\\" end' % re.escape(name), page, re.S | re.M)
+    return block[1].replace("\\-", "-")
 
 
 def worker_user():
