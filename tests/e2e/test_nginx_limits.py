@@ -55,6 +55,20 @@ class Limits(NginxCase):
         location /connections { limit_conn connections 1; proxy_pass http://127.0.0.1:{held}; }
         location /writers { if ($writes = no) { return 418; } }
         location /circle { auth_toktab_token $circle; }
+        location /address {
+            set $early $toktab_reason;
+            set_real_ip_from 127.0.0.1;
+            real_ip_header X-Real-IP;
+            add_header X-Early $early always;
+        }
+    }
+    server {
+        listen 127.0.0.1:{port};
+        server_name early;
+        set $early $toktab_reason;
+        location / { auth_toktab other; add_header X-Early $early always; }
+        location /scope { auth_toktab_scope write; add_header X-Early $early always; }
+        location /open { auth_toktab off; add_header X-Early $early always; }
     }
     """
 
@@ -63,7 +77,7 @@ class Limits(NginxCase):
         cls.held = Held()
         cls.addClassCleanup(cls.held.close)
         cls.nginx.http = cls.nginx.http.replace("{held}", str(cls.held.port))
-        for path in ("limited", "denied", "any", "any/here", "open", "slow", "writers", "circle"):
+        for path in ("limited", "denied", "any", "any/here", "open", "slow", "writers", "circle", "address"):
             cls.nginx.write("html/%s/index.html" % path, path)
         for path in ("before", "after", "other", "moved"):
             cls.nginx.write("html/%s/page.html" % path, path)
@@ -131,6 +145,27 @@ class Limits(NginxCase):
         self.expect(200, "/writers/", self.create("writer", "-s", "read,write"))
         self.expect(418, "/writers/", self.create("reader", "-s", "read"))
         self.expect(418, "/writers/")
+
+    def test_another_address_is_another_question(self):
+        """The location's realip module works after its rewrite module."""
+        here, there = self.create("here", "--from", "127.0.0.1"), self.create("there", "--from", "192.0.2.0/24")
+        for token, early, status in ((here, "none", 401), (there, "network", 200)):
+            answer = self.expect(status, "/address/index.html", token, ["X-Real-IP: 192.0.2.7"])
+            self.assertEqual(answer.header("X-Early"), early)
+
+    def test_another_domain_or_scope_is_another_question(self):
+        """The server's rewrite module works before the location is found."""
+        token, other = self.create(), self.create(domain="other")
+        for path, token, early, status in (
+            ("/", token, "none", 401), ("/", other, "unknown", 200), ("/scope/", token, "none", 403),
+            ("/open/", token, "none", 200), ("/open/", None, "missing", 200),
+        ):  # fmt: skip
+            lines = ["GET %s HTTP/1.0" % path, "Host: early", *(["Authorization: Bearer " + token] if token else [])]
+            with self.subTest(path=path, early=early), self.nginx.connect() as connection:
+                connection.socket.sendall("\r\n".join([*lines, "", ""]).encode())
+                said = connection.socket.recv(65536)
+                self.assertEqual(int(said.split()[1]), status)
+                self.assertIn(b"X-Early: %s\r\n" % early.encode(), said)
 
     def test_a_token_that_is_made_of_what_is_known_of_it(self):
         """Before the answer nothing is known."""
