@@ -106,42 +106,46 @@ static bool is_admitted(pam_handle_t *pamh, const char *user)
 
 /* ---- the question ---- */
 
-/* Get the user and the address. False: no user name. */
+/*
+ * What the handle holds now. libpam lends these texts, and whatever runs a conversation may free them: the
+ * service may set PAM_USER, PAM_RHOST and PAM_AUTHTOK in it. So they are fetched when the last conversation
+ * is over, and only by pam_get_item(), which runs none. False: there is no user name.
+ */
 static bool get_client(pam_handle_t *pamh, struct client *client)
 {
-    const void *rhost = NULL;
+    const void *user = NULL, *rhost = NULL;
 
-    if (pam_get_user(pamh, &client->user, NULL) != PAM_SUCCESS || !client->user || client->user[0] == '\0') {
+    if (pam_get_item(pamh, PAM_USER, &user) != PAM_SUCCESS || !user || *(const char *)user == '\0') {
         pam_syslog(pamh, LOG_NOTICE, "the service gives no user name");
         return false;
     }
     if (pam_get_item(pamh, PAM_RHOST, &rhost) != PAM_SUCCESS || (rhost && *(const char *)rhost == '\0'))
         rhost = NULL;
+    client->user = user;
     client->rhost = rhost;
     client->has_address = rhost && rhost_is_address(&client->address, rhost);
     return true;
 }
 
-/* The password that an earlier module of the stack has asked for; NULL: none. */
-static const char *first_pass(pam_handle_t *pamh)
+/* The password of the handle, lent likewise; NULL: none. */
+static const char *get_token(pam_handle_t *pamh)
 {
     const void *token;
 
     return pam_get_item(pamh, PAM_AUTHTOK, &token) == PAM_SUCCESS ? token : NULL;
 }
 
-/* Prompt for a token; NULL: the client gave none. */
-static const char *prompted(pam_handle_t *pamh)
+/* Prompt for a token, which becomes the password of the handle. False: the client gave none. */
+static bool prompt(pam_handle_t *pamh)
 {
     const char *token = NULL;
 
     /* pam_get_authtok() does not prompt if there is a password already */
-    if (pam_set_item(pamh, PAM_AUTHTOK, NULL) != PAM_SUCCESS ||
-        pam_get_authtok(pamh, PAM_AUTHTOK, &token, "API token: ") != PAM_SUCCESS || !token) {
-        pam_syslog(pamh, LOG_NOTICE, "the client was asked for a token and gave none");
-        return NULL;
-    }
-    return token;
+    if (pam_set_item(pamh, PAM_AUTHTOK, NULL) == PAM_SUCCESS &&
+        pam_get_authtok(pamh, PAM_AUTHTOK, &token, "API token: ") == PAM_SUCCESS && token)
+        return true;
+    pam_syslog(pamh, LOG_NOTICE, "the client was asked for a token and gave none");
+    return false;
 }
 
 static void verify(struct toktab *table, const struct toktab_request *request, const char *token,
@@ -155,33 +159,43 @@ static void verify(struct toktab *table, const struct toktab_request *request, c
     }
 }
 
-/* Open the table only once there is a token: many clients may be prompted and never answer. */
-static int ask_table(pam_handle_t *pamh, const struct arguments *arguments,
-                     const struct toktab_request *request, const char *token, struct toktab_result *result)
+/* Ask the table about the password of the handle. PAM_SUCCESS: client and result are filled in. Opens the
+ * table only now that there is a token: many clients may be prompted and never answer. */
+static int ask(pam_handle_t *pamh, const struct arguments *arguments, struct client *client,
+               struct toktab_result *result)
 {
+    const char *token = get_token(pamh);
+    struct toktab_request request = {
+        .size = sizeof(request), .domain = arguments->domain, .scopes = arguments->scopes};
     struct toktab *table;
     char error[512];
-    int code = get_table(pamh, arguments, &table);
+    int code;
 
+    if (!token)
+        return PAM_AUTHTOK_ERR; /* the conversation has taken it away again */
+    if (!get_client(pamh, client))
+        return PAM_USER_UNKNOWN;
+    code = get_table(pamh, arguments, &table);
     if (code != PAM_SUCCESS)
         return code;
-    if (toktab_check_request(table, request, error, sizeof(error)) < 0) {
+    request.client = client->has_address ? (const struct sockaddr *)&client->address : NULL;
+    request.user = arguments->any_user ? NULL : client->user;
+    if (toktab_check_request(table, &request, error, sizeof(error)) < 0) {
         pam_syslog(pamh, LOG_ERR, "%s", error);
         return PAM_SERVICE_ERR;
     }
-    verify(table, request, token, result);
+    verify(table, &request, token, result);
     return PAM_SUCCESS;
 }
 
-/* Get a token and ask the table about it. PAM_SUCCESS: the result is filled in. */
-static int ask(pam_handle_t *pamh, const struct arguments *arguments, const struct toktab_request *request,
-               struct toktab_result *result)
+/* Get a token and ask the table about it. */
+static int ask_for_token(pam_handle_t *pamh, const struct arguments *arguments, struct client *client,
+                         struct toktab_result *result)
 {
     bool first = arguments->use_first_pass || arguments->try_first_pass;
-    const char *token = first ? first_pass(pamh) : NULL;
 
-    if (token) {
-        int code = ask_table(pamh, arguments, request, token, result);
+    if (first && get_token(pamh)) {
+        int code = ask(pamh, arguments, client, result);
 
         if (code != PAM_SUCCESS || arguments->use_first_pass || result->verdict != TOKTAB_DENY)
             return code;
@@ -192,28 +206,21 @@ static int ask(pam_handle_t *pamh, const struct arguments *arguments, const stru
         pam_syslog(pamh, LOG_NOTICE, "no earlier module has asked for a password");
         return PAM_AUTH_ERR;
     }
-    token = prompted(pamh);
-    return token ? ask_table(pamh, arguments, request, token, result) : PAM_AUTHTOK_ERR;
+    return prompt(pamh) ? ask(pamh, arguments, client, result) : PAM_AUTHTOK_ERR;
 }
 
-static int authenticate(pam_handle_t *pamh, const struct arguments *arguments, const struct client *client)
+static int authenticate(pam_handle_t *pamh, const struct arguments *arguments)
 {
-    struct toktab_request request = {
-        .size = sizeof(request),
-        .domain = arguments->domain,
-        .scopes = arguments->scopes,
-        .client = client->has_address ? (const struct sockaddr *)&client->address : NULL,
-        .user = arguments->any_user ? NULL : client->user,
-    };
+    struct client client;
     /* another version of the library may fill nothing in */
     struct toktab_result result = {.size = sizeof(result), .label = "", .user = "", .scopes = ""};
-    int code = ask(pamh, arguments, &request, &result);
+    int code = ask_for_token(pamh, arguments, &client, &result);
 
     if (code != PAM_SUCCESS)
         return code;
-    answer_log(pamh, arguments, client, &result);
+    answer_log(pamh, arguments, &client, &result);
     code = answer_code(&result);
-    return code == PAM_SUCCESS ? note_admitted(pamh, client->user) : code;
+    return code == PAM_SUCCESS ? note_admitted(pamh, client.user) : code;
 }
 
 /* ---- what PAM calls ---- */
@@ -221,7 +228,7 @@ static int authenticate(pam_handle_t *pamh, const struct arguments *arguments, c
 EXPORTED int pam_sm_authenticate(pam_handle_t *pamh, int flags, int argc, const char **argv)
 {
     struct arguments arguments;
-    struct client client;
+    const char *user;
     int code = note_admitted(pamh, NULL);
 
     (void)flags; /* PAM_SILENT: the module prints nothing anyway; PAM_DISALLOW_NULL_AUTHTOK: no token is empty
@@ -230,9 +237,12 @@ EXPORTED int pam_sm_authenticate(pam_handle_t *pamh, int flags, int argc, const 
         return code;
     if (!arguments_take(&arguments, pamh, argc, argv))
         return PAM_SERVICE_ERR;
-    if (!get_client(pamh, &client))
+    /* if the service has set no user name, people are asked for it before the token */
+    if (pam_get_user(pamh, &user, NULL) != PAM_SUCCESS) {
+        pam_syslog(pamh, LOG_NOTICE, "the service gives no user name");
         return PAM_USER_UNKNOWN;
-    return authenticate(pamh, &arguments, &client);
+    }
+    return authenticate(pamh, &arguments);
 }
 
 /* A token brings no credentials. */

@@ -44,7 +44,8 @@ class Handle:
 
     def call(self, function, *answers, flags=0):
         """The code of pam_authenticate() and its like. Each answer is what the client types to one prompt: text or
-        bytes, None for a missing answer, a number for a conversation that fails with it; the last one lasts."""
+        bytes, None for a missing answer, a number for a conversation that fails with it, {"text": TEXT, "set": {ITEM:
+        TEXT or None}} for one that sets items of PAM meanwhile; the last one lasts."""
         answers = [answer.encode() if isinstance(answer, str) else answer for answer in answers]
         answers = [answer.decode("latin-1") if isinstance(answer, bytes) else answer for answer in answers]
         code, self.prompts = self.host.ask("call", self.number, function, flags, answers)

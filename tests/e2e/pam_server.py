@@ -49,7 +49,7 @@ class Server:
         self.libc.calloc.argtypes = [ctypes.c_size_t, ctypes.c_size_t]
         with contextlib.suppress(AttributeError):
             self.libc.mallinfo2.restype = MallInfo
-        self.handles, self.answers, self.prompts = [], [], []
+        self.handles, self.answers, self.prompts, self.asking = [], [], [], None
         self.conversation = Conversation(CONVERSE(self.converse), None)
 
     def converse(self, count, messages, responses, _):
@@ -63,6 +63,10 @@ class Server:
             if isinstance(answer, int):
                 self.libc.free(made)
                 return answer
+            if isinstance(answer, dict):  # a service that learns more while it talks to the client
+                for item, text in answer["set"].items():
+                    self.set(self.asking, item, text)
+                answer = answer["text"]
             if answer is not None:
                 made[i].text = self.libc.strdup(answer.encode("latin-1"))
         responses[0] = ctypes.cast(made, ctypes.c_void_p)
@@ -80,7 +84,7 @@ class Server:
         return len(self.handles) - 1
 
     def call(self, number, function, flags, answers):
-        self.answers, self.prompts = answers, []
+        self.answers, self.prompts, self.asking = answers, [], number
         code = getattr(self.pam, function)(self.handles[number], flags)
         return code, self.prompts
 

@@ -103,6 +103,65 @@ class Life(PamTest):
         self.assertEqual(handle.authenticate(token), pam.SUCCESS)
 
 
+class Conversations(PamTest):
+    """A service may set PAM_USER and PAM_RHOST while it talks to the client: libpam then frees what it lent before."""
+
+    services = {**PamTest.services, "try": "try_first_pass"}
+
+    def ask(self, code, handle, *answers):
+        self.host.log()
+        self.assertEqual(handle.authenticate(*answers), code)
+        return self.host.log()
+
+    def test_user_is_followed(self):
+        hers, his = self.create("hers", "-u", "alice"), self.create("his", "-u", "bob")
+        for token, code in ((his, pam.SUCCESS), (hers, pam.USER_UNKNOWN)):
+            handle = self.host.start("user", "alice")
+            log = self.ask(code, handle, {"text": token, "set": {"user": "bob"}})
+            self.assertTrue(code == pam.SUCCESS or b'user: "bob"' in log[0][1], log)
+
+    def test_address_is_followed(self):
+        token = self.create("bound", "--from", "192.0.2.0/24")
+        for before, then, code in (
+            ("192.0.2.1", "198.51.100.1", pam.PERM_DENIED), ("198.51.100.1", "192.0.2.1", pam.SUCCESS),
+            ("192.0.2.1", None, pam.PERM_DENIED), (None, "192.0.2.1", pam.SUCCESS),
+        ):  # fmt: skip
+            with self.subTest(before=before, then=then):
+                handle = self.host.start("any", "alice", before)
+                self.ask(code, handle, {"text": token, "set": {"rhost": then, "user": "carol"}})
+
+    def test_user_is_taken_away(self):
+        for name in (None, ""):
+            handle = self.host.start("any", "alice")
+            log = self.ask(pam.USER_UNKNOWN, handle, {"text": self.create(), "set": {"user": name}})
+            self.assertIn(b"no user name", log[-1][1])
+
+    def test_asked_for_the_user(self):
+        """The conversation about the name sets the address, and that about the token sets the name."""
+        token = self.create("hers", "-u", "alice", "--from", "192.0.2.1")
+        handle = self.host.start("user", None, "198.51.100.1")
+        name = {"text": "bob", "set": {"rhost": "192.0.2.1"}}
+        self.ask(pam.SUCCESS, handle, name, {"text": token, "set": {"user": "alice"}})
+        self.assertEqual([style for style, _ in handle.prompts], [pam.ECHO_ON, pam.ECHO_OFF])
+
+    def test_first_password(self):
+        """It is refused, and the second conversation sets another user."""
+        his = self.create("his", "-u", "bob")
+        self.host.service("stack", "auth optional {module} config={conf} domain=other anyuser",
+            "auth required {module} config={conf} domain=example.com try_first_pass")  # fmt: skip
+        handle = self.host.start("stack", "alice")
+        self.ask(pam.SUCCESS, handle, {"text": "wrong", "set": {"user": "carol"}}, {"text": his, "set": {"user": "bob"}})
+
+    def test_password_is_set_meanwhile(self):
+        """By the conversation about the name: what an earlier module had asked for is gone."""
+        token = self.create("hers", "-u", "alice")
+        self.host.service("stack", "auth optional {module} config={conf} domain=other anyuser",
+            "auth required {module} config={conf} domain=example.com use_first_pass")  # fmt: skip
+        handle = self.host.start("stack", "alice")
+        first = {"text": "x" * 60, "set": {"user": None}}
+        self.ask(pam.SUCCESS, handle, first, {"text": "alice", "set": {"authtok": token}})
+
+
 class Leaks(PamTest):
     def repeat(self, times, service, token, code):
         self.assertEqual(self.host.ask("repeat", times, service, "alice", token), {str(code): times})
