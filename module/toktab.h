@@ -205,6 +205,21 @@ enum toktab_verdict toktab_verify(struct toktab *table, const char *token, size_
                                   const struct toktab_request *request, struct toktab_result *result);
 
 /*
+ * Is a token that this process has admitted still good? For sessions that outlast a request: the caller keeps
+ * result.id of toktab_verify(), and not the token.
+ *
+ * An id is public and proves nothing. Never pass one that came from a client.
+ *
+ * id       12 characters and NUL
+ * request  as for toktab_verify(); so are the verdict and the reasons
+ * result   receives the answer; NULL is an error here
+ *
+ * Costs what toktab_verify() costs, without the hash. Notes no use. Thread-safe; leaves errno alone.
+ */
+enum toktab_verdict toktab_recheck(struct toktab *table, const char *id, const struct toktab_request *request,
+                                   struct toktab_result *result);
+
+/*
  * Look at a store now, by its path too, and tell whether it is good: for hosts that report their health, and
  * for workers that check when they start whether they can read it. The library reads what has changed and
  * logs trouble, as in toktab_verify().

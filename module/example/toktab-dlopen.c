@@ -14,6 +14,8 @@ static struct {
     int (*check_request)(const struct toktab *, const struct toktab_request *, char *, size_t);
     enum toktab_verdict (*verify)(struct toktab *, const char *, size_t, const struct toktab_request *,
                                   struct toktab_result *);
+    enum toktab_verdict (*recheck)(struct toktab *, const char *, const struct toktab_request *,
+                                   struct toktab_result *);
     int (*status)(struct toktab *, const char *, struct toktab_status *);
     const char *(*reason_name)(enum toktab_reason);
     void (*close)(struct toktab *);
@@ -37,6 +39,7 @@ static void load(void)
     find(handle, "toktab_open", &library.open);
     find(handle, "toktab_check_request", &library.check_request);
     find(handle, "toktab_verify", &library.verify);
+    find(handle, "toktab_recheck", &library.recheck);
     find(handle, "toktab_status", &library.status);
     find(handle, "toktab_reason_name", &library.reason_name);
     find(handle, "toktab_close", &library.close);
@@ -67,6 +70,12 @@ enum toktab_verdict toktab_verify(struct toktab *table, const char *token, size_
                                   const struct toktab_request *request, struct toktab_result *result)
 {
     return table ? library.verify(table, token, length, request, result) : TOKTAB_ERROR;
+}
+
+enum toktab_verdict toktab_recheck(struct toktab *table, const char *id, const struct toktab_request *request,
+                                   struct toktab_result *result)
+{
+    return table ? library.recheck(table, id, request, result) : TOKTAB_ERROR;
 }
 
 int toktab_status(struct toktab *table, const char *domain, struct toktab_status *status)

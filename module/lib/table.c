@@ -7,7 +7,7 @@
 #include <syslog.h>
 #include <time.h>
 
-#include "policy.h"
+#include "question.h"
 #include "reader.h"
 #include "token.h"
 #include "usage.h"
@@ -276,63 +276,6 @@ EXPORTED int toktab_status(struct toktab *table, const char *domain, struct tokt
     return 0;
 }
 
-/* Does the line have this hash? The time does not depend on how much of it is right. */
-static bool has_hash(const struct line *line, const unsigned char hash[HASH_SIZE])
-{
-    char hex[HASH_HEX];
-
-    hex_encode(hex, hash, HASH_SIZE);
-    return crypto_equal_hex(hex, line->column[COLUMN_HASH].at);
-}
-
-/* Look the token up in the current index. Returns whether its id is known. */
-static bool look_up(struct reader *reader, const char *token, size_t length, const char *id,
-                    const struct demand *demand, struct toktab_result *result)
-{
-    struct pass pass = generations_enter(&reader->generations);
-    const struct index *index = &reader->generation[pass.generation];
-    unsigned char hash[HASH_SIZE];
-    const char *found;
-    struct line line;
-
-    index_prefetch(index, id); /* the memory arrives while the token is hashed */
-    crypto_hash_token(hash, token, length, id);
-    found = index_find(index, id);
-    if (found)
-        line_split_accepted(&line, found);
-    if (found && has_hash(&line, hash))
-        policy_decide(result, &line, demand, reader_clock(reader));
-    else
-        policy_answer(result, TOKTAB_DENY, TOKTAB_REASON_UNKNOWN);
-    generations_leave(&reader->generations, pass);
-    return found != NULL;
-}
-
-/* Ask the store, or in trouble the last good state of it. In trouble a refused token stays refused; an
- * unknown one may have been created since, so the answer is an error; a good one is admitted until
- * stale_limit. */
-static void ask_store(struct reader *reader, const char *token, size_t length, const char *id,
-                      const struct demand *demand, struct toktab_result *result)
-{
-    enum standing standing = reader_look(reader);
-    bool known;
-
-    if (standing == STANDING_NONE) {
-        policy_answer(result, TOKTAB_ERROR, TOKTAB_REASON_STORE);
-        return;
-    }
-    known = look_up(reader, token, length, id, demand, result);
-    if (standing == STANDING_GOOD && result->verdict == TOKTAB_ERROR &&
-        !atomic_exchange(&reader->complained, true))
-        notice_say(reader->notice, LOG_ALERT,
-                   "store %s/%s: the line of token %.12s is invalid: run `toktab check`",
-                   reader->storefile.directory, reader->storefile.name, id);
-    if (standing == STANDING_GOOD)
-        return;
-    if (result->verdict == TOKTAB_DENY ? !known : !reader_still_trusted(reader))
-        policy_answer(result, TOKTAB_ERROR, TOKTAB_REASON_STORE);
-}
-
 static void note_use(struct toktab *table, size_t domain, uint64_t serial)
 {
     struct reader *reader = &table->readers[domain];
@@ -342,33 +285,57 @@ static void note_use(struct toktab *table, size_t domain, uint64_t serial)
     usage_note(&table->usages[domain], reader->storeid, serial, now.tv_sec);
 }
 
+/* Ask for a domain: its store, and the demands of the request. */
+static void ask(struct toktab *table, const struct domain *domain, struct question *question,
+                const struct toktab_request *request, struct toktab_result *result)
+{
+    struct address address;
+
+    question->demand.scopes = request->scopes ? span_of(request->scopes) : (struct span){"", 0};
+    question->demand.client = address_from_socket(&address, request->client) ? &address : NULL;
+    question->demand.user = request->user;
+    question_ask(&table->readers[domain - table->config.domains], question, result);
+}
+
 static void verify(struct toktab *table, const char *token, size_t length,
                    const struct toktab_request *request, struct toktab_result *result)
 {
+    struct question question = {.token = token, .length = length};
     struct fault fault;
-    struct address address;
     const struct domain *domain = requested_domain(table, request, &fault);
-    struct demand demand;
-    const char *id;
 
     if (!domain) {
         policy_answer(result, TOKTAB_ERROR, TOKTAB_REASON_REQUEST);
         return;
     }
-    if (!token_shape_valid(token, length, &id)) {
+    if (!token_shape_valid(token, length, &question.id)) {
         crypto_wipe_traces(length); /* it may be a token with a character too many */
         policy_answer(result, TOKTAB_DENY, TOKTAB_REASON_MALFORMED);
         return;
     }
-    demand.scopes = request->scopes ? span_of(request->scopes) : (struct span){"", 0};
-    demand.client = address_from_socket(&address, request->client) ? &address : NULL;
-    demand.user = request->user;
-    ask_store(&table->readers[domain - table->config.domains], token, length, id, &demand, result);
+    ask(table, domain, &question, request, result);
     /* the hash covers the checksum too: if the hash was found, there is nothing left to check */
     if (result->id[0] == '\0' && !token_checksum_valid(token, length))
         policy_answer(result, TOKTAB_DENY, TOKTAB_REASON_MALFORMED);
     if (domain->track_usage && result->verdict == TOKTAB_ALLOW)
         note_use(table, (size_t)(domain - table->config.domains), result->serial);
+}
+
+static void recheck(struct toktab *table, const char *id, const struct toktab_request *request,
+                    struct toktab_result *result)
+{
+    struct fault fault;
+    const struct domain *domain = requested_domain(table, request, &fault);
+    char copy[ID_LENGTH + 1]; /* id may be that of the result, which is about to change */
+
+    if (!domain) {
+        policy_answer(result, TOKTAB_ERROR, TOKTAB_REASON_REQUEST);
+    } else if (!id || strlen(id) != ID_LENGTH || !base62_valid(id, ID_LENGTH)) {
+        policy_answer(result, TOKTAB_DENY, TOKTAB_REASON_MALFORMED);
+    } else {
+        strcpy(copy, id);
+        ask(table, domain, &(struct question){.id = copy}, request, result);
+    }
 }
 
 /* A function of its own, because a result takes pages of the stack. */
@@ -393,6 +360,22 @@ EXPORTED enum toktab_verdict toktab_verify(struct toktab *table, const char *tok
     policy_answer(result, TOKTAB_DENY, TOKTAB_REASON_NONE);
     if (table)
         verify(table, token, length, request ? request : &any_request, result);
+    else
+        policy_answer(result, TOKTAB_ERROR, TOKTAB_REASON_REQUEST);
+    errno = saved;
+    return result->verdict;
+}
+
+EXPORTED enum toktab_verdict toktab_recheck(struct toktab *table, const char *id,
+                                            const struct toktab_request *request,
+                                            struct toktab_result *result)
+{
+    int saved = errno;
+
+    if (!result || result->size < sizeof(*result))
+        return TOKTAB_ERROR;
+    if (table)
+        recheck(table, id, request ? request : &any_request, result);
     else
         policy_answer(result, TOKTAB_ERROR, TOKTAB_REASON_REQUEST);
     errno = saved;

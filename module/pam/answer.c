@@ -2,7 +2,7 @@
  * answer.c - turns a verdict into PAM's code and a line in the log.
  *
  * MUST answer PAM_SUCCESS for TOKTAB_ALLOW alone: whatever else the library says, now or in a later version,
- * is a refusal. MUST NOT answer PAM_IGNORE, which would leave the decision to the rest of the stack.
+ * is a refusal. MUST NOT answer PAM_IGNORE, which would leave a token to the rest of the stack.
  */
 #include "pam_toktab.h"
 

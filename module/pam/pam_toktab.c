@@ -1,7 +1,8 @@
 /*
  * pam_toktab.c - the functions that PAM calls: asks the library about a password.
  *
- * MUST NOT keep, log or show the token: it is in PAM_AUTHTOK, which libpam wipes.
+ * MUST NOT keep, log or show the token: it is in PAM_AUTHTOK, which libpam wipes. MUST NOT keep what libpam
+ * lends over anything that can run a conversation.
  *
  * libpam unloads the module at pam_end(), so no handle can leave anything to the next: a table lives as long
  * as its handle. The module has no functions for passwords and sessions: libpam refuses it in such lines.
@@ -75,33 +76,52 @@ static int get_table(pam_handle_t *pamh, const struct arguments *arguments, stru
     return code;
 }
 
-/* ---- the admitted user ---- */
+/* ---- the admission ---- */
 
-static const char admitted[] = "toktab_admitted"; /* the user name, as long as the handle lives */
+static const char admission_name[] = "toktab_admission"; /* lives as long as the handle */
 
-static void free_user(pam_handle_t *pamh, void *user, int status)
+/* Who was let in by which token. Its id is enough to ask again, so no token is kept. */
+struct admission {
+    char id[sizeof(((struct toktab_result *)0)->id)];
+    bool any_user;
+    char user[];
+};
+
+static void free_admission(pam_handle_t *pamh, void *admission, int status)
 {
     (void)pamh;
     (void)status;
-    free(user);
+    free(admission);
 }
 
-/* user NULL: nobody */
-static int note_admitted(pam_handle_t *pamh, const char *user)
+/* NULL: nobody. Takes ownership. */
+static int keep_admission(pam_handle_t *pamh, struct admission *admission)
 {
-    char *copy = user ? strdup(user) : NULL;
-
-    if ((!user || copy) && pam_set_data(pamh, admitted, copy, free_user) == PAM_SUCCESS)
+    if (pam_set_data(pamh, admission_name, admission, free_admission) == PAM_SUCCESS)
         return PAM_SUCCESS;
-    free(copy);
+    free(admission);
     return PAM_BUF_ERR;
 }
 
-static bool is_admitted(pam_handle_t *pamh, const char *user)
+static int note_admission(pam_handle_t *pamh, const struct arguments *arguments, const struct client *client,
+                          const struct toktab_result *result)
 {
-    const void *noted;
+    size_t length = strlen(client->user) + 1;
+    struct admission *admission = malloc(sizeof(*admission) + length);
 
-    return pam_get_data(pamh, admitted, &noted) == PAM_SUCCESS && noted && strcmp(noted, user) == 0;
+    if (!admission)
+        return PAM_BUF_ERR;
+    memcpy(admission->id, result->id, sizeof(admission->id));
+    admission->any_user = arguments->any_user;
+    memcpy(admission->user, client->user, length);
+    return keep_admission(pamh, admission);
+}
+
+static const struct admission *get_admission(pam_handle_t *pamh)
+{
+    const void *kept;
+
+    return pam_get_data(pamh, admission_name, &kept) == PAM_SUCCESS ? kept : NULL;
 }
 
 /* ---- the question ---- */
@@ -148,44 +168,50 @@ static bool prompt(pam_handle_t *pamh)
     return false;
 }
 
-static void verify(struct toktab *table, const struct toktab_request *request, const char *token,
-                   struct toktab_result *result)
+/* Ask the table about a token, or about the one that was admitted before. PAM_SUCCESS: the result is filled
+ * in. Opens the table only now that there is a question: many clients may be prompted and never answer. */
+static int ask(pam_handle_t *pamh, const struct arguments *arguments, const struct client *client,
+               const char *token, const struct admission *admitted, struct toktab_result *result)
 {
-    result->verdict = toktab_verify(table, token, strlen(token), request, result);
+    bool any_user = arguments->any_user || (admitted && admitted->any_user);
+    const struct toktab_request request = {
+        .size = sizeof(request),
+        .domain = arguments->domain,
+        .scopes = arguments->scopes,
+        .client = client->has_address ? (const struct sockaddr *)&client->address : NULL,
+        .user = any_user ? NULL : client->user,
+    };
+    struct toktab *table;
+    char error[512];
+    int code = get_table(pamh, arguments, &table);
+
+    if (code != PAM_SUCCESS)
+        return code;
+    if (toktab_check_request(table, &request, error, sizeof(error)) < 0) {
+        pam_syslog(pamh, LOG_ERR, "%s", error);
+        return PAM_SERVICE_ERR;
+    }
+    result->verdict = admitted ? toktab_recheck(table, admitted->id, &request, result)
+                               : toktab_verify(table, token, strlen(token), &request, result);
     /* For the library, a token without a user is anybody's. Here it could log in as root. */
-    if (result->verdict == TOKTAB_ALLOW && request->user && strcmp(result->user, request->user) != 0) {
+    if (result->verdict == TOKTAB_ALLOW && !any_user && strcmp(result->user, client->user) != 0) {
         result->verdict = TOKTAB_DENY;
         result->reason = TOKTAB_REASON_USER;
     }
+    return PAM_SUCCESS;
 }
 
-/* Ask the table about the password of the handle. PAM_SUCCESS: client and result are filled in. Opens the
- * table only now that there is a token: many clients may be prompted and never answer. */
-static int ask(pam_handle_t *pamh, const struct arguments *arguments, struct client *client,
-               struct toktab_result *result)
+/* Ask the table about the password of the handle. PAM_SUCCESS: client and result are filled in. */
+static int ask_password(pam_handle_t *pamh, const struct arguments *arguments, struct client *client,
+                        struct toktab_result *result)
 {
     const char *token = get_token(pamh);
-    struct toktab_request request = {
-        .size = sizeof(request), .domain = arguments->domain, .scopes = arguments->scopes};
-    struct toktab *table;
-    char error[512];
-    int code;
 
     if (!token)
         return PAM_AUTHTOK_ERR; /* the conversation has taken it away again */
     if (!get_client(pamh, client))
         return PAM_USER_UNKNOWN;
-    code = get_table(pamh, arguments, &table);
-    if (code != PAM_SUCCESS)
-        return code;
-    request.client = client->has_address ? (const struct sockaddr *)&client->address : NULL;
-    request.user = arguments->any_user ? NULL : client->user;
-    if (toktab_check_request(table, &request, error, sizeof(error)) < 0) {
-        pam_syslog(pamh, LOG_ERR, "%s", error);
-        return PAM_SERVICE_ERR;
-    }
-    verify(table, &request, token, result);
-    return PAM_SUCCESS;
+    return ask(pamh, arguments, client, token, NULL, result);
 }
 
 /* Get a token and ask the table about it. */
@@ -195,7 +221,7 @@ static int ask_for_token(pam_handle_t *pamh, const struct arguments *arguments, 
     bool first = arguments->use_first_pass || arguments->try_first_pass;
 
     if (first && get_token(pamh)) {
-        int code = ask(pamh, arguments, client, result);
+        int code = ask_password(pamh, arguments, client, result);
 
         if (code != PAM_SUCCESS || arguments->use_first_pass || result->verdict != TOKTAB_DENY)
             return code;
@@ -206,7 +232,7 @@ static int ask_for_token(pam_handle_t *pamh, const struct arguments *arguments, 
         pam_syslog(pamh, LOG_NOTICE, "no earlier module has asked for a password");
         return PAM_AUTH_ERR;
     }
-    return prompt(pamh) ? ask(pamh, arguments, client, result) : PAM_AUTHTOK_ERR;
+    return prompt(pamh) ? ask_password(pamh, arguments, client, result) : PAM_AUTHTOK_ERR;
 }
 
 static int authenticate(pam_handle_t *pamh, const struct arguments *arguments)
@@ -220,7 +246,29 @@ static int authenticate(pam_handle_t *pamh, const struct arguments *arguments)
         return code;
     answer_log(pamh, arguments, &client, &result);
     code = answer_code(&result);
-    return code == PAM_SUCCESS ? note_admitted(pamh, client.user) : code;
+    return code == PAM_SUCCESS ? note_admission(pamh, arguments, &client, &result) : code;
+}
+
+/* Is the admitted token still good, by the account line's own domain and scopes? */
+static int ask_again(pam_handle_t *pamh, const struct arguments *arguments, const struct admission *admitted)
+{
+    struct client client;
+    struct toktab_result result = {.size = sizeof(result), .label = "", .user = "", .scopes = ""};
+    struct shown user;
+    int code;
+
+    if (!get_client(pamh, &client))
+        return PAM_USER_UNKNOWN;
+    if (strcmp(client.user, admitted->user) != 0) {
+        pam_syslog(pamh, LOG_NOTICE, "user \"%s\" is not the one whom a token let in",
+                   show_foreign(&user, client.user));
+        return PAM_PERM_DENIED;
+    }
+    code = ask(pamh, arguments, &client, NULL, admitted, &result);
+    if (code != PAM_SUCCESS)
+        return code;
+    answer_log(pamh, arguments, &client, &result);
+    return answer_code(&result);
 }
 
 /* ---- what PAM calls ---- */
@@ -229,7 +277,7 @@ EXPORTED int pam_sm_authenticate(pam_handle_t *pamh, int flags, int argc, const 
 {
     struct arguments arguments;
     const char *user;
-    int code = note_admitted(pamh, NULL);
+    int code = keep_admission(pamh, NULL);
 
     (void)flags; /* PAM_SILENT: the module prints nothing anyway; PAM_DISALLOW_NULL_AUTHTOK: no token is empty
                   */
@@ -255,21 +303,19 @@ EXPORTED int pam_sm_setcred(pam_handle_t *pamh, int flags, int argc, const char 
     return PAM_SUCCESS;
 }
 
-/* Accept only the user whom this module has authenticated: the module knows no accounts. */
+/* Who came in without a token, such as by an ssh key, is none of this module's business. PAM_IGNORE admits
+ * nobody: in a stack of this module alone, libpam makes PAM_PERM_DENIED of it. */
 EXPORTED int pam_sm_acct_mgmt(pam_handle_t *pamh, int flags, int argc, const char **argv)
 {
     struct arguments arguments;
-    struct client client;
-    struct shown user;
+    const struct admission *admitted = get_admission(pamh);
 
     (void)flags;
     if (!arguments_take(&arguments, pamh, argc, argv))
         return PAM_SERVICE_ERR;
-    if (!get_client(pamh, &client))
-        return PAM_USER_UNKNOWN;
-    if (is_admitted(pamh, client.user))
-        return PAM_SUCCESS;
-    pam_syslog(pamh, LOG_NOTICE, "user \"%s\" was not authenticated by a token",
-               show_foreign(&user, client.user));
-    return PAM_PERM_DENIED;
+    if (admitted)
+        return ask_again(pamh, &arguments, admitted);
+    if (arguments.debug)
+        pam_syslog(pamh, LOG_DEBUG, "no token let this user in");
+    return PAM_IGNORE;
 }

@@ -130,7 +130,7 @@ class Verdicts(PamTest):
             self.assertTrue(all(text.startswith(b"pam_toktab(any:auth): ") for _, text in log), log)
 
     def test_every_answer_of_any_library(self):
-        """PAM_SUCCESS comes of TOKTAB_ALLOW alone, and never PAM_IGNORE."""
+        """PAM_SUCCESS comes of TOKTAB_ALLOW alone, and never PAM_IGNORE, to auth and to account alike."""
         libraries = os.path.join(self.site.dir, "libraries")
         os.mkdir(libraries)
         script = os.path.join(pam.HERE, "../../module/libtoktab.map")
@@ -138,6 +138,7 @@ class Verdicts(PamTest):
             "-Wl,-soname,libtoktab.so.0", "-Wl,--version-script=" + script)
         host = pam.PamHost(self.site.dir, self.site.conf, self.log_library, libraries)
         self.addCleanup(host.close)
+        host.service("user", "auth required {module}", "account required {module}", "account required pam_permit.so")
         codes = {"1 0": pam.SUCCESS, "0 4": pam.ACCT_EXPIRED, "0 5": pam.PERM_DENIED, "0 6": pam.PERM_DENIED,
             "0 7": pam.USER_UNKNOWN, "2 9": pam.AUTHINFO_UNAVAIL, "2 10": pam.SERVICE_ERR, "2 0": pam.AUTHINFO_UNAVAIL,
             "2 99": pam.AUTHINFO_UNAVAIL}
@@ -146,6 +147,11 @@ class Verdicts(PamTest):
                 answer = "%d %d" % (verdict, reason)
                 host.ask("setenv", "ANSWER", answer)
                 code = host.code("user", "alice", "a token")
+                handle = host.start("user", "alice")
+                host.ask("setenv", "ANSWER", "1 0")
+                handle.authenticate("a token")
+                host.ask("setenv", "ANSWER", answer)
+                self.assertEqual(handle.account(), code, answer)
                 with self.subTest(answer=answer):
                     self.assertEqual(code == pam.SUCCESS, verdict == 1)
                     self.assertEqual(code, codes.get(answer, {1: pam.SUCCESS, 2: code}.get(verdict, pam.AUTH_ERR)))
@@ -221,6 +227,17 @@ class Arguments(PamTest):
                 self.assertEqual([handle.authenticate(token), handle.account()], [pam.SUCCESS] * 2, self.host.log())
                 other = self.create("it", "-u", "alice", "-s", "other", domain="default")
                 self.assertEqual(handle.authenticate(other), pam.PERM_DENIED)
+
+    def test_examples_of_account(self):
+        """The module's line has the arguments of its auth line, and the service's own line beside it."""
+        folder = os.path.join(pam.HERE, "../../conf/examples/pam")
+        for name in os.listdir(folder):
+            with self.subTest(name=name), open(os.path.join(folder, name)) as file:
+                lines = [line.split() for line in file if line.strip() and line[0] != "#"]
+                ours = {line[0]: line[1:] for line in lines if "pam_toktab.so" in line}
+                self.assertEqual(ours["account"], ours["auth"])
+                beside = (["account", "required", "pam_permit.so"], ["@include", "common-account"])
+                self.assertTrue(any(line in lines for line in beside), lines)
 
     def test_debug(self):
         self.module("debug", "config={conf} domain=example.com debug")

@@ -5,7 +5,8 @@ import subprocess
 import unittest
 
 import pam_host as pam
-from oracle_format import make_token
+from harness import wait_until
+from oracle_format import make_token, token_id
 from pam_host import PamTest
 
 SANITIZED = "asan" in os.environ.get("LD_PRELOAD", "")  # much slower, and keeps what was freed for a while
@@ -72,22 +73,6 @@ class Life(PamTest):
         for token, code in ((here, 0), (there, 0), (make_token(), 7), (there, 0), (here, 0)):
             self.assertEqual(handle.authenticate(token), code)
 
-    def test_account(self):
-        self.host.service("account", "auth required {module} config={conf} domain=example.com anyuser",
-            "account required {module}")  # fmt: skip
-        token, handle = self.create(), self.host.start("account", "alice")
-        self.assertEqual(handle.account(), pam.PERM_DENIED)
-        self.assertIn(b'account): user "alice" was not authenticated by a token', self.host.log()[-1][1])
-        self.assertEqual(handle.authenticate(token), pam.SUCCESS)
-        self.assertEqual(handle.account(), pam.SUCCESS)
-        self.assertEqual(handle.call("pam_setcred", flags=pam.ESTABLISH_CRED), pam.SUCCESS)
-        handle.set("user", b"root")
-        self.assertEqual(handle.account(), pam.PERM_DENIED)
-        handle.set("user", b"alice")
-        self.assertEqual(handle.account(), pam.SUCCESS)
-        self.assertEqual(handle.authenticate("wrong"), pam.AUTH_ERR)
-        self.assertEqual(handle.account(), pam.PERM_DENIED)
-
     def test_what_is_not_offered_is_refused(self):
         self.host.service("all", "auth required {module} config={conf} domain=example.com anyuser",
             "password required {module}", "session required {module}")  # fmt: skip
@@ -101,6 +86,114 @@ class Life(PamTest):
         self.assertEqual(handle.authenticate(token), pam.SUCCESS)
         self.assertEqual(self.host.ask("fork_and_end", handle.number), pam.SUCCESS)
         self.assertEqual(handle.authenticate(token), pam.SUCCESS)
+
+
+class Account(PamTest):
+    """Each stack has a module beside ours that lets everybody pass, as a service's own account line does."""
+
+    services = {}
+
+    def setUp(self):
+        super().setUp()
+        self.service("account")
+
+    def service(self, name, arguments="domain=example.com", auth="domain=example.com anyuser"):
+        self.host.service(name, "auth sufficient {module} config={conf} " + auth, "auth required pam_permit.so",
+            "account required {module} config={conf} " + arguments, "account required pam_permit.so")  # fmt: skip
+
+    def admitted(self, token, service="account", user="alice", rhost=None):
+        handle = self.host.start(service, user, rhost)
+        self.assertEqual(handle.authenticate(token), pam.SUCCESS)
+        self.host.log()
+        return handle
+
+    def expect_account(self, code, handle, says=None):
+        came, log = handle.account(), self.host.log()
+        self.assertEqual(came, code, log)
+        self.assertEqual(bool(log), bool(says), log)
+        self.assertIn((says or "").encode(), log[-1][1] if log else b"")
+
+    def test_let_in_by_a_token(self):
+        handle = self.admitted(self.create())
+        self.expect_account(pam.SUCCESS, handle)
+        self.assertEqual(handle.call("pam_setcred", flags=pam.ESTABLISH_CRED), pam.SUCCESS)
+
+    def test_let_in_by_something_else(self):
+        """The module says nothing: its neighbour decides, and without one libpam refuses."""
+        self.host.service("alone", "auth required pam_permit.so",
+            "account required {module} config={conf} domain=example.com debug")  # fmt: skip
+        self.expect_account(pam.SUCCESS, self.host.start("account", "alice"))  # sshd does not ask for auth with a key
+        self.expect_account(pam.SUCCESS, self.admitted("wrong"))
+        handle = self.host.start("alone", "alice")
+        self.expect_account(pam.PERM_DENIED, handle, "account): no token let this user in")
+
+    def test_let_in_by_a_token_before(self):
+        handle = self.admitted(self.create())
+        self.assertEqual(handle.authenticate("wrong"), pam.SUCCESS)  # by the neighbour
+        self.host.log()
+        self.expect_account(pam.SUCCESS, handle)
+
+    def test_token_that_ended_meanwhile(self):
+        token = self.create()
+        handle = self.admitted(token)
+        self.revoke(token)
+        self.expect_account(pam.AUTH_ERR, handle, "(account:account): token denied: revoked")
+        token = self.create()
+        handle = self.admitted(token)
+        self.ok("-d", "example.com", "update", token_id(token), "-e", "1s")
+        wait_until(lambda: handle.account() == pam.ACCT_EXPIRED, "it expires")
+
+    def test_store_in_trouble(self):
+        handle = self.admitted(self.create())
+        os.chmod(self.site.path(), 0o666)
+        wait_until(lambda: handle.account() == pam.AUTHINFO_UNAVAIL, "the trouble is seen")
+
+    def test_another_user(self):
+        handle = self.admitted(self.create())
+        handle.set("user", b"root")
+        self.expect_account(pam.PERM_DENIED, handle, 'user "root" is not the one')
+        handle.set("user", None)
+        self.expect_account(pam.USER_UNKNOWN, handle, "no user name")
+        handle.set("user", b"alice")
+        self.expect_account(pam.SUCCESS, handle)
+
+    def test_by_its_own_domain_and_scopes(self):
+        for name, arguments in (
+            ("scope", "domain=example.com scope=write"), ("same", "domain=example.com scope=read"),
+            ("domain", "domain=other"), ("none", "domain=nowhere"), ("default", ""),
+            ("bad", "domain=example.com scope=nonsense"),
+        ):  # fmt: skip
+            self.service(name, arguments)
+        token = self.create("half", "-s", "read")
+        for name, code, says in (
+            ("same", pam.SUCCESS, None), ("scope", pam.PERM_DENIED, "denied: scope"),
+            ("domain", pam.AUTHINFO_UNAVAIL, None), ("none", pam.SERVICE_ERR, 'no domain "nowhere"'),
+            ("default", pam.SERVICE_ERR, 'no domain "default"'), ("bad", pam.SERVICE_ERR, 'no scope "nonsense"'),
+        ):  # fmt: skip
+            with self.subTest(name=name):
+                handle = self.admitted(token, name)
+                if name == "domain":  # which has no store yet
+                    self.assertEqual(handle.account(), code)
+                    self.create(domain="other")
+                    code, says = pam.AUTH_ERR, "denied: unknown"
+                    self.host.log()
+                self.expect_account(code, handle, says)
+
+    def test_address(self):
+        handle = self.admitted(self.create("bound", "--from", "192.0.2.1"), rhost="192.0.2.1")
+        self.expect_account(pam.SUCCESS, handle)
+        handle.set("rhost", b"192.0.2.2")
+        self.expect_account(pam.PERM_DENIED, handle, "denied: network")
+
+    def test_users(self):
+        """anyuser of the auth line counts here too; without it, a token that was given to another user is refused."""
+        self.service("user", auth="domain=example.com")
+        token = self.create("hers", "-u", "alice")
+        self.expect_account(pam.SUCCESS, self.admitted(token, user="bob"))
+        handle = self.admitted(token, "user")
+        self.expect_account(pam.SUCCESS, handle)
+        self.ok("-d", "example.com", "update", token_id(token), "-u", "bob")
+        self.expect_account(pam.USER_UNKNOWN, handle, "denied: user")
 
 
 class Conversations(PamTest):

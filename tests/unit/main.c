@@ -42,6 +42,7 @@ int main(void)
         nearest_suite,
         table_suite,
         request_suite,
+        recheck_suite,
         status_suite,
         wiping_suite,
         usage_suite,

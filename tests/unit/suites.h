@@ -37,6 +37,7 @@ Suite *duration_suite(void);
 Suite *nearest_suite(void);
 Suite *table_suite(void);
 Suite *request_suite(void);
+Suite *recheck_suite(void);
 Suite *status_suite(void);
 Suite *wiping_suite(void);
 Suite *usage_suite(void);

@@ -1,0 +1,69 @@
+#include "question.h"
+
+#include <stdatomic.h>
+#include <syslog.h>
+
+#include "notice.h"
+
+/* Does the line have this hash? The time does not depend on how much of it is right. */
+static bool has_hash(const struct line *line, const unsigned char hash[HASH_SIZE])
+{
+    char hex[HASH_HEX];
+
+    hex_encode(hex, hash, HASH_SIZE);
+    return crypto_equal_hex(hex, line->column[COLUMN_HASH].at);
+}
+
+/* Decide by a token's line; NULL: the store has none. */
+static void decide(const struct question *question, const char *found, const unsigned char hash[HASH_SIZE],
+                   int64_t now, struct toktab_result *result)
+{
+    struct line line;
+
+    if (found)
+        line_split_accepted(&line, found);
+    if (found && (!question->token || has_hash(&line, hash)))
+        policy_decide(result, &line, &question->demand, now);
+    else
+        policy_answer(result, TOKTAB_DENY, TOKTAB_REASON_UNKNOWN);
+}
+
+/* Look the token up in the current index. Returns whether its id is known. */
+static bool look_up(struct reader *reader, const struct question *question, struct toktab_result *result)
+{
+    struct pass pass = generations_enter(&reader->generations);
+    const struct index *index = &reader->generation[pass.generation];
+    unsigned char hash[HASH_SIZE] = {0};
+    const char *found;
+
+    index_prefetch(index, question->id); /* the memory arrives while the token is hashed */
+    if (question->token)
+        crypto_hash_token(hash, question->token, question->length, question->id);
+    found = index_find(index, question->id);
+    decide(question, found, hash, reader_clock(reader), result);
+    generations_leave(&reader->generations, pass);
+    return found != NULL;
+}
+
+/* In trouble a refused token stays refused; an unknown one may have been created since, so the answer is an
+ * error; a good one is admitted until stale_limit. */
+void question_ask(struct reader *reader, const struct question *question, struct toktab_result *result)
+{
+    enum standing standing = reader_look(reader);
+    bool known;
+
+    if (standing == STANDING_NONE) {
+        policy_answer(result, TOKTAB_ERROR, TOKTAB_REASON_STORE);
+        return;
+    }
+    known = look_up(reader, question, result);
+    if (standing == STANDING_GOOD && result->verdict == TOKTAB_ERROR &&
+        !atomic_exchange(&reader->complained, true))
+        notice_say(reader->notice, LOG_ALERT,
+                   "store %s/%s: the line of token %.12s is invalid: run `toktab check`",
+                   reader->storefile.directory, reader->storefile.name, question->id);
+    if (standing == STANDING_GOOD)
+        return;
+    if (result->verdict == TOKTAB_DENY ? !known : !reader_still_trusted(reader))
+        policy_answer(result, TOKTAB_ERROR, TOKTAB_REASON_STORE);
+}
