@@ -202,6 +202,8 @@ $(BUILD)/unit-tests: $(UNIT_OBJECTS) $(BUILD)/tool/inner.a $(LIB_OBJECTS)
 	$(call say,LD)
 	$Q$(LINK) $^ $(TEST_LIBS) $(TOOL_LIBS) $(LIB_LIBS) $(LDLIBS)
 
+$(BUILD)/bench-pam: LDLIBS += -lpam -lcrypt
+
 $(BUILD)/bench-%: $(BUILD)/bench/%.o $(BUILD)/bench/measure.o $(LIB_OBJECTS)
 	$(call say,LD)
 	$Q$(LINK) $^ $(LIB_LIBS) $(LDLIBS)

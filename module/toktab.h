@@ -23,8 +23,8 @@
  *     function says that it sets errno.
  *   - No copy of the token is left behind, neither on the stack nor on the heap. Wipe yours when you have the
  *     answer.
- *   - A table keeps one descriptor for each domain. A daemon may close it with all others after
- *     toktab_open(); the table opens it again when it needs it.
+ *   - A table keeps one descriptor for each domain (with `once` none). A daemon may close it with all others
+ * after toktab_open(); the table opens it again when it needs it.
  *   - The host's user must be able to read the stores at their path, even after setuid() and chroot().
  *     Otherwise the answer is TOKTAB_ERROR once stale_limit (toktab.conf(5)) has passed.
  *   - A call takes up to 64 KiB of stack.
@@ -103,6 +103,13 @@ struct toktab_options {
     /* The one domain whose store is opened, for a host that asks for no other: it need not read, and need not
      * be able to read, the others' stores. NULL: all domains. */
     const char *domain;
+
+    /* 1: the host asks only once or twice and then closes the table, as a PAM module does. toktab_open()
+     * reads no store. Each toktab_verify() and toktab_recheck() reads the whole file, unless it is about the
+     * same token as the last one and the file has not changed, and proves only the lines that concern the
+     * token. One question is five times cheaper that way, many cost more. toktab(3) says how the answers for
+     * a damaged store differ. 0: any other host. */
+    int once;
 };
 
 /* What a token is asked for. Fill size, zero the rest, then set what you know. */
@@ -227,7 +234,7 @@ enum toktab_verdict toktab_recheck(struct toktab *table, const char *id, const s
  * domain  whose store; NULL: as in struct toktab_request
  *
  * Returns 0 with status filled, whether the store is good or not; or -1 with errno ENOENT (no such domain) or
- * EINVAL (no table, or a struct of the wrong size). Thread-safe.
+ * EINVAL (no table, one that was opened with `once`, or a struct of the wrong size). Thread-safe.
  */
 int toktab_status(struct toktab *table, const char *domain, struct toktab_status *status);
 

@@ -1,4 +1,4 @@
-/* The clock for waiting. */
+/* The clock for waiting, and how far the clock of the day is believed. */
 #ifndef CLOCK_H
 #define CLOCK_H
 
@@ -15,6 +15,15 @@ static inline int64_t clock_now(void)
 
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (int64_t)now.tv_sec * SECOND + now.tv_nsec;
+}
+
+/* Now, or a later time that was seen, unless that is too far ahead to be believed: a clock that was set back
+ * a little re-admits nothing (toktab-store(5)). Seconds since the epoch. */
+static inline int64_t clock_latest(int64_t now, int64_t seen)
+{
+    enum { TRUST = 300 };
+
+    return seen > now && seen - now <= TRUST ? seen : now;
 }
 
 #endif

@@ -1,9 +1,12 @@
 #include "question.h"
 
 #include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
 #include <syslog.h>
+#include <time.h>
 
-#include "notice.h"
+#include "clock.h"
 
 /* Does the line have this hash? The time does not depend on how much of it is right. */
 static bool has_hash(const struct line *line, const unsigned char hash[HASH_SIZE])
@@ -66,4 +69,54 @@ void question_ask(struct reader *reader, const struct question *question, struct
         return;
     if (result->verdict == TOKTAB_DENY ? !known : !reader_still_trusted(reader))
         policy_answer(result, TOKTAB_ERROR, TOKTAB_REASON_STORE);
+}
+
+/* Ask by one pass over the file. False: it leaves a doubt. */
+static bool pass_once(const char *store_dir, struct onepass *onepass, const struct domain *domain,
+                      const struct question *question, struct toktab_result *result,
+                      char storeid[STOREID_HEX + 1])
+{
+    unsigned char hash[HASH_SIZE] = {0};
+    struct storefile storefile;
+    struct timespec now;
+
+    storefile_of_domain(&storefile, store_dir, domain->name);
+    if (!onepass_find(onepass, &storefile, domain->name, question->id))
+        return false;
+    if (question->token)
+        crypto_hash_token(hash, question->token, question->length, question->id);
+    clock_gettime(CLOCK_REALTIME_COARSE, &now);
+    decide(question, onepass->found, hash, clock_latest(now.tv_sec, onepass->newest), result);
+    memcpy(storeid, onepass->storeid, STOREID_HEX + 1);
+    return result->verdict != TOKTAB_ERROR;
+}
+
+/* Ask a reader, which lives as long as the question. */
+static void read_once(const struct once *once, const struct domain *domain, const struct question *question,
+                      struct toktab_result *result, char storeid[STOREID_HEX + 1])
+{
+    struct reader *reader = aligned_alloc(_Alignof(struct reader), sizeof(*reader));
+
+    if (reader && reader_open(reader, once->store_dir, domain->name, domain->stale_limit, once->notice)) {
+        question_ask(reader, question, result);
+        memcpy(storeid, reader->storeid, STOREID_HEX + 1);
+        reader_close(reader);
+    } else {
+        policy_answer(result, TOKTAB_ERROR, TOKTAB_REASON_STORE);
+    }
+    free(reader);
+}
+
+void question_ask_once(struct once *once, const struct domain *domain, const struct question *question,
+                       struct toktab_result *result, char storeid[STOREID_HEX + 1])
+{
+    bool mine = !atomic_flag_test_and_set_explicit(&once->busy, memory_order_acquire), done;
+    struct onepass own;
+
+    memset(&own.identity, 0, sizeof(own.identity));
+    done = pass_once(once->store_dir, mine ? &once->last : &own, domain, question, result, storeid);
+    if (mine)
+        atomic_flag_clear_explicit(&once->busy, memory_order_release);
+    if (!done)
+        read_once(once, domain, question, result, storeid);
 }

@@ -13,7 +13,6 @@
 enum {
     LOOK_HOLDS = 1000000,    /* nanoseconds for which a look holds: see the model in reader.h */
     PATH_HOLDS = 1000000000, /* nanoseconds between two looks at the path */
-    CLOCK_TRUST = 300, /* seconds by which a time in the store may be ahead of the clock and still count */
 };
 
 #define LONG_AGO (INT64_MIN / 2)
@@ -182,17 +181,14 @@ int64_t reader_clock(struct reader *reader)
     int64_t line = atomic_load_explicit(&reader->newest_line, memory_order_relaxed);
     int64_t clock = atomic_load_explicit(&reader->newest_clock, memory_order_relaxed);
     struct timespec real;
-    int64_t now, latest;
+    int64_t of_clock, of_line;
 
     clock_gettime(CLOCK_REALTIME_COARSE, &real);
-    now = latest = real.tv_sec;
-    if (now > clock || clock - now > CLOCK_TRUST)
-        atomic_store_explicit(&reader->newest_clock, now, memory_order_relaxed);
-    if (clock - now <= CLOCK_TRUST && clock > latest)
-        latest = clock;
-    if (line - now <= CLOCK_TRUST && line > latest)
-        latest = line;
-    return latest;
+    of_clock = clock_latest(real.tv_sec, clock);
+    of_line = clock_latest(real.tv_sec, line);
+    if (of_clock != clock)
+        atomic_store_explicit(&reader->newest_clock, of_clock, memory_order_relaxed);
+    return of_line > of_clock ? of_line : of_clock;
 }
 
 bool reader_open(struct reader *reader, const char *directory, const char *domain, int64_t stale_limit,

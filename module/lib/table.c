@@ -20,8 +20,9 @@ enum { STRUCT_SIZE_MAX = 1 << 16 };
 struct toktab {
     struct config config;
     struct notice notice;
-    struct reader *readers; /* one for each of config.domains */
-    struct usage *usages;   /* likewise; all zeros if the domain does not track last use */
+    struct reader *readers; /* one for each of config.domains; NULL: `once` is asked */
+    struct once once;
+    struct usage *usages; /* likewise; all zeros if the domain does not track last use */
 };
 
 static const char *const reason_names[] = {
@@ -68,7 +69,7 @@ static void say_error(char *error, size_t size, const char *text)
 /* Close the readers, the last one first. */
 static void close_readers(struct toktab *table, size_t count)
 {
-    while (count > 0)
+    while (table->readers && count > 0)
         reader_close(&table->readers[--count]);
     free(table->readers);
 }
@@ -113,7 +114,7 @@ static bool open_readers(struct toktab *table)
     return true;
 }
 
-struct toktab *table_make(struct config *config, const struct notice *notice, struct fault *fault)
+struct toktab *table_make(struct config *config, const struct notice *notice, bool once, struct fault *fault)
 {
     struct toktab *table = calloc(1, sizeof(*table));
     int number;
@@ -121,8 +122,11 @@ struct toktab *table_make(struct config *config, const struct notice *notice, st
     if (table) {
         table->config = *config;
         table->notice = *notice;
+        table->once.store_dir = table->config.store_dir;
+        table->once.notice = &table->notice;
+        atomic_flag_clear(&table->once.busy);
         if (start_usages(table)) {
-            if (open_readers(table))
+            if (once || open_readers(table))
                 return table;
             stop_usages(table);
         }
@@ -181,7 +185,7 @@ static struct toktab *open_table(const struct toktab_options *options, struct fa
         return NULL;
     if (options && options->domain && !keep_one(&config, options->domain, fault))
         return NULL;
-    return table_make(&config, &notice, fault);
+    return table_make(&config, &notice, options && options->once, fault);
 }
 
 EXPORTED struct toktab *toktab_open(const struct toktab_options *options, char *error, size_t error_size)
@@ -260,7 +264,7 @@ EXPORTED int toktab_status(struct toktab *table, const char *domain, struct tokt
     struct fault fault;
 
     errno = EINVAL;
-    if (!table || !status || status->size < sizeof(*status))
+    if (!table || !table->readers || !status || status->size < sizeof(*status))
         return -1;
     found = requested_domain(table, &request, &fault);
     if (!found)
@@ -276,25 +280,32 @@ EXPORTED int toktab_status(struct toktab *table, const char *domain, struct tokt
     return 0;
 }
 
-static void note_use(struct toktab *table, size_t domain, uint64_t serial)
+static void note_use(struct usage *usage, const char *storeid, uint64_t serial)
 {
-    struct reader *reader = &table->readers[domain];
     struct timespec now;
 
     clock_gettime(CLOCK_REALTIME_COARSE, &now);
-    usage_note(&table->usages[domain], reader->storeid, serial, now.tv_sec);
+    usage_note(usage, storeid, serial, now.tv_sec);
 }
 
-/* Ask for a domain: its store, and the demands of the request. */
+/* Ask for a domain: its store, and the demands of the request. Notes the use of a token. */
 static void ask(struct toktab *table, const struct domain *domain, struct question *question,
                 const struct toktab_request *request, struct toktab_result *result)
 {
+    size_t number = (size_t)(domain - table->config.domains);
+    struct reader *reader = table->readers ? &table->readers[number] : NULL;
     struct address address;
+    char storeid[STOREID_HEX + 1];
 
     question->demand.scopes = request->scopes ? span_of(request->scopes) : (struct span){"", 0};
     question->demand.client = address_from_socket(&address, request->client) ? &address : NULL;
     question->demand.user = request->user;
-    question_ask(&table->readers[domain - table->config.domains], question, result);
+    if (reader)
+        question_ask(reader, question, result);
+    else
+        question_ask_once(&table->once, domain, question, result, storeid);
+    if (domain->track_usage && question->token && result->verdict == TOKTAB_ALLOW)
+        note_use(&table->usages[number], reader ? reader->storeid : storeid, result->serial);
 }
 
 static void verify(struct toktab *table, const char *token, size_t length,
@@ -317,8 +328,6 @@ static void verify(struct toktab *table, const char *token, size_t length,
     /* the hash covers the checksum too: if the hash was found, there is nothing left to check */
     if (result->id[0] == '\0' && !token_checksum_valid(token, length))
         policy_answer(result, TOKTAB_DENY, TOKTAB_REASON_MALFORMED);
-    if (domain->track_usage && result->verdict == TOKTAB_ALLOW)
-        note_use(table, (size_t)(domain - table->config.domains), result->serial);
 }
 
 static void recheck(struct toktab *table, const char *id, const struct toktab_request *request,

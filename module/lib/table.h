@@ -7,7 +7,8 @@
 #include "fault.h"
 #include "notice.h"
 
-/* Takes ownership of the configuration, even if it fails. Needs crypto_start(). NULL with fault and errno. */
-struct toktab *table_make(struct config *config, const struct notice *notice, struct fault *fault);
+/* Takes ownership of the configuration, even if it fails. once: as in struct toktab_options. Needs
+ * crypto_start(). NULL with fault and errno. */
+struct toktab *table_make(struct config *config, const struct notice *notice, bool once, struct fault *fault);
 
 #endif

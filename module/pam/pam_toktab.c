@@ -5,7 +5,8 @@
  * lends over anything that can run a conversation.
  *
  * libpam unloads the module at pam_end(), so no handle can leave anything to the next: a table lives as long
- * as its handle. The module has no functions for passwords and sessions: libpam refuses it in such lines.
+ * as its handle, at most. The module has no functions for passwords and sessions: libpam refuses it in such
+ * lines.
  */
 #include "pam_toktab.h"
 
@@ -24,15 +25,27 @@ static void log_message(void *log_context, int priority, const char *message)
     pam_syslog(log_context, LOG_PRI(priority), "%s", message);
 }
 
-static void close_table(pam_handle_t *pamh, void *table, int status)
+enum { FEW = 3 }; /* questions of one login: a first password, a prompted one, account */
+
+/* For the few questions of one login, reading the file for each is cheaper than a table of all tokens. A
+ * service that uses the handle for more logins gets such a table. */
+struct kept {
+    struct toktab *table;
+    bool once; /* as in struct toktab_options */
+    unsigned asked;
+};
+
+static void free_kept(pam_handle_t *pamh, void *data, int status)
 {
+    struct kept *kept = data;
+
     (void)pamh;
     (void)status;
-    toktab_close(table);
+    toktab_close(kept->table);
+    free(kept);
 }
 
-static int open_table(pam_handle_t *pamh, const struct arguments *arguments, const char *name,
-                      struct toktab **table)
+static int open_table(pam_handle_t *pamh, const struct arguments *arguments, bool once, struct toktab **table)
 {
     struct toktab_options options = {
         .size = sizeof(options),
@@ -40,37 +53,56 @@ static int open_table(pam_handle_t *pamh, const struct arguments *arguments, con
         .log = log_message,
         .log_context = pamh,
         .domain = arguments->domain,
+        .once = once,
     };
     char error[512];
+    int code;
 
     *table = toktab_open(&options, error, sizeof(error));
-    if (!*table) {
-        int code = errno == ENOMEM ? PAM_BUF_ERR : PAM_SERVICE_ERR;
-
-        pam_syslog(pamh, LOG_ERR, "%s", error);
-        return code;
-    }
-    if (pam_set_data(pamh, name, *table, close_table) == PAM_SUCCESS)
+    if (*table)
         return PAM_SUCCESS;
-    toktab_close(*table);
-    return PAM_BUF_ERR;
+    code = errno == ENOMEM ? PAM_BUF_ERR : PAM_SERVICE_ERR;
+    pam_syslog(pamh, LOG_ERR, "%s", error);
+    return code;
 }
 
-/* Get the handle's table for these arguments, or open it; the handle closes it. */
+/* Open a table that the handle keeps, in the place of one that it kept under this name. */
+static int keep_table(pam_handle_t *pamh, const struct arguments *arguments, const char *name, bool once,
+                      struct toktab **table)
+{
+    struct kept *kept = malloc(sizeof(*kept));
+    int code = kept ? open_table(pamh, arguments, once, table) : PAM_BUF_ERR;
+
+    if (code == PAM_SUCCESS) {
+        *kept = (struct kept){.table = *table, .once = once, .asked = 1};
+        if (pam_set_data(pamh, name, kept, free_kept) == PAM_SUCCESS)
+            return PAM_SUCCESS;
+        toktab_close(*table);
+        code = PAM_BUF_ERR;
+    }
+    free(kept);
+    return code;
+}
+
+/* Get the handle's table for one more question with these arguments. */
 static int get_table(pam_handle_t *pamh, const struct arguments *arguments, struct toktab **table)
 {
-    const void *kept;
+    const void *data;
+    struct kept *kept = NULL;
     char *name;
     int code;
 
     if (asprintf(&name, "toktab_table %s %s", arguments->domain ? arguments->domain : "",
                  arguments->config ? arguments->config : "") < 0)
         return PAM_BUF_ERR;
-    if (pam_get_data(pamh, name, &kept) == PAM_SUCCESS && kept) {
-        *table = (struct toktab *)(uintptr_t)kept; /* no other thread has it */
+    if (pam_get_data(pamh, name, &data) == PAM_SUCCESS)
+        kept = (struct kept *)(uintptr_t)data; /* no other thread has it */
+    if (kept && !(kept->once && kept->asked == FEW)) {
+        kept->asked++;
+        *table = kept->table;
         code = PAM_SUCCESS;
     } else {
-        code = open_table(pamh, arguments, name, table);
+        code = keep_table(pamh, arguments, name, !kept, table);
     }
     free(name);
     return code;

@@ -24,6 +24,18 @@ class Life(PamTest):
         self.assertEqual(handle.authenticate(self.create("made meanwhile")), pam.SUCCESS)
         self.assertEqual(handle.end(), pam.SUCCESS)
 
+    def test_many_questions(self):
+        """The first ones read the file each time, the others a table that is kept."""
+        handle, opened = self.host.start("any", "alice"), []
+        for _ in range(8):
+            token = self.create()
+            self.assertEqual(handle.authenticate(token), pam.SUCCESS)
+            self.revoke(token)
+            self.assertEqual(handle.authenticate(token), pam.AUTH_ERR)
+            opened.append(self.host.ask("holds")[0])
+        self.assertEqual(opened, sorted(opened))
+        self.assertEqual(opened[-1] - opened[0], 1)
+
     def test_one_handle_for_many(self):
         """squid's helper keeps a handle, and changes its user."""
         hers, his = self.create("hers", "-u", "alice"), self.create("his", "-u", "bob")
@@ -277,7 +289,8 @@ class Leaks(PamTest):
 
     def test_nothing_is_left_of_a_thousand_questions(self):
         token, handle = self.create(), self.host.start("any", "alice")
-        handle.authenticate(token)
+        for _ in range(10):  # after a few, the handle keeps a table of all tokens
+            handle.authenticate(token)
         before = self.host.ask("holds")
         for _ in range(TIMES):
             self.assertEqual(handle.authenticate(token), pam.SUCCESS)

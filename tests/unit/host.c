@@ -15,17 +15,10 @@ static void log_message(void *context, int priority, const char *message)
     snprintf(host->last, sizeof(host->last), "%s", message);
 }
 
-void host_open(struct host *host, const char *directory, const char *stale_limit)
+static void open_table(struct host *host, const char *directory, const char *settings, bool once)
 {
-    char settings[64];
-
-    snprintf(settings, sizeof(settings), "stale_limit = \"%s\";", stale_limit);
-    host_open_with(host, directory, settings);
-}
-
-void host_open_with(struct host *host, const char *directory, const char *settings)
-{
-    struct toktab_options options = {.size = sizeof(options), .log = log_message, .log_context = host};
+    struct toktab_options options = {
+        .size = sizeof(options), .log = log_message, .log_context = host, .once = once};
     char path[SCRATCH_PATH], text[2 * SCRATCH_PATH], error[512] = "";
     int length = snprintf(text, sizeof(text),
                           "store_dir = \"%s\";\n"
@@ -38,6 +31,24 @@ void host_open_with(struct host *host, const char *directory, const char *settin
     options.config = path;
     host->table = toktab_open(&options, error, sizeof(error));
     ck_assert_msg(host->table != NULL, "%s", error);
+}
+
+void host_open_with(struct host *host, const char *directory, const char *settings)
+{
+    open_table(host, directory, settings, false);
+}
+
+void host_open(struct host *host, const char *directory, const char *stale_limit)
+{
+    char settings[64];
+
+    snprintf(settings, sizeof(settings), "stale_limit = \"%s\";", stale_limit);
+    host_open_with(host, directory, settings);
+}
+
+void host_open_once(struct host *host, const char *directory)
+{
+    open_table(host, directory, "", true);
 }
 
 void host_close(struct host *host)

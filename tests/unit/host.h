@@ -18,6 +18,9 @@ void host_open(struct host *host, const char *directory, const char *stale_limit
 
 /* The same with these settings of the domain: "track_usage = true;" */
 void host_open_with(struct host *host, const char *directory, const char *settings);
+
+/* A table for a host that asks once. */
+void host_open_once(struct host *host, const char *directory);
 void host_close(struct host *host);
 
 /* "allow", or the verdict and the reason: "deny revoked", "error store". Asks when no look from before holds.

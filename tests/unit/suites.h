@@ -37,6 +37,8 @@ Suite *duration_suite(void);
 Suite *nearest_suite(void);
 Suite *table_suite(void);
 Suite *request_suite(void);
+Suite *onepass_suite(void);
+Suite *once_suite(void);
 Suite *recheck_suite(void);
 Suite *status_suite(void);
 Suite *wiping_suite(void);

@@ -282,6 +282,22 @@ START_TEST(allowed_and_denied)
 }
 END_TEST
 
+START_TEST(asked_once)
+{
+    struct own *own = make_own();
+
+    host_close(&own->scene.host);
+    host_open_once(&own->scene.host, own->scene.directory);
+    set_text(own, "", &own->scene.a, "");
+    expect_no_piece(own, TOKTAB_ALLOW, TOKTAB_REASON_NONE);
+    set_text(own, "", &own->scene.d, "");
+    expect_no_piece(own, TOKTAB_DENY, TOKTAB_REASON_UNKNOWN);
+    ck_assert_int_eq(unlink(own->scene.forge.path), 0);
+    expect_no_piece(own, TOKTAB_ERROR, TOKTAB_REASON_STORE);
+    scene_end(&own->scene);
+}
+END_TEST
+
 START_TEST(malformed)
 {
     struct own *own = make_own();
@@ -331,6 +347,7 @@ Suite *wiping_suite(void)
     if (!SANITIZED) {
         tcase_add_loop_test(test, search_finds, 0, 3);
         tcase_add_test(test, allowed_and_denied);
+        tcase_add_test(test, asked_once);
         tcase_add_test(test, malformed);
         tcase_add_test(test, errors);
     }

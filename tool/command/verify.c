@@ -180,7 +180,7 @@ static enum status verify(struct session *session, struct request *request)
     if (!config_copy_one(&one, &session->config, session->domain))
         must_have(NULL);
     one.domains[0].track_usage = false; /* a check is not a use */
-    table = table_make(&one, &notice, &fault);
+    table = table_make(&one, &notice, false, &fault);
     if (!table)
         return fail(STATUS_IO, "%s", fault.text);
     plain = unescaped(span_of(scopes ? scopes : ""));
