@@ -1,4 +1,4 @@
-/* One line of a store, toktab-store(5): its columns and their values. Pure. */
+/* One line of a store, toktab-store(5): the values of its columns. Pure. */
 #ifndef RECORD_H
 #define RECORD_H
 
@@ -6,52 +6,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "crypto.h"
-#include "text.h"
+#include "line.h"
 
 enum {
-    LINE_SIZE_MAX = 4096, /* bytes of a line with its LF */
-    HASH_HEX = 2 * HASH_SIZE,
-    CHAIN_HEX = 2 * CHAIN_SIZE,
     LABEL_MAX = 128,
     TEXT_MAX = 255,
 };
 
 #define TIME_NEVER INT64_MAX /* "-" in a column of time */
 
-enum column {
-    COLUMN_N,
-    COLUMN_ID,
-    COLUMN_OP,
-    COLUMN_HASH,
-    COLUMN_SERIAL,
-    COLUMN_CREATED,
-    COLUMN_EXPIRES,
-    COLUMN_REVOKED,
-    COLUMN_TIME,
-    COLUMN_BY,
-    COLUMN_SCOPES,
-    COLUMN_NETS,
-    COLUMN_USER,
-    COLUMN_LABEL,
-    COLUMN_REASON,
-    COLUMN_PREV,
-    COLUMN_EXT,
-    COLUMN_PRIOR,
-    COLUMN_BEFORE,
-    COLUMN_CHAIN, /* in a snapshot: the seal */
-    COLUMNS,
-};
-
 enum operation {
     OPERATION_CREATE = 'C',
     OPERATION_REVOKE = 'R',
     OPERATION_UPDATE = 'U',
     OPERATION_POINT = 'P', /* of a compaction */
-};
-
-struct line {
-    struct span column[COLUMNS];
 };
 
 /* The values of a line. The spans are escaped, and point into the line. */
@@ -69,16 +37,6 @@ struct record {
 };
 
 extern const char record_no_id[ID_LENGTH + 1]; /* dashes: the line changes no token */
-
-/* Find the columns of a line that ends with its LF. False: it does not have the shape of a line. */
-bool line_split(struct line *line, const char *text, size_t length);
-
-/* The same from the id on, for a line that line_split() has accepted before; it needs no end. The column n is
- * missing: at is NULL. */
-void line_split_accepted(struct line *line, const char *id);
-
-/* Is such a line revoked? */
-bool line_revoked(const char *id);
 
 /* Parse all columns except n and the chain. False: a column is invalid. Does not check the texts. */
 bool record_parse(struct record *record, const struct line *line);

@@ -1,0 +1,96 @@
+#include "line.h"
+
+#include <endian.h>
+#include <string.h>
+
+/* The offsets of the columns of fixed width, from the id. */
+enum {
+    AT_OP = ID_LENGTH + 1,
+    AT_HASH = AT_OP + 2,
+    AT_SERIAL = AT_HASH + HASH_HEX + 1,
+};
+
+static void split_fixed(struct line *line, const char *id)
+{
+    line->column[COLUMN_ID] = (struct span){id, ID_LENGTH};
+    line->column[COLUMN_OP] = (struct span){id + AT_OP, 1};
+    line->column[COLUMN_HASH] = (struct span){id + AT_HASH, HASH_HEX};
+}
+
+enum { STEP = 32 };
+
+/* A bit for each byte that is a "|"; the lowest bit is for the first byte. */
+static uint32_t bars_at(const char *at)
+{
+    typedef unsigned char octets __attribute__((vector_size(STEP / 2)));
+    typedef uint64_t halves __attribute__((vector_size(STEP / 2)));
+    uint32_t bars = 0;
+
+    for (int i = 0; i < STEP; i += STEP / 2) {
+        octets some;
+        halves found;
+
+        memcpy(&some, at + i, sizeof(some));
+        found = (halves)((octets)(some == '|') & 1);
+        /* the lowest bits of eight bytes, side by side */
+        for (int half = 0; half < 2; half++)
+            bars |= (uint32_t)(le64toh(found[half]) * UINT64_C(0x0102040810204080) >> 56) << (i + half * 8);
+    }
+    return bars;
+}
+
+/*
+ * Find the columns from the serial to the one before the chain. At least STEP bytes must follow the last bar
+ * of these columns, or nothing after end is read. Returns where the chain begins; NULL: too few bars.
+ */
+static const char *split_rest(struct line *line, const char *at, const char *end)
+{
+    const char *start = at;
+    struct span *column = &line->column[COLUMN_SERIAL];
+
+    for (; at + STEP <= end; at += STEP)
+        for (uint32_t bars = bars_at(at); bars != 0; bars &= bars - 1) {
+            const char *bar = at + (unsigned)__builtin_ctz(bars);
+
+            *column++ = (struct span){start, (size_t)(bar - start)};
+            start = bar + 1;
+            if (column == &line->column[COLUMN_CHAIN])
+                return start;
+        }
+    return NULL;
+}
+
+bool line_split(struct line *line, const char *text, size_t length)
+{
+    const char *end = text + length - 1, *at = memchr(text, '|', length);
+
+    if (length > LINE_SIZE_MAX || !at || end - at <= AT_SERIAL || *end != '\n')
+        return false;
+    line->column[COLUMN_N] = (struct span){text, (size_t)(at - text)};
+    at++;
+    if (at[AT_OP - 1] != '|' || at[AT_HASH - 1] != '|' || at[AT_SERIAL - 1] != '|')
+        return false;
+    split_fixed(line, at);
+    at = split_rest(line, at + AT_SERIAL, end); /* the chain is longer than a word, so no bar is missed */
+    if (!at)
+        return false;
+    line->column[COLUMN_CHAIN] = (struct span){at, CHAIN_HEX};
+    return end - at == CHAIN_HEX && !memchr(at, '|', CHAIN_HEX);
+}
+
+void line_split_accepted(struct line *line, const char *id)
+{
+    line->column[COLUMN_N] = (struct span){NULL, 0};
+    split_fixed(line, id);
+    line->column[COLUMN_CHAIN] =
+        (struct span){split_rest(line, id + AT_SERIAL, id + LINE_SIZE_MAX), CHAIN_HEX};
+}
+
+bool line_revoked(const char *id)
+{
+    const char *at = id + AT_SERIAL;
+
+    for (int i = COLUMN_SERIAL; i < COLUMN_REVOKED; i++)
+        at = (const char *)memchr(at, '|', LINE_SIZE_MAX) + 1;
+    return at[0] != '-' || at[1] != '|';
+}

@@ -1,0 +1,55 @@
+/* The shape of a line of a store, toktab-store(5): where its columns are. Pure. */
+#ifndef LINE_H
+#define LINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "crypto.h"
+#include "text.h"
+
+enum {
+    LINE_SIZE_MAX = 4096, /* bytes of a line with its LF */
+    HASH_HEX = 2 * HASH_SIZE,
+    CHAIN_HEX = 2 * CHAIN_SIZE,
+};
+
+enum column {
+    COLUMN_N,
+    COLUMN_ID,
+    COLUMN_OP,
+    COLUMN_HASH,
+    COLUMN_SERIAL,
+    COLUMN_CREATED,
+    COLUMN_EXPIRES,
+    COLUMN_REVOKED,
+    COLUMN_TIME,
+    COLUMN_BY,
+    COLUMN_SCOPES,
+    COLUMN_NETS,
+    COLUMN_USER,
+    COLUMN_LABEL,
+    COLUMN_REASON,
+    COLUMN_PREV,
+    COLUMN_EXT,
+    COLUMN_PRIOR,
+    COLUMN_BEFORE,
+    COLUMN_CHAIN, /* in a snapshot: the seal */
+    COLUMNS,
+};
+
+struct line {
+    struct span column[COLUMNS];
+};
+
+/* Find the columns of a line that ends with its LF. False: it does not have the shape of a line. */
+bool line_split(struct line *line, const char *text, size_t length);
+
+/* The same from the id on, for a line that line_split() has accepted before; it needs no end. The column n is
+ * missing: at is NULL. */
+void line_split_accepted(struct line *line, const char *id);
+
+/* Is such a line revoked? */
+bool line_revoked(const char *id);
+
+#endif
