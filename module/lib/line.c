@@ -40,10 +40,10 @@ static uint32_t bars_at(const char *at)
 }
 
 /*
- * Find the columns from the serial to the one before the chain. At least STEP bytes must follow the last bar
- * of these columns, or nothing after end is read. Returns where the chain begins; NULL: too few bars.
+ * Find the columns from the serial to the one before `next`. At least STEP bytes must follow the last bar of
+ * these columns, or nothing after end is read. Returns where `next` begins; NULL: too few bars.
  */
-static const char *split_rest(struct line *line, const char *at, const char *end)
+static inline const char *split_up_to(struct line *line, enum column next, const char *at, const char *end)
 {
     const char *start = at;
     struct span *column = &line->column[COLUMN_SERIAL];
@@ -54,28 +54,56 @@ static const char *split_rest(struct line *line, const char *at, const char *end
 
             *column++ = (struct span){start, (size_t)(bar - start)};
             start = bar + 1;
-            if (column == &line->column[COLUMN_CHAIN])
+            if (column == &line->column[next])
                 return start;
         }
     return NULL;
 }
 
-bool line_split(struct line *line, const char *text, size_t length)
+/* Find the columns up to the hash. Returns where the serial begins; NULL: it is no line. */
+static const char *split_front(struct line *line, const char *text, size_t length)
 {
     const char *end = text + length - 1, *at = memchr(text, '|', length);
 
     if (length > LINE_SIZE_MAX || !at || end - at <= AT_SERIAL || *end != '\n')
-        return false;
+        return NULL;
     line->column[COLUMN_N] = (struct span){text, (size_t)(at - text)};
     at++;
     if (at[AT_OP - 1] != '|' || at[AT_HASH - 1] != '|' || at[AT_SERIAL - 1] != '|')
-        return false;
+        return NULL;
     split_fixed(line, at);
-    at = split_rest(line, at + AT_SERIAL, end); /* the chain is longer than a word, so no bar is missed */
+    return at + AT_SERIAL;
+}
+
+bool line_split(struct line *line, const char *text, size_t length)
+{
+    const char *end = text + length - 1, *at = split_front(line, text, length);
+
+    if (!at)
+        return false;
+    at = split_up_to(line, COLUMN_CHAIN, at, end); /* the chain is longer than a word: no bar is missed */
     if (!at)
         return false;
     line->column[COLUMN_CHAIN] = (struct span){at, CHAIN_HEX};
     return end - at == CHAIN_HEX && !memchr(at, '|', CHAIN_HEX);
+}
+
+bool line_split_ends(struct line *line, const char *text, size_t length)
+{
+    const char *end = text + length - 1, *at = split_front(line, text, length), *chain, *before, *bar;
+
+    at = at ? split_up_to(line, COLUMN_BY, at, end) : NULL;
+    if (!at || end - at < 2 * (CHAIN_HEX + 1))
+        return false;
+    chain = end - CHAIN_HEX;
+    before = chain - 1 - CHAIN_HEX;
+    bar = memrchr(at, '|', (size_t)(before - 1 - at));
+    if (chain[-1] != '|' || before[-1] != '|' || !bar)
+        return false;
+    line->column[COLUMN_PRIOR] = (struct span){bar + 1, (size_t)(before - 1 - (bar + 1))};
+    line->column[COLUMN_BEFORE] = (struct span){before, CHAIN_HEX};
+    line->column[COLUMN_CHAIN] = (struct span){chain, CHAIN_HEX};
+    return true;
 }
 
 void line_split_accepted(struct line *line, const char *id)
@@ -83,7 +111,7 @@ void line_split_accepted(struct line *line, const char *id)
     line->column[COLUMN_N] = (struct span){NULL, 0};
     split_fixed(line, id);
     line->column[COLUMN_CHAIN] =
-        (struct span){split_rest(line, id + AT_SERIAL, id + LINE_SIZE_MAX), CHAIN_HEX};
+        (struct span){split_up_to(line, COLUMN_CHAIN, id + AT_SERIAL, id + LINE_SIZE_MAX), CHAIN_HEX};
 }
 
 bool line_revoked(const char *id)

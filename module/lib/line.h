@@ -45,8 +45,12 @@ struct line {
 /* Find the columns of a line that ends with its LF. False: it does not have the shape of a line. */
 bool line_split(struct line *line, const char *text, size_t length);
 
-/* The same from the id on, for a line that line_split() has accepted before; it needs no end. The column n is
- * missing: at is NULL. */
+/* Find the columns up to the time, and those from `prior` on, whatever is between them: for a reader that
+ * only asks where the line stands. */
+bool line_split_ends(struct line *line, const char *text, size_t length);
+
+/* Like line_split() from the id on, for a line that line_split() has accepted before; it needs no end. The
+ * column n is missing: at is NULL. */
 void line_split_accepted(struct line *line, const char *id);
 
 /* Is such a line revoked? */

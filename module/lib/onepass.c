@@ -92,11 +92,13 @@ static bool snapshot_line(struct pass *pass, const struct line *line, const char
 {
     const struct header *header = &pass->progress.chain.header;
     unsigned char seal[CHAIN_SIZE];
+    struct line whole;
     uint64_t n;
 
     if (!is_of_token(pass, line))
         return true;
-    if (pass->onepass->found || !chain_sealed(header->basechain, line, text, seal, &n) || n > header->base)
+    if (pass->onepass->found || !line_split(&whole, text, length) ||
+        !chain_sealed(header->basechain, &whole, text, seal, &n) || n > header->base)
         return false;
     keep(pass, line, text, length);
     return true;
@@ -132,7 +134,7 @@ static bool take_line(struct pass *pass, const char *text, size_t length)
     struct line line;
     int64_t time;
 
-    if (!line_split(&line, text, length) || !time_parse(line.column[COLUMN_TIME], &time))
+    if (!line_split_ends(&line, text, length) || !time_parse(line.column[COLUMN_TIME], &time))
         return false;
     if (time != TIME_NEVER && time > pass->onepass->newest)
         pass->onepass->newest = time;

@@ -20,6 +20,20 @@ static void check_columns(const struct line *line, const char *text, size_t leng
     assert(at == text + length);
 }
 
+/* Both ends are where they are in the whole line. */
+static void check_ends(const struct line *line, const char *text, size_t length)
+{
+    struct line ends;
+
+    if (line->column[COLUMN_BEFORE].length != CHAIN_HEX)
+        return;
+    assert(line_split_ends(&ends, text, length));
+    for (int i = 0; i < COLUMNS; i++)
+        if (i < COLUMN_BY || i >= COLUMN_PRIOR)
+            assert(ends.column[i].at == line->column[i].at &&
+                   ends.column[i].length == line->column[i].length);
+}
+
 static void check_accepted(const struct line *line)
 {
     struct line again;
@@ -82,10 +96,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     label_valid(all);
     reason_valid(all);
     user_valid(all);
-    if (size == 0 || !line_split(&line, text, size))
+    if (size == 0)
+        return 0;
+    line_split_ends(&line, text, size);
+    if (!line_split(&line, text, size))
         return 0;
     assert(size <= LINE_SIZE_MAX);
     check_columns(&line, text, size);
+    check_ends(&line, text, size);
     check_accepted(&line);
     record_parse(&record, &line);
     line_revoked(line.column[COLUMN_ID].at);

@@ -33,6 +33,41 @@ START_TEST(exactly_20_columns)
 }
 END_TEST
 
+/* What is between the time and `prior` does not matter; without a bar at either end it is no line. */
+START_TEST(ends_of_a_line)
+{
+    char text[LINE_SIZE_MAX];
+    size_t length = columns_join(text, sizeof(text), token_columns, -1, NULL);
+    struct line line, ends;
+
+    ck_assert(line_split(&line, text, length));
+    ck_assert(line_split_ends(&ends, text, length));
+    for (int i = 0; i < COLUMNS; i++)
+        if (i < COLUMN_BY || i >= COLUMN_PRIOR)
+            ck_assert(ends.column[i].at == line.column[i].at && span_same(ends.column[i], line.column[i]));
+    for (int i = 0; i < COLUMN_CHAIN; i++) {
+        char *bar = text + (line.column[i].at + line.column[i].length - text);
+
+        *bar = '_';
+        if (i < COLUMN_OP || i == COLUMN_HASH || i >= COLUMN_PRIOR)
+            ck_assert_msg(!line_split_ends(&ends, text, length) ||
+                              !span_same(ends.column[COLUMN_PRIOR], line.column[COLUMN_PRIOR]),
+                          "without bar %d", i);
+        else if (i > COLUMN_TIME && i < COLUMN_EXT)
+            ck_assert_msg(line_split_ends(&ends, text, length), "without bar %d", i);
+        *bar = '|';
+    }
+    for (size_t i = 1; i < length; i++) {
+        char *exact = malloc(i);
+
+        memcpy(exact, text, i);
+        exact[i - 1] = '\n';
+        ck_assert(!line_split_ends(&ends, exact, i) || i > length / 2);
+        free(exact);
+    }
+}
+END_TEST
+
 START_TEST(line_ends_with_its_lf)
 {
     char text[LINE_SIZE_MAX];
@@ -237,6 +272,7 @@ Suite *record_line_suite(void)
     TCase *split = tcase_create("shape"), *format = tcase_create("format");
 
     tcase_add_test(split, exactly_20_columns);
+    tcase_add_test(split, ends_of_a_line);
     tcase_add_test(split, line_ends_with_its_lf);
     tcase_add_test(split, line_has_at_most_4096_bytes);
     tcase_add_loop_test(split, accepted_line_is_split_from_its_id, 0, 2);
