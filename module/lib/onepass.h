@@ -1,29 +1,29 @@
 /*
- * One token's state, from one pass over the file of its store: for hosts that ask once and end, such as a PAM
- * handle. A reader (reader.h) proves each line by a hash and keeps them all; that costs a dozen times what
- * reading the bytes does.
+ * Finds one token in one pass over the file of its store: for hosts that ask once and end, such as a PAM
+ * handle. A reader (reader.h) hashes each line and keeps them all, which costs a dozen times what reading the
+ * file does.
  *
- * This pass MUST NOT admit what a reader of the undamaged file would refuse. It hashes
- *   - each line that has the id or the serial of the token,
- *   - the P line that vouches for the snapshot, and the last lines of the file,
- * and of every other line of the log it compares the number with that of the line before, `before` with the
- * chain of the line before, and `prior` with its serial. Whatever does not fit, whether it is damage, a line
- * without its LF, or only odd, is no verdict but a doubt: the caller then asks a reader.
+ * The pass MUST NOT admit what a reader of the undamaged file would refuse. It hashes
+ *   - each line with the id or the serial of the token,
+ *   - the P line, which vouches for the snapshot, and the last lines of the file.
+ * It compares each other line of the log with the line before it: the number, `before` with the chain there,
+ * and `prior` with the serial there. If anything does not fit, be it damage, a last line without its LF, or
+ * merely odd, the pass is in doubt, and the caller asks a reader instead.
  *
- * Why no damage hides a revocation. In a snapshot a token has one line, which its seal proves. In the log the
- * line that created the token proves itself, so its serial is known from there on; a token whose first line
- * is neither is a doubt. A revocation that came later
- *   - cannot be missing, nor be replaced by another line: the next line's number and `before` tell, and
- * behind the last line nothing can be missing for any reader;
- *   - cannot look like another token's line: damage would have to change its id, and its serial, and make
- *     `prior` in the next line that same wrong serial, and leave the two chains between them alone. If it is
- *     one of the last lines, it is hashed;
- *   - is hashed, if it has the token's id or serial: any other damage to it is a doubt.
+ * Why damage cannot hide a revocation: a snapshot has one line for each token, and its seal proves that line.
+ * In the log, the token is known by its id and its serial from the line that creates it (if its first line is
+ * any other, the pass is in doubt). A later line that revokes it
+ *   - cannot be missing, or replaced by another line, because the number and `before` of the next line would
+ * not fit; and no reader can tell what is missing after the last line;
+ *   - cannot be damaged, because it is hashed;
+ *   - cannot pass for the line of another token, and so escape the hash, unless the damage changes its id and
+ * its serial, makes `prior` of the next line the same wrong serial, and leaves the chain between the two
+ * alone. One of the last lines is hashed in any case.
  *
- * What a reader calls damage and this pass does not see is damage inside lines of other tokens, and in a
- * snapshot the loss of whole lines. Then a reader answers "error" to every token, and this pass gives the
- * token of a proved line the verdict that the undamaged file would give. A token whose own line is lost or
- * has a damaged id is unknown here: "deny" instead of "error". Both refuse.
+ * What the pass does not see is damage within the lines of other tokens, and lines missing from a snapshot. A
+ * reader then answers "error" for every token. The pass gives a token whose lines are proved the verdict of
+ * the undamaged file; a token whose only line is missing, or has a damaged id, is unknown: "deny", not
+ * "error".
  */
 #ifndef ONEPASS_H
 #define ONEPASS_H

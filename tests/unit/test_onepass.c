@@ -16,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { FILL = 3 * LINE_SIZE_MAX }; /* behind what is tried: the last lines of a file are hashed anyway */
+enum { FILL = 3 * LINE_SIZE_MAX }; /* after what is tried: the last lines of a file are hashed anyway */
 
 /* A store and its undamaged bytes. */
 struct store {
@@ -147,7 +147,7 @@ START_TEST(sound_stores)
 END_TEST
 
 /* A writer may be in the middle of a line, and a power cut may have left zeros. */
-START_TEST(rest_behind_the_last_line)
+START_TEST(rest_after_the_last_line)
 {
     static const char *const rests[] = {"7", "7|", "7|abc", "7|abcdefghijkl|C|"};
     struct mendable mendable;
@@ -425,7 +425,7 @@ Suite *onepass_suite(void)
 
     tcase_set_timeout(damage, 600);
     tcase_add_loop_test(sound, sound_stores, 0, SHAPES);
-    tcase_add_test(sound, rest_behind_the_last_line);
+    tcase_add_test(sound, rest_after_the_last_line);
     tcase_add_loop_test(sound, revoked_absorbs, 0, 2);
     tcase_add_loop_test(damage, each_bit, 0, 3);
     tcase_add_test(damage, disguised_revocation);
