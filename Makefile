@@ -122,9 +122,10 @@ MODULE_OBJECTS = $(patsubst module/nginx/%.c,$(BUILD)/nginx/%.o,$(wildcard modul
 PAM_MODULE = $(BUILD)/pam/pam_toktab.so
 PAM_OBJECTS = $(patsubst module/pam/%.c,$(BUILD)/pam/%.o,$(wildcard module/pam/*.c))
 
-MANPAGES = $(wildcard $(foreach n,1 3 5 8,conf/*.$n module/*.$n module/*/*.$n tool/*.$n))
-EXAMPLES = $(wildcard conf/*.conf conf/sudoers conf/examples/*.* module/example/*)
-PAM_EXAMPLES = $(wildcard conf/examples/pam/*)
+MANPAGES = $(wildcard $(foreach n,1 3 5 7 8,conf/*.$n module/*.$n module/*/*.$n tool/*.$n))
+EXAMPLES = $(wildcard conf/*.conf conf/sudoers module/example/*)
+# These keep their folders and modes.
+MORE_EXAMPLES = $(patsubst conf/examples/%,%,$(shell find conf/examples -type f))
 
 .PHONY: all lib tool module pam fuzzers demo check check-all test-unit test-e2e torture bench lint format \
     compile_commands.json deb check-deb install uninstall clean FORCE
@@ -341,13 +342,14 @@ install: all
 	    $(INSTALL) -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/} || exit; done
 	for example in $(EXAMPLES); do \
 	    $(INSTALL) -m 644 $$example $(DESTDIR)$(DOCDIR)/examples || exit; done
+	for example in $(MORE_EXAMPLES); do mode=644; \
+	    [ ! -x conf/examples/$$example ] || mode=755; \
+	    $(INSTALL) -D -m $$mode conf/examples/$$example $(DESTDIR)$(DOCDIR)/examples/$$example || exit; done
 	$(INSTALL) -D -m 644 conf/completions/toktab.bash $(DESTDIR)$(BASH_COMPLETIONS)/toktab
 	$(INSTALL) -D -m 644 conf/completions/_toktab $(DESTDIR)$(ZSH_COMPLETIONS)/_toktab
 	$(INSTALL) -D -m 644 conf/completions/toktab.fish $(DESTDIR)$(FISH_COMPLETIONS)/toktab.fish
 	$(if $(NGINX_SRC),$(INSTALL) -D -m 644 $(MODULE) $(DESTDIR)$(NGINX_MODULEDIR)/$(notdir $(MODULE)))
 	$(INSTALL) -D -m 644 $(PAM_MODULE) $(DESTDIR)$(PAM_MODULEDIR)/$(notdir $(PAM_MODULE))
-	for example in $(PAM_EXAMPLES); do \
-	    $(INSTALL) -D -m 644 $$example $(DESTDIR)$(DOCDIR)/examples/pam/$${example##*/} || exit; done
 	$(tell_linker)
 
 # Elsewhere the system does not look for libraries.
@@ -357,10 +359,10 @@ uninstall:
 	rm -f $(addprefix $(DESTDIR),$(BINDIR)/toktab $(addprefix $(LIBDIR)/,libtoktab.so.0 libtoktab.so libtoktab.a \
 	    pkgconfig/toktab.pc) $(INCLUDEDIR)/toktab.h \
 	    $(foreach page,$(MANPAGES),$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(notdir $(page))) \
-	    $(addprefix $(DOCDIR)/examples/,$(notdir $(EXAMPLES)) $(addprefix pam/,$(notdir $(PAM_EXAMPLES)))) \
+	    $(addprefix $(DOCDIR)/examples/,$(notdir $(EXAMPLES)) $(MORE_EXAMPLES)) \
 	    $(BASH_COMPLETIONS)/toktab $(ZSH_COMPLETIONS)/_toktab $(FISH_COMPLETIONS)/toktab.fish \
 	    $(NGINX_MODULEDIR)/$(notdir $(MODULE)) $(PAM_MODULEDIR)/$(notdir $(PAM_MODULE)))
-	for folder in $(addprefix $(DESTDIR)$(DOCDIR),/examples/pam /examples '') ; do \
+	for folder in $(addprefix $(DESTDIR)$(DOCDIR),$(addprefix /examples/,fail2ban pam) /examples '') ; do \
 	    [ ! -d $$folder ] || rmdir --ignore-fail-on-non-empty $$folder || exit; done
 	$(tell_linker)
 
