@@ -132,12 +132,12 @@ class Connection:
     def __init__(self, port, source="127.0.0.1"):
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=20, source_address=(source, 0))
 
-    def ask(self, path="/", token=None, headers=(), method="GET"):
+    def ask(self, path="/", token=None, headers=(), method="GET", host="localhost"):
         """One request; an OSError or http.client.HTTPException where no answer comes.
 
         headers are whole lines, text or bytes; a token is sent as Authorization: Bearer.
         """
-        lines = ["%s %s HTTP/1.1" % (method, path), "Host: localhost", *headers]
+        lines = ["%s %s HTTP/1.1" % (method, path), "Host: %s" % host, *headers]
         if token is not None:
             lines.append("Authorization: Bearer %s" % token)
         raw = [line if isinstance(line, bytes) else line.encode() for line in lines]

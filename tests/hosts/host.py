@@ -28,6 +28,12 @@ def program(name):
     return shutil.which(name, path=PATHS) or name
 
 
+def needs(*names):
+    """A class of tests that is left out where one of these programs is missing."""
+    missing = [name for name in names if not os.path.exists(program(name))]
+    return unittest.skipIf(missing, "not installed: %s" % " ".join(missing))
+
+
 class Example:
     """A file of conf/examples/pam."""
 
@@ -97,10 +103,13 @@ class Host:
             )  # fmt: skip
         wait_until(self.is_up, self.name)
 
-    def is_up(self):
+    def assert_runs(self):
         if self.process.poll() is not None:
             with open(self.output, errors="replace") as output:
                 raise AssertionError("%s does not start: %s" % (self.name, output.read()[-3000:]))
+
+    def is_up(self):
+        self.assert_runs()
         with contextlib.suppress(OSError):
             socket.create_connection(("127.0.0.1", self.port)).close()
             return True

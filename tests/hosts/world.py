@@ -12,6 +12,7 @@ import glob
 import os
 import shutil
 import socket
+import stat
 import struct
 import subprocess
 import sys
@@ -22,7 +23,7 @@ BUILD = os.path.dirname(os.path.abspath(os.environ.get("TOKTAB", os.path.join(HE
 PRIVATE = "/run/private"
 LOG = os.path.join(PRIVATE, "syslog")
 USERS = {"alice": 61001, "bob": 61002}
-GROUP, GROUP_ID, MEMBERS = "toktab", 61000, "postgres,proxy"
+GROUP, GROUP_ID, MEMBERS = "toktab", 61000, "postgres,proxy,www-data"
 
 
 def mount(*arguments):
@@ -54,6 +55,8 @@ def make_dev():
     for name in ("null", "zero", "full", "random", "urandom", "tty"):
         open(os.path.join(new, name), "w").close()
         mount("--bind", "/dev/" + name, os.path.join(new, name))
+    os.mkdir(os.path.join(new, "net"))
+    os.mknod(os.path.join(new, "net/tun"), stat.S_IFCHR | 0o600, os.makedev(10, 200))
     os.mkdir(os.path.join(new, "shm"))
     mount("-t", "tmpfs", "-o", "mode=1777", "tmpfs", os.path.join(new, "shm"))
     os.symlink("/proc/self/fd", os.path.join(new, "fd"))
