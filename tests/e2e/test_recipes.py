@@ -189,5 +189,21 @@ class Limit(RecipeCase):
         self.expect(200, "/api/x", self.create("no stranger"), host="limit")
 
 
+class ForwardAuth(RecipeCase):
+    """By nginx's own auth_request."""
+
+    recipes = {"asks": "answer server"}
+
+    def test_auth_request(self):
+        token = self.create("asked for", "-u", "alice")
+        self.assertEqual(self.expect(401, "/api/x", host="asks").challenges, ['Bearer realm="default"'])
+        got = self.passed_on("/api/x", token, headers=["X-Token-User: root"], method="POST", host="asks")
+        self.assertEqual(got["headers"]["x-token-user"], "alice")
+        self.assertNotIn("authorization", got["headers"])
+        self.expect(404, "/auth", token, host="asks")
+        self.revoke(token)
+        self.expect(401, "/api/x", token, host="asks")
+
+
 if __name__ == "__main__":
     unittest.main()
