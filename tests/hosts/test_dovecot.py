@@ -6,6 +6,7 @@ import subprocess
 import unittest
 
 from host import Host, HostCase, Logins, curl, program
+from recipes import Shell, block
 
 COMMON = """
 base_dir = %(folder)s/run
@@ -75,6 +76,10 @@ class DovecotTest(Logins, HostCase):
     @classmethod
     def prepare(cls):
         cls.host.configure()
+
+    def test_recipe(self):
+        token = self.site.guard(Shell(self.site).ok(block("mail create")).strip())
+        self.assert_admitted("alice", token)
 
     def test_log_is_kept(self):
         """Its own log, which is looked through for secrets, is where it was told to be."""

@@ -1,12 +1,15 @@
 """PostgreSQL, which asks PAM as the user postgres."""
 
 import glob
+import json
 import os
 import subprocess
 import unittest
 
 from harness import environment
 from host import Host, HostCase, Logins, run
+from oracle_format import token_id
+from recipes import Shell, block, placed
 from world import GROUP
 
 PROGRAMS = (sorted(glob.glob("/usr/lib/postgresql/*/bin")) or ["/usr/lib/postgresql/bin"])[-1]
@@ -23,7 +26,7 @@ class PostgreSQL(Host):
         line = self.example.settings("pg_hba.conf").replace("hostssl", "host")  # without a certificate
         self.write("data/pg_hba.conf", "host any all 127.0.0.1/32 pam pamservice=postgresql-any\n%s"
             "local all postgres peer\n" % line)  # fmt: skip
-        self.query("CREATE ROLE alice LOGIN; CREATE ROLE bob LOGIN;")
+        self.query("CREATE ROLE alice LOGIN; CREATE ROLE bob LOGIN; CREATE ROLE report LOGIN;")
         self.query("CREATE DATABASE \"any\";")
 
     def query(self, sql):
@@ -45,7 +48,8 @@ class PostgreSQL(Host):
         return super().is_up() and run(ready).returncode == 0
 
     def login(self, user, token, database="postgres"):
-        line = "host=127.0.0.1 port=%d dbname=%s user=%s" % (self.port, database, user)
+        quoted = user.replace("\\", "\\\\").replace("'", "\\'")
+        line = "host=127.0.0.1 port=%d dbname=%s user='%s'" % (self.port, database, quoted)
         command = [PROGRAMS + "/psql", "-X", "-w", "-A", "-t", "-c", "SELECT session_user", line]
         done = run(command, env={"PGPASSWORD": token})
         return done, done.returncode == 0 and done.stdout == user + "\n"
@@ -64,6 +68,20 @@ class PostgreSQLTest(Logins, HostCase):
         for token in (self.create("alice"), self.create(None)):
             self.assert_admitted("bob", token, database="any")
             self.assert_refused("bob", token, "token denied: user")
+
+    def test_rotation_recipe(self):
+        """Both passwords work until the old one ends."""
+        shell = Shell(self.site)
+        old = self.site.guard(shell.ok(block("postgresql create")).strip())
+        serial = str(json.loads(self.site.run("show", "--json", token_id(old)).out)["serial"])
+        self.assert_admitted("report", old)
+        rotate = placed(block("postgresql rotate"), {"rotate 1 ": "rotate %s " % serial})
+        new = self.site.guard(shell.ok(rotate).strip())
+        for token in (old, new, old):
+            self.assert_admitted("report", token)
+        self.revoke(old)
+        self.assert_refused("report", old, "token denied: revoked")
+        self.assert_admitted("report", new)
 
     def test_only_through_the_group(self):
         """It is not root: it reads a store through its group, and without says that it cannot."""
