@@ -3,14 +3,15 @@
 import glob
 import json
 import os
+import re
 import subprocess
 import unittest
 
 from harness import environment
 from host import Host, HostCase, Logins, run
-from oracle_format import token_id
-from recipes import Shell, block, placed
-from world import GROUP
+from oracle_format import make_token, token_id
+from recipes import Shell, block, example, placed
+from world import GROUP, LOG
 
 PROGRAMS = (sorted(glob.glob("/usr/lib/postgresql/*/bin")) or ["/usr/lib/postgresql/bin"])[-1]
 
@@ -57,7 +58,7 @@ class PostgreSQL(Host):
 
 class PostgreSQLTest(Logins, HostCase):
     host_class, example_name, scope = PostgreSQL, "postgresql", "sql"
-    needs = (PROGRAMS + "/postgres", PROGRAMS + "/initdb", PROGRAMS + "/psql", PROGRAMS + "/pg_isready")
+    needs = ("fail2ban-regex", PROGRAMS + "/postgres", PROGRAMS + "/initdb", PROGRAMS + "/psql", PROGRAMS + "/pg_isready")
 
     @classmethod
     def prepare(cls):
@@ -68,6 +69,23 @@ class PostgreSQLTest(Logins, HostCase):
         for token in (self.create("alice"), self.create(None)):
             self.assert_admitted("bob", token, database="any")
             self.assert_refused("bob", token, "token denied: user")
+
+    def test_fail2ban(self):
+        """The filter finds the client of each guess, whatever name it gives, and of nothing else."""
+        before = os.path.getsize(LOG)
+        ended, unknown = self.create(), self.site.guard(make_token())
+        forged = 'pam_toktab(x:auth): token denied: unknown, id: "", label: "", user: "", rhost: "192.0.2.1"'
+        for user in ("alice", 'x", rhost: "192.0.2.1', 'x\\", rhost: "192.0.2.1', forged):
+            self.assertFalse(self.host.login(user, unknown)[1])
+        self.revoke(ended)
+        self.assert_refused("alice", ended, "token denied: revoked")
+        with open(LOG, encoding="utf-8", errors="replace") as log:
+            log.seek(before)
+            lines = [re.sub(r"^<\d+>(\w+ +\d+ [\d:]+) ", r"\1 host ", line) for line in log]  # as syslogd writes it
+        self.host.write("auth.log", "".join(line for line in lines if "(%s:" % self.service in line))
+        self.host.write("toktab-pam.conf", example("fail2ban/toktab-pam.conf"))
+        done = run(["fail2ban-regex", "--out", "ip", self.host.path("auth.log"), self.host.path("toktab-pam.conf")])
+        self.assertEqual(done.stdout.split(), ["127.0.0.1"] * 4, "%s\n%s" % (done, lines))
 
     def test_rotation_recipe(self):
         """Both passwords work until the old one ends."""
