@@ -159,7 +159,7 @@ static bool take_domain_setting(struct source *source, const config_setting_t *s
 {
     static const char *const names[] = {"name",        "prefix",           "admins",
                                         "scopes",      "default_lifetime", "max_lifetime",
-                                        "stale_limit", "track_usage"};
+                                        "stale_limit", "track_usage",      "foreign"};
     const char *name = config_setting_name(setting);
 
     if (strcmp(name, "name") == 0)
@@ -178,6 +178,8 @@ static bool take_domain_setting(struct source *source, const config_setting_t *s
         return take_duration(source, setting, 0, &domain->stale_limit);
     if (strcmp(name, "track_usage") == 0)
         return take_flag(source, setting, &domain->track_usage);
+    if (strcmp(name, "foreign") == 0)
+        return take_flag(source, setting, &domain->foreign);
     return unknown_name(source, setting, names, LENGTH(names));
 }
 

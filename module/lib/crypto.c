@@ -12,8 +12,8 @@ _Static_assert(CHAIN_SIZE == crypto_generichash_blake2b_SALTBYTES, "a chain is a
 
 typedef unsigned char personalisation[crypto_generichash_blake2b_PERSONALBYTES];
 
-static const personalisation of_token = "toktab/token/v1", of_line = "toktab/line/v1",
-                             of_seal = "toktab/seal/v1";
+static const personalisation of_token = "toktab/token/v1", of_foreign = "toktab/foreign1",
+                             of_line = "toktab/line/v1", of_seal = "toktab/seal/v1";
 
 int crypto_start(void)
 {
@@ -23,14 +23,13 @@ int crypto_start(void)
     return -1;
 }
 
-static __attribute__((noinline)) void hash_token(unsigned char hash[HASH_SIZE], const char *text,
-                                                 size_t length, const char id[ID_LENGTH])
+/* Not inlined: its frame must lie where crypto_wipe_traces() wipes. */
+static __attribute__((noinline)) void hash_secret(unsigned char hash[HASH_SIZE], const char *text,
+                                                  size_t length, const unsigned char salt[CHAIN_SIZE],
+                                                  const personalisation personal)
 {
-    unsigned char salt[crypto_generichash_blake2b_SALTBYTES] = {0};
-
-    memcpy(salt, id, ID_LENGTH);
     crypto_generichash_blake2b_salt_personal(hash, HASH_SIZE, (const unsigned char *)text, length, NULL, 0,
-                                             salt, of_token);
+                                             salt, personal);
 }
 
 void crypto_sum_line(unsigned char sum[CHAIN_SIZE], const char *line, size_t length,
@@ -76,7 +75,17 @@ WIPES void crypto_wipe_traces(size_t length)
 void crypto_hash_token(unsigned char hash[HASH_SIZE], const char *text, size_t length,
                        const char id[ID_LENGTH])
 {
-    hash_token(hash, text, length, id);
+    unsigned char salt[CHAIN_SIZE] = {0};
+
+    memcpy(salt, id, ID_LENGTH);
+    hash_secret(hash, text, length, salt, of_token);
+    crypto_wipe_traces(length);
+}
+
+void crypto_hash_foreign(unsigned char hash[HASH_SIZE], const char *text, size_t length,
+                         const unsigned char storeid[CHAIN_SIZE])
+{
+    hash_secret(hash, text, length, storeid, of_foreign);
     crypto_wipe_traces(length);
 }
 

@@ -25,6 +25,11 @@ int crypto_start(void);
 void crypto_hash_token(unsigned char hash[HASH_SIZE], const char *text, size_t length,
                        const char id[ID_LENGTH]);
 
+/* What the id of a foreign key is taken from: BLAKE2b-256 of its text, salted with the storeid, personalised
+ * (toktab-store(5)). Leaves no copy of the text behind. */
+void crypto_hash_foreign(unsigned char hash[HASH_SIZE], const char *text, size_t length,
+                         const unsigned char storeid[CHAIN_SIZE]);
+
 /* The chain or the seal of a line: BLAKE2b-128, salted and personalised (toktab-store(5)). */
 void crypto_sum_line(unsigned char sum[CHAIN_SIZE], const char *line, size_t length,
                      const unsigned char salt[CHAIN_SIZE]);

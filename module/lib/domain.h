@@ -16,6 +16,7 @@ struct domain {
     int64_t default_lifetime, max_lifetime; /* seconds; 0: none */
     int64_t stale_limit;                    /* seconds */
     bool track_usage;
+    bool foreign; /* keys that another system issued are looked up too */
 };
 
 /* Set the defaults, without a name. False with errno ENOMEM; call domain_free() even then. */

@@ -1,12 +1,16 @@
 #include "question.h"
 
+#include <fcntl.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "clock.h"
+#include "foreign.h"
+#include "load.h"
 
 /* Does the line have this hash? The time does not depend on how much of it is right. */
 static bool has_hash(const struct line *line, const unsigned char hash[HASH_SIZE])
@@ -48,27 +52,59 @@ static bool look_up(struct reader *reader, const struct question *question, stru
     return found != NULL;
 }
 
+/* The same question about a store: a foreign key gets its id there. room: for that id. */
+static struct question with_id(const struct question *question, const char *storeid, char room[ID_LENGTH])
+{
+    struct question same = *question;
+    unsigned char salt[CHAIN_SIZE] = {0};
+
+    if (same.id)
+        return same;
+    hex_decode(salt, storeid, sizeof(salt)); /* a valid one: it is from a header */
+    foreign_id(room, same.token, same.length, salt);
+    same.id = room;
+    return same;
+}
+
 /* In trouble a refused token stays refused; an unknown one may have been created since, so the answer is an
  * error; a good one is admitted until stale_limit. */
 void question_ask(struct reader *reader, const struct question *question, struct toktab_result *result)
 {
     enum standing standing = reader_look(reader);
+    char room[ID_LENGTH];
+    struct question same;
     bool known;
 
     if (standing == STANDING_NONE) {
         policy_answer(result, TOKTAB_ERROR, TOKTAB_REASON_STORE);
         return;
     }
-    known = look_up(reader, question, result);
+    same = with_id(question, reader->storeid, room);
+    known = look_up(reader, &same, result);
     if (standing == STANDING_GOOD && result->verdict == TOKTAB_ERROR &&
         !atomic_exchange(&reader->complained, true))
         notice_say(reader->notice, LOG_ALERT,
                    "store %s/%s: the line of token %.12s is invalid: run `toktab check`",
-                   reader->storefile.directory, reader->storefile.name, question->id);
+                   reader->storefile.directory, reader->storefile.name, same.id);
     if (standing == STANDING_GOOD)
         return;
     if (result->verdict == TOKTAB_DENY ? !known : !reader_still_trusted(reader))
         policy_answer(result, TOKTAB_ERROR, TOKTAB_REASON_STORE);
+}
+
+static bool read_storeid(char storeid[STOREID_HEX + 1], const struct storefile *storefile, const char *domain)
+{
+    struct progress progress;
+    struct fault ignored;
+    struct stat status;
+    int fd = storefile_open(storefile, O_RDONLY, &status, &ignored);
+    bool good = fd >= 0 && load_header(&progress, fd, domain, &ignored);
+
+    if (good)
+        memcpy(storeid, progress.chain.header.storeid, STOREID_HEX + 1);
+    if (fd >= 0)
+        close(fd);
+    return good;
 }
 
 /* Ask by one pass over the file. False: it leaves a doubt. */
@@ -78,15 +114,22 @@ static bool pass_once(const char *store_dir, struct onepass *onepass, const stru
 {
     unsigned char hash[HASH_SIZE] = {0};
     struct storefile storefile;
+    char room[ID_LENGTH];
+    struct question same;
     struct timespec now;
 
     storefile_of_domain(&storefile, store_dir, domain->name);
-    if (!onepass_find(onepass, &storefile, domain->name, question->id))
+    storeid[0] = '\0';
+    if (!question->id && !read_storeid(storeid, &storefile, domain->name))
         return false;
-    if (question->token)
-        crypto_hash_token(hash, question->token, question->length, question->id);
+    same = with_id(question, storeid, room);
+    if (!onepass_find(onepass, &storefile, domain->name, same.id) ||
+        (!question->id && strcmp(onepass->storeid, storeid) != 0)) /* another store came in between */
+        return false;
+    if (same.token)
+        crypto_hash_token(hash, same.token, same.length, same.id);
     clock_gettime(CLOCK_REALTIME_COARSE, &now);
-    decide(question, onepass->found, hash, clock_latest(now.tv_sec, onepass->newest), result);
+    decide(&same, onepass->found, hash, clock_latest(now.tv_sec, onepass->newest), result);
     memcpy(storeid, onepass->storeid, STOREID_HEX + 1);
     return result->verdict != TOKTAB_ERROR;
 }

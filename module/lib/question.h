@@ -14,7 +14,7 @@
 struct question {
     const char *token; /* NULL: none */
     size_t length;
-    const char *id;
+    const char *id; /* NULL: the token is a foreign key, whose id depends on the store */
     struct demand demand;
 };
 

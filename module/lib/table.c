@@ -7,6 +7,7 @@
 #include <syslog.h>
 #include <time.h>
 
+#include "foreign.h"
 #include "question.h"
 #include "reader.h"
 #include "token.h"
@@ -319,14 +320,15 @@ static void verify(struct toktab *table, const char *token, size_t length,
         policy_answer(result, TOKTAB_ERROR, TOKTAB_REASON_REQUEST);
         return;
     }
-    if (!token_shape_valid(token, length, &question.id)) {
+    if (!token_shape_valid(token, length, &question.id) &&
+        !(domain->foreign && foreign_shape_valid(token, length))) {
         crypto_wipe_traces(length); /* it may be a token with a character too many */
         policy_answer(result, TOKTAB_DENY, TOKTAB_REASON_MALFORMED);
         return;
     }
     ask(table, domain, question, request, result);
     /* the hash covers the checksum too: if the hash was found, there is nothing left to check */
-    if (result->id[0] == '\0' && !token_checksum_valid(token, length))
+    if (question.id && result->id[0] == '\0' && !token_checksum_valid(token, length))
         policy_answer(result, TOKTAB_DENY, TOKTAB_REASON_MALFORMED);
 }
 

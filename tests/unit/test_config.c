@@ -17,7 +17,7 @@ START_TEST(everything_is_taken)
         "domains = (\n"
         "  { name = \"example.com\"; prefix = \"acme\"; admins = [ \"alice\", \"@webops\" ];\n"
         "    scopes = [ \"read\", \"write\" ]; default_lifetime = \"90d\"; max_lifetime = \"365d\";\n"
-        "    track_usage = true; stale_limit = \"5m\"; },\n"
+        "    track_usage = true; stale_limit = \"5m\"; foreign = true; },\n"
         "  /* with the\n defaults */ { name = \"a\"; },\n"
         "  { name = \"z-9.b\"; track_usage = false; admins = ( ); scopes = ( \"all\" ); stale_limit = \"0s\" "
         "}\n"
@@ -38,6 +38,7 @@ START_TEST(everything_is_taken)
     ck_assert_int_eq(domain->max_lifetime, 365 * 86400);
     ck_assert_int_eq(domain->stale_limit, 300);
     ck_assert(domain->track_usage);
+    ck_assert(domain->foreign);
     domain = config_domain(&config, "a");
     ck_assert_ptr_nonnull(domain);
     ck_assert_str_eq(domain->prefix, "tok");
@@ -47,6 +48,7 @@ START_TEST(everything_is_taken)
     ck_assert_int_eq(domain->max_lifetime, 0);
     ck_assert_int_eq(domain->stale_limit, 60);
     ck_assert(domain->track_usage);
+    ck_assert(!domain->foreign);
     domain = config_domain(&config, "z-9.b");
     ck_assert_ptr_nonnull(domain);
     ck_assert_str_eq(domain->scopes, "all");

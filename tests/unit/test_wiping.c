@@ -1,4 +1,5 @@
 /* Nothing of a token is left behind by toktab_verify(): not in what a core dump of the host would show. */
+#include "foreign.h"
 #include "scene.h"
 #include "suites.h"
 
@@ -298,6 +299,30 @@ START_TEST(asked_once)
 }
 END_TEST
 
+/* Keys of another system: known, unknown, and where a domain has none. */
+START_TEST(foreign_keys)
+{
+    struct own *own = make_own();
+    unsigned char storeid[CHAIN_SIZE];
+
+    own->asked = own->scene.c;
+    own->asked.token[0] = 'T'; /* no token any more */
+    ck_assert(hex_decode(storeid, own->scene.forge.header.storeid, sizeof(storeid)));
+    foreign_id(own->asked.record.id, own->asked.token, strlen(own->asked.token), storeid);
+    crypto_hash_token(own->asked.record.hash, own->asked.token, strlen(own->asked.token),
+                      own->asked.record.id);
+    forge_create(&own->scene.forge, &own->asked);
+    set_text(own, "", &own->asked, "");
+    expect_no_piece(own, TOKTAB_DENY, TOKTAB_REASON_MALFORMED);
+    host_close(&own->scene.host);
+    host_open_with(&own->scene.host, own->scene.directory, "foreign = true;");
+    expect_no_piece(own, TOKTAB_ALLOW, TOKTAB_REASON_NONE);
+    set_text(own, "", &own->asked, "#");
+    expect_no_piece(own, TOKTAB_DENY, TOKTAB_REASON_UNKNOWN);
+    scene_end(&own->scene);
+}
+END_TEST
+
 START_TEST(malformed)
 {
     struct own *own = make_own();
@@ -348,6 +373,7 @@ Suite *wiping_suite(void)
         tcase_add_loop_test(test, search_finds, 0, 3);
         tcase_add_test(test, allowed_and_denied);
         tcase_add_test(test, asked_once);
+        tcase_add_test(test, foreign_keys);
         tcase_add_test(test, malformed);
         tcase_add_test(test, errors);
     }
