@@ -62,7 +62,8 @@ enum toktab_verdict {
 /* Why it is the answer. Later versions may add reasons: treat one that you do not know by its verdict. */
 enum toktab_reason {
     TOKTAB_REASON_NONE = 0,  /* with ALLOW */
-    TOKTAB_REASON_MALFORMED, /* DENY: not the text of a token, or mistyped: its checksum is wrong */
+    TOKTAB_REASON_MALFORMED, /* DENY: not the text of a token, or mistyped: its checksum is wrong; nor, where
+                                the domain has foreign keys, of a key: 20 to 512 visible ASCII characters */
     TOKTAB_REASON_UNKNOWN,   /* DENY: the domain has no such token */
     TOKTAB_REASON_REVOKED,   /* DENY: it was revoked */
     TOKTAB_REASON_EXPIRED,   /* DENY: its time is over */
@@ -153,6 +154,8 @@ struct toktab_status {
     size_t size; /* sizeof(struct toktab_status) */
 
     int good;          /* 1: the store is good; 0: toktab_verify() admits nobody, or soon will not */
+    int foreign;       /* 1: the domain admits keys that another system issued (toktab.conf(5)), so that any
+                          text may be a secret; 0: only tokens, which can be told by their shape */
     uint64_t epoch;    /* of the log, and the number of the last line that was read, as in the HEAD of */
     uint64_t line;     /* `toktab check`; 0: the store was never read */
     uint64_t tokens;   /* on record, including revoked and expired ones */
@@ -202,7 +205,8 @@ int toktab_check_request(const struct toktab *table, const struct toktab_request
  * Returns the verdict, which is also in result. Never fails in any other way, leaves errno alone, is
  * thread-safe, and is not async-signal-safe.
  *
- * A call costs one BLAKE2b (RFC 7693) of the token's text. It makes no system call if the last look at the
+ * A call costs one BLAKE2b (RFC 7693) of the token's text; two for a text that has not the shape of a token
+ * and may be a foreign key; none for any other text. It makes no system call if the last look at the
  * store began less than a millisecond ago; otherwise it makes one (fstat), and once a second a few more. The
  * very next call still sees every change that the tool has acknowledged, because the tool waits two
  * milliseconds between making a change durable and saying so. If the store has changed, the library reads on

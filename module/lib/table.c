@@ -272,6 +272,7 @@ EXPORTED int toktab_status(struct toktab *table, const char *domain, struct tokt
         return -1;
     reader_status(&table->readers[found - table->config.domains], &state);
     status->good = state.good;
+    status->foreign = found->foreign;
     status->epoch = state.epoch;
     status->line = state.line;
     status->tokens = state.tokens;

@@ -28,7 +28,7 @@ static const struct {
     {"0123456789abcdefghij\x1f", false},
     {"0123456789abcdefgh\xc3\xa4", false},
     {"a0acfe7ab0402a756593e4cf19f1477aba4b8fb445cd564e23a7c1537e5aefd6", true},
-    {"acme_" BODY, false},                                                        /* a token */
+    {"acme_" BODY, false},                                                         /* a token */
     {"acme_ExampleTokenNeverUseThisSecretItIsPrintedInTheManual120000000", false}, /* of a wrong checksum */
     {"ACME_" BODY, true},
     {"acme-" BODY, true},
@@ -104,6 +104,7 @@ START_TEST(a_key_is_admitted)
 {
     struct scene s;
     struct toktab_result result;
+    struct toktab_status status = {.size = sizeof(status)};
 
     start(&s, "foreign = true;");
     ck_assert_str_eq(host_ask_for(&s.host, &s.c, NULL, &result), "allow");
@@ -111,6 +112,8 @@ START_TEST(a_key_is_admitted)
     ck_assert_uint_eq(result.serial, 3);
     EXPECT(s, a, "allow");
     EXPECT(s, d, "deny unknown");
+    ck_assert_int_eq(toktab_status(s.host.table, NULL, &status), 0);
+    ck_assert_int_eq(status.foreign, 1);
     forge_revoke(&s.forge, &s.c);
     EXPECT(s, c, "deny revoked");
     scene_end(&s);
@@ -120,10 +123,13 @@ END_TEST
 START_TEST(elsewhere_a_key_is_malformed)
 {
     struct scene s;
+    struct toktab_status status = {.size = sizeof(status)};
 
     start(&s, _i == 0 ? "foreign = false;" : "");
     EXPECT(s, c, "deny malformed");
     EXPECT(s, a, "allow");
+    ck_assert_int_eq(toktab_status(s.host.table, NULL, &status), 0);
+    ck_assert_int_eq(status.foreign, 0);
     scene_end(&s);
 }
 END_TEST

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "command/command.h"
+#include "foreign.h"
 #include "store/refs.h"
 #include "storefile.h"
 #include "table.h"
@@ -39,8 +40,8 @@ static const struct option longs[] = {
     {"user", required_argument, NULL, 'u'},   {"json", no_argument, NULL, OPTION_JSON},
     {"help", no_argument, NULL, OPTION_HELP}, {0}};
 
-/* Longer than any token. */
-enum { INPUT_MAX = 256 };
+/* Longer than any token or foreign key. */
+enum { INPUT_MAX = FOREIGN_MAX + 64 };
 
 struct request {
     struct attributes attributes; /* the scopes */
