@@ -173,7 +173,8 @@ struct toktab_status {
  * Returns a table, which the caller passes to toktab_close(); or NULL, with errno set:
  *   EINVAL  the configuration is bad, or a struct has the wrong size
  *   ENOENT  the named configuration does not exist, or has no such domain
- *   EPERM   the configuration is writable by everybody, or is not a regular file
+ *   EPERM   the configuration is not a regular file, or others can write it or replace it
+ *   ELOOP   a symbolic link on its path leads nowhere
  *   other   it cannot be read (open(2), read(2)), or there is no memory (ENOMEM)
  *
  * A store that is missing or bad is no reason to fail: toktab_verify() answers TOKTAB_ERROR until

@@ -21,9 +21,8 @@ struct config {
 
 /*
  * Read the configuration at path; NULL: the system's, which may be missing. Returns 0, and the caller passes
- * config to config_unload(); or -1 with fault and errno: EINVAL (bad contents), ENOENT, EPERM (not a regular
- * file, or writable by everybody), ENOMEM, or that of open(2) or read(2). libconfig crashes if malloc()
- * fails.
+ * config to config_unload(); or -1 with fault and errno: EINVAL (bad contents), or that of
+ * config_file_read(). libconfig crashes if malloc() fails.
  */
 int config_load(struct config *config, const char *path, struct fault *fault);
 void config_unload(struct config *config);

@@ -10,10 +10,11 @@
 enum { CONFIG_SIZE_MAX = 64 * 1024 };
 
 /*
- * Returns the file's bytes, *length of them, with room for `more` bytes after them; the caller frees them. Or
- * NULL with fault and errno: EPERM (not a regular file, or writable by everybody), EINVAL (larger than
- * CONFIG_SIZE_MAX), ENOENT, ENOMEM, or that of open(2) or read(2). Does not follow a symbolic link, nor wait
- * for a FIFO.
+ * Returns the file's bytes without a byte order mark, *length of them, with room for `more` bytes after them;
+ * the caller frees them. Or NULL with fault and errno: EPERM (not a regular file, writable by everybody, or
+ * in a place that trust_path() does not trust), EINVAL (larger than CONFIG_SIZE_MAX), ENOENT, ELOOP (a
+ * symbolic link leads nowhere), ENOMEM, or that of open(2) or read(2). Follows symbolic links, and does not
+ * wait for a FIFO.
  */
 char *config_file_read(const char *path, size_t more, size_t *length, struct fault *fault);
 

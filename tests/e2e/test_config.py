@@ -1,6 +1,8 @@
 """toktab.conf: what is refused, with exit status 78, the file, the line, and the nearest known name."""
 
 import os
+import shutil
+import tempfile
 import unittest
 
 from harness import NOBODY, Site, SiteTest, needs_root
@@ -179,6 +181,7 @@ class TheFile(SiteTest):
         result = self.refused(code, "create", "-l", "x", conf=conf, **more)
         self.assertIn(conf or self.site.conf, result.err)
         self.assertEqual(os.listdir(self.site.store_dir), [])
+        return result.err
 
     def test_missing(self):
         self.assert_bad(os.path.join(self.site.dir, "missing.conf"))
@@ -187,10 +190,64 @@ class TheFile(SiteTest):
     def test_empty_name(self):
         self.refused((2, 78), "-c", "", "list", conf="")
 
+    def mount(self, text):
+        """A new version of a file as Kubernetes mounts one: link -> ..data/file, ..data -> version, which is renamed."""
+        version = tempfile.mkdtemp(prefix="..", dir=self.site.dir)
+        os.chmod(version, 0o755)
+        with open(os.path.join(version, "file.conf"), "w", encoding="utf-8") as file:
+            file.write(text)
+        link, data = os.path.join(self.site.dir, "mounted.conf"), os.path.join(self.site.dir, "..data")
+        old = os.path.realpath(data)
+        os.symlink(os.path.basename(version), data + ".new")
+        os.rename(data + ".new", data)
+        if not os.path.islink(link):
+            os.symlink("..data/file.conf", link)
+        if old != data:
+            shutil.rmtree(old)
+        return link
+
     def test_symlink(self):
-        link = os.path.join(self.site.dir, "link.conf")
+        for name in ("first.example", "second.example"):
+            link = self.mount('store_dir = "%s"; domains = ( { name = "%s"; } );' % (self.site.store_dir, name))
+            self.assertEqual([domain["name"] for domain in self.json("domains", conf=link)], [name])
+        self.assertEqual([domain["name"] for domain in self.json("domains", conf="..data/file.conf")], [name])
+
+    def test_symlink_to_nowhere(self):
+        for target in ("missing", "mounted.conf", "/nowhere/toktab.conf"):
+            link = os.path.join(self.site.dir, "mounted.conf")
+            os.symlink(target, link)
+            self.assert_bad(link)
+            os.unlink(link)
+
+    def test_directory_that_others_can_write(self):
+        link = self.mount(self.site_text())
+        version = os.path.dirname(os.path.realpath(link))
+        for directory, name in ((version, version), (self.site.dir, self.site.dir)):
+            os.chmod(directory, 0o777)
+            self.assertIn(name + " is writable by everybody", self.assert_bad(link))
+            os.chmod(directory, 0o1777)
+            self.ok("domains", conf=link)
+            os.chmod(directory, 0o755)
+
+    @needs_root
+    def test_directory_of_somebody_else(self):
+        folder = os.path.join(self.site.dir, "theirs")
+        os.mkdir(folder)
+        link = os.path.join(folder, "toktab.conf")
         os.symlink(self.site.conf, link)
-        self.assert_bad(link)
+        os.chown(folder, NOBODY, NOBODY)
+        self.assertIn("belongs to uid %d" % NOBODY, self.assert_bad(link))
+        self.ok("domains", conf=link, user=NOBODY)
+
+    def site_text(self):
+        with open(self.site.conf, encoding="utf-8") as file:
+            return file.read()
+
+    def test_byte_order_mark(self):
+        self.site.configure(b"\xef\xbb\xbf" + self.site_text().encode())
+        self.ok("domains")
+        self.site.configure("domain = 1;".encode("utf-16"))
+        self.assert_bad()
 
     def test_directory(self):
         self.assert_bad(self.site.store_dir)

@@ -296,7 +296,6 @@ static const struct {
     {"= \"x\";", 1, "syntax error"},
     {"store_dir = \"/x", 0, "syntax error"},
     {"store_dir = '/x';", 1, "syntax error"},
-    {"\xef\xbb\xbfstore_dir = \"/x\";", 1, "syntax error"},
     {"store_dir = \"/x\"; /* and so on\n", 0, "comment"},
     {"/*", 0, "comment"},
     {"store_dir = \"/x\"; /*/", 0, "comment"},
