@@ -247,28 +247,59 @@ class End(SiteTest):
         self.assertEqual(self.verdict(self.create("next"))[0], "allow")
 
 
-class MiddleOfALargeStore(SiteTest):
-    """A writer looks at the header and the end; the middle is for those who read all of it."""
+class Middle(SiteTest):
+    """Whoever makes a token proves a store of up to 10,000 lines first: no host admits it from a damaged one. Other
+    writers, and all of them in a larger store, look at the header and the end."""
 
-    def test_flipped_byte(self):
-        writer = Writer("example.com")
-        tokens = [self.site.guard(make_token()) for _ in range(2000)]
+    def put(self, count):
+        """A store of that many lines with a flipped bit in the middle."""
+        tokens, writer = [self.site.guard(make_token()) for _ in range(8)], Writer("example.com")
         for token in tokens:
             writer.create(token)
+        for number in range(count - len(tokens)):
+            writer.update(tokens[number % len(tokens)], label="label %d" % number)
         data = bytearray(writer.data())
         data[len(data) // 2] ^= 4
         self.site.put(bytes(data))
+        return tokens, bytes(data)
+
+    def test_flipped_bit(self):
+        tokens, data = self.put(2000)
         self.refused(65, "list", says=self.site.path())
         self.refused(65, "show", "1")
         self.assertEqual(self.verdict(tokens[0])[0], "error")
         self.assertEqual(self.run_tool("verify", stdin=tokens[0]).code, 65)
         self.expect(1, "check")
-        self.assertEqual(self.site.bytes(), bytes(data))
+        self.assertEqual(self.site.bytes(), data)
         self.ok("revoke", "-y", token_id(tokens[3]))  # for running hosts, which have read what is damaged now
-        self.assertEqual(self.site.bytes()[: len(data)], bytes(data))
+        self.assertEqual(self.site.bytes()[: len(data)], data)
         self.assertEqual(self.json("mend", "-y")["lost"], 0)
         self.assertEqual(self.verdict(tokens[3]), ("deny", "revoked"))
         self.assertEqual(self.verdict(tokens[4])[0], "allow")
+
+    def test_no_token_that_no_host_admits(self):
+        for count in (20, 10000):
+            tokens, data = self.put(count)
+            for args in (("create", "-l", "x"), ("rotate", token_id(tokens[1])), ("rotate", "1", "--grace", "0s")):
+                with self.subTest(lines=count, args=args):
+                    self.refused(65, *args, says=(self.site.path(), ": line ", "toktab mend"))
+                    self.assertEqual(self.site.bytes(), data)
+            self.ok("mend", "-y")
+            self.assertEqual(self.verdict(self.create("after"))[0], "allow")
+
+    def test_a_larger_store_is_not_proved(self):
+        _, data = self.put(10001)
+        self.create("unproved")
+        self.assertEqual(self.site.bytes()[: len(data)], data)
+
+    def test_a_snapshot_counts(self):
+        self.put(20)
+        self.ok("mend", "-y")
+        data = bytearray(self.site.bytes())
+        header = self.site.read().header
+        data[len(header.text()) + header.bytes // 2] ^= 4
+        self.site.put(bytes(data))
+        self.refused(65, "create", "-l", "x", says="toktab mend")
 
 
 if __name__ == "__main__":

@@ -1,17 +1,13 @@
-#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "command/command.h"
 #include "duration.h"
-#include "freshness.h"
-#include "store/prove.h"
+#include "store/proving.h"
 #include "store/rewrite.h"
 #include "terminal/options.h"
 #include "terminal/output.h"
-#include "terminal/progress.h"
 #include "token/describe.h"
 
 static const char help[] =
@@ -37,50 +33,6 @@ struct request {
     struct given given;
 };
 
-/* A store that is being proved. Its descriptor stays open, so that no other file can get its inode number. */
-struct proving {
-    struct proof proof;
-    int fd;
-    bool begun;
-};
-
-/* Prove what the store has before the lock is taken, so that others wait less. A failure does not count here:
- * somebody may be writing. */
-static void prove_ahead(struct proving *proving, const struct session *session)
-{
-    struct stat status;
-    struct storefile storefile;
-    struct fault fault;
-
-    storefile_of_domain(&storefile, session->config.store_dir, session->domain->name);
-    proving->fd = storefile_open(&storefile, O_RDONLY, &status, &fault);
-    if (proving->fd < 0)
-        return;
-    proving->begun = prove_begin(&proving->proof, proving->fd, session->domain->name, NULL, &fault) &&
-                     prove_on(&proving->proof, proving->fd, &progress_witness, &fault);
-    progress_clear();
-    if (!proving->begun)
-        proof_free(&proving->proof);
-}
-
-/* Under the lock: prove what was added since, or everything if the file was replaced. */
-static bool prove_rest(struct proving *proving, const struct log *log, struct fault *fault)
-{
-    struct stat first, now;
-
-    if (proving->begun &&
-        !(fstat(proving->fd, &first) == 0 && fstat(log->file, &now) == 0 && same_file(&first, &now))) {
-        proof_free(&proving->proof);
-        proving->begun = false;
-    }
-    if (!proving->begun) {
-        proving->begun = true;
-        if (!prove_begin(&proving->proof, log->file, log->domain, NULL, fault))
-            return false;
-    }
-    return prove_on(&proving->proof, log->file, NULL, fault) && prove_end(&proving->proof, fault);
-}
-
 /* Under the lock. */
 static enum status renew(struct rewrite *rewrite, struct proving *proving, struct log *log, int64_t age,
                          struct fault *fault)
@@ -89,14 +41,10 @@ static enum status renew(struct rewrite *rewrite, struct proving *proving, struc
     const struct chain *chain = &proving->proof.chain;
     int64_t cutoff = age < rewrite->now ? rewrite->now - age : TIME_NEVER;
     struct newfile file;
-    struct fault what;
-    enum status status;
+    enum status status = proving_finish(proving, log, fault);
 
-    if (!prove_rest(proving, log, &what)) {
-        fault_set(fault, "%s/%s: %s: nothing was done: run `toktab check`", storefile->directory,
-                  storefile->name, what.text);
-        return what.passing ? STATUS_IO : STATUS_DAMAGED;
-    }
+    if (status != STATUS_DONE)
+        return status;
     if (cutoff_ahead(chain->header.cutoff, rewrite->now)) { /* tokens that still work would be dropped */
         fault_set(fault,
                   "%s/%s: nothing was done: the cutoff of an earlier compaction is in the future: set the "
@@ -164,7 +112,7 @@ static const struct options options = {.shorts = "", .longs = longs, .take = tak
 static enum status run(struct session *session, int argc, char **argv)
 {
     struct request request = {.age = TIME_NEVER};
-    struct proving proving = {.fd = -1};
+    struct proving proving;
     enum status status = session_refuse_delegated(session, "compact");
 
     if (status == STATUS_DONE)
@@ -174,12 +122,9 @@ static enum status run(struct session *session, int argc, char **argv)
     status = session_open_to_change(session);
     if (status != STATUS_DONE)
         return status;
-    prove_ahead(&proving, session);
+    proving_begin(&proving, session, UINT64_MAX);
     status = compact(session, &request, &proving);
-    if (proving.begun)
-        proof_free(&proving.proof);
-    if (proving.fd >= 0)
-        close(proving.fd);
+    proving_end(&proving);
     return status;
 }
 

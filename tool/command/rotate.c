@@ -6,6 +6,7 @@
 #include "command/command.h"
 #include "duration.h"
 #include "store/change.h"
+#include "store/proving.h"
 #include "terminal/options.h"
 #include "terminal/output.h"
 #include "token/attributes.h"
@@ -144,7 +145,7 @@ static enum status end_old(struct log *log, const struct session *session, struc
 /* The successor's line comes first: if we are killed in between, both tokens work. *ended: the status of the
  * old token's line. */
 static enum status append(const struct session *session, struct request *request, struct refs *refs,
-                          enum status *ended, struct fault *fault)
+                          struct proving *proving, enum status *ended, struct fault *fault)
 {
     struct log log;
     enum status status = log_begin(&log, session->config.store_dir, session->domain->name, false, fault);
@@ -152,7 +153,9 @@ static enum status append(const struct session *session, struct request *request
     if (status != STATUS_DONE)
         return status;
     output_catch_interruptions(); /* a token that nobody has seen must be reported */
-    status = change_read(&log, refs, 0, &request->old, fault);
+    status = proving_finish(proving, &log, fault);
+    if (status == STATUS_DONE)
+        status = change_read(&log, refs, 0, &request->old, fault);
     if (status == STATUS_DONE)
         status = inherit(request, session->domain, fault);
     if (status == STATUS_DONE)
@@ -168,9 +171,12 @@ static enum status replace(const struct session *session, struct request *reques
     const struct record *old = &request->old;
     enum status ended = STATUS_DONE, status;
     char expires[WHEN_SIZE];
+    struct proving proving;
     struct fault fault;
 
-    status = append(session, request, refs, &ended, &fault);
+    proving_begin(&proving, session, PROVING_LINES);
+    status = append(session, request, refs, &proving, &ended, &fault);
+    proving_end(&proving);
     if (status != STATUS_DONE)
         return fail(status, "token \"%.12s\": not rotated: %s", refs->list[0].text, fault.text);
     status = issue_print(&request->issue, session);
