@@ -226,6 +226,21 @@ class Access(SiteTest):
         self.assertEqual(os.getxattr(self.site.path(), "system.posix_acl_access"), wanted)
         self.assertEqual(stat.S_IMODE(self.status().st_mode), 0o640)
 
+    def test_no_access_list_of_the_directory(self):
+        """A default list of the directory holds for new stores; an old one without a list keeps none."""
+        self.create()
+        default = struct.pack("<I", 2)  # version, then tag, permissions and id of each entry
+        for tag, permissions, id in ((1, 6, -1), (2, 4, NOBODY), (4, 4, -1), (16, 4, -1), (32, 0, -1)):
+            default += struct.pack("<HHi", tag, permissions, id)
+        try:
+            os.setxattr(self.site.store_dir, "system.posix_acl_default", default)
+        except OSError as error:
+            self.skipTest("no access control lists here: %s" % error)
+        for args in (["compact"], ["mend", "-y"]):
+            self.ok(*args)
+            self.assertNotIn("system.posix_acl_access", os.listxattr(self.site.path()))
+            self.assertEqual(stat.S_IMODE(self.status().st_mode), 0o640)
+
     @needs_root
     def test_owner_and_group(self):
         site = Site(mode=0o2750, owner=NOBODY, group=12345)

@@ -56,27 +56,32 @@ bool newfile_begin(struct newfile *newfile, int directory, const char *target)
     return true;
 }
 
+/* The group bits of a file with such a list are its mask: without the list they would be the group's rights.
+ * A new file has the directory's default list, which would let in others than the old file did. */
+static bool keep_access_list(int fd, int as)
+{
+    static const char name[] = "system.posix_acl_access";
+    char list[ACCESS_LIST_MAX];
+    ssize_t size = fgetxattr(as, name, list, sizeof(list));
+
+    if (size < 0 && errno == EOPNOTSUPP)
+        return true;
+    if (size < 0)
+        return errno == ENODATA && (fremovexattr(fd, name) == 0 || errno == ENODATA);
+    return fsetxattr(fd, name, list, (size_t)size, 0) == 0;
+}
+
+/* The owner first: changing it clears mode bits. The mode last: it is the list's mask. */
 bool newfile_dress(struct newfile *newfile, int as)
 {
-    static const char access_list[] = "system.posix_acl_access";
-    char list[ACCESS_LIST_MAX];
     struct stat now, old;
-    ssize_t size;
 
     if (fstat(newfile->fd, &now) < 0 || fstat(as, &old) < 0)
         return false;
-    /* the owner first: changing it clears mode bits */
     if ((now.st_uid != old.st_uid || now.st_gid != old.st_gid) &&
         fchown(newfile->fd, old.st_uid, old.st_gid) < 0)
         return false;
-    if (fchmod(newfile->fd, old.st_mode & 07777) < 0)
-        return false;
-    /* the group bits of a file with an access control list are its mask: without the list they would be the
-     * group's rights */
-    size = fgetxattr(as, access_list, list, sizeof(list));
-    if (size < 0)
-        return errno == ENODATA || errno == EOPNOTSUPP;
-    return fsetxattr(newfile->fd, access_list, list, (size_t)size, 0) == 0;
+    return keep_access_list(newfile->fd, as) && fchmod(newfile->fd, old.st_mode & 07777) == 0;
 }
 
 void newfile_skip(struct newfile *newfile, size_t length)
