@@ -32,7 +32,7 @@ _toktab_value() {
 _toktab_argument() {
     local filter=()
     case $1 in
-    scan | mend)
+    import | scan | mend)
         compopt -o default
         return
         ;;

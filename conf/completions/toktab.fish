@@ -57,7 +57,7 @@ function __toktab_argument
         case '' help
             $__toktab_tool --help 2>/dev/null </dev/null | string match -r '^  [a-z]+  .*' |
                 string replace -r '^  ([a-z]+) +' '$1\t'
-        case scan mend
+        case import scan mend
             __fish_complete_path (commandline -ct)
         case revoke
             __toktab_tokens --active

@@ -56,6 +56,6 @@ class CompletionTest(SiteTest):
         self.assertEqual(set(self.offers("create", "-e", "")), {"30d", "90d", "365d", "never"})
         self.assertIn("root", self.offers("create", "--user", "roo"))
         self.assertEqual(set(self.offers("-c", "toktab.c")), {"toktab.conf"})
-        for command in ("scan", "mend"):
+        for command in ("import", "scan", "mend"):
             self.assertEqual(set(self.offers(command, "toktab.c")), {"toktab.conf"})
         self.assertEqual(self.offers("list", "-l", ""), {})

@@ -61,8 +61,19 @@ def token_id(token):
 
 
 def token_hash(token):
-    salt = token_id(token).encode()
-    return hashlib.blake2b(token.encode(), digest_size=32, salt=salt, person=b"toktab/token/v1").hexdigest()
+    return key_hash(token, token_id(token))
+
+
+def foreign_id(key, storeid):
+    """The id that a key of another system has in that store."""
+    if not re.fullmatch("[!-~]{20,512}", key) or TOKEN_SHAPE.fullmatch(key):
+        raise Fault("no foreign key")
+    digest = hashlib.blake2b(key.encode(), digest_size=32, salt=bytes.fromhex(storeid), person=b"toktab/foreign1").digest()
+    return base62(int.from_bytes(digest[:9], "big") % 62**12, 12)
+
+
+def key_hash(key, id):
+    return hashlib.blake2b(key.encode(), digest_size=32, salt=id.encode(), person=b"toktab/token/v1").hexdigest()
 
 
 # Text in columns

@@ -19,6 +19,7 @@ extern const struct command command_create;
 extern const struct command command_domains;
 extern const struct command command_help;
 extern const struct command command_history;
+extern const struct command command_import;
 extern const struct command command_list;
 extern const struct command command_mend;
 extern const struct command command_revoke;

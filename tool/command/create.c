@@ -68,17 +68,10 @@ static enum status take_option(void *context, int option)
 static enum status choose_expiry(struct request *request, const struct domain *domain)
 {
     struct record *record = &request->issue.record;
-    int64_t length = domain->default_lifetime ? domain->default_lifetime
-                     : domain->max_lifetime   ? domain->max_lifetime
-                                              : TIME_NEVER;
-    bool capped;
 
     if (request->expires)
         return lifetime_parse(request->expires, domain, record->time, record->time, &record->expires);
-    request->issue.rule = domain->default_lifetime ? "default_lifetime"
-                          : domain->max_lifetime   ? "max_lifetime"
-                                                   : "no limit is set";
-    record->expires = lifetime_end(domain, length, record->time, &capped);
+    record->expires = lifetime_default(domain, record->time, &request->issue.rule);
     return STATUS_DONE;
 }
 

@@ -13,9 +13,9 @@ static const char help[] = "Usage: toktab help [COMMAND]\n"
 static const char usage[] = "Usage: toktab [-c CONF] [-d DOMAIN] COMMAND [ARGS]\n";
 
 static const struct command *const commands[] = {
-    &command_create, &command_list,    &command_show,    &command_revoke, &command_rotate,
-    &command_update, &command_verify,  &command_history, &command_scan,   &command_check,
-    &command_mend,   &command_compact, &command_domains, &command_help,
+    &command_create, &command_list,   &command_show,    &command_revoke,  &command_rotate,
+    &command_update, &command_verify, &command_history, &command_import,  &command_scan,
+    &command_check,  &command_mend,   &command_compact, &command_domains, &command_help,
 };
 
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
@@ -24,8 +24,7 @@ enum status help_print(void)
 {
     char line[96];
     bool good = output_text(usage) &&
-                output_text("\n"
-                            "API tokens in one flat file per domain, checked by nginx, PAM and any daemon.\n"
+                output_text("API tokens in one flat file per domain, checked by nginx, PAM and any daemon.\n"
                             "\n");
 
     for (int i = 0; i < COMMANDS && good; i++) {

@@ -118,7 +118,7 @@ void point_of(struct record *point, const struct header *header, int64_t now, co
 
 /* ---- the file ---- */
 
-static enum status failed(const struct log *log, struct fault *fault)
+enum status rewrite_failed(const struct log *log, struct fault *fault)
 {
     fault_set(fault, "%s/%s: nothing was done: %s", log->storefile.directory, log->storefile.name,
               strerror(errno));
@@ -213,32 +213,41 @@ static bool write_file(struct rewrite *rewrite, struct newfile *file)
            newfile_fill(file, text, header_format(text, &rewrite->header), 0) && newfile_finish(file);
 }
 
-enum status rewrite_write(struct rewrite *rewrite, struct log *log, struct newfile *file, struct fault *fault)
+enum status rewrite_begin(struct log *log, struct newfile *file, struct fault *fault)
 {
-    enum status status = STATUS_DONE;
+    enum status status = STATUS_NOT_PERMITTED;
     struct stat old;
 
     if (fstat(log->file, &old) < 0)
-        return failed(log, fault);
+        return rewrite_failed(log, fault);
     if (!newfile_begin(file, log->directory, log->storefile.name)) {
         fault_set(fault, "%s: cannot create a file in it: %s", log->storefile.directory, strerror(errno));
         return STATUS_CANNOT_CREATE;
     }
-    if (newfile_dress(file, log->file)) {
-        if (!write_file(rewrite, file))
-            status = failed(log, fault);
-    } else if (errno == EPERM) {
+    if (newfile_dress(file, log->file))
+        return STATUS_DONE;
+    if (errno == EPERM)
         fault_set(
             fault,
             "%s/%s: nothing was done: uid %u may not give the new file the old file's group %u or its access "
             "control list: add that user to the group, or chgrp the store to one of the user's groups",
             log->storefile.directory, log->storefile.name, (unsigned)old.st_uid, (unsigned)old.st_gid);
-        status = STATUS_NOT_PERMITTED;
-    } else {
-        status = failed(log, fault);
-    }
+    else
+        status = rewrite_failed(log, fault);
+    newfile_abandon(file);
+    return status;
+}
+
+enum status rewrite_write(struct rewrite *rewrite, struct log *log, struct newfile *file, struct fault *fault)
+{
+    enum status status = rewrite_begin(log, file, fault);
+
     if (status != STATUS_DONE)
+        return status;
+    if (!write_file(rewrite, file)) {
+        status = rewrite_failed(log, fault);
         newfile_abandon(file);
+    }
     rewrite->bytes = file->end;
     return status;
 }
@@ -252,7 +261,7 @@ enum status rewrite_install(struct log *log, struct newfile *file, struct fault 
         log_note_durable(log);
         return STATUS_DONE;
     case INSTALL_FAILED:
-        return failed(log, fault);
+        return rewrite_failed(log, fault);
     case INSTALL_UNKNOWN:
     default:
         fault_set(fault,

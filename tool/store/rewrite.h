@@ -68,6 +68,13 @@ struct rewrite {
     uint64_t bytes;     /* set: the file's size */
 };
 
+/* Begin a new file, dressed as the store is. STATUS_CANNOT_CREATE, STATUS_NOT_PERMITTED (it may not have the
+ * store's group), STATUS_IO. After STATUS_DONE the caller calls rewrite_install() or newfile_abandon(). */
+enum status rewrite_begin(struct log *log, struct newfile *file, struct fault *fault);
+
+/* The fault "nothing was done", by errno. Returns STATUS_IO. */
+enum status rewrite_failed(const struct log *log, struct fault *fault);
+
 /* Write and sync the file. After STATUS_DONE the caller calls rewrite_install() or newfile_abandon(). */
 enum status rewrite_write(struct rewrite *rewrite, struct log *log, struct newfile *file,
                           struct fault *fault);

@@ -86,10 +86,21 @@ char *composed(const char *format, ...)
     return text;
 }
 
+static bool muted;
+
+void say_mute(bool mute)
+{
+    muted = mute;
+}
+
 static void say_line(const char *format, va_list arguments)
 {
-    char *line = compose(format, arguments), *shown = showable(span_of(line));
+    char *line, *shown;
 
+    if (muted)
+        return;
+    line = compose(format, arguments);
+    shown = showable(span_of(line));
     fprintf(stderr, "toktab: %s\n", shown);
     free(shown);
     free(line);

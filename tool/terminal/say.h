@@ -24,7 +24,11 @@ enum status {
 /* Print "toktab: " and one line. Characters that are unsafe on a terminal are escaped. */
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* The same, and return status, so that a caller can return it. */
+/* Print nothing, until it is false again: for functions whose messages show the beginning of a text that may
+ * be a key. */
+void say_mute(bool mute);
+
+/* The same as say(), and return status, so that a caller can return it. */
 enum status fail(enum status status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /*

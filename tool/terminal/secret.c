@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <jansson.h>
 #include <signal.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +27,38 @@ void secret_protect(void)
 void secret_guard_json(void)
 {
     json_set_alloc_funcs(crypto_alloc, crypto_free);
+}
+
+/* The size stands before the memory, which is aligned as malloc() aligns. */
+union block {
+    size_t size;
+    max_align_t align;
+};
+
+static void *allocate_to_wipe(size_t size)
+{
+    union block *block = size < SIZE_MAX - sizeof(*block) ? malloc(sizeof(*block) + size) : NULL;
+
+    if (!block)
+        return NULL;
+    block->size = size;
+    return block + 1;
+}
+
+static void free_wiped(void *memory)
+{
+    union block *block = memory;
+
+    if (!block)
+        return;
+    block--;
+    crypto_wipe(block, sizeof(*block) + block->size);
+    free(block);
+}
+
+void secret_wipe_json(void)
+{
+    json_set_alloc_funcs(allocate_to_wipe, free_wiped);
 }
 
 static int open_terminal(void)
@@ -116,6 +150,32 @@ static enum status read_bytes(char *token, size_t size, size_t *length, bool one
     }
     crypto_free(rest);
     return got < 0 ? fail(STATUS_IO, "stdin: cannot read the token: %s", strerror(errno)) : STATUS_DONE;
+}
+
+enum status secret_read_all(char **text, size_t *length)
+{
+    size_t room = 64 * 1024;
+    ssize_t got = 1;
+
+    *length = 0;
+    *text = must_have(crypto_alloc(room));
+    while (got != 0 && *length <= SECRET_INPUT_MAX) {
+        if (*length + 1 == room) {
+            char *larger = must_have(crypto_alloc(4 * room));
+
+            memcpy(larger, *text, *length);
+            crypto_free(*text);
+            *text = larger;
+            room *= 4;
+        }
+        got = read(STDIN_FILENO, *text + *length, room - *length - 1);
+        if (got < 0 && errno != EINTR)
+            return fail(STATUS_IO, "cannot read the keys: %s", strerror(errno));
+        *length += (size_t)(got > 0 ? got : 0);
+    }
+    if (*length > SECRET_INPUT_MAX)
+        return fail(STATUS_USAGE, "more than %d MiB of keys: split the file", SECRET_INPUT_MAX >> 20);
+    return STATUS_DONE;
 }
 
 enum status secret_read(char *token, size_t size, size_t *length)

@@ -18,6 +18,18 @@ enum status secret_copy(const char *text);
 /* From here on jansson allocates memory for secrets. Call it before jansson's first value. */
 void secret_guard_json(void);
 
+/* From here on jansson wipes the memory that it frees: for many values, each of which takes pages by
+ * secret_guard_json(). Likewise. */
+void secret_wipe_json(void);
+
+/*
+ * Read all of stdin, which may hold keys. *text: memory for secrets, one byte more than *length, which the
+ * caller passes to crypto_free(). Prints what is wrong and returns STATUS_IO, or STATUS_USAGE for more than
+ * SECRET_INPUT_MAX bytes.
+ */
+enum { SECRET_INPUT_MAX = 64 * 1024 * 1024 };
+enum status secret_read_all(char **text, size_t *length);
+
 /*
  * Read a token from stdin, without the end of its line. From a terminal: prompts, and reads one line without
  * echo. Keeps at most size bytes; *length may be greater. If reading fails, prints so and returns STATUS_IO.

@@ -14,6 +14,19 @@ int64_t lifetime_end(const struct domain *domain, int64_t length, int64_t now, b
            (length < DURATION_MAX ? length : DURATION_MAX); /* another writer may have written any time */
 }
 
+int64_t lifetime_default(const struct domain *domain, int64_t now, const char **rule)
+{
+    int64_t length = domain->default_lifetime ? domain->default_lifetime
+                     : domain->max_lifetime   ? domain->max_lifetime
+                                              : TIME_NEVER;
+    bool capped;
+
+    *rule = domain->default_lifetime ? "default_lifetime"
+            : domain->max_lifetime   ? "max_lifetime"
+                                     : "no limit is set";
+    return lifetime_end(domain, length, now, &capped);
+}
+
 enum status lifetime_parse(const char *text, const struct domain *domain, int64_t created, int64_t now,
                            int64_t *expires)
 {

@@ -12,6 +12,9 @@
 enum status lifetime_parse(const char *text, const struct domain *domain, int64_t created, int64_t now,
                            int64_t *expires);
 
+/* The expiry of a token that is created now without -e, and the rule that sets it, for a message. */
+int64_t lifetime_default(const struct domain *domain, int64_t now, const char **rule);
+
 /* The expiry of a token that lives from now for length (TIME_NEVER: for ever), or for max_lifetime if that is
  * shorter: then *capped is set. */
 int64_t lifetime_end(const struct domain *domain, int64_t length, int64_t now, bool *capped);

@@ -1,0 +1,271 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "command/command.h"
+#include "crypto.h"
+#include "store/change.h"
+#include "store/extend.h"
+#include "store/proving.h"
+#include "terminal/ask.h"
+#include "terminal/options.h"
+#include "terminal/output.h"
+#include "terminal/secret.h"
+#include "token/describe.h"
+#include "token/keyfile.h"
+
+static const char help[] =
+    "Usage: toktab [-c CONF] [-d DOMAIN] import [OPTIONS] FILE\n"
+    "\n"
+    "Takes keys that another system issued into the store, so that they work as\n"
+    "tokens do. All or none: any bad key is named by its line, and nothing is written.\n"
+    "The domain must have foreign = true; see toktab.conf(5).\n"
+    "\n"
+    "FILE (\"-\": stdin) has a line for each key, the label, a tab and the key; or JSON,\n"
+    "an array of objects or one after the other: label, key, and if wanted expires,\n"
+    "scopes, from and user, as create takes them.\n"
+    "\n"
+    "  -y, --yes    do not ask; required if there is no terminal\n"
+    "      --json   print the new tokens as JSON\n"
+    "\n"
+    "Example: toktab import keys.tsv\n";
+
+static const struct option longs[] = {{"yes", no_argument, NULL, 'y'},
+                                      {"json", no_argument, NULL, OPTION_JSON},
+                                      {"help", no_argument, NULL, OPTION_HELP},
+                                      {0}};
+
+enum { COMPLAINTS_SHOWN = 50 };
+
+struct request {
+    struct given given;
+    struct keyfile keys;
+    unsigned char storeid[CHAIN_SIZE]; /* which the keys' ids are for; zeros: there is no store yet */
+    struct record *records;            /* of the new tokens */
+};
+
+/* ---- the file ---- */
+
+/* Open it as stdin. Root and a domain admin open it before they become the owner of the stores: that owner
+ * may not be able to read it, or able to read what the admin may not. */
+static enum status open_file(struct session *session, char **name)
+{
+    enum status status = session->caller.name ? STATUS_DONE : caller_find(&session->caller);
+    int fd;
+
+    if (status != STATUS_DONE || strcmp(*name, "-") == 0)
+        return status;
+    if (session->caller.delegated && session->caller.uid != 0)
+        return fail(STATUS_NOT_PERMITTED,
+                    "import: through sudo, give the keys on stdin: toktab import - < FILE");
+    fd = open(*name, O_RDONLY | O_NOCTTY | O_CLOEXEC);
+    if (fd < 0 || dup2(fd, STDIN_FILENO) < 0)
+        return fail(status_of(errno), "%s: cannot be read: %s", *name, strerror(errno));
+    close(fd);
+    *name = (char *)(uintptr_t)"-"; /* for the process that sudo runs */
+    return STATUS_DONE;
+}
+
+static enum status say_complaints(struct keyfile *keys)
+{
+    size_t count = keys->complaint_count;
+
+    keyfile_sort_complaints(keys);
+    for (size_t i = 0; i < count && i < COMPLAINTS_SHOWN; i++)
+        say("line %zu: %s", keys->complaints[i].line, keys->complaints[i].what);
+    if (count > COMPLAINTS_SHOWN)
+        say("and %zu more", count - COMPLAINTS_SHOWN);
+    return fail(STATUS_USAGE, "nothing was imported");
+}
+
+/* Give the keys their ids in the store that was proved, and complain of those that it has. */
+static void check_known(struct request *request, const struct proof *proof)
+{
+    struct keyfile *keys = &request->keys;
+    unsigned char storeid[CHAIN_SIZE];
+    struct line line;
+
+    hex_decode(storeid, proof->chain.header.storeid, CHAIN_SIZE);
+    if (memcmp(storeid, request->storeid, CHAIN_SIZE) != 0) {
+        memcpy(request->storeid, storeid, CHAIN_SIZE);
+        keyfile_identify(keys, storeid);
+    }
+    for (size_t i = 0; i < keys->count; i++) {
+        const char *known = index_find(&proof->index, keys->list[i].id);
+
+        if (!known)
+            continue;
+        line_split_accepted(&line, known);
+        keyfile_complain(keys, keys->list[i].line,
+                         composed("the key is in the store already, as token %.*s",
+                                  (int)line.column[COLUMN_SERIAL].length, line.column[COLUMN_SERIAL].at));
+    }
+}
+
+static void check_sizes(struct keyfile *keys, const char *by)
+{
+    struct record record;
+
+    for (size_t i = 0; i < keys->count; i++) {
+        key_record(&record, &keys->list[i], keys->now);
+        record.by = span_of(by);
+        if (extend_too_long(&record))
+            keyfile_complain(keys, keys->list[i].line,
+                             composed("too much for one line of the store: give fewer scopes or networks"));
+    }
+}
+
+/* ---- what is written ---- */
+
+static enum status write_keys(struct request *request, const struct session *session, struct log *log,
+                              struct fault *fault)
+{
+    struct keyfile *keys = &request->keys;
+    struct extension extension;
+    enum status status = extend_begin(&extension, log, session, fault);
+
+    if (status != STATUS_DONE)
+        return status;
+    for (size_t i = 0; i < keys->count && status == STATUS_DONE; i++) {
+        key_record(&request->records[i], &keys->list[i], keys->now);
+        status = extend_add(&extension, log, &request->records[i], fault);
+    }
+    if (status == STATUS_DONE)
+        return extend_install(&extension, log, fault);
+    newfile_abandon(&extension.file);
+    return status;
+}
+
+static enum status append(struct request *request, const struct session *session, struct proving *proving)
+{
+    struct fault fault;
+    struct log log;
+    enum status status = log_begin(&log, session->config.store_dir, session->domain->name, true, &fault);
+
+    if (status == STATUS_DONE) {
+        status = proving_finish(proving, &log, &fault);
+        if (status == STATUS_DONE)
+            check_known(request, &proving->proof); /* since the first time, somebody may have been faster */
+        if (status == STATUS_DONE && request->keys.complaint_count == 0)
+            status = write_keys(request, session, &log, &fault);
+        change_end(&log, session);
+    }
+    if (status == STATUS_DONE && request->keys.complaint_count > 0)
+        return say_complaints(&request->keys);
+    return status == STATUS_DONE ? status : fail(status, "%s", fault.text);
+}
+
+static enum status print(const struct request *request, const struct session *session)
+{
+    const struct keyfile *keys = &request->keys;
+    const struct record *first = request->records, *last = first + keys->count - 1;
+    json_t *array;
+
+    if (!request->given.json && keys->count == 1)
+        say("imported 1 key into domain %s, as token %" PRIu64, session->domain->name, first->serial);
+    else if (!request->given.json)
+        say("imported %zu keys into domain %s, as tokens %" PRIu64 " to %" PRIu64, keys->count,
+            session->domain->name, first->serial, last->serial);
+    if (!request->given.json)
+        return STATUS_DONE;
+    array = must_have(json_array());
+    for (size_t i = 0; i < keys->count; i++)
+        json_array_append_new(array, describe_json(&first[i], session->domain->name, keys->now));
+    return print_json(array);
+}
+
+/* ---- the command ---- */
+
+static enum status confirm(const struct request *request, const struct session *session)
+{
+    const struct keyfile *keys = &request->keys;
+    size_t endless = 0;
+    char *question;
+    enum status status;
+
+    for (size_t i = 0; i < keys->count; i++)
+        endless += keys->list[i].expires == TIME_NEVER;
+    say("%zu key%s for domain %s; %zu of them never expire%s", keys->count, plural(keys->count),
+        session->domain->name, endless, endless == 1 ? "s" : "");
+    if (request->given.yes)
+        return STATUS_DONE;
+    question = composed("Import %s?", keys->count == 1 ? "it" : "them");
+    status = ask(question, "nothing was imported");
+    free(question);
+    return status;
+}
+
+static enum status take_keys(struct request *request, const struct session *session)
+{
+    struct keyfile *keys = &request->keys;
+    struct proving proving;
+    enum status status;
+
+    if (keys->complaint_count == 0 && keys->count == 0)
+        return fail(STATUS_USAGE, "no keys: nothing was imported");
+    keyfile_identify(keys, request->storeid);
+    keyfile_find_doubles(keys);
+    check_sizes(keys, session->caller.by);
+    proving_begin(&proving, session, UINT64_MAX);
+    if (proving.begun)
+        check_known(request, &proving.proof);
+    request->records = must_have(calloc(keys->count + 1, sizeof(*request->records)));
+    status = keys->complaint_count > 0 ? say_complaints(keys) : confirm(request, session);
+    if (status == STATUS_DONE)
+        status = append(request, session, &proving);
+    if (status == STATUS_DONE)
+        status = print(request, session);
+    proving_end(&proving);
+    free(request->records);
+    return status;
+}
+
+static enum status import(struct session *session, struct request *request)
+{
+    enum status status = session_open_to_change(session);
+    size_t length;
+    char *text;
+
+    if (status != STATUS_DONE)
+        return status;
+    if (!session->domain->foreign)
+        return fail(STATUS_USAGE, "domain \"%s\" takes no keys of other systems: set foreign = true in %s",
+                    session->domain->name, session->config.path ? session->config.path : CONFIG_DEFAULT_PATH);
+    status = secret_read_all(&text, &length);
+    if (status == STATUS_DONE) {
+        secret_wipe_json();
+        keyfile_parse(&request->keys, text, length, session->domain, (int64_t)time(NULL));
+        status = take_keys(request, session);
+        keyfile_free(&request->keys);
+    }
+    crypto_free(text);
+    crypto_wipe_stack();
+    return status;
+}
+
+static const struct options options = {.shorts = "y",
+                                       .longs = longs,
+                                       .help = help,
+                                       .least = 1,
+                                       .most = 1,
+                                       .missing = "which file? name one, or - for stdin"};
+
+static enum status run(struct session *session, int argc, char **argv)
+{
+    struct request request = {0};
+    enum status status = options_parse(argc, argv, &options, NULL, &request.given);
+
+    if (status != STATUS_DONE || request.given.help)
+        return status;
+    if (!request.given.yes)
+        status = ask_on_terminal("import");
+    if (status == STATUS_DONE)
+        status = open_file(session, &argv[optind]);
+    return status == STATUS_DONE ? import(session, &request) : status;
+}
+
+const struct command command_import = {"import", "take keys that another system issued", help, run};
