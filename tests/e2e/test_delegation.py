@@ -341,5 +341,54 @@ class Hostile(MachineTest):
         self.assertEqual(sorted(names), ["alice"] * 4 + ["carol"] * 4)
 
 
+@needs_machine
+class ImportedKeys(MachineTest):
+    """An admin imports keys from her own file; through sudo no file of the stores' owner is opened for her."""
+
+    KEY = "sk-live-0123456789abcdefghij"
+
+    def setUp(self):
+        self.site = Machine([{**domain, "foreign": True} for domain in DOMAINS])
+        self.addCleanup(self.site.close)
+        self.file = os.path.join(self.site.home, "keys.tsv")
+        self.write(self.file, "alice")
+
+    def write(self, path, user):
+        with open(path, "w", encoding="ascii") as file:
+            os.fchmod(file.fileno(), 0o600)
+            os.fchown(file.fileno(), USERS[user][0], USERS[user][0])
+            file.write("a key\t%s\n" % self.KEY)
+
+    def test_her_own_file(self):
+        self.ok("-d", "shop", "import", "-y", self.file)
+        record = self.site.read("shop").log[0][1]
+        self.assertEqual((record.label, record.by[:2]), ("a key", ("alice", USERS["alice"][0])))
+        self.assertEqual(self.ok("-d", "shop", "verify", stdin=self.KEY).out[:6], "allow:")
+
+    def test_asked_through_sudo(self):
+        result = self.site.terminal("-d", "shop", "import", self.file, answers=[(r"Import it\? \[y/N\] ", "y\n")])
+        self.assertEqual(result.code, 0, result)
+        self.assertEqual(self.site.read("shop").n, 1)
+
+    def test_files_of_others(self):
+        theirs = os.path.join(self.site.home, "theirs.tsv")
+        self.write(theirs, "toktab")
+        self.refused(77, "-d", "shop", "import", "-y", theirs)
+        self.refused(77, "-d", "shop", "import", "-y", theirs, command=self.site.sudo(), says="stdin")
+        self.refused(77, "-d", "shop", "import", "-y", self.site.path("shop"), command=self.site.sudo())
+        self.unchanged()
+        self.ok("-d", "shop", "import", "-y", "-", command=self.site.sudo(), stdin="a key\t" + self.KEY)
+
+    def test_root(self):
+        self.ok("-d", "shop", "import", "-y", self.file, user="root")
+        self.assertEqual(self.site.read("shop").log[0][1].by[0], "root")
+        self.ok("check", command=[self.site.program, "-d", "shop"], user="root")
+
+    def test_another_domain(self):
+        for user, command in (("mallory", None), ("mallory", self.site.sudo())):
+            self.refused(77, "-d", "shop", "import", "-y", "-", user=user, command=command, stdin="a key\t" + self.KEY)
+        self.unchanged()
+
+
 if __name__ == "__main__":
     unittest.main()

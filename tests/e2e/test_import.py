@@ -2,17 +2,22 @@
 
 import json
 import os
+import random
 import re
 import resource
 import secrets
+import signal
 import struct
 import subprocess
+import time
 import unittest
 
+import pam_host as pam
 from harness import NOBODY, TOKTAB, Site, SiteTest, environment, needs_root, needs_terminal
 from nginx_host import NginxCase
 from oracle import Writer
 from oracle_format import foreign_id, key_hash, make_token, token_id
+from pam_host import PamTest
 
 PAGE = os.path.join(os.path.dirname(TOKTAB), "..", "tool", "toktab.1")
 NOW = 1700000000
@@ -298,6 +303,72 @@ class Import(SiteTest):
 
     def test_limit(self):
         self.refused(2, "import", "-y", "-", stdin="x" * (64 << 20) + "y", says="64 MiB")
+
+
+class Killed(SiteTest):
+    domains = [{"name": "default", "foreign": True}]
+
+    def test_at_any_moment(self):
+        """The store has all keys of an import, or none."""
+        self.create("first")
+        text, killed = "\n".join("x\t" + make_key() for _ in range(3000)), 0
+        began = time.monotonic()
+        self.ok("import", "-y", "-", stdin=text)
+        typical = time.monotonic() - began
+        for number in range(30):
+            before = self.site.read().n
+            text = "\n".join("%d\t%s" % (number, make_key()) for _ in range(100 + number))
+            with self.site.start("import", "-y", "-", stdin=subprocess.PIPE) as process:
+                process.stdin.write(text.encode())
+                process.stdin.close()
+                time.sleep(random.uniform(0, typical))
+                process.kill()
+                killed += process.wait() == -signal.SIGKILL
+            self.assertIn(self.site.read().n - before, (0, 100 + number))
+        self.assertGreater(killed, 0, "nothing was killed: the test proves nothing")
+        self.ok("import", "-y", "-", stdin="last\t" + make_key())
+        self.assertEqual(self.site.files(), ["default.lock", "default.tokens"])
+        self.ok("check")
+
+    def test_two_at_once(self):
+        """Both are there; or, where they have a key in common, one."""
+        texts = ["\n".join("x\t" + make_key() for _ in range(500)) for _ in range(3)]
+        texts.append(texts[0])
+        running = [self.site.start("import", "-y", "-", stdin=subprocess.PIPE) for _ in texts]
+        for process, text in zip(running, texts):
+            process.stdin.write(text.encode())
+            process.stdin.close()
+        codes = []
+        for process in running:
+            process.stdin = None
+            process.communicate()
+            codes.append(process.returncode)
+        self.assertEqual((sorted((codes[0], codes[3])), codes[1:3]), ([0, 2], [0, 0]))
+        self.assertEqual(self.site.read().n, 1500)
+
+
+class InPam(PamTest):
+    domains = [{"name": "example.com", "foreign": True}]
+    services = {"any": "anyuser", "user": ""}
+
+    def test_password(self):
+        key = make_key()
+        self.site.secrets.add(key[8:])
+        self.ok("create", "-l", "for a store", may_show_token=True)
+        self.expect_code(pam.AUTH_ERR, "any", "alice", key)
+        self.ok("import", "-y", "-", stdin=json.dumps({"label": "x", "key": key, "user": "alice"}))
+        self.expect_code(pam.SUCCESS, "any", "alice", key)
+        self.expect_code(pam.SUCCESS, "user", "alice", key)
+        self.expect_code(pam.USER_UNKNOWN, "user", "bob", key)
+        log = self.expect_code(pam.AUTH_ERR, "any", "alice", key + "x")
+        self.assertIn(b"token denied: unknown", log[0][1])
+        self.assertNotIn(key[8:].encode(), log[0][1])
+
+    def test_longest(self):
+        """PAM's own limit is 511 characters."""
+        key = "".join(chr(33 + (number * 7) % 94) for number in range(511))
+        self.ok("import", "-y", "-", stdin="x\t" + key)
+        self.expect_code(pam.SUCCESS, "any", "alice", key)
 
 
 class Recipes(SiteTest):
