@@ -2,11 +2,13 @@
 
 import fcntl
 import os
+import shutil
 import subprocess
+import tempfile
 import threading
 import unittest
 
-from harness import IS_ROOT, SiteTest, killed_at_end, needs_terminal, wait_until
+from harness import IS_ROOT, NOBODY, SiteTest, killed_at_end, needs_terminal, wait_until
 from oracle import Writer
 from oracle_format import make_token, token_id
 
@@ -128,10 +130,50 @@ class Scan(SiteTest):
     def test_a_file_that_cannot_be_read(self):
         good, missing = self.write("good", "nothing"), os.path.join(self.site.dir, "missing")
         self.refused(66, "scan", missing, good, says=missing)
-        self.refused(74, "scan", "/", good, says="directory")
         result = self.expect(1, "scan", missing, self.write("bad", self.token))
         self.assertIn(missing, result.err)
         self.assertIn("active", result.out)
+
+    def test_below_directories(self):
+        """In .git too; no symbolic link is followed there, and no pipe is waited for."""
+        folder = tempfile.mkdtemp(dir="/dev/shm" if os.path.isdir("/dev/shm") else None)
+        self.addCleanup(shutil.rmtree, folder)
+        os.makedirs(folder + "/tree/.git/objects")
+        os.makedirs(folder + "/elsewhere")
+        for name in ("tree/a", "tree/.git/objects/b", "elsewhere/c"):
+            with open(os.path.join(folder, name), "w", encoding="ascii") as file:
+                file.write("\n" + self.token)
+        os.symlink("../elsewhere", folder + "/tree/link")
+        os.symlink("../elsewhere/c", folder + "/tree/file-link")
+        os.symlink("nowhere", folder + "/tree/dangling")
+        os.symlink(".", folder + "/tree/circle")
+        os.mkfifo(folder + "/tree/pipe")
+        places = {line.split(" ")[0] for line in self.expect(1, "scan", folder + "/tree").out.splitlines()}
+        self.assertEqual(places, {folder + "/tree/a:2:", folder + "/tree/.git/objects/b:2:"})
+        places = {line.split(" ")[0] for line in self.expect(1, "scan", folder + "/tree/link", folder + "/tree/file-link").out.splitlines()}
+        self.assertEqual(places, {folder + "/tree/link/c:2:", folder + "/tree/file-link:2:"})
+        self.refused(66, "scan", folder + "/tree/dangling")
+        self.ok("scan", "/dev/null")
+        result = self.expect(1, "scan", "--revoke", folder)
+        self.assertEqual(result.out.count("active"), 3)
+        self.assertEqual(self.json("-d", "example.com", "show", "1")["state"], "revoked")
+
+    @unittest.skipUnless(IS_ROOT, "root reads everything")
+    def test_a_directory_that_cannot_be_read(self):
+        folder = os.path.join(self.site.dir, "closed")
+        os.mkdir(folder, 0o700)
+        os.chown(self.site.store_dir, -1, NOBODY)
+        for name in self.site.files():
+            os.chown(os.path.join(self.site.store_dir, name), -1, NOBODY)
+        self.refused(77, "scan", folder, user=NOBODY, says=folder + ": cannot be read: Permission denied")
+
+    def test_many_small_files(self):
+        folder = tempfile.mkdtemp(dir="/dev/shm" if os.path.isdir("/dev/shm") else None)
+        self.addCleanup(shutil.rmtree, folder)
+        for number in range(3000):
+            with open("%s/%d" % (folder, number), "w", encoding="ascii") as file:
+                file.write(self.token if number % 1000 == 0 else "nothing")
+        self.assertEqual(self.expect(1, "scan", folder).out.count("active"), 3)
 
     def test_a_name_cannot_speak_to_the_terminal(self):
         self.assertNotIn("\033", self.expect(1, "scan", self.write("\033[31m", self.token)).out)

@@ -1,12 +1,10 @@
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "caller/opener.h"
 #include "command/command.h"
 #include "terminal/options.h"
 #include "terminal/output.h"
@@ -16,17 +14,18 @@
 #include "token/revocation.h"
 
 static const char help[] =
-    "Usage: toktab [-c CONF] [-d DOMAIN] scan [OPTIONS] [FILE…]\n"
+    "Usage: toktab [-c CONF] [-d DOMAIN] scan [OPTIONS] [PATH…]\n"
     "\n"
-    "Finds tokens in any text, in files or on stdin. Tells where each token is, whose\n"
-    "it is and whether it still works, but never shows it. Exits with 1 if any of\n"
-    "them worked. Looks for the tokens of all domains, or of the domain given by -d.\n"
+    "Finds tokens in any text: in files, below directories, or on stdin. Tells where\n"
+    "each token is, whose it is and whether it still works, but never shows it. Exits\n"
+    "with 1 if any of them worked. Looks for the tokens of all domains, or of the one\n"
+    "that -d names.\n"
     "\n"
     "      --revoke   revoke those that work, now and for good, without asking\n"
     "      --json     print a JSON array\n"
     "\n"
-    "Examples: git log -p | toktab scan\n"
-    "          git ls-files -z | xargs -0 toktab scan --\n";
+    "Examples: toktab scan /srv/www\n"
+    "          git log -p --all -m --text | toktab scan\n";
 
 static const struct option longs[] = {{"revoke", no_argument, NULL, OPTION_REVOKE},
                                       {"json", no_argument, NULL, OPTION_JSON},
@@ -36,9 +35,6 @@ static const struct option longs[] = {{"revoke", no_argument, NULL, OPTION_REVOK
 enum { PIECE = 256 * 1024 };
 
 struct request {
-    char **names; /* of the files; none: stdin */
-    int *files;   /* their descriptors; -1: cannot be opened */
-    int count;
     bool revoke;
     struct given given;
 };
@@ -71,35 +67,6 @@ static void say_unreadable(const char *name)
     free(shown);
 }
 
-/* Before the session opens: root then becomes the stores' owner, who may not be able to read the files. */
-static enum status open_files(struct request *request)
-{
-    enum status status = STATUS_DONE;
-    struct rlimit limit;
-    struct stat file;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-        limit.rlim_cur = limit.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &limit);
-    }
-    request->files = must_have(calloc((size_t)request->count + 1, sizeof(*request->files)));
-    for (int i = 0; i < request->count; i++) {
-        int *fd = &request->files[i];
-
-        *fd = open(request->names[i], O_RDONLY | O_NOCTTY | O_CLOEXEC);
-        if (*fd >= 0 && fstat(*fd, &file) == 0 && S_ISDIR(file.st_mode)) {
-            close(*fd);
-            *fd = -1;
-            errno = EISDIR;
-        }
-        if (*fd >= 0)
-            continue;
-        status = status == STATUS_DONE ? status_of(errno) : status;
-        say_unreadable(request->names[i]);
-    }
-    return status;
-}
-
 static enum status scan_file(struct leaks *leaks, int fd, const char *name, char *buffer)
 {
     char *shown = name_shown(name);
@@ -128,17 +95,23 @@ static enum status scan_file(struct leaks *leaks, int fd, const char *name, char
     return got < 0 ? STATUS_IO : STATUS_DONE;
 }
 
-static enum status scan_files(struct leaks *leaks, const struct request *request)
+static enum status scan_files(struct leaks *leaks, struct opener *opener)
 {
     char *buffer = must_have(malloc(FINDER_KEEP + PIECE));
     enum status worst = STATUS_DONE, status;
+    struct opened opened;
 
-    if (request->count == 0)
+    if (!opener)
         worst = scan_file(leaks, STDIN_FILENO, "stdin", buffer);
-    for (int i = 0; i < request->count; i++) {
-        if (request->files[i] < 0)
-            continue;
-        status = scan_file(leaks, request->files[i], request->names[i], buffer);
+    while (opener && opener_next(opener, &opened)) {
+        if (opened.fd >= 0) {
+            status = scan_file(leaks, opened.fd, opened.name, buffer);
+            close(opened.fd);
+        } else {
+            errno = opened.error;
+            status = status_of(opened.error);
+            say_unreadable(opened.name);
+        }
         worst = worst == STATUS_DONE ? status : worst;
     }
     crypto_wipe(buffer, FINDER_KEEP + PIECE); /* it may hold tokens */
@@ -188,7 +161,8 @@ static enum status end_leaks_of(struct session *session, const struct domain *do
     return status;
 }
 
-static enum status scan(struct session *session, const struct request *request, enum status opened)
+/* opener: NULL: stdin */
+static enum status scan(struct session *session, const struct request *request, struct opener *opener)
 {
     enum status status, ended = STATUS_DONE;
     struct leaks leaks;
@@ -198,7 +172,7 @@ static enum status scan(struct session *session, const struct request *request, 
     if (status != STATUS_DONE)
         return status;
     leaks_make(&leaks, session, request->given.json);
-    status = scan_files(&leaks, request);
+    status = scan_files(&leaks, opener);
     leaks_end(&leaks);
     for (size_t i = 0; request->revoke && i < session->config.count; i++) {
         enum status of_domain = end_leaks_of(session, &session->config.domains[i], &leaks);
@@ -208,10 +182,7 @@ static enum status scan(struct session *session, const struct request *request, 
     /* worst is a token that still works, then one that worked when found, then an unreadable file */
     if (ended == STATUS_DONE && leaks.active_count > 0)
         ended = STATUS_NO;
-    status = ended != STATUS_DONE    ? ended
-             : opened != STATUS_DONE ? opened
-             : status != STATUS_DONE ? status
-                                     : leaks.status;
+    status = ended != STATUS_DONE ? ended : status != STATUS_DONE ? status : leaks.status;
     leaks_free(&leaks);
     return status;
 }
@@ -232,18 +203,17 @@ static const struct options options = {
 static enum status run(struct session *session, int argc, char **argv)
 {
     struct request request = {0};
+    struct opener opener;
     enum status status = options_parse(argc, argv, &options, &request, &request.given);
 
     if (status != STATUS_DONE || request.given.help)
         return status;
-    request.names = argv + optind;
-    request.count = argc - optind;
-    status = open_files(&request);
-    status = scan(session, &request, status);
-    for (int i = 0; i < request.count; i++)
-        if (request.files[i] >= 0)
-            close(request.files[i]);
-    free(request.files);
+    if (optind == argc)
+        return scan(session, &request, NULL);
+    if (!opener_begin(&opener, argv + optind))
+        return fail(STATUS_IO, "scan: cannot start: %s", strerror(errno));
+    status = scan(session, &request, &opener);
+    opener_end(&opener);
     return status;
 }
 
