@@ -1,6 +1,8 @@
 """toktab scan: finds tokens in any text, says whether they work, and never shows one."""
 
+import base64
 import fcntl
+import json
 import os
 import shutil
 import subprocess
@@ -133,6 +135,22 @@ class Scan(SiteTest):
         result = self.expect(1, "scan", missing, self.write("bad", self.token))
         self.assertIn(missing, result.err)
         self.assertIn("active", result.out)
+
+    def test_encoded(self):
+        """Once in base64, as Kubernetes, docker and HTTP have it, and in UTF-16; on the line where that begins."""
+        def pack(text):
+            return base64.b64encode(text.encode()).decode()
+
+        secret = "apiVersion: v1\nkind: Secret\ndata:\n  password: %s\n" % pack("key=" + self.token)
+        docker = json.dumps({"auths": {"registry.example": {"auth": pack("bob:" + self.token)}}})
+        mail = "Content-Transfer-Encoding: base64\n\n" + base64.encodebytes(("x" * 200 + "\n" + self.token).encode()).decode()
+        for text, line in ((secret, 4), (docker, 1), ("GET / HTTP/1.1\r\nAuthorization: Basic %s\r\n" % pack(":" + self.token), 2), (mail, 3),
+                (("\n\n" + self.token).encode("utf-16-le"), 3), (("\n" + self.token).encode("utf-16"), 2), (self.token.encode("utf-16-be"), 1)):
+            with self.subTest(text=text):
+                self.assertEqual([place.split(" ")[:2] for place in self.found(text)], [["stdin:%d:" % line, "active"]])
+        self.assertEqual(self.found(pack(pack(self.token)), 0), [])
+        self.expect(1, "scan", "--revoke", stdin=docker)
+        self.assertEqual(self.json("-d", "example.com", "show", "1")["reason"], "found in stdin, line 1")
 
     def test_below_directories(self):
         """In .git too; no symbolic link is followed there, and no pipe is waited for."""

@@ -12,6 +12,7 @@
 #include "token/describe.h"
 #include "token/leaks.h"
 #include "token/revocation.h"
+#include "token/search.h"
 
 static const char help[] =
     "Usage: toktab [-c CONF] [-d DOMAIN] scan [OPTIONS] [PATH…]\n"
@@ -31,8 +32,6 @@ static const struct option longs[] = {{"revoke", no_argument, NULL, OPTION_REVOK
                                       {"json", no_argument, NULL, OPTION_JSON},
                                       {"help", no_argument, NULL, OPTION_HELP},
                                       {0}};
-
-enum { PIECE = 256 * 1024 };
 
 struct request {
     bool revoke;
@@ -67,27 +66,24 @@ static void say_unreadable(const char *name)
     free(shown);
 }
 
-static enum status scan_file(struct leaks *leaks, int fd, const char *name, char *buffer)
+static enum status scan_file(struct leaks *leaks, int fd, const char *name, struct search *search)
 {
     char *shown = name_shown(name);
-    struct finder finder = {0};
     uint64_t done = 0;
-    size_t kept = 0;
     ssize_t got;
 
     leaks->file = shown;
-    while ((got = read(fd, buffer + kept, PIECE)) != 0) {
-        size_t size = kept + (size_t)got;
-
+    search_begin(search, leaks_note, leaks);
+    while ((got = read(fd, search_room(search), SEARCH_PIECE)) != 0) {
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
             break;
-        kept = finder_look(&finder, buffer, size, leaks_note, leaks);
+        search_piece(search, (size_t)got);
         done += (uint64_t)got;
         progress_show(done >> 20, "MB");
-        memmove(buffer, buffer + size - kept, kept);
     }
+    search_end(search);
     progress_clear();
     if (got < 0)
         say_unreadable(name);
@@ -97,15 +93,15 @@ static enum status scan_file(struct leaks *leaks, int fd, const char *name, char
 
 static enum status scan_files(struct leaks *leaks, struct opener *opener)
 {
-    char *buffer = must_have(malloc(FINDER_KEEP + PIECE));
+    struct search *search = must_have(malloc(sizeof(*search)));
     enum status worst = STATUS_DONE, status;
     struct opened opened;
 
     if (!opener)
-        worst = scan_file(leaks, STDIN_FILENO, "stdin", buffer);
+        worst = scan_file(leaks, STDIN_FILENO, "stdin", search);
     while (opener && opener_next(opener, &opened)) {
         if (opened.fd >= 0) {
-            status = scan_file(leaks, opened.fd, opened.name, buffer);
+            status = scan_file(leaks, opened.fd, opened.name, search);
             close(opened.fd);
         } else {
             errno = opened.error;
@@ -114,8 +110,8 @@ static enum status scan_files(struct leaks *leaks, struct opener *opener)
         }
         worst = worst == STATUS_DONE ? status : worst;
     }
-    crypto_wipe(buffer, FINDER_KEEP + PIECE); /* it may hold tokens */
-    free(buffer);
+    crypto_wipe(search, sizeof(*search)); /* it may hold tokens */
+    free(search);
     return worst;
 }
 

@@ -7,7 +7,7 @@
 #define EACH_BYTE(value) (UINT64_C(0x0101010101010101) * (value))
 
 /* Eight bytes at a time: most texts have many lines and few tokens. */
-static uint64_t count_lines(const char *text, size_t size)
+uint64_t newlines_in(const char *text, size_t size)
 {
     uint64_t lines = 0;
     size_t i = 0;
@@ -26,6 +26,12 @@ static uint64_t count_lines(const char *text, size_t size)
     return lines;
 }
 
+/* Without a call for each character: in base64 there are long runs of them. */
+static inline bool is_base62(char c)
+{
+    return (unsigned)(c - '0') < 10 || (unsigned)((c | 0x20) - 'a') < 26;
+}
+
 /* The token with this "_", which has room characters before it. If other text runs into its prefix, as in
  * "keytok_", the checksum tells where the token begins. */
 static size_t token_around(const char *underscore, size_t room, const char **token)
@@ -38,43 +44,42 @@ static size_t token_around(const char *underscore, size_t room, const char **tok
     return 0;
 }
 
-/*
- * Move *at to where the body of a token could begin next. False: the buffer holds no further whole body, and
- * *at is where to go on. Words are short, so looking at the last character of a body first skips most of the
- * text.
- */
-static bool next_body(const char *buffer, size_t size, size_t *at)
+/* Words are short, so the last character of a body tells most texts from one. */
+static bool is_body(const char *text)
 {
-    while (*at + TOKEN_BODY <= size) {
-        size_t end = *at + TOKEN_BODY;
+    size_t length = TOKEN_BODY;
 
-        while (end > *at && base62_valid(buffer + end - 1, 1))
-            end--;
-        if (end == *at)
-            return true;
-        *at = end;
-    }
-    return false;
+    while (length > 0 && is_base62(text[length - 1]))
+        length--;
+    return length == 0;
 }
 
+/* Each "_" may stand before the body of a token; memchr(3) is the fastest way from one to the next. */
 size_t finder_look(struct finder *finder, const char *buffer, size_t size, finder_visit *visit, void *context)
 {
     size_t at = finder->from, counted = at, keep;
-    const char *token;
+    const char *token, *underscore;
 
-    while (next_body(buffer, size, &at)) {
-        size_t length = at > 0 && buffer[at - 1] == '_' ? token_around(buffer + at - 1, at - 1, &token) : 0;
+    while ((underscore = memchr(buffer + at, '_', size - at)) != NULL) {
+        size_t length = 0;
 
+        at = (size_t)(underscore - buffer);
+        if (size - at <= TOKEN_BODY)
+            break;
+        if (is_body(underscore + 1))
+            length = token_around(underscore, at, &token);
         if (length > 0) {
-            finder->lines += count_lines(buffer + counted, at - counted);
+            finder->lines += newlines_in(buffer + counted, at - counted);
             counted = at;
             visit(context, token, length, finder->lines + 1);
+            at += TOKEN_BODY;
         }
-        for (at += TOKEN_BODY; at < size && base62_valid(buffer + at, 1);)
-            at++;
+        at++;
     }
-    finder->lines += count_lines(buffer + counted, at - counted);
-    keep = size - at + (at <= PREFIX_MAX ? at : PREFIX_MAX + 1);
+    if (!underscore)
+        at = size;
+    finder->lines += newlines_in(buffer + counted, at - counted);
+    keep = size - at + (at <= PREFIX_MAX ? at : PREFIX_MAX);
     finder->from = at - (size - keep);
     return keep;
 }

@@ -14,6 +14,8 @@ struct finder {
     size_t from;    /* bytes of the buffer already searched */
 };
 
+uint64_t newlines_in(const char *text, size_t size);
+
 /* token: length bytes, without a NUL; line: counted from 1. */
 typedef void finder_visit(void *context, const char *token, size_t length, uint64_t line);
 
