@@ -261,6 +261,8 @@ ngx_int_t ngx_http_auth_toktab_check(ngx_http_request_t *r, ngx_http_auth_toktab
 
     ctx->settled = 1;
     ctx->checked = 1;
+    ctx->foreign = conf->foreign != 0;
+    ctx->passed = 0;
     rc = ngx_http_auth_toktab_ask(r, ctx, NGX_HTTP_AUTH_TOKTAB_ANSWER_HOLDS);
     if (rc == NGX_HTTP_INTERNAL_SERVER_ERROR)
         return rc;
@@ -294,5 +296,7 @@ ngx_int_t ngx_http_auth_toktab_precontent(ngx_http_request_t *r)
 
     if (r == r->main && ctx != NULL && r->err_status != ctx->refusal)
         ctx->refusal = 0;
+    if (r == r->main && ctx != NULL && r->err_status == 0)
+        ctx->passed = 1;
     return NGX_DECLINED;
 }

@@ -41,7 +41,8 @@ typedef struct ngx_http_auth_toktab_slot_s ngx_http_auth_toktab_slot_t;
 
 /* A domain whose tokens some location requires. Each worker has its own copy, but shares the slot. */
 typedef struct {
-    ngx_str_t name;                    /* ends with a NUL */
+    ngx_str_t name;     /* ends with a NUL */
+    ngx_uint_t foreign; /* keys of other systems are admitted: nobody can tell one by its look */
     ngx_http_auth_toktab_slot_t *slot; /* NULL: nothing is counted */
     ngx_atomic_uint_t use;             /* of the slot, when this domain got it */
     ngx_atomic_uint_t looked;          /* when metrics last asked for the state of the store, */
@@ -87,6 +88,7 @@ typedef struct {
     ngx_str_t domain; /* empty: off */
     ngx_http_auth_toktab_place_t domain_place;
     ngx_uint_t domain_number; /* in the domains of the main configuration, if a token is required */
+    ngx_uint_t foreign;       /* of that domain */
     ngx_str_t scopes;         /* "read,write" */
     ngx_str_t realm;
     ngx_int_t token_variable;              /* index of the variable, or NGX_CONF_UNSET */
@@ -130,6 +132,8 @@ typedef struct {
     enum toktab_reason logged; /* the reason of the last denial in the log; TOKTAB_REASON_NONE: none */
     unsigned settled : 1;      /* the access phase has run for this location */
     unsigned checked : 1;      /* or for another, before an internal redirect */
+    unsigned foreign : 1;      /* the domain that was asked last admits keys of other systems */
+    unsigned passed : 1;       /* the access phase let the request through: this module, or another one */
 
     /* The status of the refusal; 0: not refused, or another module admitted the request. */
     ngx_uint_t refusal;
@@ -242,6 +246,10 @@ char *ngx_http_auth_toktab_merge_answer(ngx_conf_t *cf, const ngx_http_auth_tokt
                                         ngx_http_auth_toktab_loc_conf_t *conf);
 
 ngx_int_t ngx_http_auth_toktab_add_variables(ngx_conf_t *cf);
+
+/* May the Basic user name be a key of another system? Such a key cannot be told from a name by its look, so
+ * it may, wherever a domain admits them, until the request is admitted. */
+ngx_uint_t ngx_http_auth_toktab_user_may_be_key(ngx_http_request_t *r);
 
 /* Write a time in seconds since the epoch as RFC 3339 has it, in UTC. Returns the end of the text. */
 #define NGX_HTTP_AUTH_TOKTAB_TIME_SIZE (NGX_INT64_LEN + sizeof("-01-31T12:00:00Z"))

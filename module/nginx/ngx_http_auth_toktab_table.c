@@ -60,6 +60,7 @@ char *ngx_http_auth_toktab_open_table(ngx_conf_t *cf, void *conf)
 static char *note_domain(ngx_http_auth_toktab_main_conf_t *mcf, ngx_http_auth_toktab_loc_conf_t *conf)
 {
     ngx_http_auth_toktab_domain_t *domain = mcf->domains.elts;
+    struct toktab_status status = {.size = sizeof(status)};
     ngx_uint_t i;
 
     for (i = 0; i < mcf->domains.nelts; i++) {
@@ -67,13 +68,20 @@ static char *note_domain(ngx_http_auth_toktab_main_conf_t *mcf, ngx_http_auth_to
             break;
     }
     conf->domain_number = i;
-    if (i < mcf->domains.nelts)
+    if (i < mcf->domains.nelts) {
+        conf->foreign = domain[i].foreign;
         return NGX_CONF_OK;
+    }
     domain = ngx_array_push(&mcf->domains);
     if (domain == NULL)
         return NGX_CONF_ERROR;
     ngx_memzero(domain, sizeof(*domain));
     domain->name = conf->domain;
+    mcf->quiet = 1;
+    domain->foreign =
+        toktab_status(mcf->table, (const char *)domain->name.data, &status) != 0 || status.foreign;
+    mcf->quiet = 0;
+    conf->foreign = domain->foreign;
     return NGX_CONF_OK;
 }
 

@@ -65,6 +65,10 @@ ngx_int_t ngx_http_auth_toktab_post_read(ngx_http_request_t *r)
 static ngx_int_t remote_user(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data)
 {
     hide_token(r);
+    if (ngx_http_auth_toktab_user_may_be_key(r)) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
     return get_remote_user(r, v, data);
 }
 

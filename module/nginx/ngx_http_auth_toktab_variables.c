@@ -57,6 +57,21 @@ static const ngx_http_auth_toktab_answer_t *answer_to(ngx_http_request_t *r)
     return ctx == NULL || ctx->last.domain.data == NULL ? NULL : &ctx->last;
 }
 
+ngx_uint_t ngx_http_auth_toktab_user_may_be_key(ngx_http_request_t *r)
+{
+    const ngx_http_auth_toktab_loc_conf_t *conf =
+        ngx_http_get_module_loc_conf(r->main, ngx_http_auth_toktab_module);
+    const ngx_http_auth_toktab_answer_t *last;
+    const ngx_http_auth_toktab_ctx_t *ctx;
+
+    if (conf->foreign && is_early(r->main)) {
+        last = answer_to(r->main);
+        return last == NULL || last->verdict != TOKTAB_ALLOW;
+    }
+    ctx = ngx_http_auth_toktab_get_ctx(r->main);
+    return ctx == NULL ? conf->foreign : (conf->foreign || ctx->foreign) && !ctx->passed;
+}
+
 /* data: the offset of the text in the answer */
 static ngx_int_t get_text(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data)
 {

@@ -159,5 +159,71 @@ class Users(NginxCase):
         self.assertEqual(self.user_logged(401, "/people/?c", headers=[basic(b"bob", "x")]), "bob")
 
 
+class Keys(NginxCase):
+    """Where a domain admits keys of other systems, no user name of a refused request is shown."""
+
+    domains = [{"name": "default", "foreign": True}, {"name": "tokens"}]
+    http = r"""
+    log_format user '<$remote_user> "$request"';
+    access_log {folder}/users.log user;
+    server {
+        listen 127.0.0.1:{port};
+        auth_toktab default;
+        auth_toktab_basic on;
+        location /bearer/ { auth_toktab_basic off; }
+        location /tokens/ { auth_toktab tokens; }
+        location /off/ { auth_toktab off; }
+        location /any/ { satisfy any; auth_basic people; auth_basic_user_file {folder}/people; }
+        location /page/ { error_page 401 /off/; }
+        location /moved/ { rewrite ^ /tokens/ last; }
+        location /early/ {
+            set $early $remote_user;
+            add_header X-Early "<$early>" always;
+        }
+        location /return/ { return 403; }
+    }
+    """
+
+    @classmethod
+    def prepare(cls):
+        for path in ("", "bearer", "tokens", "off", "any", "early"):
+            cls.nginx.write(("html/%s/index.html" % path).replace("//", "/"), path)
+        cls.nginx.write("people", "alice:{PLAIN}wonder\n")
+        cls.key = "sk-live-0123456789abcdefghij"
+        assert cls.site.run("import", "-y", "-", stdin="a key\t" + cls.key).code == 0
+        cls.token = cls.create()
+        cls.number = 0
+
+    def user_logged(self, status, path, user, password):
+        type(self).number += 1
+        path = "%s?%d" % (path, self.number)
+        answer = self.expect(status, path, headers=[basic(user.encode(), password)])
+        pattern = r'(?m)^<(.*)> "GET %s HTTP' % re.escape(path)
+        wait_until(lambda: re.search(pattern, self.nginx.read("users.log")), path, 10)
+        return re.search(pattern, self.nginx.read("users.log"))[1], answer
+
+    def test_admitted(self):
+        for path in ("/", "/any/", "/early/", "/nothing"):
+            for password in (self.key, self.token):
+                with self.subTest(path=path):
+                    self.assertEqual(self.user_logged(404 if path == "/nothing" else 200, path, "alice", password)[0], "alice")
+        self.assertEqual(self.user_logged(200, "/any/", "alice", "wonder")[0], "alice")
+        self.assertEqual(self.user_logged(200, "/off/", "alice", "x")[0], "alice")
+        self.assertEqual(self.user_logged(200, "/early/", "alice", self.key)[1].header("X-Early"), "<alice>")
+
+    def test_refused(self):
+        for path, status in (("/", 401), ("/bearer/", 401), ("/any/", 401), ("/page/", 401), ("/nothing", 401), ("/return/", 403)):
+            for user in (self.key, "alice", "sk-other-key-of-somebody"):
+                for password in ("", "x" * 30):
+                    with self.subTest(path=path, user=user):
+                        self.assertEqual(self.user_logged(status, path, user, password)[0], "-")
+        user, answer = self.user_logged(401, "/early/", self.key, "")
+        self.assertEqual((user, answer.header("X-Early")), ("-", "<>"))
+
+    def test_a_domain_without_such_keys(self):
+        self.assertEqual(self.user_logged(401, "/tokens/", "alice", "x")[0], "alice")
+        self.assertEqual(self.user_logged(401, "/moved/", "alice", "x")[0], "alice")
+
+
 if __name__ == "__main__":
     unittest.main()
