@@ -1,10 +1,12 @@
 """toktab scan: finds tokens in any text, says whether they work, and never shows one."""
 
 import base64
+import contextlib
 import fcntl
 import json
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import threading
@@ -13,6 +15,18 @@ import unittest
 from harness import IS_ROOT, NOBODY, SiteTest, killed_at_end, needs_terminal, wait_until
 from oracle import Writer
 from oracle_format import make_token, token_id
+
+
+def opener_of(pid):
+    """The processes that share a session with the tool, which leads one, but for itself."""
+    found = []
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError):
+            with open("/proc/%s/stat" % name, encoding="utf-8", errors="replace") as file:
+                fields = file.read().rpartition(")")[2].split()
+            if int(fields[3]) == pid and int(name) != pid and fields[1] != str(pid):
+                found.append(int(name))
+    return found
 
 
 class Scan(SiteTest):
@@ -184,6 +198,18 @@ class Scan(SiteTest):
         for name in self.site.files():
             os.chown(os.path.join(self.site.store_dir, name), -1, NOBODY)
         self.refused(77, "scan", folder, user=NOBODY, says=folder + ": cannot be read: Permission denied")
+
+    def test_who_opens_the_files_is_killed(self):
+        """What was not looked at is not called clean."""
+        pipe = os.path.join(self.site.dir, "pipe")
+        os.mkfifo(pipe)
+        with killed_at_end(self.site.start("scan", pipe)) as process:
+            wait_until(lambda: opener_of(process.pid), "who opens the files")
+            for pid in opener_of(process.pid):
+                os.kill(pid, signal.SIGKILL)
+            _, err = process.communicate(timeout=60)
+            self.assertEqual(process.returncode, 74)
+            self.assertIn(b"not all files were read", err)
 
     def test_many_small_files(self):
         folder = tempfile.mkdtemp(dir="/dev/shm" if os.path.isdir("/dev/shm") else None)

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <fts.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -67,8 +68,7 @@ static bool open_entry(struct opened *opened, const FTSENT *entry)
     default:
         return false;
     }
-    if (strlen(entry->fts_path) < sizeof(opened->name))
-        strcpy(opened->name, entry->fts_path);
+    snprintf(opened->name, sizeof(opened->name), "%s", entry->fts_path);
     return true;
 }
 
@@ -82,21 +82,25 @@ static void serve(int socket, char **names)
     FTSENT *entry;
     bool heard = true;
 
-    dup2(nowhere, STDOUT_FILENO);
-    dup2(nowhere, STDERR_FILENO);
+    if (nowhere >= 0) {
+        dup2(nowhere, STDOUT_FILENO);
+        dup2(nowhere, STDERR_FILENO);
+    }
     while (files && heard && (entry = fts_read(files)) != NULL)
         if (open_entry(&opened, entry)) {
             heard = send_file(socket, &opened);
             if (opened.fd >= 0)
                 close(opened.fd);
         }
+    opened = (struct opened){.fd = -1, .error = errno}; /* fts_read() sets it to 0 behind the last one */
+    send_file(socket, &opened);
     _exit(0);
 }
 
 /* The process that serves is nobody's child: this one may become sudo, which expects no other child. */
 bool opener_begin(struct opener *opener, char **names)
 {
-    int sockets[2];
+    int sockets[2], status = 0;
     pid_t child;
 
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0)
@@ -104,17 +108,23 @@ bool opener_begin(struct opener *opener, char **names)
     child = fork();
     if (child == 0) {
         close(sockets[0]);
-        if (fork() == 0)
+        child = fork();
+        if (child == 0)
             serve(sockets[1], names);
-        _exit(0);
+        _exit(child < 0 ? errno : 0);
     }
     close(sockets[1]);
-    opener->socket = sockets[0];
-    while (child > 0 && waitpid(child, NULL, 0) < 0 && errno == EINTR)
+    *opener = (struct opener){.socket = sockets[0]};
+    while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
         continue;
-    if (child < 0)
-        close(sockets[0]);
-    return child > 0;
+    if (child > 0 && status == 0)
+        return true;
+    if (child > 0)
+        errno = WIFEXITED(status) ? WEXITSTATUS(status) : EIO;
+    status = errno;
+    close(sockets[0]);
+    errno = status;
+    return false;
 }
 
 bool opener_next(struct opener *opener, struct opened *opened)
@@ -128,8 +138,14 @@ bool opener_next(struct opener *opener, struct opened *opened)
     do
         got = recvmsg(opener->socket, &message, MSG_CMSG_CLOEXEC);
     while (got < 0 && errno == EINTR);
-    if (got <= (ssize_t)sizeof(opened->error))
+    if (got <= (ssize_t)sizeof(opened->error)) {
+        opener->error = got < 0 ? errno : EPIPE; /* without a last message: the other process was killed */
         return false;
+    }
+    if (opened->name[0] == '\0') {
+        opener->error = opened->error;
+        return false;
+    }
     opened->fd = -1;
     if (message.msg_controllen >= CMSG_LEN(sizeof(int)) && control.header.cmsg_type == SCM_RIGHTS)
         memcpy(&opened->fd, CMSG_DATA(&control.header), sizeof(int));

@@ -11,6 +11,7 @@
 
 struct opener {
     int socket;
+    int error; /* why not all files were given out; 0: they were */
 };
 
 struct opened {
@@ -23,7 +24,7 @@ struct opened {
  * followed; ends with NULL. False with errno. */
 bool opener_begin(struct opener *opener, char **names);
 
-/* The next file. False: there is none left. */
+/* The next file. False: there is none left, or opener->error says why there is no more. */
 bool opener_next(struct opener *opener, struct opened *opened);
 void opener_end(struct opener *opener);
 

@@ -110,6 +110,8 @@ static enum status scan_files(struct leaks *leaks, struct opener *opener)
         }
         worst = worst == STATUS_DONE ? status : worst;
     }
+    if (opener && opener->error != 0)
+        worst = fail(STATUS_IO, "scan: not all files were read: %s", strerror(opener->error));
     crypto_wipe(search, sizeof(*search)); /* it may hold tokens */
     free(search);
     return worst;
