@@ -72,18 +72,44 @@ ngx_uint_t ngx_http_auth_toktab_user_may_be_key(ngx_http_request_t *r)
     return ctx == NULL ? conf->foreign : (conf->foreign || ctx->foreign) && !ctx->passed;
 }
 
+/*
+ * The answer for a request, if it may tell who it is. A refused token is named before the access phase, for
+ * limits, and once the header is sent, for logs. In between "satisfy any" or an error_page may still have
+ * somebody serve the request, who must not take it for the owner's.
+ */
+static const ngx_http_auth_toktab_answer_t *identity_of(ngx_http_request_t *r)
+{
+    const ngx_http_auth_toktab_loc_conf_t *conf =
+        ngx_http_get_module_loc_conf(r, ngx_http_auth_toktab_module);
+    const ngx_http_auth_toktab_answer_t *last = answer_to(r);
+
+    if (last == NULL || last->id.data == NULL)
+        return NULL;
+    if (last->verdict == TOKTAB_ALLOW || (r == r->main && r->header_sent) ||
+        is_early(conf->answer == ANSWER_NONE ? r->main : r))
+        return last;
+    return NULL;
+}
+
+static ngx_int_t get_domain(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data)
+{
+    const ngx_http_auth_toktab_answer_t *last = answer_to(r);
+
+    return last == NULL ? show_nothing(v) : show(v, last->domain.data, last->domain.len);
+}
+
 /* data: the offset of the text in the answer */
 static ngx_int_t get_text(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data)
 {
-    const ngx_http_auth_toktab_answer_t *last = answer_to(r);
+    const ngx_http_auth_toktab_answer_t *last = identity_of(r);
     const ngx_str_t *text = last == NULL ? NULL : (const ngx_str_t *)((const u_char *)last + data);
 
-    return text == NULL || text->data == NULL ? show_nothing(v) : show(v, text->data, text->len);
+    return text == NULL ? show_nothing(v) : show(v, text->data, text->len);
 }
 
 static ngx_int_t get_serial(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data)
 {
-    const ngx_http_auth_toktab_answer_t *last = answer_to(r);
+    const ngx_http_auth_toktab_answer_t *last = identity_of(r);
     u_char *text;
 
     if (last == NULL || last->serial == 0)
@@ -97,10 +123,10 @@ static ngx_int_t get_serial(ngx_http_request_t *r, ngx_http_variable_value_t *v,
 /* As the tool shows times. Empty for a token that does not expire. */
 static ngx_int_t get_expires(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data)
 {
-    const ngx_http_auth_toktab_answer_t *last = answer_to(r);
+    const ngx_http_auth_toktab_answer_t *last = identity_of(r);
     u_char *text;
 
-    if (last == NULL || last->id.data == NULL || last->expires == TOKTAB_NEVER)
+    if (last == NULL || last->expires == TOKTAB_NEVER)
         return show_nothing(v);
     text = ngx_pnalloc(r->pool, NGX_HTTP_AUTH_TOKTAB_TIME_SIZE);
     if (text == NULL)
@@ -138,7 +164,7 @@ static ngx_http_variable_t variables[] = {
     VARIABLE("toktab_label", TEXT(label)),
     VARIABLE("toktab_user", TEXT(user)),
     VARIABLE("toktab_scopes", TEXT(scopes)),
-    VARIABLE("toktab_domain", TEXT(domain)),
+    VARIABLE("toktab_domain", get_domain, 0),
     VARIABLE("toktab_reason", get_reason, 0),
     VARIABLE("toktab_expires", get_expires, 0),
     ngx_http_null_variable,

@@ -240,9 +240,10 @@ class Answers(NginxCase):
     def test_names_of_a_denied_token(self):
         token = self.create("ended", "-s", "read")
         self.revoke(token)
-        answer = self.expect(401, "/names/", token)
+        answer = self.expect(401, "/names/?ended", token)
         said = [answer.header("X-" + name) for name in ("Id", "Label", "User", "Scopes", "Reason")]
-        self.assertEqual(said, [token_id(token), "ended", None, "read", "revoked"])
+        self.assertEqual(said, [None, None, None, None, "revoked"])
+        self.assert_logged(r"ended HTTP/1.1.* id=%s .*label=ended .*scopes=read .*reason=revoked" % token_id(token))
 
     def test_names_of_nobody(self):
         for token, reason in ((None, "missing"), ("x", "malformed")):

@@ -152,6 +152,18 @@ class Company(NginxCase):
         location /any/password/scope { satisfy any; auth_basic people; auth_toktab_scope write; }
         location /any/all { satisfy any; auth_basic people; allow 127.0.0.1; deny all; }
         location /any/app { satisfy any; allow 127.0.0.1; deny all; proxy_pass http://127.0.0.1:{port}/app; }
+        location /any/told { satisfy any; allow 127.0.0.1; deny all; try_files /nothing @told; }
+        location /page/told { error_page 401 = @told; }
+        location /page/told/kept { error_page 401 @told; }
+        location @told {
+            auth_toktab off;
+            proxy_set_header X-Id $toktab_id;
+            proxy_set_header X-Rest $toktab_serial$toktab_label$toktab_user$toktab_scopes$toktab_expires;
+            proxy_set_header X-Why $toktab_reason;
+            rewrite ^ /app/told break;
+            proxy_pass http://127.0.0.1:{port};
+        }
+        location /app/told { auth_toktab off; return 200 "$http_x_id,$http_x_rest,$http_x_why"; }
         location /app { auth_toktab off; location /app/401 { return 401; } location /app/403 { return 403; } }
 
         location /page { error_page 401 403 400 /free/page.html; }
@@ -235,6 +247,16 @@ class Company(NginxCase):
 
     def test_satisfy_any_does_not_save_a_broken_request(self):
         self.expect(400, "/any/here/broken/", headers=["X-Key: a", "X-Key: b"])
+
+    def test_an_application_is_not_told_of_a_refused_token(self):
+        token = self.create("label", "-u", "bob", "-s", "read", "-e", "2031-02-03T04:05:06Z")
+        known = "^%s,[0-9]+labelbobread2031-02-03T04:05:06Z,none$" % token_id(token)
+        self.assertRegex(self.expect(200, "/any/told", token).body.decode(), known)
+        self.revoke(token)
+        for path, status in (("/any/told", 200), ("/page/told", 200), ("/page/told/kept", 401)):
+            with self.subTest(path=path):
+                self.assertEqual(self.expect(status, path + "?told", token).body, b",,revoked")
+                self.assert_logged(r'%d "GET %s\?told .* id=%s .*label=label user=bob' % (status, path, token_id(token)))
 
     def test_a_refusal_by_the_application_is_its_own(self):
         for code in (401, 403):
