@@ -102,14 +102,17 @@ static ngx_int_t respond(ngx_http_request_t *r, ngx_int_t status, const ngx_str_
     return ngx_http_send_response(r, (ngx_uint_t)status, &json, &value);
 }
 
-/* status: what refuses the request; NGX_OK: it is admitted. */
+/* status: what refuses the request, whatever error_page led here; NGX_OK: it is admitted. */
 static ngx_int_t send_json(ngx_http_request_t *r, const ngx_http_auth_toktab_ctx_t *ctx, ngx_int_t status)
 {
     ngx_str_t json;
 
     if (make_json(r, &ctx->last, status == NGX_OK, &json) != NGX_OK)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    return respond(r, status == NGX_OK ? NGX_HTTP_OK : status, &json);
+    if (status == NGX_OK)
+        return respond(r, NGX_HTTP_OK, &json);
+    r->err_status = (ngx_uint_t)status;
+    return respond(r, status, &json);
 }
 
 static ngx_int_t answer_handler(ngx_http_request_t *r)
@@ -163,7 +166,10 @@ char *ngx_http_auth_toktab_set_answer(ngx_conf_t *cf, ngx_command_t *cmd, void *
     return ngx_http_auth_toktab_note_detail(cf, cmd, lcf, DETAIL_ANSWER);
 }
 
-/* "limit_except" and "if" have the content of their location, other locations inside do not. */
+/*
+ * "limit_except" and "if" have the content of their location, other locations inside do not. An error_page,
+ * perhaps inherited, could make 200 of the refusal, and who asks would admit the request.
+ */
 char *ngx_http_auth_toktab_merge_answer(ngx_conf_t *cf, const ngx_http_auth_toktab_loc_conf_t *prev,
                                         ngx_http_auth_toktab_loc_conf_t *conf)
 {
@@ -179,5 +185,7 @@ char *ngx_http_auth_toktab_merge_answer(ngx_conf_t *cf, const ngx_http_auth_tokt
         conf->answer = prev->answer;
         clcf->handler = answer_handler;
     }
+    if (conf->answer != ANSWER_NONE)
+        clcf->error_pages = NULL;
     return NGX_CONF_OK;
 }

@@ -30,7 +30,14 @@ class Answer(NginxCase):
         location /if { auth_toktab_answer json; if ($arg_x) { add_header X-If yes; } }
         location /any { auth_toktab_answer json; satisfy any; allow 127.0.0.1; deny all; }
         location /all { auth_toktab_answer json; deny all; }
-        location /page { auth_toktab_answer; error_page 401 /page.html; }
+        location /page {
+            error_page 401 403 503 =200 /page.html;
+            location /page/own { auth_toktab_answer; error_page 401 503 =200 /page.html; }
+            location /page/inherited { auth_toktab_answer; if ($arg_x) { add_header X-If yes; } }
+            location /page/denied { auth_toktab_answer json; deny all; }
+            location /page/trouble { auth_toktab empty; auth_toktab_answer; }
+        }
+        location /lost { auth_toktab off; error_page 404 =200 /json; }
         location = /page.html { auth_toktab off; }
         location /named { try_files /nothing @named; }
         location @named { auth_toktab_answer json; }
@@ -157,8 +164,20 @@ class Answer(NginxCase):
         self.assertEqual(self.expect(200, "/json/page", self.token).body, b"a page in another location")
         self.expect(401, "/json/page")
 
-    def test_pages_and_named_locations(self):
-        self.assertEqual(self.expect(401, "/page").body, b"a page of our own")
+    def test_no_page_makes_an_admission_of_a_refusal(self):
+        for path in ("/page/own", "/page/inherited", "/page/inherited?x=1", "/page/denied"):
+            self.expect(401, path)
+            self.expect(401, path, "x")
+        self.expect(204, "/page/own", self.token)
+        self.expect(403, "/page/denied", self.token)
+        self.expect(503, "/page/trouble", self.token)
+
+    def test_a_refusal_after_an_error_keeps_its_status(self):
+        self.assertEqual(self.json(401, "/lost", "x")["reason"], "malformed")
+        self.assertEqual(self.expect(401, "/lost").challenges, [BEARER])
+        self.assertEqual(self.json(200, "/lost", self.token)["id"], token_id(self.token))
+
+    def test_named_locations(self):
         self.assertEqual(self.json(200, "/named/x", self.token)["id"], token_id(self.token))
         self.expect(401, "/named/x", "x")
 
@@ -211,6 +230,11 @@ class AuthRequest(NginxCase):
         location /any/ { auth_request /_auth; satisfy any; allow 127.0.0.1; deny all; }
         location /both/ { auth_request /_auth; auth_toktab other; auth_toktab_token $http_x_other; }
         location /limited/ { auth_request /_limited; }
+        location /pages/ { auth_request /_pages/auth; }
+        location /_pages/ {
+            error_page 401 =200 /index.html;
+            location = /_pages/auth { internal; auth_toktab default; auth_toktab_answer; }
+        }
         location = /_auth { internal; auth_toktab default; auth_toktab_answer; }
         location = /_json { internal; auth_toktab default; auth_toktab_answer json; }
         location = /_scope { internal; auth_toktab default; auth_toktab_scope write; auth_toktab_answer; }
@@ -223,7 +247,7 @@ class AuthRequest(NginxCase):
 
     @classmethod
     def prepare(cls):
-        for path in ("json", "scope", "basic", "any", "both", "limited"):
+        for path in ("json", "scope", "basic", "any", "both", "limited", "pages"):
             cls.nginx.write("html/%s/index.html" % path, path)
         cls.token = cls.create()
 
@@ -261,6 +285,11 @@ class AuthRequest(NginxCase):
     def test_basic(self):
         self.expect(200, "/basic/", headers=[basic(b"u", self.token)])
         self.assertTrue(self.expect(401, "/basic/").challenges)
+
+    def test_an_inherited_page_is_no_admission(self):
+        for token in (None, "x"):
+            self.expect(401, "/pages/", token)
+        self.expect(200, "/pages/", self.token)
 
     def test_a_store_in_trouble_is_no_admission(self):
         """The manual says what auth_request makes of 503."""
