@@ -147,6 +147,9 @@ typedef struct {
     ngx_uint_t basic;
 } ngx_http_auth_toktab_credentials_t;
 
+/* nginx finds the module by ngx_modules alone, and the files of the adapter call each other directly. */
+#pragma GCC visibility push(hidden)
+
 extern ngx_module_t ngx_http_auth_toktab_module;
 
 /* Open the table, if a location requires a token (init_main_conf). */
@@ -269,5 +272,7 @@ void ngx_http_auth_toktab_count(ngx_http_request_t *r, const ngx_http_auth_tokta
                                 ngx_http_auth_toktab_ctx_t *ctx);
 void ngx_http_auth_toktab_count_unasked(ngx_http_request_t *r, const ngx_http_auth_toktab_loc_conf_t *conf,
                                         ngx_http_auth_toktab_ctx_t *ctx, ngx_int_t rc);
+
+#pragma GCC visibility pop
 
 #endif

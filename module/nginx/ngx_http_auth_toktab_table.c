@@ -6,7 +6,6 @@
  */
 #include "ngx_http_auth_toktab_module.h"
 
-#include <pwd.h>
 #include <syslog.h>
 
 /* The main error log gets the library's messages, at the level they have in syslog. */
@@ -134,20 +133,22 @@ void ngx_http_auth_toktab_look_at_stores(ngx_conf_t *cf)
         look_at_stores(mcf, cf->log, "");
 }
 
-/* The master could read the stores, perhaps as root, but the workers' user must. */
+/*
+ * The master could read the stores, perhaps as root, but the workers' user must. nginx knows its name: a name
+ * service that does not answer would hold each worker.
+ */
 ngx_int_t ngx_http_auth_toktab_init_process(ngx_cycle_t *cycle)
 {
     ngx_http_auth_toktab_main_conf_t *mcf =
         ngx_http_cycle_get_module_main_conf(cycle, ngx_http_auth_toktab_module);
-    const struct passwd *user;
+    const ngx_core_conf_t *core = (ngx_core_conf_t *)ngx_get_conf(cycle->conf_ctx, ngx_core_module);
     u_char who[256], *end;
 
     if (mcf == NULL || mcf->table == NULL ||
         (ngx_process != NGX_PROCESS_WORKER && ngx_process != NGX_PROCESS_SINGLE))
         return NGX_OK;
-    user = getpwuid(geteuid());
-    if (user != NULL)
-        end = ngx_snprintf(who, sizeof(who) - 1, "a worker of user \"%s\": ", user->pw_name);
+    if (core->user == geteuid())
+        end = ngx_snprintf(who, sizeof(who) - 1, "a worker of user \"%s\": ", core->username);
     else
         end = ngx_snprintf(who, sizeof(who) - 1, "a worker of uid %ui: ", (ngx_uint_t)geteuid());
     *end = '\0';
