@@ -149,14 +149,16 @@ ngx_int_t ngx_http_auth_toktab_ask(ngx_http_request_t *r, ngx_http_auth_toktab_c
     } else if (rc != NGX_HTTP_INTERNAL_SERVER_ERROR) {
         ngx_memzero(&ctx->last, sizeof(ctx->last));
         ctx->last.domain = conf->domain;
-        ctx->last.unasked = rc == NGX_DECLINED ? "missing" : "repeated";
+        ctx->last.unasked = rc;
     }
     return rc;
 }
 
 const char *ngx_http_auth_toktab_reason(const ngx_http_auth_toktab_answer_t *last)
 {
-    return last->unasked != NULL ? last->unasked : toktab_reason_name(last->reason);
+    if (last->unasked == NGX_OK)
+        return toktab_reason_name(last->reason);
+    return last->unasked == NGX_DECLINED ? "missing" : "repeated";
 }
 
 /* Once for each question. Log the id, never what the client sent: that may be a token. */
@@ -243,7 +245,6 @@ static ngx_int_t refuse_unasked(ngx_http_request_t *r, const ngx_http_auth_tokta
     static const ngx_str_t repeated =
         ngx_string("error=\"invalid_request\", error_description=\"More than one token\"");
 
-    ngx_http_auth_toktab_count_unasked(r, conf, ctx, rc);
     /* auth_request turns other statuses than 401 and 403 into 500 */
     if (rc == NGX_HTTP_BAD_REQUEST)
         return ngx_http_auth_toktab_refuse(
@@ -266,10 +267,10 @@ ngx_int_t ngx_http_auth_toktab_check(ngx_http_request_t *r, ngx_http_auth_toktab
     rc = ngx_http_auth_toktab_ask(r, ctx, NGX_HTTP_AUTH_TOKTAB_ANSWER_HOLDS);
     if (rc == NGX_HTTP_INTERNAL_SERVER_ERROR)
         return rc;
+    ngx_http_auth_toktab_count(r, conf, ctx);
     if (rc != NGX_OK)
         return refuse_unasked(r, conf, ctx, rc);
     log_refusal(r, ctx);
-    ngx_http_auth_toktab_count(r, conf, ctx);
     return answer(r, conf, ctx);
 }
 

@@ -135,13 +135,15 @@ static ngx_int_t answer_handler(ngx_http_request_t *r)
 /* Under "satisfy any" another module may still admit the request. */
 ngx_int_t ngx_http_auth_toktab_answer_access(ngx_http_request_t *r)
 {
-    const ngx_http_auth_toktab_loc_conf_t *conf =
-        ngx_http_get_module_loc_conf(r, ngx_http_auth_toktab_module);
-    const ngx_http_core_loc_conf_t *clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
     ngx_int_t rc = ngx_http_auth_toktab_access(r);
+    const ngx_http_auth_toktab_loc_conf_t *conf;
+    const ngx_http_core_loc_conf_t *clcf;
 
-    if (conf->answer != ANSWER_JSON || rc < NGX_HTTP_SPECIAL_RESPONSE ||
-        rc == NGX_HTTP_INTERNAL_SERVER_ERROR || clcf->satisfy == NGX_HTTP_SATISFY_ANY)
+    if (rc < NGX_HTTP_SPECIAL_RESPONSE || rc == NGX_HTTP_INTERNAL_SERVER_ERROR)
+        return rc;
+    conf = ngx_http_get_module_loc_conf(r, ngx_http_auth_toktab_module);
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+    if (conf->answer != ANSWER_JSON || clcf->satisfy == NGX_HTTP_SATISFY_ANY)
         return rc;
     ngx_http_finalize_request(r, send_json(r, ngx_http_auth_toktab_get_ctx(r), rc));
     return NGX_DONE;

@@ -81,12 +81,12 @@ void ngx_http_auth_toktab_warn_unused(ngx_conf_t *cf)
 /* For a subrequest of a protected request, that one's check counts. */
 static ngx_uint_t is_checked(ngx_http_request_t *r)
 {
-    const ngx_http_auth_toktab_loc_conf_t *conf =
-        ngx_http_get_module_loc_conf(r->main, ngx_http_auth_toktab_module);
     const ngx_http_auth_toktab_ctx_t *ctx = ngx_http_auth_toktab_get_ctx(r);
+    const ngx_http_auth_toktab_loc_conf_t *conf;
 
     if (ctx != NULL && ctx->checked)
         return 1;
+    conf = ngx_http_get_module_loc_conf(r->main, ngx_http_auth_toktab_module);
     return r != r->main && (conf->domain.len != 0 || is_checked(r->main));
 }
 
@@ -94,13 +94,17 @@ static ngx_uint_t is_checked(ngx_http_request_t *r)
 void ngx_http_auth_toktab_notice(ngx_http_request_t *r)
 {
     ngx_http_auth_toktab_loc_conf_t *conf = ngx_http_get_module_loc_conf(r, ngx_http_auth_toktab_module);
-    ngx_http_core_loc_conf_t *clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
-    ngx_http_core_srv_conf_t *cscf = ngx_http_get_module_srv_conf(r, ngx_http_core_module);
-    ngx_uint_t status = r->err_status != 0 ? r->err_status : r->headers_out.status;
+    ngx_http_core_loc_conf_t *clcf;
+    ngx_http_core_srv_conf_t *cscf;
+    ngx_uint_t status;
 
-    if (conf->domain.len == 0 || conf->open_noticed || status < NGX_HTTP_OK ||
-        status >= NGX_HTTP_SPECIAL_RESPONSE || clcf->satisfy == NGX_HTTP_SATISFY_ANY || clcf->lmt_excpt ||
-        clcf->limit_except != 0 || is_checked(r))
+    if (conf->domain.len == 0 || is_checked(r) || conf->open_noticed)
+        return;
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+    cscf = ngx_http_get_module_srv_conf(r, ngx_http_core_module);
+    status = r->err_status != 0 ? r->err_status : r->headers_out.status;
+    if (status < NGX_HTTP_OK || status >= NGX_HTTP_SPECIAL_RESPONSE ||
+        clcf->satisfy == NGX_HTTP_SATISFY_ANY || clcf->lmt_excpt || clcf->limit_except != 0)
         return;
     conf->open_noticed = 1;
     ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,

@@ -183,41 +183,39 @@ static void look(ngx_http_auth_toktab_main_conf_t *mcf, domain_t *domain, struct
     } while (known < good && !ngx_atomic_cmp_set(&slot->good, known, good));
 }
 
+static ngx_uint_t outcome_of(const ngx_http_auth_toktab_answer_t *last)
+{
+    if (last->unasked == NGX_DECLINED)
+        return MISSING;
+    if (last->unasked != NGX_OK)
+        return REPEATED;
+    if (last->verdict == TOKTAB_ALLOW)
+        return TOKTAB_REASON_NONE;
+    if (last->reason > TOKTAB_REASON_NONE && last->reason <= TOKTAB_REASON_REQUEST)
+        return last->reason;
+    return last->verdict == TOKTAB_DENY ? OTHER_DENIAL : OTHER_ERROR;
+}
+
 /* An internal redirect runs the access phase again, which is no other request. */
-static void count(ngx_http_request_t *r, const ngx_http_auth_toktab_loc_conf_t *conf,
-                  ngx_http_auth_toktab_ctx_t *ctx, ngx_uint_t outcome)
+void ngx_http_auth_toktab_count(ngx_http_request_t *r, const ngx_http_auth_toktab_loc_conf_t *conf,
+                                ngx_http_auth_toktab_ctx_t *ctx)
 {
     ngx_http_auth_toktab_main_conf_t *mcf = ngx_http_get_module_main_conf(r, ngx_http_auth_toktab_module);
     domain_t *domain = (domain_t *)mcf->domains.elts + conf->domain_number;
-    ngx_uint_t what = conf->domain_number * OUTCOMES + outcome + 1;
     slot_t *slot = slot_of(domain);
     struct toktab_status status;
+    ngx_uint_t outcome, what;
 
-    if (slot == NULL || ctx->counted == what)
+    if (slot == NULL)
+        return;
+    outcome = outcome_of(&ctx->last);
+    what = conf->domain_number * OUTCOMES + outcome + 1;
+    if (ctx->counted == what)
         return;
     ctx->counted = what;
     (void)ngx_atomic_fetch_add(&slot->counts[outcome], 1);
     if (domain->looked != now()) /* once a second */
         look(mcf, domain, &status);
-}
-
-void ngx_http_auth_toktab_count(ngx_http_request_t *r, const ngx_http_auth_toktab_loc_conf_t *conf,
-                                ngx_http_auth_toktab_ctx_t *ctx)
-{
-    const ngx_http_auth_toktab_answer_t *last = &ctx->last;
-
-    if (last->verdict == TOKTAB_ALLOW)
-        count(r, conf, ctx, TOKTAB_REASON_NONE);
-    else if (last->reason > TOKTAB_REASON_NONE && last->reason <= TOKTAB_REASON_REQUEST)
-        count(r, conf, ctx, last->reason);
-    else
-        count(r, conf, ctx, last->verdict == TOKTAB_DENY ? OTHER_DENIAL : OTHER_ERROR);
-}
-
-void ngx_http_auth_toktab_count_unasked(ngx_http_request_t *r, const ngx_http_auth_toktab_loc_conf_t *conf,
-                                        ngx_http_auth_toktab_ctx_t *ctx, ngx_int_t rc)
-{
-    count(r, conf, ctx, rc == NGX_HTTP_BAD_REQUEST ? REPEATED : MISSING);
 }
 
 /* ---- the page ---- */

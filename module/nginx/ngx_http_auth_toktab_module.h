@@ -112,8 +112,8 @@ typedef struct {
     const struct sockaddr *client;
     int64_t asked; /* nanoseconds of the monotonic clock, before the library was asked */
 
-    /* Why the library was not asked, as $toktab_reason has it; NULL: it was. */
-    const char *unasked;
+    /* NGX_OK: the library was asked; or why not, as ngx_http_auth_toktab_find_credentials() returned it. */
+    ngx_int_t unasked;
     enum toktab_verdict verdict;
     enum toktab_reason reason;
 
@@ -264,14 +264,9 @@ void ngx_http_auth_toktab_guard_remote_user(ngx_conf_t *cf);
 /* The directive auth_toktab_metrics. */
 char *ngx_http_auth_toktab_set_metrics(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
-/*
- * Count what the library answered to a request, or that it was not asked because of what
- * ngx_http_auth_toktab_find_credentials() returned. However often it happens to one request, it counts once.
- */
+/* Count the answer in ctx. However often a request gets the same one, it counts once. */
 void ngx_http_auth_toktab_count(ngx_http_request_t *r, const ngx_http_auth_toktab_loc_conf_t *conf,
                                 ngx_http_auth_toktab_ctx_t *ctx);
-void ngx_http_auth_toktab_count_unasked(ngx_http_request_t *r, const ngx_http_auth_toktab_loc_conf_t *conf,
-                                        ngx_http_auth_toktab_ctx_t *ctx, ngx_int_t rc);
 
 #pragma GCC visibility pop
 

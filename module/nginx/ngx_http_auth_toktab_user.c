@@ -45,8 +45,11 @@ static ngx_uint_t has_token(const ngx_str_t *text)
 static void hide_token(ngx_http_request_t *r)
 {
     ngx_str_t *user = &r->headers_in.user, *password = &r->headers_in.passwd;
+    const ngx_table_elt_t *header = r->headers_in.authorization;
     ngx_uint_t hidden;
 
+    if (header == NULL || header->value.len < 6 || ngx_tolower(header->value.data[1]) != 'a')
+        return; /* not Basic: Bearer should cost nothing here */
     if (user->data != NULL || ngx_http_auth_basic_user(r) != NGX_OK)
         return;
     hidden = has_token(user);
