@@ -17,13 +17,13 @@ static inline int64_t clock_now(void)
     return (int64_t)now.tv_sec * SECOND + now.tv_nsec;
 }
 
+enum { CLOCK_TRUST = 300 }; /* seconds */
+
 /* Now, or a later time that was seen, unless that is too far ahead to be believed: a clock that was set back
  * a little re-admits nothing (toktab-store(5)). Seconds since the epoch. */
 static inline int64_t clock_latest(int64_t now, int64_t seen)
 {
-    enum { TRUST = 300 };
-
-    return seen > now && seen - now <= TRUST ? seen : now;
+    return seen > now && seen - now <= CLOCK_TRUST ? seen : now;
 }
 
 #endif

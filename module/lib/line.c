@@ -92,7 +92,7 @@ bool line_split_ends(struct line *line, const char *text, size_t length)
 {
     const char *end = text + length - 1, *at = split_front(line, text, length), *chain, *before, *bar;
 
-    at = at ? split_up_to(line, COLUMN_BY, at, end) : NULL;
+    at = at ? split_up_to(line, COLUMN_CREATED, at, end) : NULL;
     if (!at || end - at < 2 * (CHAIN_HEX + 1))
         return false;
     chain = end - CHAIN_HEX;

@@ -45,7 +45,7 @@ struct line {
 /* Find the columns of a line that ends with its LF. False: it does not have the shape of a line. */
 bool line_split(struct line *line, const char *text, size_t length);
 
-/* Find the columns up to the time, and those from `prior` on, whatever is between them: for a reader that
+/* Find the columns up to the serial, and those from `prior` on, whatever is between them: for a reader that
  * only asks where the line stands. */
 bool line_split_ends(struct line *line, const char *text, size_t length);
 

@@ -132,12 +132,9 @@ static bool take_line(struct pass *pass, const char *text, size_t length)
 {
     uint64_t start = pass->progress.offset;
     struct line line;
-    int64_t time;
 
-    if (!line_split_ends(&line, text, length) || !time_parse(line.column[COLUMN_TIME], &time))
+    if (!line_split_ends(&line, text, length))
         return false;
-    if (time != TIME_NEVER && time > pass->onepass->newest)
-        pass->onepass->newest = time;
     pass->progress.offset += length;
     if (start >= pass->snapshot_end)
         return log_line(pass, &line, text, length, start + HASHED_AT_END >= pass->size);
@@ -221,7 +218,6 @@ bool onepass_find(struct onepass *onepass, const struct storefile *storefile, co
         memset(&onepass->identity, 0, sizeof(onepass->identity));
         memcpy(onepass->id, id, ID_LENGTH);
         onepass->found = NULL;
-        onepass->newest = 0;
         pass.size = identity.size;
         good = read_store(&pass, fd, domain);
         if (good &&

@@ -20,6 +20,9 @@
  * its serial, makes `prior` of the next line the same wrong serial, and leaves the chain between the two
  * alone. One of the last lines is hashed in any case.
  *
+ * The pass proves nothing else of the lines of other tokens, so nothing is made of them, not even of their
+ * times.
+ *
  * What the pass does not see is damage within the lines of other tokens, and lines missing from a snapshot. A
  * reader then answers "error" for every token. The pass gives a token whose lines are proved the verdict of
  * the undamaged file; a token whose only line is missing, or has a damaged id, is unknown: "deny", not
@@ -40,7 +43,6 @@ struct onepass {
     struct identity identity; /* of the file, if the pass has read all of it; else zeros */
     char id[ID_LENGTH];
     const char *found; /* the token's line, from the id on; NULL: the store has no such token */
-    int64_t newest;    /* the greatest time of a line */
     char storeid[STOREID_HEX + 1];
     char text[LINE_SIZE_MAX];
 };

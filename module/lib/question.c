@@ -107,6 +107,13 @@ static bool read_storeid(char storeid[STOREID_HEX + 1], const struct storefile *
     return good;
 }
 
+/* A pass does not know the times of other lines, by which a reader's clock may be ahead: was the token still
+ * good then? */
+static bool expires_too_soon(const struct toktab_result *result, int64_t now)
+{
+    return result->expires > now && result->expires - now <= CLOCK_TRUST;
+}
+
 /* Ask by one pass over the file. False: it leaves a doubt. */
 static bool pass_once(const char *store_dir, struct onepass *onepass, const struct domain *domain,
                       const struct question *question, struct toktab_result *result,
@@ -129,9 +136,9 @@ static bool pass_once(const char *store_dir, struct onepass *onepass, const stru
     if (same.token)
         crypto_hash_token(hash, same.token, same.length, same.id);
     clock_gettime(CLOCK_REALTIME_COARSE, &now);
-    decide(&same, onepass->found, hash, clock_latest(now.tv_sec, onepass->newest), result);
+    decide(&same, onepass->found, hash, now.tv_sec, result);
     memcpy(storeid, onepass->storeid, STOREID_HEX + 1);
-    return result->verdict != TOKTAB_ERROR;
+    return result->verdict != TOKTAB_ERROR && !expires_too_soon(result, now.tv_sec);
 }
 
 /* Ask a reader, which lives as long as the question. */

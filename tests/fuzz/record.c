@@ -29,7 +29,7 @@ static void check_ends(const struct line *line, const char *text, size_t length)
         return;
     assert(line_split_ends(&ends, text, length));
     for (int i = 0; i < COLUMNS; i++)
-        if (i < COLUMN_BY || i >= COLUMN_PRIOR)
+        if (i <= COLUMN_SERIAL || i >= COLUMN_PRIOR)
             assert(ends.column[i].at == line->column[i].at &&
                    ends.column[i].length == line->column[i].length);
 }

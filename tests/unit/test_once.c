@@ -207,6 +207,38 @@ START_TEST(damage_elsewhere)
 }
 END_TEST
 
+/* The clock was set back, and damage to another token's line hides it: the time of that line is less than it
+ * was, or too far ahead to be believed. */
+START_TEST(damaged_time_of_another_line)
+{
+    int64_t now = time(NULL);
+    struct bytes file;
+    struct scene s;
+    char *at;
+
+    scene_start(&s, "60s");
+    s.c.record.expires = now + 100;
+    forge_create(&s.forge, &s.c);
+    ck_assert_str_eq(ask_once(&s, &s.c), "allow");
+    s.a.record.time = now + 200;
+    s.a.record.op = OPERATION_UPDATE;
+    forge_append(&s.forge, &s.a.record);
+    forge_fill(&s.forge, &s.b, 600, 3 * LINE_SIZE_MAX);
+    ck_assert_str_eq(ask_once(&s, &s.c), "expired");
+    file = file_read(s.forge.path);
+    at = file.at + start_of_line(&file, 4);
+    for (int i = 0; i < COLUMN_TIME; i++)
+        at = strchr(at, '|') + 1;
+    ck_assert_int_eq(*at, '1');
+    at[0] = _i == 0 ? '1' : '3';
+    at[1] = '0'; /* of ten digits */
+    file_write(s.forge.path, file.at, file.length);
+    ck_assert_str_eq(ask_once(&s, &s.c), "store");
+    bytes_free(&file);
+    scene_end(&s);
+}
+END_TEST
+
 /* Each kind of damage: both tables say the same; or the whole one says error, and the other one what the
  * undamaged store would say, or that it does not know the token. */
 START_TEST(both_ways)
@@ -259,6 +291,7 @@ Suite *once_suite(void)
     tcase_add_test(test, threads);
     tcase_add_test(test, trouble_is_told);
     tcase_add_test(test, damage_elsewhere);
+    tcase_add_loop_test(test, damaged_time_of_another_line, 0, 2);
     tcase_add_loop_test(test, both_ways, 0, DAMAGE_KINDS);
     suite_add_tcase(suite, test);
     return suite;

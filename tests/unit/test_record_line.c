@@ -33,7 +33,7 @@ START_TEST(exactly_20_columns)
 }
 END_TEST
 
-/* What is between the time and `prior` does not matter; without a bar at either end it is no line. */
+/* What is between the serial and `prior` does not matter; without a bar at either end it is no line. */
 START_TEST(ends_of_a_line)
 {
     char text[LINE_SIZE_MAX];
@@ -43,7 +43,7 @@ START_TEST(ends_of_a_line)
     ck_assert(line_split(&line, text, length));
     ck_assert(line_split_ends(&ends, text, length));
     for (int i = 0; i < COLUMNS; i++)
-        if (i < COLUMN_BY || i >= COLUMN_PRIOR)
+        if (i <= COLUMN_SERIAL || i >= COLUMN_PRIOR)
             ck_assert(ends.column[i].at == line.column[i].at && span_same(ends.column[i], line.column[i]));
     for (int i = 0; i < COLUMN_CHAIN; i++) {
         char *bar = text + (line.column[i].at + line.column[i].length - text);
@@ -53,7 +53,7 @@ START_TEST(ends_of_a_line)
             ck_assert_msg(!line_split_ends(&ends, text, length) ||
                               !span_same(ends.column[COLUMN_PRIOR], line.column[COLUMN_PRIOR]),
                           "without bar %d", i);
-        else if (i > COLUMN_TIME && i < COLUMN_EXT)
+        else if (i > COLUMN_SERIAL && i < COLUMN_EXT)
             ck_assert_msg(line_split_ends(&ends, text, length), "without bar %d", i);
         *bar = '|';
     }
