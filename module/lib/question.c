@@ -1,6 +1,7 @@
 #include "question.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -162,11 +163,15 @@ void question_ask_once(struct once *once, const struct domain *domain, const str
 {
     bool mine = !atomic_flag_test_and_set_explicit(&once->busy, memory_order_acquire), done;
     struct onepass own;
+    int cancel_state;
 
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE,
+                           &cancel_state); /* open(2) and pread(2) would end the thread */
     memset(&own.identity, 0, sizeof(own.identity));
     done = pass_once(once->store_dir, mine ? &once->last : &own, domain, question, result, storeid);
     if (mine)
         atomic_flag_clear_explicit(&once->busy, memory_order_release);
     if (!done)
         read_once(once, domain, question, result, storeid);
+    pthread_setcancelstate(cancel_state, NULL);
 }
