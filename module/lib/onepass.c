@@ -22,7 +22,10 @@ struct digits {
 struct pass {
     struct onepass *onepass;
     const char *id;
-    struct digits serial; /* of the token, once a line of it was found */
+
+    /* of the token, once a line of it was found */
+    struct digits serial;
+    const char *hash; /* HASH_HEX digits */
 
     struct progress progress; /* its chain moves only over lines that are hashed: see prove() */
     uint64_t size, snapshot_end;
@@ -80,12 +83,20 @@ static void keep(struct pass *pass, const struct line *line, const char *text, s
         return;
     memcpy(onepass->text, text, length);
     onepass->found = onepass->text + (id - text);
+    pass->hash = onepass->text + (line->column[COLUMN_HASH].at - text);
     copy_column(&pass->serial, line->column[COLUMN_SERIAL]);
 }
 
 static bool is_of_token(const struct pass *pass, const struct line *line)
 {
     return memcmp(line->column[COLUMN_ID].at, pass->id, ID_LENGTH) == 0;
+}
+
+/* Has it the serial or the hash of the token, whatever id stands there? */
+static bool resembles(const struct pass *pass, const struct line *line)
+{
+    return is_column(&pass->serial, line->column[COLUMN_SERIAL]) ||
+           (pass->hash && memcmp(pass->hash, line->column[COLUMN_HASH].at, HASH_HEX) == 0);
 }
 
 static bool snapshot_line(struct pass *pass, const struct line *line, const char *text, size_t length)
@@ -115,8 +126,7 @@ static bool log_line(struct pass *pass, const struct line *line, const char *tex
         !is_column(&pass->chain, column[COLUMN_BEFORE]) ||
         !(is_point || is_column(&pass->changed, column[COLUMN_PRIOR])))
         return false;
-    if ((ours || at_end || is_point || is_column(&pass->serial, column[COLUMN_SERIAL])) &&
-        !prove(pass, text, length))
+    if ((ours || at_end || is_point || resembles(pass, line)) && !prove(pass, text, length))
         return false;
     if (ours && !pass->onepass->found && !span_same(column[COLUMN_SERIAL], column[COLUMN_N]))
         return false; /* an earlier line of it should be here */

@@ -4,21 +4,22 @@
  * file does.
  *
  * The pass MUST NOT admit what a reader of the undamaged file would refuse. It hashes
- *   - each line with the id or the serial of the token,
+ *   - each line with the id, the serial or the hash of the token,
  *   - the P line, which vouches for the snapshot, and the last lines of the file.
  * It compares each other line of the log with the line before it: the number, `before` with the chain there,
  * and `prior` with the serial there. If anything does not fit, be it damage, a last line without its LF, or
  * merely odd, the pass is in doubt, and the caller asks a reader instead.
  *
  * Why damage cannot hide a revocation: a snapshot has one line for each token, and its seal proves that line.
- * In the log, the token is known by its id and its serial from the line that creates it (if its first line is
- * any other, the pass is in doubt). A later line that revokes it
+ * In the log, the token is known by its id, serial and hash from the line that creates it (if its first line
+ * is any other, the pass is in doubt). A later line that revokes it
  *   - cannot be missing, or replaced by another line, because the number and `before` of the next line would
- * not fit; and no reader can tell what is missing after the last line;
+ *     not fit; and no reader can tell what is missing after the last line;
  *   - cannot be damaged, because it is hashed;
- *   - cannot pass for the line of another token, and so escape the hash, unless the damage changes its id and
- * its serial, makes `prior` of the next line the same wrong serial, and leaves the chain between the two
- * alone. One of the last lines is hashed in any case.
+ *   - cannot pass for the line of another token, and so escape the hash, unless the damage changes its id,
+ *     its hash and its serial, makes `prior` of the next line the same wrong serial, and leaves the chain
+ *     between the two alone. No accident does; and whoever may write the store needs no such trick, because
+ *     the chain is no secret. One of the last lines is hashed in any case.
  *
  * The pass proves nothing else of the lines of other tokens, so nothing is made of them, not even of their
  * times.

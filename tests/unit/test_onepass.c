@@ -225,22 +225,26 @@ START_TEST(each_bit)
 }
 END_TEST
 
-/* A revocation that is made to look like another token's. Either of the id and the serial gives it away, and
- * if both are changed, the next line does. */
+/* A revocation that is made to look like another token's, by its id, its serial and `prior` of the next line:
+ * what is left as it was gives it away, and at last its hash. */
 START_TEST(disguised_revocation)
 {
     struct mendable mendable;
     struct bytes file = mendable_begin(&mendable, false);
     struct store store;
     struct onepass onepass;
-    char *line, *serial;
+    char *line, *serial, *prior;
 
     store_fill(&store, &mendable.forge);
     line = store.file.at + start_of_line(&store.file, 7); /* F is revoked */
     ck_assert_int_eq(strncmp(strchr(line, '|') + 1, mendable.sample[F].record.id, ID_LENGTH), 0);
     serial = strchr(line, '|') + 1 + ID_LENGTH + 3 + HASH_HEX + 1;
     ck_assert_int_eq(*serial, '6');
-    for (int which = 1; which < 4; which++) {
+    prior = store.file.at + start_of_line(&store.file, 8);
+    for (int i = 0; i < COLUMN_PRIOR; i++)
+        prior = strchr(prior, '|') + 1;
+    ck_assert_int_eq(*prior, '6');
+    for (int which = 1; which < 8; which++) {
         struct bytes damaged = copy_of(&store.file);
 
         if (which & 1)
@@ -248,6 +252,8 @@ START_TEST(disguised_revocation)
                    ID_LENGTH);
         if (which & 2)
             damaged.at[serial - store.file.at] = '1';
+        if (which & 4)
+            damaged.at[prior - store.file.at] = '1';
         file_write(store.forge->path, damaged.at, damaged.length);
         ck_assert_int_eq(find(&store, &mendable.sample[F], &onepass), DOUBT);
         bytes_free(&damaged);
