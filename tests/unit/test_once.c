@@ -1,7 +1,7 @@
 /* Tables for hosts that ask once: the same verdicts, and what is different where a store is damaged. */
 #include "damage.h"
 #include "host.h"
-#include "scene.h"
+#include "scene_case.h"
 #include "suites.h"
 
 #include <errno.h>
@@ -28,12 +28,12 @@ static const char *ask(struct toktab *table, const struct sample *sample)
     return verdict == TOKTAB_ALLOW ? "allow" : toktab_reason_name(result.reason);
 }
 
-static const char *ask_once(const struct scene *s, const struct sample *sample)
+static const char *ask_once(const struct sample *sample)
 {
     struct host host;
     const char *answer;
 
-    host_open_once(&host, s->directory);
+    host_open_once(&host, s.directory);
     answer = ask(host.table, sample);
     host_close(&host);
     return answer;
@@ -43,28 +43,25 @@ START_TEST(verdicts)
 {
     time_t now = time(NULL);
     struct sample guess;
-    struct scene s;
 
-    scene_start(&s, "60s");
-    ck_assert_str_eq(ask_once(&s, &s.a), "allow");
-    ck_assert_str_eq(ask_once(&s, &s.c), "unknown");
+    ck_assert_str_eq(ask_once(&s.a), "allow");
+    ck_assert_str_eq(ask_once(&s.c), "unknown");
     forge_revoke(&s.forge, &s.b);
-    ck_assert_str_eq(ask_once(&s, &s.b), "revoked");
+    ck_assert_str_eq(ask_once(&s.b), "revoked");
     forge_compact(&s.forge, TIME_NEVER);
-    ck_assert_str_eq(ask_once(&s, &s.a), "allow");
-    ck_assert_str_eq(ask_once(&s, &s.b), "revoked");
+    ck_assert_str_eq(ask_once(&s.a), "allow");
+    ck_assert_str_eq(ask_once(&s.b), "revoked");
     s.c.record.expires = now + 100;
     forge_create(&s.forge, &s.c);
-    ck_assert_str_eq(ask_once(&s, &s.c), "allow");
+    ck_assert_str_eq(ask_once(&s.c), "allow");
     s.a.record.time = now + 200; /* the clock was set back since then */
     s.a.record.op = OPERATION_UPDATE;
     forge_append(&s.forge, &s.a.record);
     EXPECT(s, c, "deny expired");
-    ck_assert_str_eq(ask_once(&s, &s.c), "expired");
+    ck_assert_str_eq(ask_once(&s.c), "expired");
     sample_guess(&guess, &s.a);
     strcpy(guess.record.id, s.d.record.id); /* so that asking again by the id gives the same */
-    ck_assert_str_eq(ask_once(&s, &guess), "unknown");
-    scene_end(&s);
+    ck_assert_str_eq(ask_once(&guess), "unknown");
 }
 END_TEST
 
@@ -75,9 +72,7 @@ START_TEST(unchanged_file)
     unsigned long long before, once;
     char start[24];
     struct host host;
-    struct scene s;
 
-    scene_start(&s, "60s");
     forge_fill(&s.forge, &s.b, 600, 10 * LINE_SIZE_MAX);
     host_open_once(&host, s.directory);
     before = bytes_read_so_far();
@@ -95,7 +90,6 @@ START_TEST(unchanged_file)
     ck_assert_str_eq(ask(host.table, &s.a), "revoked");
     ck_assert_uint_ge(bytes_read_so_far() - before, 20 * LINE_SIZE_MAX);
     host_close(&host);
-    scene_end(&s);
 }
 END_TEST
 
@@ -119,9 +113,7 @@ START_TEST(threads)
     pthread_t thread[2];
     struct asking asking[2];
     struct host host;
-    struct scene s;
 
-    scene_start(&s, "60s");
     host_open_once(&host, s.directory);
     for (int i = 0; i < 2; i++) {
         asking[i] = (struct asking){.table = host.table, .sample = i == 0 ? &s.a : &s.b};
@@ -130,7 +122,6 @@ START_TEST(threads)
     for (int i = 0; i < 2; i++)
         ck_assert_int_eq(pthread_join(thread[i], NULL), 0);
     host_close(&host);
-    scene_end(&s);
 }
 END_TEST
 
@@ -157,11 +148,9 @@ START_TEST(cancelled_thread)
     struct asking asking = {NULL};
     pthread_t thread;
     struct host host;
-    struct scene s;
     void *result;
     size_t open;
 
-    scene_start(&s, "60s");
     open = open_descriptors();
     host_open_once(&host, s.directory);
     if (_i == 1)
@@ -173,7 +162,6 @@ START_TEST(cancelled_thread)
     ck_assert_str_eq(asking.answer, "allow");
     ck_assert_uint_eq(open_descriptors(), open);
     host_close(&host);
-    scene_end(&s);
 }
 END_TEST
 
@@ -183,10 +171,8 @@ START_TEST(many_questions)
     struct toktab_request request = {.size = sizeof(request), .scopes = "read"};
     struct toktab_status status = {.size = sizeof(status)};
     struct host host;
-    struct scene s;
     size_t open;
 
-    scene_start(&s, "60s");
     open = open_descriptors();
     host_open_once(&host, s.directory);
     ck_assert_str_eq(ask(host.table, &s.a), "allow");
@@ -201,16 +187,13 @@ START_TEST(many_questions)
     ck_assert_int_eq(errno, EINVAL);
     ck_assert_uint_eq(host.alerts + host.others, 0);
     host_close(&host);
-    scene_end(&s);
 }
 END_TEST
 
 START_TEST(trouble_is_told)
 {
     struct host host;
-    struct scene s;
 
-    scene_start(&s, "60s");
     host_open_once(&host, s.directory);
     ck_assert_str_eq(ask(host.table, &s.a), "allow");
     ck_assert_int_eq(unlink(s.forge.path), 0);
@@ -218,28 +201,25 @@ START_TEST(trouble_is_told)
     ck_assert_uint_eq(host.alerts, 2);                /* of two questions */
     ck_assert_ptr_nonnull(strstr(host.last, s.forge.path));
     host_close(&host);
-    scene_end(&s);
 }
 END_TEST
 
 /* A line of another token is damaged: it is not seen where nothing depends on it. */
 START_TEST(damage_elsewhere)
 {
-    struct scene s;
     struct host whole;
     struct bytes file;
     char *at;
 
-    scene_start(&s, "60s");
     forge_fill(&s.forge, &s.b, 600, 3 * LINE_SIZE_MAX);
     file = file_read(s.forge.path);
     for (int line = 1; line <= 2; line++) { /* of a, then of b */
         at = file.at + start_of_line(&file, (size_t)line + 1) - 100;
         *at ^= 1;
         file_write(s.forge.path, file.at, file.length);
-        ck_assert_str_eq(ask_once(&s, &s.a), line == 1 ? "store" : "allow");
-        ck_assert_str_eq(ask_once(&s, &s.b), line == 1 ? "allow" : "store");
-        ck_assert_str_eq(ask_once(&s, &s.d), "unknown");
+        ck_assert_str_eq(ask_once(&s.a), line == 1 ? "store" : "allow");
+        ck_assert_str_eq(ask_once(&s.b), line == 1 ? "allow" : "store");
+        ck_assert_str_eq(ask_once(&s.d), "unknown");
         host_open(&whole, s.directory, "60s");
         ck_assert_str_eq(host_ask(&whole, &s.a), "error store");
         ck_assert_str_eq(host_ask(&whole, &s.b), "error store");
@@ -248,7 +228,6 @@ START_TEST(damage_elsewhere)
         *at ^= 1;
     }
     bytes_free(&file);
-    scene_end(&s);
 }
 END_TEST
 
@@ -258,18 +237,16 @@ START_TEST(damaged_time_of_another_line)
 {
     int64_t now = time(NULL);
     struct bytes file;
-    struct scene s;
     char *at;
 
-    scene_start(&s, "60s");
     s.c.record.expires = now + 100;
     forge_create(&s.forge, &s.c);
-    ck_assert_str_eq(ask_once(&s, &s.c), "allow");
+    ck_assert_str_eq(ask_once(&s.c), "allow");
     s.a.record.time = now + 200;
     s.a.record.op = OPERATION_UPDATE;
     forge_append(&s.forge, &s.a.record);
     forge_fill(&s.forge, &s.b, 600, 3 * LINE_SIZE_MAX);
-    ck_assert_str_eq(ask_once(&s, &s.c), "expired");
+    ck_assert_str_eq(ask_once(&s.c), "expired");
     file = file_read(s.forge.path);
     at = file.at + start_of_line(&file, 4);
     for (int i = 0; i < COLUMN_TIME; i++)
@@ -278,9 +255,8 @@ START_TEST(damaged_time_of_another_line)
     at[0] = _i == 0 ? '1' : '3';
     at[1] = '0'; /* of ten digits */
     file_write(s.forge.path, file.at, file.length);
-    ck_assert_str_eq(ask_once(&s, &s.c), "store");
+    ck_assert_str_eq(ask_once(&s.c), "store");
     bytes_free(&file);
-    scene_end(&s);
 }
 END_TEST
 
@@ -327,9 +303,8 @@ END_TEST
 Suite *once_suite(void)
 {
     Suite *suite = suite_create("once");
-    TCase *test = tcase_create("once");
+    TCase *test = scene_case("once"), *damage = tcase_create("damage");
 
-    tcase_set_timeout(test, 60);
     tcase_add_test(test, verdicts);
     tcase_add_test(test, many_questions);
     tcase_add_test(test, unchanged_file);
@@ -338,7 +313,8 @@ Suite *once_suite(void)
     tcase_add_test(test, trouble_is_told);
     tcase_add_test(test, damage_elsewhere);
     tcase_add_loop_test(test, damaged_time_of_another_line, 0, 2);
-    tcase_add_loop_test(test, both_ways, 0, DAMAGE_KINDS);
     suite_add_tcase(suite, test);
+    tcase_add_loop_test(damage, both_ways, 0, DAMAGE_KINDS);
+    suite_add_tcase(suite, damage);
     return suite;
 }
