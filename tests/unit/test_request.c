@@ -1,5 +1,5 @@
 /* What is asked of the public hook: whose tokens, for which scopes, from where and for whom. */
-#include "scene.h"
+#include "scene_case.h"
 #include "suites.h"
 
 #include <arpa/inet.h>
@@ -139,12 +139,10 @@ END_TEST
 
 START_TEST(structs_of_the_wrong_size)
 {
-    struct scene s;
     struct toktab_request request = {.size = sizeof(request) - 1};
     struct toktab_result result, before;
     char error[256] = "";
 
-    scene_start(&s, "60s");
     ck_assert_str_eq(host_ask_for(&s.host, &s.a, &request, NULL), "error request");
     ck_assert_int_eq(toktab_check_request(s.host.table, &request, error, sizeof(error)), -1);
     ck_assert_int_eq(errno, EINVAL);
@@ -156,20 +154,17 @@ START_TEST(structs_of_the_wrong_size)
     before = result;
     ck_assert_int_eq(toktab_verify(s.host.table, s.a.token, strlen(s.a.token), NULL, &result), TOKTAB_ERROR);
     ck_assert_mem_eq(&result, &before, sizeof(result));
-    scene_end(&s);
 }
 END_TEST
 
 /* A caller who is newer may know more than this version, but must not ask for it. */
 START_TEST(structs_of_a_later_version)
 {
-    struct scene s;
     struct {
         struct toktab_request request;
         char more[64];
     } later = {.request = {.size = sizeof(later)}};
 
-    scene_start(&s, "60s");
     ck_assert_str_eq(host_ask_for(&s.host, &s.a, &later.request, NULL), "allow");
     later.more[63] = 1;
     ck_assert_str_eq(host_ask_for(&s.host, &s.a, &later.request, NULL), "error request");
@@ -177,7 +172,6 @@ START_TEST(structs_of_a_later_version)
     ck_assert_str_eq(host_ask_for(&s.host, &s.a, &later.request, NULL), "allow");
     later.request.size = (size_t)-1; /* never filled in */
     ck_assert_str_eq(host_ask_for(&s.host, &s.a, &later.request, NULL), "error request");
-    scene_end(&s);
 }
 END_TEST
 
@@ -197,11 +191,9 @@ END_TEST
 
 START_TEST(result_is_filled_whatever_the_verdict)
 {
-    struct scene s;
     struct toktab_request request = {.size = sizeof(request), .scopes = "admin"};
     struct toktab_result result;
 
-    scene_start(&s, "60s");
     s.c.record.user = span_of("bob");
     s.c.record.scopes = span_of("read");
     s.c.record.expires = TIME_NEVER - 1;
@@ -221,18 +213,15 @@ START_TEST(result_is_filled_whatever_the_verdict)
               result.scopes[0] == '\0');
     ck_assert(result.label >= result.text && result.label < result.text + sizeof(result.text));
     ck_assert(result.serial == 0 && result.created == 0 && result.expires == 0);
-    scene_end(&s);
 }
 END_TEST
 
 /* Clearing 4 KiB for each request would be much of what a request costs. */
 START_TEST(no_more_is_written_than_must_be)
 {
-    struct scene s;
     struct toktab_result result;
     size_t used;
 
-    scene_start(&s, "60s");
     s.c.record.user = span_of("bob");
     s.c.record.scopes = span_of("read");
     forge_create(&s.forge, &s.c);
@@ -245,7 +234,6 @@ START_TEST(no_more_is_written_than_must_be)
     ck_assert_str_eq(host_ask_for(&s.host, &s.d, NULL, &result), "deny unknown");
     for (size_t i = 1; i < sizeof(result.text); i++)
         MUST(result.text[i] == 0x55);
-    scene_end(&s);
 }
 END_TEST
 
@@ -276,13 +264,11 @@ END_TEST
 
 START_TEST(client_addresses)
 {
-    struct scene s;
     struct sockaddr_in v4 = {.sin_family = AF_INET};
     struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
     struct sockaddr_un local = {.sun_family = AF_UNIX};
     struct toktab_request request = {.size = sizeof(request)};
 
-    scene_start(&s, "60s");
     s.c.record.nets = span_of("192.0.2.0/24,2001:db8::/32");
     forge_create(&s.forge, &s.c);
     ck_assert_str_eq(host_ask_for(&s.host, &s.c, NULL, NULL), "deny network");
@@ -302,7 +288,6 @@ START_TEST(client_addresses)
     ck_assert_str_eq(host_ask_for(&s.host, &s.c, &request, NULL), "allow");
     inet_pton(AF_INET6, "::1", &v6.sin6_addr);
     ck_assert_str_eq(host_ask_for(&s.host, &s.c, &request, NULL), "deny network");
-    scene_end(&s);
 }
 END_TEST
 
@@ -312,10 +297,8 @@ START_TEST(users_of_tokens)
         const char *user, *answer;
     } users[] = {
         {NULL, "allow"}, {"", "deny user"}, {"bob", "allow"}, {"alice", "deny user"}, {"bobby", "deny user"}};
-    struct scene s;
     struct toktab_request request = {.size = sizeof(request)};
 
-    scene_start(&s, "60s");
     s.c.record.user = span_of("bob");
     forge_create(&s.forge, &s.c);
     for (int i = 0; i < LENGTH(users); i++) {
@@ -323,15 +306,11 @@ START_TEST(users_of_tokens)
         ck_assert_str_eq(host_ask_for(&s.host, &s.c, &request, NULL), users[i].answer);
         ck_assert_str_eq(host_ask_for(&s.host, &s.a, &request, NULL), "allow"); /* it names nobody */
     }
-    scene_end(&s);
 }
 END_TEST
 
 START_TEST(key_in_capitals)
 {
-    struct scene s;
-
-    scene_start(&s, "60s");
     s.c.record.ext = span_of("note=x");
     forge_create(&s.forge, &s.c);
     EXPECT(s, c, "allow");
@@ -339,14 +318,13 @@ START_TEST(key_in_capitals)
     s.c.record.ext = span_of("note=x QUOTA=5");
     forge_append(&s.forge, &s.c.record);
     EXPECT(s, c, "deny unsupported");
-    scene_end(&s);
 }
 END_TEST
 
 Suite *request_suite(void)
 {
     Suite *suite = suite_create("request");
-    TCase *requested = tcase_create("requests"), *bound = tcase_create("bound");
+    TCase *requested = scene_case("requests"), *bound = scene_case("bound");
 
     tcase_add_loop_test(requested, request_is_checked, 0, LENGTH(requests));
     tcase_add_test(requested, scopes_that_no_store_could_hold);

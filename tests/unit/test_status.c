@@ -1,5 +1,5 @@
 /* toktab_status(): what a host is told of a store. */
-#include "scene.h"
+#include "scene_case.h"
 #include "suites.h"
 
 #include <errno.h>
@@ -23,9 +23,9 @@ static struct toktab_status status_of(struct toktab *table)
     return status;
 }
 
-static void expect_good(const struct scene *s, uint64_t epoch, uint64_t line, uint64_t tokens)
+static void expect_good(uint64_t epoch, uint64_t line, uint64_t tokens)
 {
-    struct toktab_status status = status_of(s->host.table);
+    struct toktab_status status = status_of(s.host.table);
 
     ck_assert_int_eq(status.good, 1);
     ck_assert_uint_eq(status.epoch, epoch);
@@ -35,62 +35,53 @@ static void expect_good(const struct scene *s, uint64_t epoch, uint64_t line, ui
 }
 
 /* What stands there is what was last read. */
-static void expect_trouble(const struct scene *s, uint64_t epoch, uint64_t line, uint64_t tokens)
+static void expect_trouble(uint64_t epoch, uint64_t line, uint64_t tokens)
 {
-    struct toktab_status status = status_of(s->host.table);
+    struct toktab_status status = status_of(s.host.table);
 
     ck_assert_int_eq(status.good, 0);
     ck_assert_uint_eq(status.epoch, epoch);
     ck_assert_uint_eq(status.line, line);
     ck_assert_uint_eq(status.tokens, tokens);
     ck_assert_int_ge(status.last_good, 0);
-    ck_assert_ptr_nonnull(strstr(status.why, s->forge.path)); /* which store it is */
+    ck_assert_ptr_nonnull(strstr(status.why, s.forge.path)); /* which store it is */
 }
 
 START_TEST(changes_are_seen_at_once)
 {
-    struct scene s;
-
-    scene_start(&s, "60s");
-    expect_good(&s, 1, 2, 2);
+    expect_good(1, 2, 2);
     forge_create(&s.forge, &s.c);
-    expect_good(&s, 1, 3, 3);
+    expect_good(1, 3, 3);
     forge_revoke(&s.forge, &s.a);
-    expect_good(&s, 1, 4, 3);
+    expect_good(1, 4, 3);
     forge_compact(&s.forge, TIME_NEVER);
-    expect_good(&s, 1, 5, 3);
+    expect_good(1, 5, 3);
     forge_mend(&s.forge, 9);
-    expect_good(&s, 9, 6, 3);
+    expect_good(9, 6, 3);
     EXPECT(s, a, "deny revoked");
     ck_assert_uint_eq(s.host.alerts, 0);
-    scene_end(&s);
 }
 END_TEST
 
 /* A verify looks at the path once a second. */
 START_TEST(path_is_looked_at)
 {
-    struct scene s;
     char away[SCRATCH_PATH];
 
-    scene_start(&s, "60s");
     path_join(away, s.directory, "away");
     ck_assert_int_eq(rename(s.forge.path, away), 0);
-    expect_trouble(&s, 1, 2, 2);
+    expect_trouble(1, 2, 2);
     EXPECT_TROUBLE(s);
     ck_assert_int_eq(rename(away, s.forge.path), 0);
-    expect_good(&s, 1, 2, 2);
+    expect_good(1, 2, 2);
     EXPECT(s, d, "deny unknown");
-    scene_end(&s);
 }
 END_TEST
 
 START_TEST(no_store_yet)
 {
-    struct scene s;
     struct toktab_status status;
 
-    scene_start(&s, "60s");
     host_close(&s.host);
     ck_assert_int_eq(unlink(s.forge.path), 0);
     host_open(&s.host, s.directory, "60s");
@@ -101,42 +92,35 @@ START_TEST(no_store_yet)
     ck_assert_ptr_nonnull(strstr(status.why, s.forge.path));
     forge_end(&s.forge);
     forge_start(&s.forge, s.directory, HOST_DOMAIN);
-    expect_good(&s, 1, 0, 0);
+    expect_good(1, 0, 0);
     forge_create(&s.forge, &s.a);
-    expect_good(&s, 1, 1, 1);
-    scene_end(&s);
+    expect_good(1, 1, 1);
 }
 END_TEST
 
 /* Whoever notices tells, and tells once. */
 START_TEST(trouble_is_logged_once)
 {
-    struct scene s;
-
-    scene_start(&s, "60s");
     file_replace(s.forge.path, "garbage\n", 8);
-    expect_trouble(&s, 1, 2, 2);
+    expect_trouble(1, 2, 2);
     ck_assert_uint_eq(s.host.alerts, 1);
     for (int i = 0; i < 3; i++) {
-        expect_trouble(&s, 1, 2, 2);
+        expect_trouble(1, 2, 2);
         EXPECT_TROUBLE(s);
     }
     ck_assert_uint_eq(s.host.alerts, 1);
     ck_assert_str_eq(status_of(s.host.table).why, s.host.last);
-    scene_end(&s);
 }
 END_TEST
 
 START_TEST(wrong_calls)
 {
-    struct scene s;
     struct toktab_status before, status;
     struct {
         struct toktab_status status;
         char more[64];
     } later;
 
-    scene_start(&s, "60s");
     memset(&status, 0x55, sizeof(status));
     status.size = sizeof(status) - 1;
     before = status;
@@ -156,69 +140,61 @@ START_TEST(wrong_calls)
     ck_assert_int_eq(toktab_status(s.host.table, HOST_DOMAIN, &later.status), 0);
     ck_assert_int_eq(later.status.good, 1);
     ck_assert_int_eq(later.more[0], 0x55);
-    scene_end(&s);
 }
 END_TEST
 
 /* Threads that ask for the state, and for tokens, while the store changes. */
 enum { ROUNDS = 300 };
 
-struct watch {
-    struct scene scene;
-    _Atomic bool done;
-};
+static _Atomic bool done;
 
-static void *watch_lines(void *context)
+static void *watch_lines(void *unused)
 {
-    struct watch *watch = context;
     uint64_t line = 0;
 
-    while (!watch->done) {
+    (void)unused;
+    while (!done) {
         struct toktab_status status = {.size = sizeof(status)};
 
-        MUST(toktab_status(watch->scene.host.table, NULL, &status) == 0);
+        MUST(toktab_status(s.host.table, NULL, &status) == 0);
         MUST(status.good == 1 && status.line >= line && status.tokens == 2);
         line = status.line;
     }
     return NULL;
 }
 
-static void *watch_tokens(void *context)
+static void *watch_tokens(void *unused)
 {
-    struct watch *watch = context;
-
-    while (!watch->done)
-        MUST(strcmp(host_ask(&watch->scene.host, &watch->scene.a), "allow") == 0);
+    (void)unused;
+    while (!done)
+        MUST(strcmp(host_ask(&s.host, &s.a), "allow") == 0);
     return NULL;
 }
 
 START_TEST(beside_threads_that_verify)
 {
-    static struct watch watch;
     void *(*const watchers[])(void *) = {watch_lines, watch_lines, watch_tokens};
     pthread_t threads[3];
 
-    scene_start(&watch.scene, "60s");
     for (int i = 0; i < 3; i++)
-        ck_assert_int_eq(pthread_create(&threads[i], NULL, watchers[i], &watch), 0);
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, watchers[i], NULL), 0);
     for (int i = 0; i < ROUNDS; i++) {
-        watch.scene.b.record.op = OPERATION_UPDATE;
-        forge_append(&watch.scene.forge, &watch.scene.b.record);
+        s.b.record.op = OPERATION_UPDATE;
+        forge_append(&s.forge, &s.b.record);
         if (i % 50 == 0)
-            forge_compact(&watch.scene.forge, TIME_NEVER);
+            forge_compact(&s.forge, TIME_NEVER);
     }
-    watch.done = true;
+    done = true;
     for (int i = 0; i < 3; i++)
         ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
-    ck_assert_uint_eq(status_of(watch.scene.host.table).line, watch.scene.forge.at.n);
-    scene_end(&watch.scene);
+    ck_assert_uint_eq(status_of(s.host.table).line, s.forge.at.n);
 }
 END_TEST
 
 Suite *status_suite(void)
 {
     Suite *suite = suite_create("status");
-    TCase *status = tcase_create("status");
+    TCase *status = scene_case("status");
 
     tcase_add_test(status, changes_are_seen_at_once);
     tcase_add_test(status, path_is_looked_at);

@@ -1,5 +1,5 @@
 /* What a reader trusts, by the modes and kinds of files. */
-#include "scene.h"
+#include "scene_case.h"
 #include "suites.h"
 
 #include <stdio.h>
@@ -26,13 +26,13 @@ static const struct mode directory_modes[] = {
     {0770, false}, {0757, false}, {0777, false}, {01777, false}, {0720, false},
 };
 
-static void expect_by_mode(const struct scene *scene, const char *path, const struct mode *mode, mode_t good)
+static void expect_by_mode(const char *path, const struct mode *mode, mode_t good)
 {
     struct reader before, after;
 
-    scene_open_reader(&before, scene);
+    scene_open_reader(&before, &s);
     ck_assert_int_eq(chmod(path, mode->mode), 0);
-    scene_open_reader(&after, scene);
+    scene_open_reader(&after, &s);
     ck_assert_int_eq(reader_look_at_path(&before), mode->trusted ? STANDING_GOOD : STANDING_TROUBLE);
     ck_assert_int_eq(reader_look_at_path(&after), mode->trusted ? STANDING_GOOD : STANDING_NONE);
     if (!mode->trusted) {
@@ -48,34 +48,23 @@ static void expect_by_mode(const struct scene *scene, const char *path, const st
 
 START_TEST(store_is_trusted_by_its_mode)
 {
-    struct scene s;
-
-    scene_start(&s, "60s");
-    expect_by_mode(&s, s.forge.path, &store_modes[_i], 0640);
-    scene_end(&s);
+    expect_by_mode(s.forge.path, &store_modes[_i], 0640);
 }
 END_TEST
 
 START_TEST(directory_is_trusted_by_its_mode)
 {
-    struct scene s;
-
-    scene_start(&s, "60s");
-    expect_by_mode(&s, s.directory, &directory_modes[_i], 0750);
-    scene_end(&s);
+    expect_by_mode(s.directory, &directory_modes[_i], 0750);
 }
 END_TEST
 
 START_TEST(path_is_trusted_by_its_directories)
 {
     static const struct mode modes[] = {{0777, false}, {01777, true}};
-    struct scene s;
     char parent[SCRATCH_PATH];
 
-    scene_start(&s, "60s");
     path_join(parent, s.directory, "..");
-    expect_by_mode(&s, parent, &modes[_i], 0700);
-    scene_end(&s);
+    expect_by_mode(parent, &modes[_i], 0700);
 }
 END_TEST
 
@@ -83,11 +72,9 @@ END_TEST
  * although the file is held. */
 START_TEST(what_is_not_trusted_is_not_read)
 {
-    struct scene s;
     struct reader reader;
     const char *path;
 
-    scene_start(&s, "60s");
     scene_open_reader(&reader, &s);
     path = _i == 0 ? s.forge.path : s.directory;
     ck_assert_int_eq(chmod(path, 0770), 0);
@@ -97,7 +84,6 @@ START_TEST(what_is_not_trusted_is_not_read)
     EXPECT(s, c, "error store");
     EXPECT(s, a, "allow");
     reader_close(&reader);
-    scene_end(&s);
 }
 END_TEST
 
@@ -148,10 +134,8 @@ static void (*const put_something_else[])(const char *) = {
 
 START_TEST(something_else_is_in_its_place)
 {
-    struct scene s;
     char good[SCRATCH_PATH], aside[SCRATCH_PATH];
 
-    scene_start(&s, "60s");
     path_join(good, s.directory, "good");
     path_join(aside, s.directory, "aside");
     ck_assert_int_eq(rename(s.forge.path, good), 0);
@@ -168,7 +152,6 @@ START_TEST(something_else_is_in_its_place)
     EXPECT(s, a, "allow");
     EXPECT(s, d, "deny unknown");
     ck_assert_uint_eq(s.host.others, 1);
-    scene_end(&s);
 }
 END_TEST
 
@@ -184,10 +167,8 @@ static bool become_nobody(const struct scene *scene)
 /* A host that lacks the right to read the store hears so. */
 START_TEST(store_that_may_not_be_read)
 {
-    struct scene s;
     int child;
 
-    scene_start(&s, "60s");
     ck_assert_int_eq(chmod(s.forge.path, geteuid() == 0 ? 0600 : 0), 0);
     child = fork();
     if (child == 0) {
@@ -202,14 +183,13 @@ START_TEST(store_that_may_not_be_read)
                   : 1);
     }
     expect_child(child);
-    scene_end(&s);
 }
 END_TEST
 
 Suite *untrusted_suite(void)
 {
     Suite *suite = suite_create("untrusted");
-    TCase *trust = tcase_create("untrusted");
+    TCase *trust = scene_case("untrusted");
 
     tcase_add_loop_test(trust, store_is_trusted_by_its_mode, 0, LENGTH(store_modes));
     tcase_add_loop_test(trust, directory_is_trusted_by_its_mode, 0, LENGTH(directory_modes));
