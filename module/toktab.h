@@ -23,8 +23,8 @@
  *     function says that it sets errno.
  *   - No copy of the token is left behind, neither on the stack nor on the heap. Wipe yours when you have the
  *     answer.
- *   - A table keeps one descriptor for each domain (with `once` none). A daemon may close it with all others
- * after toktab_open(); the table opens it again when it needs it.
+ *   - A table keeps one descriptor for each domain; with `once`, none. A daemon may close it with all
+ *     others after toktab_open(); the table opens it again when it needs it.
  *   - The host's user must be able to read the stores at their path, even after setuid() and chroot().
  *     Otherwise the answer is TOKTAB_ERROR once stale_limit (toktab.conf(5)) has passed.
  *   - A call takes up to 64 KiB of stack.
@@ -93,23 +93,24 @@ struct toktab_options {
     const char *config;
 
     /* Receives what an admin should know, as one line of text without a newline; priority is one of
-     * syslog(3): LOG_ALERT when a store cannot be used, once for each fault; LOG_NOTICE when it can be
-     * used again; LOG_WARNING when the last use of tokens cannot be noted. It is called without a lock
+     * syslog(3): LOG_ALERT when a store cannot be used, once for each fault (with `once`, for each
+     * question); LOG_NOTICE when it can be used again; LOG_WARNING when the last use of tokens cannot be
+     * noted. It is called without a lock
      * from whichever thread noticed, perhaps from several at once; it must return, and must not call
      * these functions.
      * NULL: syslog(LOG_AUTHPRIV | priority). No message holds a token or a part of one. */
     void (*log)(void *log_context, int priority, const char *message);
     void *log_context;
 
-    /* The one domain whose store is opened, for a host that asks for no other: it need not read, and need not
-     * be able to read, the others' stores. NULL: all domains. */
+    /* The only domain that the table knows, for a host that asks for no other: it need not be able to read
+     * the other domains' stores. NULL: all domains. */
     const char *domain;
 
     /* 1: the host asks only once or twice and then closes the table, as a PAM module does. toktab_open()
-     * reads no store. Each toktab_verify() and toktab_recheck() reads the whole file, unless it is about the
-     * same token as the last one and the file has not changed, and proves only the lines that concern the
-     * token. One question is five times cheaper that way, many cost more. toktab(3) says how the answers for
-     * a damaged store differ. 0: any other host. */
+     * reads no store. Each toktab_verify() and toktab_recheck() reads the whole file and proves only the
+     * lines that concern the token; it reads nothing if the last call was about the same token and the file
+     * has not changed since. One question is five times cheaper that way, many cost more. toktab(3) says how
+     * the answers for a damaged store differ. 0: any other host. */
     int once;
 };
 
@@ -126,7 +127,7 @@ struct toktab_request {
 
 /*
  * The answer in full. Fill size and leave the rest as it is: the library fills it, whatever the verdict. If
- * size is too small, the library writes nothing, and toktab_verify() returns TOKTAB_ERROR.
+ * size is too small, the library writes nothing and returns TOKTAB_ERROR.
  *
  * label, user and scopes point into text, so they last as long as the struct. In a copy of the struct they
  * still point into the original: copy the texts instead.
@@ -218,13 +219,13 @@ enum toktab_verdict toktab_verify(struct toktab *table, const char *token, size_
 
 /*
  * Is a token that this process has admitted still good? For sessions that outlast a request: the caller keeps
- * result.id of toktab_verify(), and not the token.
+ * the id that toktab_verify() put into its result, and not the token.
  *
  * An id is public and proves nothing. Never pass one that came from a client.
  *
- * id       12 characters and NUL
- * request  as for toktab_verify(); so are the verdict and the reasons
- * result   receives the answer; NULL is an error here
+ * id       12 characters and NUL; result->id is allowed
+ * request  as for toktab_verify(): the same token gets the same verdict and reason for it
+ * result   receives the answer; with NULL the verdict is TOKTAB_ERROR
  *
  * Costs what toktab_verify() costs, without the hash. Notes no use. Thread-safe; leaves errno alone.
  */

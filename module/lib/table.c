@@ -48,7 +48,8 @@ EXPORTED const char *toktab_reason_name(enum toktab_reason reason)
 }
 
 /* Does this version know the caller's struct? A struct of a later version may be longer, but the fields that
- * this version does not know must be zero: it would not do what they ask for. */
+ * this version does not know must be zero: it would not do what they ask for. So each new field must make its
+ * struct longer: in the padding after `once`, an older library would not see it. */
 static bool struct_known(const void *given, size_t size, size_t known)
 {
     const unsigned char *bytes = given;
