@@ -165,8 +165,8 @@ void question_ask_once(struct once *once, const struct domain *domain, const str
     struct onepass own;
     int cancel_state;
 
-    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE,
-                           &cancel_state); /* open(2) and pread(2) would end the thread */
+    /* open(2) and pread(2) would end a thread that was cancelled */
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
     memset(&own.identity, 0, sizeof(own.identity));
     done = pass_once(once->store_dir, mine ? &once->last : &own, domain, question, result, storeid);
     if (mine)
