@@ -30,29 +30,20 @@ static enum status take_option(void *context, int option)
 {
     struct request *request = context;
 
-    switch (option) {
-    case 'c':
-        request->session.config_path = optarg;
-        return STATUS_DONE;
-    case 'd':
-        request->session.domain_name = optarg;
-        return STATUS_DONE;
-    case OPTION_VERSION:
-        request->version = true;
-        return STATUS_DONE;
-    default:
+    if (option != OPTION_VERSION)
         return STATUS_USAGE;
-    }
+    request->version = true;
+    return STATUS_DONE;
 }
 
-static const struct options options = {
-    .shorts = "+c:d:", .longs = longs, .take = take_option, .most = INT_MAX};
+static const struct options options = {.shorts = "+", .longs = longs, .take = take_option, .most = INT_MAX};
 
 static enum status run(int argc, char **argv)
 {
     struct request request = {.session = {.argv = argv}};
     const struct command *command;
-    enum status status = options_parse(argc, argv, &options, &request, &request.given);
+    enum status status =
+        options_parse(argc, argv, &options, &request, &request.session.where, &request.given);
 
     if (status != STATUS_DONE)
         return status;

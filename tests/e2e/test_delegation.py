@@ -222,7 +222,8 @@ class Hostile(MachineTest):
             for user in ("mallory", "alice"):
                 self.refused(77, "create", "-l", "x", user=user, command=self.site.sudo(), conf=conf, says="-c")
                 self.refused((66, 77), "create", "-l", "x", user=user, conf=conf)
-        self.refused(77, "--conf=" + conf, "create", "-l", "x", user="mallory", command=self.site.sudo(), says="-c")
+        for args in (["--conf=" + conf, "create", "-l", "x"], ["create", "-l", "x", "-c", conf], ["list", "--config=" + conf]):
+            self.refused(77, *args, user="mallory", command=self.site.sudo(), says="-c")
         self.unchanged()
 
     def test_a_configuration_of_the_attackers_while_the_systems_is_broken(self):

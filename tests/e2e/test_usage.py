@@ -85,6 +85,8 @@ class Mistakes(SiteTest):
             ("grace", ["rotate", "--grace", "1d", "--grace", "2d", "1"]), ("from", ["verify", "--from", "::1", "--from", "::1"]),
             ("expect", ["check", "--expect", "1:0:" + "0" * 32, "--expect", "1:0:" + "0" * 32]),
             ("drop-dead", ["compact", "--drop-dead", "1d", "--drop-dead", "1d"]), ("domain", ["-d", "a", "-d", "b", "list"]),
+            ("domain", ["list", "-d", "a", "--domain=b"]), ("domain", ["-d", "example.com", "list", "-d", "example.com"]),
+            ("config", ["list", "-c", "/dev/null"]),
         ):
             with self.subTest(args=args):
                 self.refused(2, *args, says="option --%s: given twice" % name)
@@ -191,6 +193,22 @@ class Domains(SiteTest):
         self.assertEqual(self.domain_of_create("-d", "two.example"), "two.example")
         self.assertEqual([name for name in os.listdir(self.site.store_dir) if name.endswith(".tokens")],
             ["two.example.tokens"])
+
+    def test_after_the_command(self):
+        """-c and -d may follow any command, its options and its arguments."""
+        self.configure("one.example", "two.example")
+        where = ["--domain=two.example", "-c", self.site.conf]
+        token = self.create("x", *where, conf="")
+        self.ok("show", "1", *where, conf="")
+        self.ok("update", "1", "-d", "two.example", "-l", "y")
+        self.assertEqual(self.verdict(token, *where, conf="")[0], "allow")
+        for args in (["history"], ["check"], ["list"], ["compact"], ["scan"], ["domains"], ["mend", "-y"]):
+            self.ok(*args, *where, conf="")
+        self.assertEqual([domain["name"] for domain in self.json("domains", *where, conf="")], ["two.example"])
+        self.ok("rotate", *where, "1", conf="", may_show_token=True)
+        self.ok("revoke", "1", *where, "-y", conf="")
+        self.assertEqual([name for name in self.site.files() if name.endswith(".tokens")], ["two.example.tokens"])
+        self.refused(2, "list", "-d", says="needs a value")
 
     def test_unknown(self):
         self.configure("one.example", "two.example")

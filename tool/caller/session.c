@@ -32,13 +32,13 @@ static enum status begin(struct session *session)
 
     if (status != STATUS_DONE)
         return status;
-    if (session->caller.delegated && session->config_path)
+    if (session->caller.delegated && session->where.config)
         return fail(STATUS_NOT_PERMITTED,
                     "-c: %s may not use it through sudo: domain admins use the system's configuration",
                     session->caller.name);
-    if (config_load(&session->config, session->config_path, &fault) == 0)
+    if (config_load(&session->config, session->where.config, &fault) == 0)
         return STATUS_DONE;
-    if (errno == EACCES && !session->config_path) /* sudo may let a domain admin read it */
+    if (errno == EACCES && !session->where.config) /* sudo may let a domain admin read it */
         return sudo_run(&session->caller, session->argv, NULL, CONFIG_DEFAULT_PATH);
     return fail(STATUS_CONFIG, "%s", fault.text);
 }
@@ -47,7 +47,7 @@ static enum status refuse(const struct session *session)
 {
     return fail(STATUS_NOT_PERMITTED, "domain \"%s\": %s is not one of its admins: %s", session->domain->name,
                 session->caller.name,
-                session->domain_name
+                session->where.domain
                     ? "ask one of them, or root"
                     : "give -d for another domain (`toktab domains` lists yours), or ask root");
 }
@@ -59,7 +59,7 @@ static enum status choose(struct session *session)
     char *names, *end;
     enum status status;
 
-    session->domain = config_domain(config, session->domain_name);
+    session->domain = config_domain(config, session->where.domain);
     if (session->domain)
         return caller_may(&session->caller, session->domain) ? STATUS_DONE : refuse(session);
     names = end = must_have(calloc(config->count + 1, DOMAIN_NAME_MAX + 3));
@@ -68,9 +68,9 @@ static enum status choose(struct session *session)
             end += sprintf(end, "%s%s", end > names ? ", " : "", config->domains[i].name);
     if (end == names)
         strcpy(names, "none that you administer");
-    if (session->domain_name)
-        status = fail(STATUS_NOT_FOUND, "no domain \"%.15s%s\" (configured: %s)", session->domain_name,
-                      cut_mark(session->domain_name), names);
+    if (session->where.domain)
+        status = fail(STATUS_NOT_FOUND, "no domain \"%.15s%s\" (configured: %s)", session->where.domain,
+                      cut_mark(session->where.domain), names);
     else
         status = fail(STATUS_USAGE, "which domain? give -d with one of: %s", names);
     free(names);
@@ -85,7 +85,7 @@ static enum status reach(struct session *session)
     char store[PATH_MAX];
     struct stat status;
 
-    if (session->config_path || session->caller.delegated || geteuid() == 0)
+    if (session->where.config || session->caller.delegated || geteuid() == 0)
         return STATUS_DONE;
     snprintf(store, sizeof(store), "%s/%s.tokens", directory, session->domain ? session->domain->name : "");
     if (stat(directory, &status) < 0) {
@@ -137,7 +137,7 @@ enum status session_open_all(struct session *session)
 
 bool session_wants(const struct session *session, const struct domain *domain)
 {
-    return (!session->domain_name || strcmp(session->domain_name, domain->name) == 0) &&
+    return (!session->where.domain || strcmp(session->where.domain, domain->name) == 0) &&
            caller_may(&session->caller, domain);
 }
 

@@ -7,13 +7,12 @@
 #include "caller/caller.h"
 #include "config.h"
 #include "storefile.h"
-#include "terminal/say.h"
+#include "terminal/options.h"
 
 struct session {
-    const char *config_path; /* -c; NULL: the system's */
-    const char *domain_name; /* -d; NULL: not given */
-    char **argv;             /* of the process */
-    bool changes;            /* the command writes */
+    struct where where;
+    char **argv;  /* of the process */
+    bool changes; /* the command writes */
     struct config config;
     const struct domain *domain;
     struct caller caller;

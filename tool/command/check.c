@@ -170,7 +170,7 @@ static const struct options options = {.shorts = "", .longs = longs, .take = tak
 static enum status run(struct session *session, int argc, char **argv)
 {
     struct check check = {0};
-    enum status status = options_parse(argc, argv, &options, &check, &check.given);
+    enum status status = options_parse(argc, argv, &options, &check, &session->where, &check.given);
     int fd;
 
     if (status != STATUS_DONE || check.given.help)

@@ -116,7 +116,7 @@ static enum status run(struct session *session, int argc, char **argv)
     enum status status = session_refuse_delegated(session, "compact");
 
     if (status == STATUS_DONE)
-        status = options_parse(argc, argv, &options, &request, &request.given);
+        status = options_parse(argc, argv, &options, &request, &session->where, &request.given);
     if (status != STATUS_DONE || request.given.help)
         return status;
     status = session_open_to_change(session);

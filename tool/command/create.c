@@ -115,7 +115,7 @@ static const struct options options = {
 static enum status run(struct session *session, int argc, char **argv)
 {
     struct request request = {0};
-    enum status status = options_parse(argc, argv, &options, &request, &request.issue.given);
+    enum status status = options_parse(argc, argv, &options, &request, &session->where, &request.issue.given);
 
     if (status == STATUS_DONE && !request.issue.given.help) {
         if (!request.attributes.label)

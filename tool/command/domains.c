@@ -165,7 +165,8 @@ static enum status run(struct session *session, int argc, char **argv)
     struct printing printing = {0};
     struct given given = {0};
     struct found *found;
-    enum status worst = STATUS_DONE, status = options_parse(argc, argv, &options, NULL, &given);
+    enum status worst = STATUS_DONE,
+                status = options_parse(argc, argv, &options, NULL, &session->where, &given);
 
     if (status != STATUS_DONE || given.help)
         return status;
@@ -180,9 +181,9 @@ static enum status run(struct session *session, int argc, char **argv)
         status = look(&found[printing.number++], session);
         worst = status == STATUS_DONE ? worst : status;
     }
-    if (printing.number == 0 && session->domain_name)
-        status = fail(STATUS_NOT_FOUND, "no domain \"%.15s%s\" that you may administer", session->domain_name,
-                      cut_mark(session->domain_name));
+    if (printing.number == 0 && session->where.domain)
+        status = fail(STATUS_NOT_FOUND, "no domain \"%.15s%s\" that you may administer",
+                      session->where.domain, cut_mark(session->where.domain));
     else if (given.json)
         status = print_array(found, printing.number);
     else

@@ -33,7 +33,7 @@ enum status help_print(void)
     }
     good = good && output_text("\n"
                                "  -c, --config CONF    use CONF instead of " CONFIG_DEFAULT_PATH "\n"
-                               "  -d, --domain DOMAIN  work on the tokens of DOMAIN\n"
+                               "  -d, --domain DOMAIN  work on DOMAIN; -c and -d may also follow the command\n"
                                "      --version        print the version\n"
                                "\n"
                                "See `toktab COMMAND --help` and toktab(1).\n");
@@ -61,9 +61,8 @@ static enum status run(struct session *session, int argc, char **argv)
 {
     const struct command *command;
     struct given given = {0};
-    enum status status = options_parse(argc, argv, &options, NULL, &given);
+    enum status status = options_parse(argc, argv, &options, NULL, &session->where, &given);
 
-    (void)session;
     if (status != STATUS_DONE || given.help)
         return status;
     if (optind == argc)

@@ -209,7 +209,7 @@ static enum status run(struct session *session, int argc, char **argv)
 {
     struct given given = {0};
     struct refs refs = {0};
-    enum status status = options_parse(argc, argv, &options, NULL, &given);
+    enum status status = options_parse(argc, argv, &options, NULL, &session->where, &given);
 
     if (status != STATUS_DONE || given.help)
         return status;

@@ -257,7 +257,7 @@ static const struct options options = {.shorts = "y",
 static enum status run(struct session *session, int argc, char **argv)
 {
     struct request request = {0};
-    enum status status = options_parse(argc, argv, &options, NULL, &request.given);
+    enum status status = options_parse(argc, argv, &options, NULL, &session->where, &request.given);
 
     if (status != STATUS_DONE || request.given.help)
         return status;

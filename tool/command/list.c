@@ -239,7 +239,7 @@ static enum status run(struct session *session, int argc, char **argv)
     struct request request = {.expiring = -1};
     struct tokens tokens;
     struct printing printing = {.request = &request, .tokens = &tokens, .now = (int64_t)time(NULL)};
-    enum status status = options_parse(argc, argv, &options, &request, &request.given);
+    enum status status = options_parse(argc, argv, &options, &request, &session->where, &request.given);
 
     if (status != STATUS_DONE || request.given.help)
         return status;

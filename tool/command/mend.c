@@ -183,7 +183,7 @@ static enum status run(struct session *session, int argc, char **argv)
     enum status status = session_refuse_delegated(session, "mend");
 
     if (status == STATUS_DONE)
-        status = options_parse(argc, argv, &options, NULL, &given);
+        status = options_parse(argc, argv, &options, NULL, &session->where, &given);
     if (status != STATUS_DONE || given.help)
         return status;
     mending.unasked = given.yes;

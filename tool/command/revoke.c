@@ -119,7 +119,7 @@ static enum status run(struct session *session, int argc, char **argv)
 {
     struct request request = {0};
     struct refs refs = {0};
-    enum status status = options_parse(argc, argv, &options, &request, &request.given);
+    enum status status = options_parse(argc, argv, &options, &request, &session->where, &request.given);
 
     if (status == STATUS_DONE && !request.given.help)
         status = ask_and_revoke(session, &request, &refs, argv + optind, argc - optind);

@@ -208,7 +208,7 @@ static enum status run(struct session *session, int argc, char **argv)
     struct request request = {.grace = "24h"};
     struct issue *issue = &request.issue;
     struct refs refs = {0};
-    enum status status = options_parse(argc, argv, &options, &request, &issue->given);
+    enum status status = options_parse(argc, argv, &options, &request, &session->where, &issue->given);
 
     if (status != STATUS_DONE || issue->given.help)
         return status;

@@ -166,7 +166,7 @@ static enum status scan(struct session *session, const struct request *request, 
     struct leaks leaks;
 
     session->changes = request->revoke;
-    status = session->domain_name ? session_open(session) : session_open_all(session);
+    status = session->where.domain ? session_open(session) : session_open_all(session);
     if (status != STATUS_DONE)
         return status;
     leaks_make(&leaks, session, request->given.json);
@@ -202,7 +202,7 @@ static enum status run(struct session *session, int argc, char **argv)
 {
     struct request request = {0};
     struct opener opener;
-    enum status status = options_parse(argc, argv, &options, &request, &request.given);
+    enum status status = options_parse(argc, argv, &options, &request, &session->where, &request.given);
 
     if (status != STATUS_DONE || request.given.help)
         return status;

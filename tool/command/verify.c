@@ -202,7 +202,7 @@ static const struct options options = {.shorts = "s:u:", .longs = longs, .take =
 static enum status run(struct session *session, int argc, char **argv)
 {
     struct request request = {.ask = {.size = sizeof(request.ask)}};
-    enum status status = options_parse(argc, argv, &options, &request, &request.given);
+    enum status status = options_parse(argc, argv, &options, &request, &session->where, &request.given);
 
     if (status == STATUS_DONE && !request.given.help)
         status = verify(session, &request);

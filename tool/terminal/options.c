@@ -35,8 +35,7 @@ static void say_wrong(const char *argument, int option, const struct option *lon
         }
     }
     if (option != 0) {
-        say("unknown option -%c (%s%s --help)", option,
-            option == 'c' || option == 'd' ? "-c and -d come before the command; see " : "see ", see);
+        say("unknown option -%c (see %s --help)", option, see);
         return;
     }
     strncpy(word, argument + 2, sizeof(word) - 1);
@@ -50,59 +49,100 @@ static void say_wrong(const char *argument, int option, const struct option *lon
         say_unknown("option", "--", word, names, count, see);
 }
 
-/* The next option's character; -1 after the last; '?' after printing an error. */
-static int next_option(int argc, char **argv, const struct options *options)
+/* What every command has beside its own options. */
+static const struct option common[] = {
+    {"config", required_argument, NULL, 'c'}, {"domain", required_argument, NULL, 'd'}, {0}};
+
+/* The tool's own options stand before the command; argv[0] is then a path. */
+static bool of_tool(const struct options *options)
 {
-    bool of_tool = options->shorts[0] == '+'; /* argv[0] is then a path */
+    return options->shorts[0] == '+';
+}
+
+/* All options that may stand here. */
+static void gather(struct option all[NAMES_MAX], const struct options *options)
+{
+    size_t count = 0;
+
+    for (const struct option *own = options->longs; own->name && count < NAMES_MAX - 3; own++)
+        all[count++] = *own;
+    for (const struct option *other = common; other->name && !of_tool(options); other++)
+        all[count++] = *other;
+    all[count] = (struct option){0};
+}
+
+/* The next option's character; -1 after the last; '?' after printing an error. */
+static int next_option(int argc, char **argv, const struct options *options, const struct option *all)
+{
     char silent[64] = "", see[SEE_SIZE];
+    bool tool = of_tool(options);
     int option;
 
     /* a ":" in front makes getopt_long() tell a missing value from an unknown option */
-    strcat(silent, of_tool ? "+:" : ":");
-    strncat(silent, options->shorts + of_tool, sizeof(silent) - 4);
-    strcat(silent, "h");
+    snprintf(silent, sizeof(silent), "%s:c:d:h%s", tool ? "+" : "", options->shorts + tool);
     opterr = 0;
-    option = getopt_long(argc, argv, silent, options->longs, NULL);
-    snprintf(see, sizeof(see), "toktab%s%.15s", of_tool ? "" : " ", of_tool ? "" : argv[0]);
+    option = getopt_long(argc, argv, silent, all, NULL);
+    snprintf(see, sizeof(see), "toktab%s%.15s", tool ? "" : " ", tool ? "" : argv[0]);
     if (option == ':') {
         say("option %s needs a value (see %s --help)", argv[optind - 1], see);
         return '?';
     }
     if (option == '?')
-        say_wrong(argv[optind - 1], optopt, options->longs, see);
+        say_wrong(argv[optind - 1], optopt, all, see);
     return option == 'h' ? OPTION_HELP : option;
 }
 
-enum status options_parse(int argc, char **argv, const struct options *options, void *context,
-                          struct given *given)
+static enum status take(int option, const struct options *options, void *context, struct where *where,
+                        struct given *given)
 {
+    switch (option) {
+    case OPTION_JSON:
+        given->json = true;
+        return STATUS_DONE;
+    case OPTION_COPY:
+        given->copy = true;
+        return STATUS_DONE;
+    case 'y':
+        given->yes = true;
+        return STATUS_DONE;
+    case 'c':
+        where->config = optarg;
+        return STATUS_DONE;
+    case 'd':
+        where->domain = optarg;
+        return STATUS_DONE;
+    default:
+        return options->take(context, option);
+    }
+}
+
+enum status options_parse(int argc, char **argv, const struct options *options, void *context,
+                          struct where *where, struct given *given)
+{
+    struct option all[NAMES_MAX];
     bool seen[NAMES_MAX] = {false};
     int option;
 
-    while ((option = next_option(argc, argv, options)) != -1) {
-        const struct option *known = options->longs;
-        enum status status = STATUS_DONE;
+    gather(all, options);
+    for (size_t i = 0; all[i].name; i++) /* before the command */
+        seen[i] = (all[i].val == 'c' && where->config) || (all[i].val == 'd' && where->domain);
+    while ((option = next_option(argc, argv, options, all)) != -1) {
+        enum status status;
+        size_t known = 0;
 
         if (option == '?')
             return STATUS_USAGE;
-        while (known->val != option)
+        while (all[known].val != option)
             known++;
-        if (seen[known - options->longs] && known->has_arg == required_argument && option != 's' &&
+        if (seen[known] && all[known].has_arg == required_argument && option != 's' &&
             option != OPTION_FROM) /* only the values of those two add up */
-            return fail(STATUS_USAGE, "option --%s: given twice", known->name);
-        seen[known - options->longs] = true;
+            return fail(STATUS_USAGE, "option --%s: given twice", all[known].name);
+        seen[known] = true;
         if (option == OPTION_HELP) {
             given->help = true;
             return options->help ? output_help(options->help) : STATUS_DONE;
         }
-        if (option == OPTION_JSON)
-            given->json = true;
-        else if (option == OPTION_COPY)
-            given->copy = true;
-        else if (option == 'y')
-            given->yes = true;
-        else
-            status = options->take(context, option);
+        status = take(option, options, context, where, given);
         if (status != STATUS_DONE)
             return status;
     }

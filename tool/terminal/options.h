@@ -42,14 +42,20 @@ struct given {
     bool help, json, yes, copy;
 };
 
+/* -c and -d, which stand before or after the command. NULL: not given. */
+struct where {
+    const char *config, *domain;
+};
+
 /*
- * Parse the options: set those of struct given, which the caller has cleared, and call take with the context
- * for each other one. --help and -h print the help, set given->help and end the parsing. Returns STATUS_DONE;
- * the first other status that take returned; or, after printing, STATUS_USAGE for an unknown option, for an
- * option given twice, unless its values add up, and for too few or too many arguments.
+ * Parse the options: set those of where, and those of given, which the caller has cleared, and call take with
+ * the context for each other one. Every command has -c, -d, -h and --help; only the tool's own table names
+ * them. --help and -h print the help, set given->help and end the parsing. Returns STATUS_DONE; the first
+ * other status that take returned; or, after printing, STATUS_USAGE for an unknown option, for an option
+ * given twice, before the command too, unless its values add up, and for too few or too many arguments.
  */
 enum status options_parse(int argc, char **argv, const struct options *options, void *context,
-                          struct given *given);
+                          struct where *where, struct given *given);
 
 /* Are there least to most arguments after the options? If not, prints what is wrong, but never a whole
  * argument: it may be a token. missing: the message if there are too few. */
