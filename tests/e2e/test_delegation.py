@@ -79,7 +79,7 @@ class Admins(MachineTest):
     def test_exit_status_comes_through(self):
         self.refused(66, "-d", "shop", "show", "99")
         self.refused(2, "-d", "shop", "create", "-l", "")
-        self.refused(2, "list", says=["-d", "shop"])
+        self.refused(2, "list", user="carol", says=["-d", "shop", "wiki"])
 
     def test_domains(self):
         found = self.json("domains")
@@ -92,6 +92,47 @@ class Admins(MachineTest):
             [("nobodys", "change"), ("shop", "change"), ("wiki", "change")])
         self.refused(77, "domains", user="mallory", says="mallory")
         self.refused(77, "domains", user="eve", says="eve")
+
+    def test_the_default_domain(self):
+        """The only one that the caller may change, whether sudo is needed to find that out or not."""
+        for mode in (0o640, 0o644):
+            with open(self.site.conf, encoding="utf-8") as file:
+                self.site.configure(file.read(), mode)
+            for command in (None, self.site.sudo()):
+                token = self.create("x", command=command or [self.site.program])
+                self.assertTrue(token.startswith("shop_"))
+                self.assertEqual(self.json("list", command=command)[-1]["domain"], "shop")
+                result = self.refused(2, "create", "-l", "x", user="carol", command=command, says="shop, wiki")
+                self.assertNotIn("nobodys", result.err)
+        self.refused(2, "create", "-l", "x", user="root", says="nobodys, shop, wiki")
+        self.refused((2, 77), "list", user="mallory", command=self.site.sudo(), says="mallory")
+
+    def test_a_default_of_others(self):
+        """A domain of that name counts only for who may change it."""
+        with open(self.site.conf, encoding="utf-8") as file:
+            text = file.read().replace('"nobodys"', '"default"')
+        for mode in (0o640, 0o644):
+            self.site.configure(text, mode)
+            self.assertEqual(self.json("create", "-l", "x", may_show_token=True)["domain"], "shop")
+            result = self.refused(2, "create", "-l", "x", user="carol", says="shop, wiki")
+            self.assertNotIn("default", result.err)
+            self.assertEqual(self.json("create", "-l", "x", user="root", may_show_token=True)["domain"], "default")
+            self.assertEqual(len(self.json("list", user="reader")), 1 + (mode == 0o644))
+        self.site.configure(text.replace('"carol"', '"carol", "alice"').replace('name = "default"', 'name = "default"; admins = [ "alice" ]'))
+        self.assertEqual(self.json("create", "-l", "x", may_show_token=True)["domain"], "default")
+
+    def test_a_serial_is_not_guessed(self):
+        """With -y, who may change several domains says in which one."""
+        self.create("x", command=[self.site.program])
+        self.create("x", command=[self.site.program, "-d", "wiki"], user="carol")
+        with open(self.site.conf, encoding="utf-8") as file:
+            self.site.configure(file.read().replace('"nobodys"', '"default"'))
+        token = self.create("x", command=[self.site.program], user="root")
+        self.refused(2, "revoke", "-y", "1", user="root", says=["-d", "default, shop, wiki"])
+        self.assertIsNone(self.record(token, "default").revoked)
+        self.ok("revoke", "-y", token_id(token), user="root")
+        self.ok("revoke", "-y", "1", "-d", "wiki", user="root")
+        self.ok("revoke", "-y", "1")
 
     def test_scan_of_who_has_no_domain(self):
         """That nothing was found would be believed."""

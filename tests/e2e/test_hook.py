@@ -293,7 +293,7 @@ class Static(Installed):
         token = self.create()
         with self.httpd() as daemon, Connection(daemon.port) as connection:
             self.assertEqual(connection.ask(token=token).status, 200)
-            self.ok("revoke", "-y", "1")
+            self.ok("revoke", "-d", "default", "-y", "1")
             self.assertEqual(connection.ask(token=token).status, 401)
 
 

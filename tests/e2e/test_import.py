@@ -136,7 +136,7 @@ class Import(SiteTest):
         self.imported("a\t%s\nb\t%s" % (a, b))
         said = self.refused_lines("c\t%s\nb\t%s\na\t%s" % (c, b, a))
         self.assertEqual(said, {2: "the key is in the store already, as token 2", 3: "the key is in the store already, as token 1"})
-        self.ok("revoke", "-y", "2")
+        self.ok("revoke", "-d", "default", "-y", "2")
         self.assertIn(2, self.refused_lines("c\t%s\nb\t%s" % (c, b)))  # revoked is for good
         self.assertEqual(len(self.imported("b\t" + b, "-d", "open")), 1)  # another store
 
@@ -161,7 +161,7 @@ class Import(SiteTest):
         """Header, snapshot and log byte for byte; the same owner, mode and list."""
         self.create("first")
         self.create("second")
-        self.ok("revoke", "-y", "1")
+        self.ok("revoke", "-d", "default", "-y", "1")
         self.ok("compact")
         self.create("third")
         os.chmod(self.site.path(), 0o600)
@@ -238,7 +238,7 @@ class Import(SiteTest):
         self.assertEqual(self.verdict(a), ("allow", None))
         self.ok("mend", "-y")
         self.assertEqual(self.verdict(a), ("allow", None))
-        self.ok("revoke", "-y", "2")
+        self.ok("revoke", "-d", "default", "-y", "2")
         self.assertEqual(self.verdict(b), ("deny", "revoked"))
         self.assertEqual([change["change"] for change in self.json("history", "2")][-1], "revoke")
         rotated = self.ok("rotate", "1", "--grace", "0s", may_show_token=True).out.strip()
@@ -470,7 +470,7 @@ class Hosts(NginxCase):
         self.assertEqual(self.ask("/", "Authorization: Bearer " + key + "x")[0], "unknown")
         self.assertEqual(self.ask("/key", "X-API-Key: " + "k" * 513)[0], "malformed")
         self.assertEqual(self.ask("/tokens", "Authorization: Bearer " + key)[0], "malformed")
-        self.assertEqual(self.site.run("revoke", "-y", "1").code, 0)
+        self.assertEqual(self.site.run("revoke", "-d", "default", "-y", "1").code, 0)
         self.assertEqual(self.ask("/", "Authorization: Bearer " + key), ("revoked", "a key"))
 
     def test_longest(self):

@@ -212,7 +212,9 @@ class Domains(SiteTest):
 
     def test_unknown(self):
         self.configure("one.example", "two.example")
-        self.refused(66, "-d", "one.exampel", "list", says=["one.exampel"])
+        for command in ("list", "domains", "scan"):
+            self.refused(66, "-d", "one.exampel", command, says=["one.exampel", "did you mean one.example?"])
+        self.refused(66, "-d", "xyzzy", "list", says=["xyzzy", "one.example, two.example"])
         for bad in ("", "../one.example", "One.example", "one.example/", "one.example\n"):
             self.refused((2, 66), "-d", bad, "list")
 

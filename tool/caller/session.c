@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "caller/sudo.h"
+#include "nearest.h"
 
 static enum status find_caller(struct session *session)
 {
@@ -52,29 +53,124 @@ static enum status refuse(const struct session *session)
                     : "give -d for another domain (`toktab domains` lists yours), or ask root");
 }
 
-/* Messages name only the domains that the caller may administer, never the others. */
-static enum status choose(struct session *session)
+/* root and the owner of the stores need not be named, unless sudo made the caller the owner. */
+static bool may_change(const struct session *session, const struct domain *domain)
+{
+    struct stat status;
+
+    if (session->caller.delegated)
+        return caller_may(&session->caller, domain);
+    return geteuid() == 0 || (stat(session->config.store_dir, &status) == 0 && status.st_uid == geteuid()) ||
+           caller_is_admin(&session->caller, domain);
+}
+
+static bool may_see(const struct session *session, const struct domain *domain)
+{
+    return caller_may(&session->caller, domain);
+}
+
+/* The names of the domains for which may() is true, in an array that the caller frees. */
+static const char **names_of(const struct session *session,
+                             bool (*may)(const struct session *, const struct domain *), size_t *count)
 {
     const struct config *config = &session->config;
-    char *names, *end;
+    const char **names = must_have(calloc(config->count + 1, sizeof(*names)));
+
+    *count = 0;
+    for (size_t i = 0; i < config->count; i++)
+        if (may(session, &config->domains[i]))
+            names[(*count)++] = config->domains[i].name;
+    return names;
+}
+
+/* Those that the caller may change, or if there are none, those that the caller may see. Messages never name
+ * others. */
+static const char **names_to_show(const struct session *session, size_t *count)
+{
+    const char **names = names_of(session, may_change, count);
+
+    if (*count > 0)
+        return names;
+    free(names);
+    return names_of(session, may_see, count);
+}
+
+static char *joined(const char *const names[], size_t count)
+{
+    char *text = must_have(calloc(count + 1, DOMAIN_NAME_MAX + 3)), *end = text;
+
+    for (size_t i = 0; i < count; i++)
+        end += sprintf(end, "%s%s", i > 0 ? ", " : "", names[i]);
+    return text;
+}
+
+enum status session_unknown_domain(const struct session *session)
+{
+    const char *name = session->where.domain, *cut = cut_mark(name), *meant;
+    size_t count;
+    const char **names = names_to_show(session, &count);
+    char *text = joined(names, count);
     enum status status;
 
-    session->domain = config_domain(config, session->where.domain);
-    if (session->domain)
-        return caller_may(&session->caller, session->domain) ? STATUS_DONE : refuse(session);
-    names = end = must_have(calloc(config->count + 1, DOMAIN_NAME_MAX + 3));
-    for (size_t i = 0; i < config->count; i++)
-        if (caller_may(&session->caller, &config->domains[i]))
-            end += sprintf(end, "%s%s", end > names ? ", " : "", config->domains[i].name);
-    if (end == names)
-        strcpy(names, "none that you administer");
-    if (session->where.domain)
-        status = fail(STATUS_NOT_FOUND, "no domain \"%.15s%s\" (configured: %s)", session->where.domain,
-                      cut_mark(session->where.domain), names);
+    meant = nearest_name(name, names, count);
+    if (count == 0)
+        status = fail(STATUS_NOT_FOUND, "no domain \"%.15s%s\" that you may administer", name, cut);
+    else if (meant)
+        status = fail(STATUS_NOT_FOUND, "no domain \"%.15s%s\": did you mean %s?", name, cut, meant);
     else
-        status = fail(STATUS_USAGE, "which domain? give -d with one of: %s", names);
+        status = fail(STATUS_NOT_FOUND, "no domain \"%.15s%s\" (configured: %s)", name, cut, text);
+    free(text);
     free(names);
     return status;
+}
+
+static enum status named_nowhere(const struct session *session)
+{
+    return fail(STATUS_NOT_PERMITTED, "no domain names %s as an admin: ask root", session->caller.name);
+}
+
+static enum status ask_for_domain(const struct session *session)
+{
+    size_t count;
+    const char **names = names_to_show(session, &count);
+    char *text = joined(names, count);
+    enum status status = count == 0 ? named_nowhere(session)
+                                    : fail(STATUS_USAGE, "which domain? give -d with one of: %s", text);
+
+    free(text);
+    free(names);
+    return status;
+}
+
+enum status session_need_domain(const struct session *session)
+{
+    size_t count;
+
+    if (session->where.domain)
+        return STATUS_DONE;
+    free(names_of(session, may_change, &count));
+    return count > 1 ? ask_for_domain(session) : STATUS_DONE;
+}
+
+/* Without -d: the only domain that the caller may change, else "default" if the caller may change it, else
+ * the only one there is. Who may change none can only read, and may guess. */
+static const struct domain *choose_default(const struct session *session)
+{
+    size_t count;
+    const char **names = names_of(session, may_change, &count);
+    const struct domain *domain = config_domain(&session->config, count == 1 ? names[0] : NULL);
+
+    free(names);
+    return domain && count > 1 && !may_change(session, domain) ? NULL : domain;
+}
+
+static enum status choose(struct session *session)
+{
+    session->domain = session->where.domain ? config_domain(&session->config, session->where.domain)
+                                            : choose_default(session);
+    if (session->domain)
+        return may_see(session, session->domain) ? STATUS_DONE : refuse(session);
+    return session->where.domain ? session_unknown_domain(session) : ask_for_domain(session);
 }
 
 /* Can an ordinary user open the system's store as the command needs it? If not, only its owner can, and sudo
@@ -132,7 +228,7 @@ enum status session_open_all(struct session *session)
         if (caller_may(&session->caller, &session->config.domains[i]))
             return enter(session);
     /* an empty answer would say that there are no tokens */
-    return fail(STATUS_NOT_PERMITTED, "no domain names %s as an admin: ask root", session->caller.name);
+    return named_nowhere(session);
 }
 
 bool session_wants(const struct session *session, const struct domain *domain)

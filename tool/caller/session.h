@@ -19,7 +19,8 @@ struct session {
 };
 
 /*
- * Find the caller, read the configuration, choose the domain, check the caller's rights, and as root become
+ * Find the caller, read the configuration, choose the domain (without -d: the only one that the caller may
+ * change, else "default", else the only one there is), check the caller's rights, and as root become
  * the owner of the stores for good. If files deny access to an ordinary user, runs the command through sudo
  * instead, and does not return. Prints what is wrong. Call session_close() whatever is returned.
  */
@@ -27,6 +28,13 @@ enum status session_open(struct session *session);
 
 /* The same for a command that writes: only the stores' owner can. */
 enum status session_open_to_change(struct session *session);
+
+/* Refuse to guess the domain if the caller may change several and did not give -d: prints so and returns
+ * STATUS_USAGE. Call it after session_open(). */
+enum status session_need_domain(const struct session *session);
+
+/* Print that there is no domain -d, and which ones the caller may choose from. Returns STATUS_NOT_FOUND. */
+enum status session_unknown_domain(const struct session *session);
 
 /* Refuse a command to domain admins who came through sudo: prints so and returns STATUS_NOT_PERMITTED. Call
  * it before arguments are looked at, for sudo lets them give any, and before session_open(). */

@@ -182,8 +182,7 @@ static enum status run(struct session *session, int argc, char **argv)
         worst = status == STATUS_DONE ? worst : status;
     }
     if (printing.number == 0 && session->where.domain)
-        status = fail(STATUS_NOT_FOUND, "no domain \"%.15s%s\" that you may administer",
-                      session->where.domain, cut_mark(session->where.domain));
+        status = session_unknown_domain(session);
     else if (given.json)
         status = print_array(found, printing.number);
     else

@@ -31,12 +31,13 @@ enum status help_print(void)
         snprintf(line, sizeof(line), "  %-8s  %s\n", commands[i]->name, commands[i]->summary);
         good = output_text(line);
     }
-    good = good && output_text("\n"
-                               "  -c, --config CONF    use CONF instead of " CONFIG_DEFAULT_PATH "\n"
-                               "  -d, --domain DOMAIN  work on DOMAIN; -c and -d may also follow the command\n"
-                               "      --version        print the version\n"
-                               "\n"
-                               "See `toktab COMMAND --help` and toktab(1).\n");
+    good =
+        good && output_text("\n"
+                            "  -c, --config CONF    use CONF instead of " CONFIG_DEFAULT_PATH "\n"
+                            "  -d, --domain DOMAIN  work on DOMAIN; -c and -d may also follow the command\n"
+                            "      --version        print the version\n"
+                            "\n"
+                            "See `toktab COMMAND --help` and toktab(1).\n");
     return good ? STATUS_DONE : output_failed();
 }
 

@@ -86,6 +86,15 @@ static enum status revoke(const struct session *session, const struct request *r
     return status == STATUS_DONE ? printed : status;
 }
 
+/* The same serial is another token in each domain, and with -y nobody sees which one is meant. */
+static enum status check_serials(const struct session *session, const struct refs *refs)
+{
+    for (size_t i = 0; i < refs->count; i++)
+        if (refs->list[i].serial > 0)
+            return session_need_domain(session);
+    return STATUS_DONE;
+}
+
 static enum status ask_and_revoke(struct session *session, const struct request *request, struct refs *refs,
                                   char **texts, int count)
 {
@@ -93,6 +102,8 @@ static enum status ask_and_revoke(struct session *session, const struct request 
 
     if (status == STATUS_DONE)
         status = refs_make(refs, session->domain->name, texts, count);
+    if (status == STATUS_DONE && request->given.yes)
+        status = check_serials(session, refs);
     if (status == STATUS_DONE)
         status = refs_resolve(refs, session, false);
     if (status == STATUS_DONE)
