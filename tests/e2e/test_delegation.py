@@ -14,7 +14,7 @@ from machine import USERS, Machine, needs_machine
 from oracle_format import token_id
 
 DOMAINS = [
-    {"name": "shop", "prefix": "shop", "admins": ["alice", "@webops"]},
+    {"name": "shop", "prefix": "shop", "admins": ["alice", "@webops"], "max_lifetime": "365d"},
     {"name": "wiki", "admins": ["carol"]},
     {"name": "nobodys"},
 ]
@@ -85,6 +85,7 @@ class Admins(MachineTest):
         found = self.json("domains")
         self.assertEqual([(domain["name"], domain["may"]) for domain in found], [("shop", "change")])
         self.assertEqual(found[0]["admins"], ["alice", "@webops"])
+        self.assertEqual((found[0]["prefix"], found[0]["scopes"], found[0]["max_lifetime"]), ("shop", [], "365d"))
         found = self.json("domains", user="carol")
         self.assertEqual([domain["name"] for domain in found], ["shop", "wiki"])
         found = self.json("domains", user="root")

@@ -167,7 +167,8 @@ class History(SiteTest):
 
 
 class Domains(SiteTest):
-    domains = [{"name": "b.example", "prefix": "acme", "admins": ["alice", "@webops"]}, {"name": "a.example"}]
+    domains = [{"name": "b.example", "prefix": "acme", "admins": ["alice", "@webops"], "scopes": ["read", "write"],
+                "default_lifetime": "90d", "max_lifetime": "8760h"}, {"name": "a.example"}]
 
     def test_json(self):
         writer, now = Writer("b.example"), int(time.time())
@@ -179,15 +180,16 @@ class Domains(SiteTest):
         store = os.path.join(self.site.store_dir, "%s.tokens")
         self.assertEqual(self.json("domains"), [
             {"name": "a.example", "prefix": "tok", "store": store % "a.example", "tokens": 0, "active": 0, "admins": [],
-             "may": "change"},
+             "may": "change", "scopes": [], "default_lifetime": None, "max_lifetime": None},
             {"name": "b.example", "prefix": "acme", "store": store % "b.example", "tokens": 4, "active": 2,
-             "admins": ["alice", "@webops"], "may": "change"},
+             "admins": ["alice", "@webops"], "may": "change", "scopes": ["read", "write"], "default_lifetime": "90d",
+             "max_lifetime": "365d"},
         ])
         lines = [line.split() for line in self.ok("domains").out.splitlines()]
         self.assertEqual(lines, [
-            ["NAME", "PREFIX", "TOKENS", "ACTIVE", "ADMINS", "MAY", "STORE"],
-            ["a.example", "tok", "0", "0", "-", "change", store % "a.example"],
-            ["b.example", "acme", "4", "2", "alice,@webops", "change", store % "b.example"],
+            ["NAME", "PREFIX", "SCOPES", "LIFETIME", "MAX_LIFETIME", "TOKENS", "ACTIVE", "ADMINS", "MAY", "STORE"],
+            ["a.example", "tok", "-", "-", "-", "0", "0", "-", "change", store % "a.example"],
+            ["b.example", "acme", "read,write", "90d", "365d", "4", "2", "alice,@webops", "change", store % "b.example"],
         ])
 
     def test_one(self):

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "command/command.h"
+#include "duration.h"
 #include "store/tokens.h"
 #include "storefile.h"
 #include "terminal/options.h"
@@ -18,9 +19,10 @@
 static const char help[] = "Usage: toktab [-c CONF] [-d DOMAIN] domains [--json]\n"
                            "\n"
                            "Lists the configured domains, or the one given by -d: the prefix of its tokens,\n"
-                           "how many tokens it has and how many are active, its admins besides root, what\n"
-                           "you may do there (change, read or nothing), and where its store is. Domain\n"
-                           "admins see only the domains that name them.\n"
+                           "the scopes they may have, how long they live by default and at most, how many\n"
+                           "tokens there are and how many are active, the admins besides root, what you may\n"
+                           "do there (change, read or nothing), and where the store is. Domain admins see\n"
+                           "only the domains that name them.\n"
                            "\n"
                            "      --json   print a JSON array\n";
 
@@ -30,6 +32,9 @@ static const struct option longs[] = {
 enum heading {
     HEADING_NAME,
     HEADING_PREFIX,
+    HEADING_SCOPES,
+    HEADING_LIFETIME,
+    HEADING_MAX_LIFETIME,
     HEADING_TOKENS,
     HEADING_ACTIVE,
     HEADING_ADMINS,
@@ -40,11 +45,14 @@ enum heading {
 static const struct sheet_column columns[] = {
     [HEADING_NAME] = {.heading = "NAME"},
     [HEADING_PREFIX] = {.heading = "PREFIX"},
+    [HEADING_SCOPES] = {.heading = "SCOPES", .wraps = true},
+    [HEADING_LIFETIME] = {.heading = "LIFETIME"},
+    [HEADING_MAX_LIFETIME] = {.heading = "MAX_LIFETIME"},
     [HEADING_TOKENS] = {.heading = "TOKENS", .right = true},
     [HEADING_ACTIVE] = {.heading = "ACTIVE", .right = true},
-    [HEADING_ADMINS] = {.heading = "ADMINS"},
+    [HEADING_ADMINS] = {.heading = "ADMINS", .wraps = true},
     [HEADING_MAY] = {.heading = "MAY"},
-    [HEADING_STORE] = {.heading = "STORE"},
+    [HEADING_STORE] = {.heading = "STORE", .wraps = true},
 };
 
 enum { HEADINGS = sizeof(columns) / sizeof(columns[0]) };
@@ -103,23 +111,53 @@ static json_t *number_json(const struct found *found, size_t number)
     return found->counted ? json_integer((json_int_t)number) : json_null();
 }
 
+static json_t *list_json(const char *text)
+{
+    json_t *array = must_have(json_array());
+    struct span list = span_of(text), item;
+
+    while (span_next_item(&list, &item))
+        json_array_append_new(array, must_have(json_stringn(item.at, item.length)));
+    return array;
+}
+
+/* As the configuration has it: "90d"; "" for none. */
+static const char *lifetime_text(char text[DURATION_TEXT_SIZE], int64_t lifetime)
+{
+    text[0] = '\0';
+    if (lifetime > 0)
+        duration_format(text, lifetime);
+    return text;
+}
+
+static json_t *lifetime_json(int64_t lifetime)
+{
+    char text[DURATION_TEXT_SIZE];
+
+    return lifetime > 0 ? must_have(json_string(lifetime_text(text, lifetime))) : json_null();
+}
+
 static enum status print_array(const struct found *found, size_t number)
 {
     json_t *array = must_have(json_array());
 
     for (const struct found *one = found; one < found + number; one++) {
-        json_t *admins = must_have(json_array());
-        struct span list = span_of(one->domain->admins), name;
+        const struct domain *domain = one->domain;
 
-        while (span_next_item(&list, &name))
-            json_array_append_new(admins, must_have(json_stringn(name.at, name.length)));
         json_array_append_new(
-            array, must_have(json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:s}", "name", one->domain->name,
-                                       "prefix", one->domain->prefix, "store", one->store, "tokens",
-                                       number_json(one, one->tokens), "active", number_json(one, one->active),
-                                       "admins", admins, "may", one->may)));
+            array, must_have(json_pack(
+                       "{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:s}", "name", domain->name, "prefix",
+                       domain->prefix, "store", one->store, "scopes", list_json(domain->scopes),
+                       "default_lifetime", lifetime_json(domain->default_lifetime), "max_lifetime",
+                       lifetime_json(domain->max_lifetime), "tokens", number_json(one, one->tokens), "active",
+                       number_json(one, one->active), "admins", list_json(domain->admins), "may", one->may)));
     }
     return print_json(array);
+}
+
+static char *dash_or(const char *text)
+{
+    return text[0] ? showable(span_of(text)) : must_have(strdup("-"));
 }
 
 static char *count_text(const struct found *found, size_t value)
@@ -140,13 +178,16 @@ static enum status print_rows(struct sheet *sheet, void *context)
     for (size_t i = 0; i < printing->number && status == STATUS_DONE; i++) {
         const struct found *found = &printing->found[i];
         const struct domain *domain = found->domain;
+        char usual[DURATION_TEXT_SIZE], most[DURATION_TEXT_SIZE];
         struct cell cells[HEADINGS] = {
             [HEADING_NAME].text = must_have(strdup(domain->name)),
             [HEADING_PREFIX].text = must_have(strdup(domain->prefix)),
+            [HEADING_SCOPES].text = dash_or(domain->scopes),
+            [HEADING_LIFETIME].text = dash_or(lifetime_text(usual, domain->default_lifetime)),
+            [HEADING_MAX_LIFETIME].text = dash_or(lifetime_text(most, domain->max_lifetime)),
             [HEADING_TOKENS].text = count_text(found, found->tokens),
             [HEADING_ACTIVE].text = count_text(found, found->active),
-            [HEADING_ADMINS].text =
-                domain->admins[0] ? showable(span_of(domain->admins)) : must_have(strdup("-")),
+            [HEADING_ADMINS].text = dash_or(domain->admins),
             [HEADING_MAY].text = must_have(strdup(found->may)),
             [HEADING_STORE].text = showable(span_of(found->store)),
         };
