@@ -9,25 +9,30 @@
 
 #include "command/command.h"
 #include "store/prove.h"
+#include "store/tokens.h"
 #include "storefile.h"
 #include "terminal/options.h"
 #include "terminal/output.h"
 #include "terminal/progress.h"
 #include "token/describe.h"
 
-static const char help[] = "Usage: toktab [-c CONF] [-d DOMAIN] check [OPTIONS]\n"
-                           "\n"
-                           "Checks a store: permissions, header, snapshot, every line, the chain, serials.\n"
-                           "Prints HEAD, which stands for everything ever written to the store: keep it\n"
-                           "elsewhere, and give it to --expect later. Exits with 1 if anything is wrong.\n"
-                           "\n"
-                           "      --expect HEAD   is this HEAD still in the log? Exits with 0 for yes,\n"
-                           "                      1 for no, 69 if that can no longer be told\n"
-                           "      --json          print JSON: head, lines, tokens, faults\n"
-                           "\n"
-                           "Example: toktab check --expect 1:17:0123456789abcdef0123456789abcdef\n";
+static const char help[] =
+    "Usage: toktab [-c CONF] [-d DOMAIN] check [OPTIONS]\n"
+    "\n"
+    "Checks a store: permissions, header, snapshot, every line, the chain, serials.\n"
+    "Prints HEAD, which stands for everything ever written to the store: keep it\n"
+    "elsewhere, and give it to --expect later. Exits with 1 if anything is wrong.\n"
+    "\n"
+    "  -A, --all-domains   check all your domains, and print the domain of each HEAD\n"
+    "      --expect HEAD   is this HEAD still in the log? Exits with 0 for yes,\n"
+    "                      1 for no, 69 if that can no longer be told\n"
+    "      --json          print JSON: head, lines, tokens, faults; with -A an array,\n"
+    "                      with the domain of each\n"
+    "\n"
+    "Example: toktab check --expect 1:17:0123456789abcdef0123456789abcdef\n";
 
-static const struct option longs[] = {{"expect", required_argument, NULL, OPTION_EXPECT},
+static const struct option longs[] = {{"all-domains", no_argument, NULL, 'A'},
+                                      {"expect", required_argument, NULL, OPTION_EXPECT},
                                       {"json", no_argument, NULL, OPTION_JSON},
                                       {"help", no_argument, NULL, OPTION_HELP},
                                       {0}};
@@ -36,7 +41,10 @@ struct check {
     struct storefile storefile;
     struct expected_head expected, *expect; /* expect is NULL without --expect */
     struct given given;
-    json_t *faults;
+    bool all_domains;
+    const char *domain; /* of the store at hand */
+    json_t *faults;     /* of it */
+    json_t *array;      /* of all, with -A and --json */
 };
 
 static void add_fault(struct check *check, const char *text)
@@ -46,13 +54,13 @@ static void add_fault(struct check *check, const char *text)
 }
 
 /* Anybody who can open the lock can hold it and block revocations. */
-static void check_lock(struct check *check, const char *domain)
+static void check_lock(struct check *check)
 {
     char path[PATH_MAX];
     struct stat status;
     struct fault fault;
 
-    if (snprintf(path, sizeof(path), "%s/%s.lock", check->storefile.directory, domain) >= PATH_MAX ||
+    if (snprintf(path, sizeof(path), "%s/%s.lock", check->storefile.directory, check->domain) >= PATH_MAX ||
         lstat(path, &status) < 0)
         return;
     if (S_ISREG(status.st_mode) && (status.st_mode & 077) == 0)
@@ -92,38 +100,58 @@ static int open_store(struct check *check, enum status *status)
     return -1;
 }
 
-/* Print what was found. What follows the last line here is no fault: the next change repairs it. */
-static enum status print(const struct check *check, const struct proof *proof, bool proved)
+/* What follows the last line here is no fault: the next change repairs it. */
+static void say_rest(const struct check *check, const struct proof *proof)
 {
     const char *directory = check->storefile.directory, *name = check->storefile.name;
-    char head[HEAD_SIZE];
 
-    if (proved && proof->rest == REST_LINE)
+    if (proof->rest == REST_LINE)
         say("%s/%s: the last line lacks its newline, which the next change adds", directory, name);
-    else if (proved && proof->rest == REST_TORN)
+    else if (proof->rest == REST_TORN)
         say("%s/%s: ends with %" PRIu64 " byte%s of an unfinished line, which the next change removes",
             directory, name, proof->rest_bytes, plural(proof->rest_bytes));
-    else if (proved && proof->rest == REST_UNSYNCED)
+    else if (proof->rest == REST_UNSYNCED)
         say("%s/%s: ends with %" PRIu64 " byte%s left by a power cut, which the next change removes",
             directory, name, proof->rest_bytes, plural(proof->rest_bytes));
-    head_format(head, proof->chain.header.epoch, proof->chain.at.n, proof->chain.at.chain);
-    if (check->given.json)
-        return print_json(must_have(json_pack("{s:s?, s:I, s:I, s:O}", "head", proved ? head : NULL, "lines",
-                                              (json_int_t)proof->lines, "tokens",
-                                              (json_int_t)proof->index.count, "faults", check->faults)));
-    if (!proved)
-        return STATUS_DONE;
-    say("%s/%s: %s%" PRIu64 " line%s, %zu token%s; its HEAD is", directory, name,
-        json_array_size(check->faults) == 0 ? "sound: " : "", proof->lines, plural(proof->lines),
-        proof->index.count, plural(proof->index.count));
-    return output_line(head);
 }
 
-static enum status check_content(struct check *check, int fd, const char *domain)
+static enum status print_object(const struct check *check, const struct proof *proof, const char *head)
+{
+    json_t *object =
+        must_have(json_pack("{s:s?, s:I, s:I, s:O}", "head", head, "lines", (json_int_t)proof->lines,
+                            "tokens", (json_int_t)proof->index.count, "faults", check->faults));
+
+    if (!check->all_domains)
+        return print_json(object);
+    json_object_set_new(object, "domain", must_have(json_string(check->domain)));
+    json_array_append_new(check->array, object);
+    return STATUS_DONE;
+}
+
+static enum status print(const struct check *check, const struct proof *proof, bool proved)
+{
+    char head[HEAD_SIZE], line[DOMAIN_NAME_MAX + 1 + HEAD_SIZE];
+
+    if (proved)
+        say_rest(check, proof);
+    head_format(head, proof->chain.header.epoch, proof->chain.at.n, proof->chain.at.chain);
+    if (check->given.json)
+        return print_object(check, proof, proved ? head : NULL);
+    if (!proved)
+        return STATUS_DONE;
+    say("%s/%s: %s%" PRIu64 " line%s, %zu token%s; its HEAD is", check->storefile.directory,
+        check->storefile.name, json_array_size(check->faults) == 0 ? "sound: " : "", proof->lines,
+        plural(proof->lines), proof->index.count, plural(proof->index.count));
+    snprintf(line, sizeof(line), "%s%s%s", check->all_domains ? check->domain : "",
+             check->all_domains ? " " : "", head);
+    return output_line(line);
+}
+
+static enum status check_content(struct check *check, int fd)
 {
     struct proof proof;
     struct fault fault;
-    bool proved = prove(&proof, fd, domain, check->expect, &progress_witness, &fault);
+    bool proved = prove(&proof, fd, check->domain, check->expect, &progress_witness, &fault);
     enum status status;
 
     progress_clear();
@@ -155,6 +183,10 @@ static enum status take_option(void *context, int option)
 {
     struct check *check = context;
 
+    if (option == 'A') {
+        check->all_domains = true;
+        return STATUS_DONE;
+    }
     if (option != OPTION_EXPECT)
         return STATUS_USAGE;
     check->expect = &check->expected;
@@ -165,29 +197,64 @@ static enum status take_option(void *context, int option)
                 cut_mark(optarg));
 }
 
-static const struct options options = {.shorts = "", .longs = longs, .take = take_option, .help = help};
+static const struct options options = {.shorts = "A", .longs = longs, .take = take_option, .help = help};
+
+static enum status check_domain(struct check *check, const struct session *session,
+                                const struct domain *domain)
+{
+    enum status status;
+    int fd;
+
+    check->domain = domain->name;
+    storefile_of_domain(&check->storefile, session->config.store_dir, domain->name);
+    check->faults = must_have(json_array());
+    fd = open_store(check, &status);
+    if (fd >= 0) {
+        check_lock(check);
+        status = check_content(check, fd);
+        close(fd);
+    }
+    json_decref(check->faults);
+    return status;
+}
+
+/* Before its first token a domain has no store, and nothing is wrong with it. Returns the last failure. */
+static enum status check_all(struct check *check, struct session *session)
+{
+    enum status status, worst = STATUS_DONE;
+
+    check->array = must_have(json_array());
+    for (size_t i = 0; i < session->config.count; i++) {
+        session->domain = &session->config.domains[i];
+        if (!session_wants(session, session->domain))
+            continue;
+        if (!tokens_exist(session)) {
+            say("domain %s has no tokens yet", session->domain->name);
+            continue;
+        }
+        status = check_domain(check, session, session->domain);
+        worst = status == STATUS_DONE ? worst : status;
+    }
+    status = check->given.json ? print_json(json_incref(check->array)) : STATUS_DONE;
+    json_decref(check->array);
+    return status == STATUS_DONE ? worst : status;
+}
 
 static enum status run(struct session *session, int argc, char **argv)
 {
     struct check check = {0};
     enum status status = options_parse(argc, argv, &options, &check, &session->where, &check.given);
-    int fd;
 
     if (status != STATUS_DONE || check.given.help)
         return status;
-    status = session_open(session);
+    if (check.all_domains && session->where.domain)
+        return fail(STATUS_USAGE, "-A and -d exclude each other");
+    if (check.all_domains && check.expect)
+        return fail(STATUS_USAGE, "--expect: a HEAD is of one domain: give -d instead of -A");
+    status = check.all_domains ? session_open_all(session) : session_open(session);
     if (status != STATUS_DONE)
         return status;
-    storefile_of_domain(&check.storefile, session->config.store_dir, session->domain->name);
-    check.faults = must_have(json_array());
-    fd = open_store(&check, &status);
-    if (fd >= 0) {
-        check_lock(&check, session->domain->name);
-        status = check_content(&check, fd, session->domain->name);
-        close(fd);
-    }
-    json_decref(check.faults);
-    return status;
+    return check.all_domains ? check_all(&check, session) : check_domain(&check, session, session->domain);
 }
 
 const struct command command_check = {"check", "check that a store is sound, and print its HEAD", help, run};

@@ -24,6 +24,7 @@ static const char help[] = "Usage: toktab [-c CONF] [-d DOMAIN] list [OPTIONS]\n
                            "                        date); exits with 1 if there are any\n"
                            "  -l, --label GLOB      tokens whose label matches: \"CI *\"\n"
                            "  -u, --user USER       tokens of this user\n"
+                           "  -A, --all-domains     of all your domains\n"
                            "  -o, --output COLUMNS  serial,id,label,state,scopes,created,expires,last_used;\n"
                            "                        also domain,revoked,from,user,reason,prev,by\n"
                            "      --no-headings     leave out the first line\n"
@@ -37,6 +38,7 @@ static const struct option longs[] = {{"active", no_argument, NULL, OPTION_ACTIV
                                       {"expiring", required_argument, NULL, OPTION_EXPIRING},
                                       {"label", required_argument, NULL, 'l'},
                                       {"user", required_argument, NULL, 'u'},
+                                      {"all-domains", no_argument, NULL, 'A'},
                                       {"output", required_argument, NULL, 'o'},
                                       {"no-headings", no_argument, NULL, OPTION_NO_HEADINGS},
                                       {"json", no_argument, NULL, OPTION_JSON},
@@ -49,7 +51,7 @@ struct request {
     const char *label, *user;      /* NULL: any */
     enum attribute columns[ATTRIBUTES];
     size_t column_count; /* 0: the default ones */
-    bool no_headings;
+    bool no_headings, all_domains;
     struct given given;
 };
 
@@ -108,6 +110,9 @@ static enum status take_option(void *context, int option)
         return STATUS_DONE;
     case 'o':
         return take_columns(request, optarg);
+    case 'A':
+        request->all_domains = true;
+        return STATUS_DONE;
     case OPTION_NO_HEADINGS:
         request->no_headings = true;
         return STATUS_DONE;
@@ -116,7 +121,8 @@ static enum status take_option(void *context, int option)
     }
 }
 
-static const struct options options = {.shorts = "l:u:o:", .longs = longs, .take = take_option, .help = help};
+static const struct options options = {
+    .shorts = "l:u:Ao:", .longs = longs, .take = take_option, .help = help};
 
 static bool text_matches(struct span escaped, const char *pattern, bool glob)
 {
@@ -142,10 +148,17 @@ static bool wanted(const struct request *request, const struct record *record, i
            (!request->user || text_matches(record->user, request->user, false));
 }
 
+/* The tokens of one domain. */
+struct group {
+    const struct domain *domain;
+    struct tokens tokens;
+};
+
 struct printing {
     const struct request *request;
-    const struct tokens *tokens;
-    const char *domain;
+    const struct group *groups;
+    size_t group_count;
+    const char *domain; /* of the token at hand */
     int64_t now;
     size_t found;
     struct sheet_column columns[ATTRIBUTES];
@@ -153,14 +166,12 @@ struct printing {
 };
 
 /* Call use for each wanted token until it returns anything but STATUS_DONE. */
-static enum status each_wanted(struct printing *printing,
-                               enum status (*use)(struct printing *printing, const struct record *record))
+static enum status each_wanted_of(struct printing *printing, const struct tokens *tokens,
+                                  enum status (*use)(struct printing *printing, const struct record *record))
 {
-    const struct tokens *tokens = printing->tokens;
     enum status status = STATUS_DONE;
     struct record record;
 
-    printing->found = 0;
     for (size_t i = 0; i < tokens->count && status == STATUS_DONE; i++) {
         if (!token_record(&tokens->list[i], &record))
             return fail(STATUS_DAMAGED, "token %.12s: its line is invalid: run `toktab check`",
@@ -169,6 +180,19 @@ static enum status each_wanted(struct printing *printing,
             continue;
         status = use(printing, &record);
         printing->found++;
+    }
+    return status;
+}
+
+static enum status each_wanted(struct printing *printing,
+                               enum status (*use)(struct printing *printing, const struct record *record))
+{
+    enum status status = STATUS_DONE;
+
+    printing->found = 0;
+    for (size_t i = 0; i < printing->group_count && status == STATUS_DONE; i++) {
+        printing->domain = printing->groups[i].domain->name;
+        status = each_wanted_of(printing, &printing->groups[i].tokens, use);
     }
     return status;
 }
@@ -234,28 +258,76 @@ static enum status print_table(struct printing *printing)
     return sheet_print(sheet, print_rows, printing);
 }
 
+/* The domain of the session, or with -A all that the caller may see and that have a store. A store that
+ * cannot be read is reported; the others are listed all the same. Returns the last failure. */
+static enum status read_groups(struct session *session, struct group *groups, size_t *count, bool all)
+{
+    const struct config *config = &session->config;
+    enum status status, worst = STATUS_DONE;
+
+    for (size_t i = 0; i < config->count; i++) {
+        struct group *group = &groups[*count];
+
+        if (all ? !session_wants(session, &config->domains[i]) : &config->domains[i] != session->domain)
+            continue;
+        session->domain = group->domain = &config->domains[i];
+        if (all && !tokens_exist(session))
+            continue;
+        status = tokens_read(&group->tokens, session);
+        if (status == STATUS_DONE)
+            ++*count;
+        else
+            tokens_free(&group->tokens);
+        worst = status == STATUS_DONE ? worst : status;
+    }
+    return worst;
+}
+
+static void choose_columns(struct request *request, struct printing *printing)
+{
+    bool track_usage = false;
+
+    if (request->column_count > 0)
+        return;
+    for (size_t i = 0; i < printing->group_count; i++)
+        track_usage |= printing->groups[i].domain->track_usage;
+    if (request->all_domains)
+        request->columns[request->column_count++] = ATTRIBUTE_DOMAIN;
+    for (size_t i = 0; i < sizeof(default_columns) / sizeof(default_columns[0]); i++)
+        if (default_columns[i] != ATTRIBUTE_LAST_USED || track_usage)
+            request->columns[request->column_count++] = default_columns[i];
+}
+
+static enum status list(struct session *session, struct request *request)
+{
+    struct group *groups = must_have(calloc(session->config.count, sizeof(*groups)));
+    struct printing printing = {.request = request, .groups = groups, .now = (int64_t)time(NULL)};
+    enum status status, worst = read_groups(session, groups, &printing.group_count, request->all_domains);
+
+    status = worst;
+    if (worst == STATUS_DONE || request->all_domains) {
+        choose_columns(request, &printing);
+        status = request->given.json ? print_array(&printing) : print_table(&printing);
+    }
+    while (printing.group_count > 0)
+        tokens_free(&groups[--printing.group_count].tokens);
+    free(groups);
+    if (status == STATUS_DONE && worst == STATUS_DONE && request->expiring >= 0 && printing.found > 0)
+        return STATUS_NO;
+    return status == STATUS_DONE ? worst : status;
+}
+
 static enum status run(struct session *session, int argc, char **argv)
 {
     struct request request = {.expiring = -1};
-    struct tokens tokens;
-    struct printing printing = {.request = &request, .tokens = &tokens, .now = (int64_t)time(NULL)};
     enum status status = options_parse(argc, argv, &options, &request, &session->where, &request.given);
 
     if (status != STATUS_DONE || request.given.help)
         return status;
-    status = session_open(session);
-    if (status != STATUS_DONE)
-        return status;
-    printing.domain = session->domain->name;
-    if (request.column_count == 0)
-        for (size_t i = 0; i < sizeof(default_columns) / sizeof(default_columns[0]); i++)
-            if (default_columns[i] != ATTRIBUTE_LAST_USED || session->domain->track_usage)
-                request.columns[request.column_count++] = default_columns[i];
-    status = tokens_read(&tokens, session);
-    if (status == STATUS_DONE)
-        status = request.given.json ? print_array(&printing) : print_table(&printing);
-    tokens_free(&tokens);
-    return status == STATUS_DONE && request.expiring >= 0 && printing.found > 0 ? STATUS_NO : status;
+    if (request.all_domains && session->where.domain)
+        return fail(STATUS_USAGE, "-A and -d exclude each other");
+    status = request.all_domains ? session_open_all(session) : session_open(session);
+    return status == STATUS_DONE ? list(session, &request) : status;
 }
 
 const struct command command_list = {"list", "list tokens", help, run};
