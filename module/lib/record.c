@@ -205,6 +205,7 @@ bool record_parse(struct record *record, const struct line *line)
     record->id[ID_LENGTH] = '\0';
     record->op = column[COLUMN_OP].at[0];
     record->used = 0;
+    record->successor = 0;
     record->by = column[COLUMN_BY];
     record->scopes = column[COLUMN_SCOPES];
     record->nets = column[COLUMN_NETS];

@@ -30,7 +30,8 @@ struct record {
     unsigned char hash[HASH_SIZE];
     uint64_t serial;
     int64_t created, expires, revoked, time; /* epoch seconds; expires, revoked: or TIME_NEVER */
-    int64_t used; /* likewise; 0: unknown. Not in the line; set from usage_file.h to show it */
+    int64_t used;       /* likewise; 0: unknown. Not in the line; set from usage_file.h to show it */
+    uint64_t successor; /* serial of the token that succeeds it; 0: none. Not in the line; set to show it */
     struct span by, scopes, nets, user, label, reason, prev, ext;
     uint64_t prior;                   /* serial of the token that the line before changed; 0: none */
     unsigned char before[CHAIN_SIZE]; /* chain of the line before */

@@ -216,6 +216,7 @@ class Prefixes(SiteTest):
         for reference in ("abcd", "abcdEFGH", "abcdEFGH000"):
             result = self.refused(2, "show", reference, says=["abcdEFGH0001", "abcdEFGH0002"])
             self.assertNotIn("ABCDefgh0003", result.err)
+            self.assertIn('toktab:   2  abcdEFGH0002  "label of abcdEFGH0002"\n', result.err)
             self.refused(2, "revoke", "-y", "3", reference)
         self.assertEqual(len(self.json("list", "--active")), len(self.ids))
 

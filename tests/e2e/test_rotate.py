@@ -66,13 +66,48 @@ class Rotate(RotateTest):
             "toktab: the old token 1 (id %s) works until %s" % (token_id(old), end),
         ])
 
-    def test_one_that_was_rotated_before(self):
-        """Its life was cut to the grace time: that of another successor is as short, and the tool says why."""
+    def test_not_twice(self):
+        """A second successor would live as short as what is left of the old token."""
+        old = self.old()
+        new = self.rotate("1", "--grace", "1h")
+        before = self.site.bytes()
+        for reference in ("1", token_id(old)):
+            for more in ([], ["-e", "90d"], ["--grace", "0s"]):
+                result = self.refused(1, "rotate", reference, *more,
+                    says=["has a successor, token 2 (id %s)" % token_id(new), "rotate that one"])
+                self.assertEqual(result.out, "")
+        self.ok("update", "1", "-e", "30d")
+        self.refused(1, "rotate", "1", says="rotate that one")
+        self.ok("revoke", "-y", "1")
+        self.refused(1, "rotate", "1", says="rotate that one")
+        self.assertEqual(self.site.read().n, 5)
+        self.assertTrue(self.site.bytes().startswith(before))
+        newer = self.record(self.rotate("2"))
+        self.assertEqual(newer.expires - newer.created, 30 * DAY)
+        self.ok("revoke", "-y", "2", newer.id)
+        self.refused(1, "rotate", "2", says=["token 6 (id %s), was revoked" % newer.id, "create another"])
+
+    def test_not_twice_after_a_compaction(self):
+        """The successor's line may then come first, or be gone."""
         self.old()
-        self.rotate("1", "--grace", "1h")
-        result = self.ok("rotate", "1", may_show_token=True)
-        self.site.guard(result.out.strip())
-        self.assertIn("(the old token's lifetime, short because it was rotated before: use -e for a longer one)", result.err)
+        new = self.rotate("1")
+        self.ok("update", "1", "-u", "carol")
+        self.ok("compact")
+        self.refused(1, "rotate", "1", says="token 2 (id %s)" % token_id(new))
+        writer, old = Writer("example.com"), self.site.guard(make_token())
+        writer.create(old)
+        writer.update(old, reason="succeeded by 0123456789AB", expires=int(time.time()) + DAY)
+        self.site.put(writer)
+        self.refused(1, "rotate", "1", says=["compaction", "create another"])
+
+    def test_not_twice_at_once(self):
+        for _ in range(3):
+            old = self.create()
+            processes = [self.site.start("rotate", token_id(old)) for _ in range(4)]
+            codes = sorted(process.communicate(timeout=60) and process.returncode for process in processes)
+            self.assertEqual(codes, [0, 1, 1, 1])
+            successors = [record for _, record, _ in self.site.read().tokens.values() if record.prev == token_id(old)]
+            self.assertEqual(len(successors), 1)
 
     def test_grace(self):
         for text, seconds in (("1h", 3600), ("90s", 90), ("2w", 14 * DAY)):
@@ -102,12 +137,11 @@ class Rotate(RotateTest):
         self.assertEqual(self.verdict(new, "--from", "10.0.0.1")[0], "allow")
 
     def test_expiry(self):
-        old = self.old()
+        self.old()
         new = self.record(self.rotate("1", "-e", "5d"))
         self.assertEqual(new.expires - new.created, 5 * DAY)
         self.assertIsNone(self.record(self.rotate("2", "-e", "never")).expires)
         self.assertIsNone(self.record(self.rotate("4")).expires, "the old one's life had no end")
-        self.assertIsNotNone(old)
 
     def test_one_that_has_expired(self):
         old, now = self.site.guard(make_token()), int(time.time())
@@ -178,11 +212,11 @@ class Rotate(RotateTest):
 
     def test_killed_in_between(self):
         """Then both work, and nothing is lost."""
-        old = self.create()
         moment, seen = 0.001, set()
         while 2 not in seen and moment < 30:
+            old = self.create()
             before = self.site.read().n
-            with killed_at_end(self.site.start("rotate", "1", "--grace", "0s")) as process:
+            with killed_at_end(self.site.start("rotate", token_id(old), "--grace", "0s")) as process:
                 try:
                     process.wait(moment)
                 except subprocess.TimeoutExpired:
@@ -190,10 +224,135 @@ class Rotate(RotateTest):
                 process.wait()
             done = self.site.read().n - before
             self.assertEqual(self.record(old).revoked is not None, done == 2)
+            self.assertEqual("rotation was interrupted" in self.run_tool("list").err, done == 1)
+            if done == 1:
+                self.refused(1, "rotate", token_id(old), "--grace", "0s", says=["had been interrupted", "rotate that one"])
+                self.assertIsNotNone(self.record(old).revoked)
             seen.add(done)
             moment *= 1.1
         self.assertIn(2, seen, "it was killed each time")
         self.ok("check")
+
+
+class Interrupted(RotateTest):
+    """Somebody killed a rotation after the successor's line: nobody has seen the successor, and the old token has no end."""
+
+    def setUp(self):
+        super().setUp()
+        self.old, self.new = self.site.guard(make_token()), self.site.guard(make_token())
+        self.began = int(time.time()) - 3 * DAY
+        self.writer = Writer("example.com")
+        self.writer.create(self.old, "CI", time=self.began, expires=self.began + 30 * DAY)
+        self.writer.create(self.new, "CI", time=self.began + DAY, expires=self.began + 31 * DAY, prev=token_id(self.old))
+        self.site.put(self.writer)
+
+    def assert_ended(self, grace=DAY):
+        record = self.record(self.old)
+        self.assertEqual((record.op, record.reason), ("U", "succeeded by " + token_id(self.new)))
+        self.assertEqual(record.expires, record.time + grace)
+
+    def test_list_says_so(self):
+        for args in ([], ["--json"], ["-A"], ["-o", "id", "--no-headings"]):
+            result = self.ok("list", *args)
+            self.assertIn("token 1 (id %s) of domain example.com works as before: its rotation was interrupted: run "
+                "`toktab -d example.com rotate %s`" % (token_id(self.old), token_id(self.old)), result.err)
+            self.assertEqual(result.err.count("toktab: "), 1)
+        self.refused(1, "-d", "example.com", "rotate", token_id(self.old))
+        self.assertEqual(self.ok("list").err, "")
+
+    def test_the_old_one_gets_its_end(self):
+        result = self.refused(1, "rotate", "1", "--grace", "1h", says=["works until", "had been interrupted", "rotate that one"])
+        self.assertEqual(result.out, "")
+        self.assert_ended(3600)
+        self.assertEqual(self.site.read().n, 3)
+        self.refused(1, "rotate", "1", says="rotate that one")
+        self.assertEqual(self.site.read().n, 3)
+
+    def test_and_the_new_one_is_rotated(self):
+        """By its serial or by the label, which means the successor: nobody has to know what happened."""
+        for reference in (["2"], ["-l", "CI"]):
+            self.site.put(self.writer)
+            newest = self.rotate(*reference)
+            self.assert_ended()
+            record = self.record(newest)
+            self.assertEqual((record.prev, record.serial), (token_id(self.new), 4))
+            self.assertEqual(record.expires - record.created, 30 * DAY)
+            self.assertEqual(self.record(self.new).expires, record.time + DAY)
+            self.assertEqual(self.site.read().n, 5)
+
+    def test_after_a_compaction(self):
+        self.ok("compact")
+        self.assertIn("interrupted", self.ok("list").err)
+        self.rotate("-l", "CI")
+        self.assert_ended()
+
+    def test_what_somebody_has_changed_since_is_left_alone(self):
+        self.ok("update", "1", "-e", "never")
+        self.assertEqual(self.ok("list").err, "")
+        self.rotate("2")
+        self.assertIsNone(self.record(self.old).expires)
+
+    def test_what_has_ended_by_itself(self):
+        for change in (lambda writer: writer.revoke(self.old), lambda writer: None):
+            writer = Writer("example.com")
+            writer.create(self.old, "CI", time=self.began, expires=self.began + 2 * DAY)
+            writer.create(self.new, "CI", time=self.began + DAY, prev=token_id(self.old))
+            change(writer)
+            self.site.put(writer)
+            self.assertEqual(self.ok("list").err, "")
+            n = self.site.read().n
+            self.rotate("2")
+            self.assertEqual(self.site.read().n, n + 2)
+
+    def test_a_predecessor_that_is_gone(self):
+        writer = Writer("example.com")
+        writer.create(self.new, "CI", prev=token_id(self.old))
+        self.site.put(writer)
+        self.rotate("-l", "CI")
+        self.assertEqual(self.site.read().n, 3)
+
+
+class ForYears(RotateTest):
+    """A cron job rotates by label, and nobody looks after it."""
+
+    def test_twenty_times(self):
+        now = int(time.time())
+        writer, token = Writer("example.com"), self.site.guard(make_token())
+        writer.create(token, "nightly backup", time=now - 3 * DAY, expires=now + 87 * DAY, scopes=("read",))
+        writer.create(self.site.guard(make_token()), "another")
+        self.site.put(writer)
+        for i in range(20):
+            previous, token = token, self.rotate("-l", "nightly backup")
+            record = self.record(token)
+            self.assertEqual((record.prev, record.expires - record.created), (token_id(previous), 90 * DAY))
+            self.assertEqual(self.record(previous).expires, self.record(previous).time + DAY)
+            if i % 7 == 3:
+                self.ok("compact")
+        self.assertEqual(self.verdict(token, "-s", "read")[0], "allow")
+        tokens = self.json("list", "-l", "nightly backup", "--active")
+        self.assertEqual(len(tokens), 21, "within the grace time all work")
+        self.assertEqual([one["id"] for one in self.json("list", "--expiring", "100d", code=1)], [token_id(token)])
+        self.assertEqual(self.ok("list").err, "")
+        self.ok("list", "--expiring", "60d")
+        self.refused(2, "show", "-l", "nightly backup", says="21 active tokens")
+
+    def test_without_grace(self):
+        """Then the label means one token for every command."""
+        token = self.create("nightly backup", "-e", "90d")
+        for _ in range(3):
+            token = self.rotate("-l", "nightly backup", "--grace", "0s")
+            self.assertEqual(self.json("show", "-l", "nightly backup")["id"], token_id(token))
+
+    def test_the_list_says_what_was_rotated(self):
+        self.create("a")
+        self.assertNotIn("SUCCESSOR", self.ok("list").out)
+        self.rotate("1")
+        self.create("b")
+        lines = self.ok("list", "-o", "serial,successor,label").out.splitlines()
+        self.assertEqual([line.split() for line in lines],
+            [["SERIAL", "SUCCESSOR", "LABEL"], ["1", "2", "a"], ["2", "-", "a"], ["4", "-", "b"]])
+        self.assertIn(" SUCCESSOR ", self.ok("list").out.splitlines()[0])
+        self.assertNotIn("SUCCESSOR", self.ok("list", "-l", "b").out)
 
 
 class Policy(RotateTest):

@@ -95,7 +95,7 @@ static enum status look(struct found *found, const struct session *session)
     }
     if (strcmp(found->may, "nothing") == 0)
         return STATUS_DONE;
-    status = tokens_read(&tokens, session);
+    status = tokens_read_lines(&tokens, session);
     if (status == STATUS_DONE) {
         found->counted = true;
         found->tokens = tokens.count;

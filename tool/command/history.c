@@ -5,15 +5,15 @@
 #include <unistd.h>
 
 #include "command/command.h"
+#include "store/label.h"
 #include "store/lineage.h"
-#include "store/refs.h"
 #include "terminal/options.h"
 #include "terminal/output.h"
 #include "terminal/sheet.h"
 #include "token/describe.h"
 #include "token/when.h"
 
-static const char help[] = "Usage: toktab [-c CONF] [-d DOMAIN] history [--json] [TOKEN-REF]\n"
+static const char help[] = "Usage: toktab [-c CONF] [-d DOMAIN] history [--json] [TOKEN-REF | -l LABEL]\n"
                            "\n"
                            "Shows every change of the domain's tokens: its number in the log, the time, the\n"
                            "token, the kind of change, who made it (user/uid/login uid), what changed and\n"
@@ -25,13 +25,16 @@ static const char help[] = "Usage: toktab [-c CONF] [-d DOMAIN] history [--json]
                            "TOKEN-REF is a serial (17), an id, or the first characters of an id: at least\n"
                            "four, with a letter among them.\n"
                            "\n"
-                           "      --json   print a JSON array: n, change and time of each change, and the\n"
-                           "               token as the change left it\n"
+                           "  -l, --label LABEL  the active token with exactly this label\n"
+                           "      --json         print a JSON array: n, change and time of each change, and\n"
+                           "                     the token as the change left it\n"
                            "\n"
                            "Example: toktab history 17\n";
 
-static const struct option longs[] = {
-    {"json", no_argument, NULL, OPTION_JSON}, {"help", no_argument, NULL, OPTION_HELP}, {0}};
+static const struct option longs[] = {{"label", required_argument, NULL, 'l'},
+                                      {"json", no_argument, NULL, OPTION_JSON},
+                                      {"help", no_argument, NULL, OPTION_HELP},
+                                      {0}};
 
 enum heading {
     HEADING_N,
@@ -203,23 +206,39 @@ static enum status read_and_print(const struct session *session, const char *id,
     return status;
 }
 
-static const struct options options = {.shorts = "", .longs = longs, .help = help, .most = 1};
+static enum status take_option(void *context, int option)
+{
+    struct chosen *chosen = context;
+
+    if (option != 'l')
+        return STATUS_USAGE;
+    chosen->label = optarg;
+    return STATUS_DONE;
+}
+
+static const struct options options = {
+    .shorts = "l:", .longs = longs, .take = take_option, .help = help, .most = 1};
 
 static enum status run(struct session *session, int argc, char **argv)
 {
+    struct chosen chosen = {0};
     struct given given = {0};
     struct refs refs = {0};
-    enum status status = options_parse(argc, argv, &options, NULL, &session->where, &given);
+    enum status status = options_parse(argc, argv, &options, &chosen, &session->where, &given);
+    bool one;
 
     if (status != STATUS_DONE || given.help)
         return status;
+    if (!arguments_or_label(argc, argv, 0, chosen.label))
+        return STATUS_USAGE;
+    chosen.texts = argv + optind;
+    chosen.count = argc - optind;
+    one = chosen.label || chosen.count > 0;
     status = session_open(session);
-    if (status == STATUS_DONE && optind < argc)
-        status = refs_make(&refs, session->domain->name, argv + optind, 1);
-    if (status == STATUS_DONE && optind < argc)
-        status = refs_resolve(&refs, session, false);
+    if (status == STATUS_DONE && one)
+        status = refs_choose(&refs, session, &chosen, false);
     if (status == STATUS_DONE)
-        status = read_and_print(session, optind < argc ? refs.list[0].id : NULL, given.json);
+        status = read_and_print(session, one ? refs.list[0].id : NULL, given.json);
     refs_free(&refs);
     return status;
 }

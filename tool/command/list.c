@@ -1,4 +1,5 @@
 #include <fnmatch.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,13 +21,13 @@ static const char help[] = "Usage: toktab [-c CONF] [-d DOMAIN] list [OPTIONS]\n
                            "      --active          active tokens\n"
                            "      --revoked         revoked tokens\n"
                            "      --expired         expired tokens\n"
-                           "      --expiring TIME   active tokens that expire within TIME (14d, or by a\n"
-                           "                        date); exits with 1 if there are any\n"
+                           "      --expiring TIME   active tokens without a successor that expire within\n"
+                           "                        TIME (14d, or by a date); exits with 1 if there are any\n"
                            "  -l, --label GLOB      tokens whose label matches: \"CI *\"\n"
                            "  -u, --user USER       tokens of this user\n"
                            "  -A, --all-domains     of all your domains\n"
                            "  -o, --output COLUMNS  serial,id,label,state,scopes,created,expires,last_used;\n"
-                           "                        also domain,revoked,from,user,reason,prev,by\n"
+                           "                        also domain,revoked,from,user,reason,prev,successor,by\n"
                            "      --no-headings     leave out the first line\n"
                            "      --json            print a JSON array\n"
                            "\n"
@@ -55,9 +56,9 @@ struct request {
     struct given given;
 };
 
-static const enum attribute default_columns[] = {ATTRIBUTE_SERIAL,  ATTRIBUTE_ID,       ATTRIBUTE_LABEL,
-                                                 ATTRIBUTE_STATE,   ATTRIBUTE_SCOPES,   ATTRIBUTE_CREATED,
-                                                 ATTRIBUTE_EXPIRES, ATTRIBUTE_LAST_USED};
+static const enum attribute default_columns[] = {ATTRIBUTE_SERIAL,  ATTRIBUTE_ID,        ATTRIBUTE_LABEL,
+                                                 ATTRIBUTE_STATE,   ATTRIBUTE_SCOPES,    ATTRIBUTE_CREATED,
+                                                 ATTRIBUTE_EXPIRES, ATTRIBUTE_SUCCESSOR, ATTRIBUTE_LAST_USED};
 
 static enum status take_columns(struct request *request, const char *text)
 {
@@ -141,8 +142,8 @@ static bool wanted(const struct request *request, const struct record *record, i
 
     if (!any_state && !request->state[state])
         return false;
-    if (request->expiring >= 0 &&
-        (state != STATE_ACTIVE || record->expires == TIME_NEVER || record->expires > request->expiring))
+    if (request->expiring >= 0 && (state != STATE_ACTIVE || record->successor > 0 ||
+                                   record->expires == TIME_NEVER || record->expires > request->expiring))
         return false;
     return (!request->label || text_matches(record->label, request->label, true)) &&
            (!request->user || text_matches(record->user, request->user, false));
@@ -161,6 +162,7 @@ struct printing {
     const char *domain; /* of the token at hand */
     int64_t now;
     size_t found;
+    bool any_successor;
     struct sheet_column columns[ATTRIBUTES];
     struct sheet sheet;
 };
@@ -252,7 +254,7 @@ static enum status print_table(struct printing *printing)
 
         for (size_t j = 0; name[j]; j++)
             column->heading[j] = (char)(name[j] >= 'a' && name[j] <= 'z' ? name[j] - 'a' + 'A' : name[j]);
-        column->right = request->columns[i] == ATTRIBUTE_SERIAL;
+        column->right = request->columns[i] == ATTRIBUTE_SERIAL || request->columns[i] == ATTRIBUTE_SUCCESSOR;
         column->wraps = request->columns[i] == ATTRIBUTE_LABEL;
     }
     return sheet_print(sheet, print_rows, printing);
@@ -283,19 +285,43 @@ static enum status read_groups(struct session *session, struct group *groups, si
     return worst;
 }
 
+static enum status note_successor(struct printing *printing, const struct record *record)
+{
+    printing->any_successor |= record->successor > 0;
+    return STATUS_DONE;
+}
+
 static void choose_columns(struct request *request, struct printing *printing)
 {
     bool track_usage = false;
 
     if (request->column_count > 0)
         return;
+    each_wanted(printing, note_successor);
     for (size_t i = 0; i < printing->group_count; i++)
         track_usage |= printing->groups[i].domain->track_usage;
     if (request->all_domains)
         request->columns[request->column_count++] = ATTRIBUTE_DOMAIN;
     for (size_t i = 0; i < sizeof(default_columns) / sizeof(default_columns[0]); i++)
-        if (default_columns[i] != ATTRIBUTE_LAST_USED || track_usage)
+        if ((default_columns[i] != ATTRIBUTE_LAST_USED || track_usage) &&
+            (default_columns[i] != ATTRIBUTE_SUCCESSOR || printing->any_successor))
             request->columns[request->column_count++] = default_columns[i];
+}
+
+/* A rotation that was killed in between leaves a token that nobody will replace. */
+static void say_half_rotated(const struct printing *printing)
+{
+    for (size_t i = 0; i < printing->group_count; i++) {
+        const struct tokens *tokens = &printing->groups[i].tokens;
+
+        for (const struct token *token = tokens->list; token < tokens->list + tokens->count; token++)
+            if (token_half_rotated(tokens, token, printing->now))
+                say("token %" PRIu64
+                    " (id %.12s) of domain %s works as before: its rotation was interrupted: "
+                    "run `toktab -d %s rotate %.12s`, which ends it",
+                    token->serial, token->id, printing->groups[i].domain->name,
+                    printing->groups[i].domain->name, token->id);
+    }
 }
 
 static enum status list(struct session *session, struct request *request)
@@ -308,6 +334,7 @@ static enum status list(struct session *session, struct request *request)
     if (worst == STATUS_DONE || request->all_domains) {
         choose_columns(request, &printing);
         status = request->given.json ? print_array(&printing) : print_table(&printing);
+        say_half_rotated(&printing);
     }
     while (printing.group_count > 0)
         tokens_free(&groups[--printing.group_count].tokens);

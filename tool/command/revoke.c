@@ -4,7 +4,7 @@
 #include <time.h>
 
 #include "command/command.h"
-#include "store/refs.h"
+#include "store/label.h"
 #include "terminal/ask.h"
 #include "terminal/options.h"
 #include "terminal/output.h"
@@ -13,7 +13,7 @@
 #include "token/revocation.h"
 
 static const char help[] =
-    "Usage: toktab [-c CONF] [-d DOMAIN] revoke [OPTIONS] TOKEN-REF…\n"
+    "Usage: toktab [-c CONF] [-d DOMAIN] revoke [OPTIONS] TOKEN-REF… | -l LABEL\n"
     "\n"
     "Revokes tokens, now and for good. Shows them and asks first; -y is required if\n"
     "there is no terminal. Revokes nothing unless every TOKEN-REF means one token.\n"
@@ -21,6 +21,7 @@ static const char help[] =
     "TOKEN-REF is a serial (17), an id, or the first characters of an id: at least\n"
     "four, with a letter among them.\n"
     "\n"
+    "  -l, --label LABEL     the active token with exactly this label\n"
     "  -r, --reason REASON   why: at most 255 characters\n"
     "  -y, --yes             do not ask\n"
     "      --json            print the revoked token as JSON, or several tokens as an\n"
@@ -29,13 +30,13 @@ static const char help[] =
     "Example: toktab list --active -u bob -o id --no-headings |\n"
     "             xargs -r toktab revoke -y -r \"left the company\"\n";
 
-static const struct option longs[] = {{"reason", required_argument, NULL, 'r'},
-                                      {"yes", no_argument, NULL, 'y'},
-                                      {"json", no_argument, NULL, OPTION_JSON},
-                                      {"help", no_argument, NULL, OPTION_HELP},
-                                      {0}};
+static const struct option longs[] = {
+    {"label", required_argument, NULL, 'l'},  {"reason", required_argument, NULL, 'r'},
+    {"yes", no_argument, NULL, 'y'},          {"json", no_argument, NULL, OPTION_JSON},
+    {"help", no_argument, NULL, OPTION_HELP}, {0}};
 
 struct request {
+    struct chosen chosen;
     struct attributes attributes;
     struct given given;
 };
@@ -87,25 +88,22 @@ static enum status revoke(const struct session *session, const struct request *r
 }
 
 /* The same serial is another token in each domain, and with -y nobody sees which one is meant. */
-static enum status check_serials(const struct session *session, const struct refs *refs)
+static enum status check_serials(const struct session *session, const struct chosen *chosen)
 {
-    for (size_t i = 0; i < refs->count; i++)
-        if (refs->list[i].serial > 0)
+    for (int i = 0; i < chosen->count; i++)
+        if (ref_is_serial(chosen->texts[i]))
             return session_need_domain(session);
     return STATUS_DONE;
 }
 
-static enum status ask_and_revoke(struct session *session, const struct request *request, struct refs *refs,
-                                  char **texts, int count)
+static enum status ask_and_revoke(struct session *session, const struct request *request, struct refs *refs)
 {
     enum status status = session_open_to_change(session);
 
-    if (status == STATUS_DONE)
-        status = refs_make(refs, session->domain->name, texts, count);
     if (status == STATUS_DONE && request->given.yes)
-        status = check_serials(session, refs);
+        status = check_serials(session, &request->chosen);
     if (status == STATUS_DONE)
-        status = refs_resolve(refs, session, false);
+        status = refs_choose(refs, session, &request->chosen, false);
     if (status == STATUS_DONE)
         status = confirm(refs, request->given.yes);
     return status == STATUS_DONE ? revoke(session, request, refs) : status;
@@ -115,16 +113,19 @@ static enum status take_option(void *context, int option)
 {
     struct request *request = context;
 
-    return option == 'r' ? attributes_set_reason(&request->attributes, optarg) : STATUS_USAGE;
+    switch (option) {
+    case 'l':
+        request->chosen.label = optarg;
+        return STATUS_DONE;
+    case 'r':
+        return attributes_set_reason(&request->attributes, optarg);
+    default:
+        return STATUS_USAGE;
+    }
 }
 
-static const struct options options = {.shorts = "r:y",
-                                       .longs = longs,
-                                       .take = take_option,
-                                       .help = help,
-                                       .least = 1,
-                                       .most = INT_MAX,
-                                       .missing = "which tokens? give their serials or ids"};
+static const struct options options = {
+    .shorts = "l:r:y", .longs = longs, .take = take_option, .help = help, .most = INT_MAX};
 
 static enum status run(struct session *session, int argc, char **argv)
 {
@@ -132,8 +133,13 @@ static enum status run(struct session *session, int argc, char **argv)
     struct refs refs = {0};
     enum status status = options_parse(argc, argv, &options, &request, &session->where, &request.given);
 
+    if (status == STATUS_DONE && !request.given.help &&
+        !arguments_or_label(argc, argv, 1, request.chosen.label))
+        status = STATUS_USAGE;
+    request.chosen.texts = argv + optind;
+    request.chosen.count = argc - optind;
     if (status == STATUS_DONE && !request.given.help)
-        status = ask_and_revoke(session, &request, &refs, argv + optind, argc - optind);
+        status = ask_and_revoke(session, &request, &refs);
     refs_free(&refs);
     attributes_free(&request.attributes);
     return status;

@@ -6,6 +6,7 @@
 #include "command/command.h"
 #include "duration.h"
 #include "store/change.h"
+#include "store/label.h"
 #include "store/proving.h"
 #include "terminal/options.h"
 #include "terminal/output.h"
@@ -14,16 +15,19 @@
 #include "token/lifetime.h"
 #include "token/when.h"
 
-static const char help[] = "Usage: toktab [-c CONF] [-d DOMAIN] rotate [OPTIONS] TOKEN-REF\n"
+static const char help[] = "Usage: toktab [-c CONF] [-d DOMAIN] rotate [OPTIONS] TOKEN-REF | -l LABEL\n"
                            "\n"
                            "Creates a successor of a token and prints it, alone, on stdout, as create does.\n"
                            "The successor has the same label, scopes, networks and user, and lives as long\n"
                            "from now as the old token did. The old token keeps working for the grace time,\n"
-                           "but never beyond its own expiry.\n"
+                           "but never beyond its own expiry. A token that has a successor is not rotated\n"
+                           "again: rotate the successor.\n"
                            "\n"
                            "TOKEN-REF is a serial (17), an id, or the first characters of an id: at least\n"
                            "four, with a letter among them.\n"
                            "\n"
+                           "  -l, --label LABEL    the active token with exactly this label that has no\n"
+                           "                       successor\n"
                            "      --grace TIME     how long the old token still works (default: 24h); 0s\n"
                            "                       revokes it at once\n"
                            "  -e, --expires WHEN   when the new token expires: 90d, 2027-01-31, never\n"
@@ -33,19 +37,32 @@ static const char help[] = "Usage: toktab [-c CONF] [-d DOMAIN] rotate [OPTIONS]
                            "\n"
                            "Example: toktab rotate --grace 7d 17\n";
 
-static const struct option longs[] = {
-    {"grace", required_argument, NULL, OPTION_GRACE}, {"expires", required_argument, NULL, 'e'},
-    {"copy", no_argument, NULL, OPTION_COPY},         {"json", no_argument, NULL, OPTION_JSON},
-    {"help", no_argument, NULL, OPTION_HELP},         {0}};
+static const struct option longs[] = {{"label", required_argument, NULL, 'l'},
+                                      {"grace", required_argument, NULL, OPTION_GRACE},
+                                      {"expires", required_argument, NULL, 'e'},
+                                      {"copy", no_argument, NULL, OPTION_COPY},
+                                      {"json", no_argument, NULL, OPTION_JSON},
+                                      {"help", no_argument, NULL, OPTION_HELP},
+                                      {0}};
+
+#define SUCCEEDED_BY "succeeded by "
+
+/* A token that ends because another succeeds it. */
+struct ending {
+    struct record record; /* as it will be */
+    char reason[sizeof(SUCCEEDED_BY) + ID_LENGTH];
+};
 
 struct request {
+    struct chosen chosen;
     const char *grace, *expires; /* expires: NULL: not given */
     struct issue issue;
 
-    struct record old;        /* as it will be */
-    int64_t until;            /* when the grace time ends */
-    char prev[ID_LENGTH + 1]; /* the old token's id */
-    char reason[sizeof("succeeded by ") + ID_LENGTH];
+    char id[ID_LENGTH + 1], prev[ID_LENGTH + 1]; /* the old token's, and what it succeeds itself or "" */
+    struct ending old;
+    struct ending interrupted[2]; /* ended late, since a rotation was killed before it did */
+    size_t interrupted_count;
+    int64_t until; /* when the grace time ends */
 };
 
 static enum status take_option(void *context, int option)
@@ -53,6 +70,9 @@ static enum status take_option(void *context, int option)
     struct request *request = context;
 
     switch (option) {
+    case 'l':
+        request->chosen.label = optarg;
+        return STATUS_DONE;
     case OPTION_GRACE:
         request->grace = optarg;
         return STATUS_DONE;
@@ -82,41 +102,49 @@ static enum status take_times(struct request *request, const struct domain *doma
                             : STATUS_DONE;
 }
 
-#define SUCCEEDED_BY "succeeded by "
-
-/* As long a life as the old token was given. One that was rotated before expires when its grace time ends, so
- * another successor's life is as short. */
+/* As long a life as the old token was given. */
 static void take_lifetime(struct issue *issue, const struct record *old, const struct domain *domain)
 {
     int64_t length = old->expires == TIME_NEVER ? TIME_NEVER : old->expires - old->created;
-    bool capped, rotated = old->reason.length > strlen(SUCCEEDED_BY) &&
-                           memcmp(old->reason.at, SUCCEEDED_BY, strlen(SUCCEEDED_BY)) == 0;
+    bool capped;
 
     issue->record.expires = lifetime_end(domain, length, issue->record.time, &capped);
     issue->rule =
-        capped    ? "max_lifetime, which is shorter than the old token's lifetime"
-        : rotated ? "the old token's lifetime, short because it was rotated before: use -e for a longer one"
-                  : "the old token's lifetime";
+        capped ? "max_lifetime, which is shorter than the old token's lifetime" : "the old token's lifetime";
+}
+
+/* A token that was rotated lives only as long as its grace time, and a successor of it would too. */
+static enum status check_first(const struct ref *ref, const struct record *old, struct fault *fault)
+{
+    if (ref->successor_serial > 0 && ref->successor_revoked)
+        fault_set(fault, "its successor, token %" PRIu64 " (id %s), was revoked: create another",
+                  ref->successor_serial, ref->successor);
+    else if (ref->successor_serial > 0)
+        fault_set(fault, "it has a successor, token %" PRIu64 " (id %s): rotate that one",
+                  ref->successor_serial, ref->successor);
+    else if (old->revoked != TIME_NEVER)
+        fault_set(fault, "it was revoked, for good: create another");
+    else if (old->reason.length > strlen(SUCCEEDED_BY) &&
+             memcmp(old->reason.at, SUCCEEDED_BY, strlen(SUCCEEDED_BY)) == 0)
+        fault_set(fault, "it had a successor, which a compaction dropped: create another");
+    else
+        return STATUS_DONE;
+    return STATUS_NO;
 }
 
 /* The successor gets what the old token has, if it could be created with that today. */
 static enum status inherit(struct request *request, const struct domain *domain, struct fault *fault)
 {
     struct record *record = &request->issue.record;
-    const struct record *old = &request->old;
+    const struct record *old = &request->old.record;
 
-    if (old->revoked != TIME_NEVER) {
-        fault_set(fault, "it was revoked, for good: create another");
-        return STATUS_NO;
-    }
     if (!scopes_granted(domain, old->scopes, fault))
         return STATUS_USAGE;
     record->label = old->label;
     record->scopes = old->scopes;
     record->nets = old->nets;
     record->user = old->user;
-    strcpy(request->prev, old->id);
-    record->prev = span_of(request->prev);
+    record->prev = span_of(request->id);
     if (!request->expires)
         take_lifetime(&request->issue, old, domain);
     if (record->expires > record->time)
@@ -125,21 +153,41 @@ static enum status inherit(struct request *request, const struct domain *domain,
     return STATUS_USAGE;
 }
 
-/* The old token ends with the grace time, or sooner: rotating extends no life. */
-static enum status end_old(struct log *log, const struct session *session, struct request *request,
-                           struct fault *fault)
+/* The token ends with the grace time, or sooner: rotating extends no life. */
+static enum status end_old(struct log *log, const struct session *session, const struct request *request,
+                           struct ending *ending, const char *successor, struct fault *fault)
 {
-    struct record *old = &request->old;
+    struct record *old = &ending->record;
 
     old->time = request->issue.record.time;
-    snprintf(request->reason, sizeof(request->reason), SUCCEEDED_BY "%s", request->issue.record.id);
-    old->reason = span_of(request->reason);
+    snprintf(ending->reason, sizeof(ending->reason), SUCCEEDED_BY "%s", successor);
+    old->reason = span_of(ending->reason);
     old->op = request->until > old->time ? OPERATION_UPDATE : OPERATION_REVOKE;
     if (old->op == OPERATION_REVOKE)
         old->revoked = old->time;
     else if (old->expires > request->until)
         old->expires = request->until;
     return change_make(log, session, old, true, fault);
+}
+
+/* A rotation that was killed between its two lines left a token that works as before: its last line is older
+ * than its successor's first. */
+static enum status end_interrupted(struct log *log, const struct session *session, struct request *request,
+                                   const struct refs *refs, struct fault *fault)
+{
+    enum status status = STATUS_DONE;
+
+    for (size_t i = 0; i < refs->count && status == STATUS_DONE; i++) {
+        const struct ref *ref = &refs->list[i];
+        struct ending *ending = &request->interrupted[request->interrupted_count];
+
+        if (!ref_record(ref, &ending->record) || ending->record.n >= ref->successor_serial ||
+            !record_active(&ending->record, request->issue.record.time))
+            continue;
+        status = end_old(log, session, request, ending, ref->successor, fault);
+        request->interrupted_count += status == STATUS_DONE;
+    }
+    return status;
 }
 
 /* The successor's line comes first: if we are killed in between, both tokens work. *ended: the status of the
@@ -155,70 +203,102 @@ static enum status append(const struct session *session, struct request *request
     output_catch_interruptions(); /* a token that nobody has seen must be reported */
     status = proving_finish(proving, &log, fault);
     if (status == STATUS_DONE)
-        status = change_read(&log, refs, 0, &request->old, fault);
+        status = change_read(&log, refs, 0, &request->old.record, fault);
+    if (status == STATUS_DONE)
+        status = end_interrupted(&log, session, request, refs, fault);
+    if (status == STATUS_DONE)
+        status = check_first(&refs->list[0], &request->old.record, fault);
     if (status == STATUS_DONE)
         status = inherit(request, session->domain, fault);
     if (status == STATUS_DONE)
         status = change_make(&log, session, &request->issue.record, false, fault);
     if (status == STATUS_DONE)
-        *ended = end_old(&log, session, request, fault);
+        *ended = end_old(&log, session, request, &request->old, request->issue.record.id, fault);
     change_end(&log, session);
     return status;
 }
 
+static void say_ending(const struct record *old, const char *why)
+{
+    char expires[WHEN_SIZE];
+
+    when_format_local(expires, old->expires);
+    if (old->op == OPERATION_REVOKE)
+        say("revoked the old token %" PRIu64 " (id %s)%s", old->serial, old->id, why);
+    else if (old->expires <= old->time)
+        say("the old token %" PRIu64 " (id %s) expired %s%s", old->serial, old->id, expires, why);
+    else if (old->expires == TIME_NEVER)
+        say("the old token %" PRIu64 " (id %s) never expires%s", old->serial, old->id, why);
+    else
+        say("the old token %" PRIu64 " (id %s) works until %s%s", old->serial, old->id, expires, why);
+}
+
 static enum status replace(const struct session *session, struct request *request, struct refs *refs)
 {
-    const struct record *old = &request->old;
     enum status ended = STATUS_DONE, status;
-    char expires[WHEN_SIZE];
     struct proving proving;
     struct fault fault;
 
     proving_begin(&proving, session, PROVING_LINES);
     status = append(session, request, refs, &proving, &ended, &fault);
     proving_end(&proving);
+    for (size_t i = 0; i < request->interrupted_count; i++)
+        say_ending(&request->interrupted[i].record, ": its rotation had been interrupted");
     if (status != STATUS_DONE)
         return fail(status, "token \"%.12s\": not rotated: %s", refs->list[0].text, fault.text);
     status = issue_print(&request->issue, session);
-    when_format_local(expires, old->expires);
-    if (ended != STATUS_DONE)
+    if (ended == STATUS_DONE)
+        say_ending(&request->old.record, "");
+    else
         fail(ended, "token %s: still works as before, and so does its successor: %s", refs->list[0].id,
              fault.text);
-    else if (old->op == OPERATION_REVOKE)
-        say("revoked the old token %" PRIu64 " (id %s)", old->serial, old->id);
-    else if (old->expires <= old->time)
-        say("the old token %" PRIu64 " (id %s) expired %s", old->serial, old->id, expires);
-    else if (old->expires == TIME_NEVER)
-        say("the old token %" PRIu64 " (id %s) never expires", old->serial, old->id);
-    else
-        say("the old token %" PRIu64 " (id %s) works until %s", old->serial, old->id, expires);
     return status == STATUS_DONE ? ended : status;
 }
 
-static const struct options options = {.shorts = "e:",
-                                       .longs = longs,
-                                       .take = take_option,
-                                       .help = help,
-                                       .least = 1,
-                                       .most = 1,
-                                       .missing = "which token? give its serial or id"};
+/* Find the old token, then read the store by its id: which tokens succeed it, and is it itself a successor?
+ */
+static enum status find(const struct session *session, struct request *request, struct refs *refs)
+{
+    char *ids[] = {request->id, request->prev};
+    struct record record;
+    enum status status = refs_choose(refs, session, &request->chosen, false);
+
+    if (status == STATUS_DONE)
+        status = ref_read(&refs->list[0], &record);
+    if (status != STATUS_DONE)
+        return status;
+    strcpy(request->id, record.id);
+    if (record.prev.length == ID_LENGTH)
+        memcpy(request->prev, record.prev.at, ID_LENGTH);
+    refs_free(refs);
+    status = refs_make(refs, session->domain->name, ids, request->prev[0] ? 2 : 1);
+    if (status != STATUS_DONE)
+        return status;
+    if (!request->chosen.label)
+        refs->list[0].text = request->chosen.texts[0];
+    return refs_read_again(refs, session);
+}
+
+static const struct options options = {
+    .shorts = "l:e:", .longs = longs, .take = take_option, .help = help, .most = 1};
 
 static enum status run(struct session *session, int argc, char **argv)
 {
-    struct request request = {.grace = "24h"};
+    struct request request = {.chosen = {.to_rotate = true, .count = 1}, .grace = "24h"};
     struct issue *issue = &request.issue;
     struct refs refs = {0};
     enum status status = options_parse(argc, argv, &options, &request, &session->where, &issue->given);
 
     if (status != STATUS_DONE || issue->given.help)
         return status;
+    if (!arguments_or_label(argc, argv, 1, request.chosen.label))
+        return STATUS_USAGE;
+    request.chosen.texts = argv + optind;
     status = issue_options_fit(issue);
     if (status == STATUS_DONE)
         status = session_open_to_change(session);
     if (status == STATUS_DONE)
-        status = refs_make(&refs, session->domain->name, argv + optind, 1);
-    if (status == STATUS_DONE)
-        status = refs_resolve(&refs, session, false);
+        status = find(session, &request, &refs);
     if (status == STATUS_DONE)
         status = issue_make(issue, session);
     if (status == STATUS_DONE)

@@ -3,22 +3,25 @@
 #include <time.h>
 
 #include "command/command.h"
-#include "store/refs.h"
+#include "store/label.h"
 #include "terminal/options.h"
 #include "terminal/output.h"
 #include "token/describe.h"
 
-static const char help[] = "Usage: toktab [-c CONF] [-d DOMAIN] show [--json] TOKEN-REF\n"
+static const char help[] = "Usage: toktab [-c CONF] [-d DOMAIN] show [--json] TOKEN-REF | -l LABEL\n"
                            "\n"
                            "Shows everything about one token except its secret.\n"
                            "\n"
                            "TOKEN-REF is a serial (17), an id, or the first characters of an id: at least\n"
                            "four, with a letter among them.\n"
                            "\n"
-                           "      --json   print it as JSON\n";
+                           "  -l, --label LABEL  the active token with exactly this label\n"
+                           "      --json         print it as JSON\n";
 
-static const struct option longs[] = {
-    {"json", no_argument, NULL, OPTION_JSON}, {"help", no_argument, NULL, OPTION_HELP}, {0}};
+static const struct option longs[] = {{"label", required_argument, NULL, 'l'},
+                                      {"json", no_argument, NULL, OPTION_JSON},
+                                      {"help", no_argument, NULL, OPTION_HELP},
+                                      {0}};
 
 /* What people ask first comes first. */
 static const enum attribute order[] = {
@@ -45,27 +48,35 @@ static enum status print_lines(const struct record *record, const struct domain 
     return good ? STATUS_DONE : output_failed();
 }
 
-static const struct options options = {.shorts = "",
-                                       .longs = longs,
-                                       .help = help,
-                                       .least = 1,
-                                       .most = 1,
-                                       .missing = "which token? give its serial or id"};
+static enum status take_option(void *context, int option)
+{
+    struct chosen *chosen = context;
+
+    if (option != 'l')
+        return STATUS_USAGE;
+    chosen->label = optarg;
+    return STATUS_DONE;
+}
+
+static const struct options options = {
+    .shorts = "l:", .longs = longs, .take = take_option, .help = help, .most = 1};
 
 static enum status run(struct session *session, int argc, char **argv)
 {
+    struct chosen chosen = {.count = 1};
     struct given given = {0};
     struct record record;
     struct refs refs = {0};
-    enum status status = options_parse(argc, argv, &options, NULL, &session->where, &given);
+    enum status status = options_parse(argc, argv, &options, &chosen, &session->where, &given);
 
     if (status != STATUS_DONE || given.help)
         return status;
+    if (!arguments_or_label(argc, argv, 1, chosen.label))
+        return STATUS_USAGE;
+    chosen.texts = argv + optind;
     status = session_open(session);
     if (status == STATUS_DONE)
-        status = refs_make(&refs, session->domain->name, argv + optind, 1);
-    if (status == STATUS_DONE)
-        status = refs_resolve(&refs, session, true);
+        status = refs_choose(&refs, session, &chosen, true);
     if (status == STATUS_DONE)
         status = ref_read(&refs.list[0], &record);
     if (status == STATUS_DONE)

@@ -16,12 +16,24 @@
 
 enum { SERIAL_DIGITS_MAX = 10, ID_PREFIX_MIN = 4 };
 
+static bool serial_parse(const char *text, uint64_t *serial)
+{
+    return strlen(text) <= SERIAL_DIGITS_MAX && decimal_parse(span_of(text), serial) && *serial > 0;
+}
+
+bool ref_is_serial(const char *text)
+{
+    uint64_t serial;
+
+    return serial_parse(text, &serial);
+}
+
 static enum status ref_parse(struct ref *ref, const char *text)
 {
     size_t length = strlen(text);
 
     ref->text = text;
-    if (length <= SERIAL_DIGITS_MAX && decimal_parse(span_of(text), &ref->serial) && ref->serial > 0)
+    if (serial_parse(text, &ref->serial))
         return STATUS_DONE;
     ref->serial = 0;
     ref->name = text;
@@ -85,6 +97,8 @@ static void forget(struct ref *ref)
     free(ref->line);
     ref->line = NULL;
     ref->candidate_count = 0;
+    ref->successor_serial = 0;
+    ref->successor_revoked = false;
 }
 
 void refs_free(struct refs *refs)
@@ -110,9 +124,16 @@ static void add_candidate(struct ref *ref, const char *id)
     ref->candidate_count++;
 }
 
-static void take_line(struct ref *ref, const struct line *line, const char *text, size_t length)
+/* A line of the file. */
+struct found {
+    struct line columns;
+    const char *text;
+    size_t length;
+};
+
+static void take_line(struct ref *ref, const struct found *found)
 {
-    const char *id = line->column[COLUMN_ID].at;
+    const char *id = found->columns.column[COLUMN_ID].at;
     struct line old;
 
     add_candidate(ref, id);
@@ -123,21 +144,31 @@ static void take_line(struct ref *ref, const struct line *line, const char *text
         !line_revoked(id))
         return;
     free(ref->line);
-    ref->line = must_have(malloc(length));
-    memcpy(ref->line, text, length);
-    ref->length = length;
+    ref->line = must_have(malloc(found->length));
+    memcpy(ref->line, found->text, found->length);
+    ref->length = found->length;
 }
 
-/* A line of the file. */
-struct found {
-    struct line columns;
-    const char *text;
-    size_t length;
-};
+/* The line of a token that succeeds the ref's one. */
+static void take_successor(struct ref *ref, const struct found *found)
+{
+    const char *id = found->columns.column[COLUMN_ID].at;
+    uint64_t serial;
+
+    if (!decimal_parse(found->columns.column[COLUMN_SERIAL], &serial) || serial < ref->successor_serial)
+        return;
+    if (serial > ref->successor_serial)
+        ref->successor_revoked = false;
+    ref->successor_serial = serial;
+    ref->successor_revoked |= line_revoked(id);
+    memcpy(ref->successor, id, ID_LENGTH);
+    ref->successor[ID_LENGTH] = '\0';
+}
 
 /* Give the line, if it proves itself, to the refs that equal wanted. It may be a line of the log or of the
  * snapshot: in a damaged file nobody knows where the snapshot ends. */
-static void hand_to(struct refs *refs, const struct ref *wanted, const struct found *found)
+static void hand_to(struct refs *refs, const struct ref *wanted, const struct found *found,
+                    void (*take)(struct ref *, const struct found *))
 {
     unsigned char seal[CHAIN_SIZE];
     struct position position;
@@ -159,12 +190,13 @@ static void hand_to(struct refs *refs, const struct ref *wanted, const struct fo
         !chain_sealed(refs->chain.header.basechain, &found->columns, found->text, seal, &n))
         return;
     for (; low < refs->count && compare(refs->sorted[low], wanted) == 0; low++)
-        take_line(refs->sorted[low], &found->columns, found->text, found->length);
+        take(refs->sorted[low], found);
 }
 
 static void hand_out(struct refs *refs, const struct found *found)
 {
     struct ref wanted = {.name = found->columns.column[COLUMN_ID].at};
+    const struct span *prev = &found->columns.column[COLUMN_PREV];
 
     if (memcmp(wanted.name, record_no_id, ID_LENGTH) == 0)
         return;
@@ -172,7 +204,9 @@ static void hand_out(struct refs *refs, const struct found *found)
         wanted.serial = 0; /* matches no ref */
     for (; wanted.name_length <= ID_LENGTH; wanted.name_length++)
         if (refs->named[wanted.name_length])
-            hand_to(refs, &wanted, found);
+            hand_to(refs, &wanted, found, take_line);
+    if (refs->named[ID_LENGTH] && prev->length == ID_LENGTH)
+        hand_to(refs, &(struct ref){.name = prev->at, .name_length = ID_LENGTH}, found, take_successor);
 }
 
 static enum status unreadable(struct fault *fault)
@@ -267,38 +301,6 @@ enum status refs_read(struct refs *refs, int fd, bool prove, struct fault *fault
     return status;
 }
 
-static enum status say_ambiguous(const struct ref *ref)
-{
-    size_t known = ref->candidate_count < CANDIDATES_MAX ? ref->candidate_count : CANDIDATES_MAX;
-    char names[CANDIDATES_MAX * (ID_LENGTH + 2) + 1] = "";
-
-    for (size_t i = 0; i < known; i++) {
-        strcat(names, i > 0 ? ", " : "");
-        strcat(names, ref->candidates[i]);
-    }
-    return fail(STATUS_USAGE, "token \"%s\" may mean %zu tokens: %s%s", ref->text, ref->candidate_count,
-                names, ref->candidate_count > known ? " …" : "");
-}
-
-/* Each ref must mean one token. From now on it means exactly that token, even if the store changes. */
-static enum status check_and_pin(struct refs *refs)
-{
-    for (size_t i = 0; i < refs->count; i++) {
-        struct ref *ref = &refs->list[i];
-
-        if (ref->candidate_count == 0)
-            return fail(STATUS_NOT_FOUND, "no token \"%s\" in domain \"%s\" (see toktab list)", ref->text,
-                        refs->domain);
-        if (ref->candidate_count > 1)
-            return say_ambiguous(ref);
-        strcpy(ref->id, ref->candidates[0]);
-        ref->name = ref->id;
-        ref->name_length = ID_LENGTH;
-    }
-    sort(refs);
-    return STATUS_DONE;
-}
-
 static enum status read_store(struct refs *refs, const struct session *session, bool prove)
 {
     struct storefile storefile;
@@ -316,6 +318,61 @@ static enum status read_store(struct refs *refs, const struct session *session, 
                                  : fail(status, "%s/%s: %s", storefile.directory, storefile.name, fault.text);
 }
 
+enum status refs_read_again(struct refs *refs, const struct session *session)
+{
+    refs->offset = 0;
+    return read_store(refs, session, false);
+}
+
+void ref_say_candidate(const struct record *record)
+{
+    char label[LINE_SIZE_MAX] = "";
+
+    text_unescape(label, sizeof(label), record->label);
+    say("  %" PRIu64 "  %s  \"%s\"", record->serial, record->id, label);
+}
+
+static enum status say_ambiguous(struct ref *ref, const struct session *session)
+{
+    size_t known = ref->candidate_count < CANDIDATES_MAX ? ref->candidate_count : CANDIDATES_MAX;
+    char *texts[CANDIDATES_MAX];
+    struct refs candidates;
+    struct record record;
+
+    say("token \"%s\": may mean %zu tokens: give more of its id, or its serial:", ref->text,
+        ref->candidate_count);
+    for (size_t i = 0; i < known; i++)
+        texts[i] = ref->candidates[i];
+    if (refs_make(&candidates, session->domain->name, texts, (int)known) == STATUS_DONE &&
+        read_store(&candidates, session, false) == STATUS_DONE)
+        for (size_t i = 0; i < known; i++)
+            if (ref_record(&candidates.list[i], &record))
+                ref_say_candidate(&record);
+    if (ref->candidate_count > known)
+        say("  … and %zu more (see toktab list)", ref->candidate_count - known);
+    refs_free(&candidates);
+    return STATUS_USAGE;
+}
+
+/* Each ref must mean one token. From now on it means exactly that token, even if the store changes. */
+static enum status check_and_pin(struct refs *refs, const struct session *session)
+{
+    for (size_t i = 0; i < refs->count; i++) {
+        struct ref *ref = &refs->list[i];
+
+        if (ref->candidate_count == 0)
+            return fail(STATUS_NOT_FOUND, "no token \"%s\" in domain \"%s\" (see toktab list)", ref->text,
+                        refs->domain);
+        if (ref->candidate_count > 1)
+            return say_ambiguous(ref, session);
+        strcpy(ref->id, ref->candidates[0]);
+        ref->name = ref->id;
+        ref->name_length = ID_LENGTH;
+    }
+    sort(refs);
+    return STATUS_DONE;
+}
+
 enum status refs_resolve(struct refs *refs, const struct session *session, bool prove)
 {
     enum status status = read_store(refs, session, prove);
@@ -331,7 +388,7 @@ enum status refs_resolve(struct refs *refs, const struct session *session, bool 
         status = read_store(refs, session, true);
     }
     if (status == STATUS_DONE)
-        status = check_and_pin(refs);
+        status = check_and_pin(refs, session);
     if (status != STATUS_DONE)
         return status;
     uses = must_have(calloc(refs->count + 1, sizeof(*uses)));
@@ -352,7 +409,8 @@ bool ref_record(const struct ref *ref, struct record *record)
     if (!ref->line || !line_split(&line, ref->line, ref->length) || !record_parse(record, &line))
         return false;
     used_show(record, ref->used);
-    return true;
+    record->successor = ref->successor_serial;
+    return decimal_parse(line.column[COLUMN_N], &record->n);
 }
 
 enum status ref_read(const struct ref *ref, struct record *record)

@@ -20,6 +20,11 @@ struct ref {
     char candidates[CANDIDATES_MAX][ID_LENGTH + 1]; /* ids that it may mean; line is the first one's */
     size_t candidate_count;                         /* may be greater than CANDIDATES_MAX */
     uint64_t used;                                  /* when, as used_read() has it */
+
+    /* the newest token that succeeds it by rotation, seen since the id is known; serial 0: none */
+    char successor[ID_LENGTH + 1];
+    uint64_t successor_serial;
+    bool successor_revoked;
 };
 
 struct refs {
@@ -32,7 +37,11 @@ struct refs {
     struct chain chain;        /* how far */
     uint64_t offset;
     char storeid[STOREID_HEX + 1];
+    char chosen[ID_LENGTH + 1]; /* the id that a label means */
 };
+
+/* Is it a serial, not an id? Pure. */
+bool ref_is_serial(const char *text);
 
 /* Parse what people typed. Prints a bad one and returns STATUS_USAGE. Keeps the pointers to domain and texts.
  * The caller calls refs_free() whatever is returned. */
@@ -49,6 +58,13 @@ enum status refs_read(struct refs *refs, int fd, bool prove, struct fault *fault
 /* The same with the session's store. Each ref must mean one token, and from now on means exactly that one.
  * Prints what is wrong: STATUS_NOT_FOUND, STATUS_USAGE for an ambiguous ref. */
 enum status refs_resolve(struct refs *refs, const struct session *session, bool prove);
+
+/* Read the session's store again with refs that are whole ids, so that each knows its token, if there still
+ * is one, and the token's successor. Prints what is wrong. */
+enum status refs_read_again(struct refs *refs, const struct session *session);
+
+/* Print serial, id and label of a token that somebody may have meant. */
+void ref_say_candidate(const struct record *record);
 
 /* Parse the ref's last line. False: there is none, or it is invalid. */
 bool ref_record(const struct ref *ref, struct record *record);

@@ -38,7 +38,7 @@ static void add(void *context, const char *id)
 }
 
 static bool read_proved(struct tokens *tokens, int fd, const struct stat *store,
-                        const struct session *session, char storeid[STOREID_HEX + 1], struct fault *fault)
+                        const struct session *session, struct fault *fault)
 {
     struct progress progress = {0};
     const struct loading loading = {
@@ -50,7 +50,7 @@ static bool read_proved(struct tokens *tokens, int fd, const struct stat *store,
     must_have(index_make(&tokens->index, (size_t)store->st_size / 200) ? tokens->index.slots : NULL);
     if (!load_lines(&loading, (uint64_t)store->st_size))
         return false;
-    strcpy(storeid, progress.chain.header.storeid);
+    strcpy(tokens->storeid, progress.chain.header.storeid);
     wrong = chain_end(&progress.chain);
     return !wrong || fault_set(fault, "%s", wrong);
 }
@@ -64,21 +64,50 @@ bool tokens_exist(const struct session *session)
     return lstat(path, &status) == 0 || errno != ENOENT;
 }
 
-enum status tokens_read(struct tokens *tokens, const struct session *session)
+static struct token *find(const struct tokens *tokens, const char *id)
+{
+    struct token wanted = {.id = index_find(&tokens->index, id)};
+
+    if (!wanted.id)
+        return NULL;
+    wanted.serial = serial_of(wanted.id);
+    return bsearch(&wanted, tokens->list, tokens->count, sizeof(wanted), by_serial);
+}
+
+const struct token *tokens_find(const struct tokens *tokens, const char *id)
+{
+    return find(tokens, id);
+}
+
+/* Of several successors the newest counts: the list is sorted by serial. */
+static void find_successors(struct tokens *tokens)
+{
+    for (size_t i = 0; i < tokens->count; i++) {
+        struct line line;
+        struct token *old;
+
+        line_split_accepted(&line, tokens->list[i].id);
+        if (line.column[COLUMN_PREV].length != ID_LENGTH)
+            continue;
+        old = find(tokens, line.column[COLUMN_PREV].at);
+        if (old)
+            old->successor = &tokens->list[i];
+    }
+}
+
+enum status tokens_read_lines(struct tokens *tokens, const struct session *session)
 {
     enum status status;
     struct storefile storefile;
     struct fault fault;
     struct stat store;
-    struct use *uses;
-    char storeid[STOREID_HEX + 1];
     int fd;
 
     memset(tokens, 0, sizeof(*tokens));
     fd = session_open_store(&storefile, session, &store, &status);
     if (fd < 0)
         return status;
-    if (!read_proved(tokens, fd, &store, session, storeid, &fault))
+    if (!read_proved(tokens, fd, &store, session, &fault))
         status = session_unproved(&storefile, &fault);
     close(fd);
     if (status != STATUS_DONE)
@@ -86,10 +115,21 @@ enum status tokens_read(struct tokens *tokens, const struct session *session)
     tokens->list = must_have(calloc(tokens->index.count + 1, sizeof(*tokens->list)));
     index_each(&tokens->index, add, tokens);
     qsort(tokens->list, tokens->count, sizeof(*tokens->list), by_serial);
+    find_successors(tokens);
+    return STATUS_DONE;
+}
+
+enum status tokens_read(struct tokens *tokens, const struct session *session)
+{
+    enum status status = tokens_read_lines(tokens, session);
+    struct use *uses;
+
+    if (status != STATUS_DONE)
+        return status;
     uses = must_have(calloc(tokens->count + 1, sizeof(*uses)));
     for (size_t i = 0; i < tokens->count; i++)
         uses[i].serial = tokens->list[i].serial;
-    tokens->tracked_since = used_read(session, storeid, uses, tokens->count);
+    tokens->tracked_since = used_read(session, tokens->storeid, uses, tokens->count);
     for (size_t i = 0; i < tokens->count; i++)
         tokens->list[i].used = uses[i].time;
     free(uses);
@@ -102,16 +142,6 @@ void tokens_free(struct tokens *tokens)
     free(tokens->list);
 }
 
-const struct token *tokens_find(const struct tokens *tokens, const char *id)
-{
-    struct token wanted = {.id = index_find(&tokens->index, id)};
-
-    if (!wanted.id)
-        return NULL;
-    wanted.serial = serial_of(wanted.id);
-    return bsearch(&wanted, tokens->list, tokens->count, sizeof(wanted), by_serial);
-}
-
 bool token_record(const struct token *token, struct record *record)
 {
     struct line line;
@@ -120,5 +150,36 @@ bool token_record(const struct token *token, struct record *record)
     if (!record_parse(record, &line))
         return false;
     used_show(record, token->used);
+    record->successor = token->successor ? token->successor->serial : 0;
     return true;
+}
+
+/* The number of a token's line, which stands before the id in the same chunk. */
+static uint64_t number_of(const struct index *index, const char *id)
+{
+    const char *end = id - 1, *start = end;
+    uint64_t n;
+
+    for (unsigned i = 0; i < index->chunk_count; i++) {
+        const char *bytes = index->chunks[i].bytes;
+
+        if (id <= bytes || id >= bytes + index->chunks[i].size)
+            continue;
+        while (start > bytes && start[-1] >= '0' && start[-1] <= '9')
+            start--;
+    }
+    return decimal_parse((struct span){start, (size_t)(end - start)}, &n) ? n : 0;
+}
+
+bool record_active(const struct record *record, int64_t now)
+{
+    return record->revoked == TIME_NEVER && (record->expires == TIME_NEVER || now < record->expires);
+}
+
+bool token_half_rotated(const struct tokens *tokens, const struct token *token, int64_t now)
+{
+    struct record record;
+
+    return token->successor && number_of(&tokens->index, token->id) < token->successor->serial &&
+           token_record(token, &record) && record_active(&record, now);
 }

@@ -161,3 +161,13 @@ bool arguments_fit(int argc, char **argv, int least, int most, const char *missi
             cut_mark(argv[optind + most]), argv[0]);
     return count >= least && count <= most;
 }
+
+bool arguments_or_label(int argc, char **argv, int least, const char *label)
+{
+    if (!label)
+        return arguments_fit(argc, argv, least, argc,
+                             "which token? give its serial or id, or its label with -l");
+    if (optind < argc)
+        say("-l: give a label or a TOKEN-REF, not both");
+    return optind == argc;
+}

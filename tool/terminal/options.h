@@ -61,6 +61,10 @@ enum status options_parse(int argc, char **argv, const struct options *options, 
  * argument: it may be a token. missing: the message if there are too few. */
 bool arguments_fit(int argc, char **argv, int least, int most, const char *missing);
 
+/* The same for a command that takes -l LABEL instead of TOKEN-REFs, after options_parse() has refused too
+ * many. label: NULL: not given. */
+bool arguments_or_label(int argc, char **argv, int least, const char *label);
+
 /* Print that a name is unknown, and the name that was perhaps meant. kind: "command", "option"; mark: how
  * names of this kind begin, such as "--"; see: where to look otherwise. Returns STATUS_USAGE. */
 enum status say_unknown(const char *kind, const char *mark, const char *what, const char *const names[],

@@ -10,11 +10,12 @@
 #include "token/when.h"
 
 const char *const attribute_names[ATTRIBUTES] = {
-    [ATTRIBUTE_DOMAIN] = "domain",   [ATTRIBUTE_ID] = "id",           [ATTRIBUTE_SERIAL] = "serial",
-    [ATTRIBUTE_LABEL] = "label",     [ATTRIBUTE_STATE] = "state",     [ATTRIBUTE_CREATED] = "created",
-    [ATTRIBUTE_EXPIRES] = "expires", [ATTRIBUTE_REVOKED] = "revoked", [ATTRIBUTE_SCOPES] = "scopes",
-    [ATTRIBUTE_FROM] = "from",       [ATTRIBUTE_USER] = "user",       [ATTRIBUTE_REASON] = "reason",
-    [ATTRIBUTE_PREV] = "prev",       [ATTRIBUTE_BY] = "by",           [ATTRIBUTE_LAST_USED] = "last_used",
+    [ATTRIBUTE_DOMAIN] = "domain",       [ATTRIBUTE_ID] = "id",           [ATTRIBUTE_SERIAL] = "serial",
+    [ATTRIBUTE_LABEL] = "label",         [ATTRIBUTE_STATE] = "state",     [ATTRIBUTE_CREATED] = "created",
+    [ATTRIBUTE_EXPIRES] = "expires",     [ATTRIBUTE_REVOKED] = "revoked", [ATTRIBUTE_SCOPES] = "scopes",
+    [ATTRIBUTE_FROM] = "from",           [ATTRIBUTE_USER] = "user",       [ATTRIBUTE_REASON] = "reason",
+    [ATTRIBUTE_PREV] = "prev",           [ATTRIBUTE_BY] = "by",           [ATTRIBUTE_LAST_USED] = "last_used",
+    [ATTRIBUTE_SUCCESSOR] = "successor",
 };
 
 enum state state_of(const struct record *record, int64_t now)
@@ -109,6 +110,8 @@ char *describe(const struct record *record, const char *domain, enum attribute a
         return describe_text(record->prev);
     case ATTRIBUTE_BY:
         return describe_text(record->by);
+    case ATTRIBUTE_SUCCESSOR:
+        return record->successor == 0 ? must_have(strdup("-")) : composed("%" PRIu64, record->successor);
     case ATTRIBUTE_LAST_USED:
     default:
         return record->used == 0 ? must_have(strdup("-")) : describe_time(record->used, now, form);

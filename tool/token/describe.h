@@ -7,7 +7,8 @@
 #include "record.h"
 #include "terminal/say.h"
 
-/* Columns of `list`, rows of `show` and keys of the JSON, under the same names. */
+/* Columns of `list`, rows of `show` and keys of the JSON, under the same names; only `list` has the
+ * successor. */
 enum attribute {
     ATTRIBUTE_DOMAIN,
     ATTRIBUTE_ID,
@@ -24,6 +25,7 @@ enum attribute {
     ATTRIBUTE_PREV,
     ATTRIBUTE_BY,
     ATTRIBUTE_LAST_USED,
+    ATTRIBUTE_SUCCESSOR,
     ATTRIBUTES,
 };
 
