@@ -9,7 +9,12 @@ static size_t least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* The Levenshtein distance; SIZE_MAX: the word is too long. */
+static char lower(char c)
+{
+    return (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+}
+
+/* The Levenshtein distance, whatever the case; SIZE_MAX: the word is too long. */
 static size_t distance(const char *a, const char *b)
 {
     size_t row[WORD_MAX + 1], length = strlen(b);
@@ -23,7 +28,7 @@ static size_t distance(const char *a, const char *b)
 
         row[0] = i;
         for (size_t j = 1; j <= length; j++) {
-            size_t above = row[j], replaced = diagonal + (a[i - 1] != b[j - 1]);
+            size_t above = row[j], replaced = diagonal + (lower(a[i - 1]) != lower(b[j - 1]));
 
             row[j] = least(replaced, least(above, row[j - 1]) + 1);
             diagonal = above;

@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-/* The name that differs least from word; NULL: all differ too much. */
+/* The name that differs least from word, ASCII case aside; NULL: all differ too much. */
 const char *nearest_name(const char *word, const char *const names[], size_t count);
 
 #endif

@@ -99,6 +99,41 @@ class Mistakes(SiteTest):
         self.refused(2, "revok", says="revoke")
         self.refused(2, "xyzzy", says="xyzzy")
         self.refused(2, "")
+        self.refused(2, "LIST", says="did you mean list?")
+
+    def test_words_of_other_tools(self):
+        for word, ours in (("ls", "list"), ("rm", "revoke"), ("delete", "revoke"), ("del", "revoke"), ("add", "create"),
+                ("new", "create"), ("get", "show"), ("renew", "rotate"), ("edit", "update"), ("log", "history"),
+                ("grep", "scan"), ("fsck", "check"), ("repair", "mend"), ("gc", "compact")):
+            self.refused(2, word, says="unknown command %s: did you mean %s?" % (word, ours))
+            self.refused(2, "help", word, says="did you mean %s?" % ours)
+        for args in (["-V"], ["-v"], ["-version"], ["version"], ["--vesrion"], ["-v", "list"]):
+            self.refused(2, *args, says="--version?")
+        self.refused(2, "-?", says="--help")
+        self.refused(2, "create", "--name", "x", says="did you mean --label?")
+        self.refused(2, "create", "--ttl=90d", says="did you mean --expires?")
+        self.refused(2, "revoke", "-f", "1", says="did you mean --yes?")
+        self.refused(2, "revoke", "--force", "1", says="did you mean --yes?")
+
+    def test_a_state_as_an_argument(self):
+        for word, option in (("active", "active"), ("revokd", "revoked"), ("expired", "expired")):
+            self.refused(2, "list", word, says="did you mean --%s?" % option)
+        self.refused(2, "list", "surplus", says="see toktab list --help")
+
+    def test_columns(self):
+        self.create()
+        for word, column in (("lable", "label"), ("SERIAL", "serial"), ("name", "label"), ("last-used", "last_used")):
+            self.refused(2, "list", "-o", "id," + word, says="did you mean %s?" % column)
+
+    def test_scopes(self):
+        self.site.configure(config_text(self.site.store_dir, [
+            {"name": "few", "scopes": ["read", "write", "a:b"]}, {"name": "any"}]))
+        for word, scope in (("raed", "read"), ("Write", "write"), ("a.b", "a:b")):
+            self.refused(2, "-d", "few", "create", "-l", "x", "-s", word,
+                says=["did you mean %s?" % scope, "has only read,write,a:b"])
+        result = self.refused(2, "-d", "few", "create", "-l", "x", "-s", "admin", says="has only read,write,a:b")
+        self.assertNotIn("did you mean", result.err)
+        self.ok("-d", "any", "create", "-l", "x", "-s", "raed", may_show_token=True)
 
     def test_unknown_option(self):
         self.refused(2, "list", "--actve", says=["actve", "active"])

@@ -54,6 +54,7 @@ Suite *head_suite(void);
 Suite *finder_suite(void);
 Suite *search_suite(void);
 Suite *label_suite(void);
+Suite *meant_suite(void);
 Suite *lines_suite(void);
 Suite *salvage_suite(void);
 Suite *salvage_parted_suite(void);

@@ -24,7 +24,7 @@ static const struct {
     {"default_lifetmie", "default_lifetime"},
     {"maxlifetime", "max_lifetime"},
     {"max-lifetime", "max_lifetime"},
-    {"MAX_LIFETIME", NULL},
+    {"MAX_LIFETIME", "max_lifetime"},
     {"x", NULL},
     {"", NULL},
     {"colour", NULL},

@@ -50,7 +50,10 @@ const struct command *command_find(const char *name)
         if (strcmp(name, names[i]) == 0)
             return commands[i];
     }
-    say_unknown("command", "", name, names, COMMANDS, "toktab");
+    if (strcmp(name, "version") == 0)
+        say("unknown command version: did you mean toktab --version?");
+    else
+        say_unknown("command", "", name, names, COMMANDS, "toktab");
     return NULL;
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "nearest.h"
+#include "terminal/meant.h"
 #include "terminal/output.h"
 #include "terminal/say.h"
 
@@ -12,7 +13,7 @@ enum { NAMES_MAX = 32, SEE_SIZE = 32 };
 enum status say_unknown(const char *kind, const char *mark, const char *what, const char *const names[],
                         size_t count, const char *see)
 {
-    const char *meant = nearest_name(what, names, count);
+    const char *meant = meant_name(what, names, count);
 
     if (meant)
         return fail(STATUS_USAGE, "unknown %s %s%.15s%s: did you mean %s%s?", kind, mark, what,
@@ -35,7 +36,12 @@ static void say_wrong(const char *argument, int option, const struct option *lon
         }
     }
     if (option != 0) {
-        say("unknown option -%c (see %s --help)", option, see);
+        const char *name = meant_letter((char)option, names, count);
+
+        if (name)
+            say("unknown option -%c: did you mean --%s?", option, name);
+        else
+            say("unknown option -%c (see %s --help)", option, see);
         return;
     }
     strncpy(word, argument + 2, sizeof(word) - 1);
@@ -116,6 +122,23 @@ static enum status take(int option, const struct options *options, void *context
     }
 }
 
+/* `toktab list revoked` wants an option. */
+static bool arguments_good(int argc, char **argv, const struct options *options)
+{
+    const char *names[NAMES_MAX], *word = argc - optind > options->most ? argv[optind + options->most] : NULL;
+    size_t count = 0;
+
+    for (const struct option *own = options->longs; own->name && count < NAMES_MAX; own++)
+        if (own->has_arg == no_argument)
+            names[count++] = own->name;
+    word = word ? nearest_name(word, names, count) : NULL;
+    if (!word)
+        return arguments_fit(argc, argv, options->least, options->most, options->missing);
+    say("unexpected argument \"%.15s%s\": did you mean --%s?", argv[optind + options->most],
+        cut_mark(argv[optind + options->most]), word);
+    return false;
+}
+
 enum status options_parse(int argc, char **argv, const struct options *options, void *context,
                           struct where *where, struct given *given)
 {
@@ -146,8 +169,7 @@ enum status options_parse(int argc, char **argv, const struct options *options, 
         if (status != STATUS_DONE)
             return status;
     }
-    return arguments_fit(argc, argv, options->least, options->most, options->missing) ? STATUS_DONE
-                                                                                      : STATUS_USAGE;
+    return arguments_good(argc, argv, options) ? STATUS_DONE : STATUS_USAGE;
 }
 
 bool arguments_fit(int argc, char **argv, int least, int most, const char *missing)

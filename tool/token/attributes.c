@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cidr.h"
+#include "nearest.h"
 
 static char *escape(const char *text, const char *also)
 {
@@ -110,6 +111,25 @@ enum status attributes_add_nets(struct attributes *attributes, const char *text)
     return add_all(attributes, text, add_net);
 }
 
+static bool unknown_scope(const struct domain *domain, struct span scope, struct fault *fault)
+{
+    char word[SPAN_SHOWN_MAX + 1], *scopes = must_have(strdup(domain->scopes)), *rest = scopes, *name;
+    const char **names = must_have(calloc(strlen(scopes) + 1, sizeof(*names))), *meant;
+    size_t count = 0;
+
+    while ((name = strsep(&rest, ",")) != NULL)
+        if (name[0] != '\0')
+            names[count++] = name;
+    snprintf(word, sizeof(word), "%.*s", span_shown(scope), scope.at);
+    meant = nearest_name(word, names, count);
+    fault_set(fault, "unknown scope \"%s%s\": %s%s%sdomain \"%s\" has only %s", word, span_cut_mark(scope),
+              meant ? "did you mean " : "", meant ? meant : "", meant ? "? " : "", domain->name,
+              domain->scopes);
+    free(names);
+    free(scopes);
+    return false;
+}
+
 bool scopes_granted(const struct domain *domain, struct span scopes, struct fault *fault)
 {
     char scope[LINE_SIZE_MAX];
@@ -118,8 +138,7 @@ bool scopes_granted(const struct domain *domain, struct span scopes, struct faul
     while (span_next_item(&scopes, &item)) {
         if (text_unescape(scope, sizeof(scope), item) < 0 ||
             !domain_has_scopes(domain, span_of(scope), &foreign))
-            return fault_set(fault, "unknown scope \"%.*s%s\": domain \"%s\" has only %s", span_shown(item),
-                             item.at, span_cut_mark(item), domain->name, domain->scopes);
+            return unknown_scope(domain, item, fault);
     }
     return true;
 }
