@@ -19,26 +19,79 @@ _toktab_offer() {
     fi
 }
 
+# The same for the last item of the list $1, whose items are separated by commas.
+_toktab_offer_items() {
+    local before='' line
+    [[ $1 != *,* ]] || before=${1%,*},
+    compopt -o nospace
+    while IFS= read -r line; do
+        [[ $before$line != "$1"* || ,$before == *",$line,"* ]] || COMPREPLY+=("$before$line")
+    done
+}
+
+_toktab_domains() {
+    "${tool[@]}" domains 2> /dev/null < /dev/null | sed '1d; s/ .*//'
+}
+
+_toktab_scopes() {
+    "${tool[@]}" domains 2> /dev/null < /dev/null |
+        awk 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == "SCOPES") column = i; next } column && $column != "-" { print $column }' |
+        tr , '\n' | sort -u
+}
+
+_toktab_columns() {
+    "${tool[0]}" list --help 2> /dev/null < /dev/null | sed -n '/ --output /,/^ *-/p' | grep -oE '[a-z_]+(,[a-z_]+)+' | tr , '\n'
+}
+
+# The labels of active tokens; for rotate, of those without a successor.
+_toktab_labels() {
+    "${tool[@]}" list --active -o successor,label --no-headings 2> /dev/null < /dev/null |
+        if [[ $command == rotate ]]; then sed -nE 's/^ *- //p'; else sed -E 's/^ *[^ ]+ //'; fi | sort -u
+}
+
+# Labels have blanks and all that the shell takes for something else. Within quotes only what needs no escape is offered.
+_toktab_offer_labels() {
+    local label quoted
+    while IFS= read -r label; do
+        case $1 in
+        [\"\']*)
+            [[ $label == *[\"\'\\\$\`!]* || $label != "${1:1}"* ]] || COMPREPLY+=("$label")
+            ;;
+        *)
+            quoted=$(sed -E 's/[^[:alnum:]_./-]/\\&/g' <<< "$label")
+            [[ $quoted != "$1"* ]] || COMPREPLY+=("$quoted")
+            ;;
+        esac
+    done
+}
+
 # _toktab_value OPTION NAME WORD: the value of that option
 _toktab_value() {
-    case $1/$2 in
+    case $command/$1/$2 in
     */CONF) compopt -o default ;;
-    */DOMAIN) _toktab_offer "$3" < <("${tool[@]}" domains 2> /dev/null < /dev/null | sed '1d; s/ .*//') ;;
-    --user/*) mapfile -t COMPREPLY < <(compgen -u -- "$3") ;;
-    --expires/*) mapfile -t COMPREPLY < <(compgen -W '30d 90d 365d never' -- "$3") ;;
+    */DOMAIN) _toktab_offer "$3" < <(_toktab_domains) ;;
+    */USER) mapfile -t COMPREPLY < <(compgen -u -- "$3") ;;
+    */SCOPE,…) _toktab_offer_items "$3" < <(_toktab_scopes) ;;
+    */COLUMNS) _toktab_offer_items "$3" < <(_toktab_columns) ;;
+    */COLUMN) _toktab_offer "$3" < <(_toktab_columns) ;;
+    show/--label/* | revoke/--label/* | rotate/--label/* | history/--label/*) _toktab_offer_labels "$3" < <(_toktab_labels) ;;
+    */WHEN) mapfile -t COMPREPLY < <(compgen -W '30d 90d 365d never' -- "$3") ;;
+    */--grace/*) mapfile -t COMPREPLY < <(compgen -W '0s 1h 24h 7d' -- "$3") ;;
+    */TIME) mapfile -t COMPREPLY < <(compgen -W '7d 14d 30d' -- "$3") ;;
+    */AGE) mapfile -t COMPREPLY < <(compgen -W '30d 90d 365d' -- "$3") ;;
     esac
 }
 
 _toktab_argument() {
-    local filter=()
+    local filter=(--active)
     case $1 in
     import | scan | mend)
         compopt -o default
         return
         ;;
-    revoke) filter=(--active) ;;
-    rotate | update) filter=(--active --expired) ;;
-    show | history) ;;
+    revoke) ;;
+    rotate | update) filter+=(--expired) ;;
+    show | history) filter+=(--expired --revoked) ;;
     *) return ;;
     esac
     _toktab_offer "$2" < <("${tool[@]}" list "${filter[@]}" -o id,label --no-headings 2> /dev/null < /dev/null)
@@ -53,7 +106,9 @@ _toktab() {
         if [[ -n $value ]]; then
             # Readline takes --domain=x apart.
             [[ $word != = ]] || continue
-            [[ -n $command ]] || tool+=("${value% *}" "${word/#\~\//$HOME/}")
+            case $value in
+            *' CONF' | *' DOMAIN') tool+=("${value% *}" "${word/#\~\//$HOME/}") ;;
+            esac
             value=''
         elif [[ $word == -* ]]; then
             while read -r letter name wants; do
@@ -63,7 +118,7 @@ _toktab() {
             done <<< "$known"
         elif [[ -z $command ]]; then
             command=$word
-            known=$(_toktab_options "${tool[0]}" "$command")
+            known=$(_toktab_options "${tool[0]}" "$command" && grep -E ' (CONF|DOMAIN)$' <<< "$known")
         fi
     done
     word=${COMP_WORDS[COMP_CWORD]}

@@ -3,6 +3,7 @@
 import os
 import pty
 import re
+import shlex
 import subprocess
 
 from harness import TOKTAB, TOP, Screen, environment, killed_at_end, take_terminal
@@ -22,6 +23,10 @@ class Shell:
     def offers(self, folder, *words):
         return re.findall(r"^([^\t\n]+)(?:\t(.*))?$", self.ask(folder, words), re.M)
 
+    def plain(self, word):
+        """What a word that was offered is to the command."""
+        return word
+
     def run(self, folder, *command, **env):
         done = subprocess.run(command, env=shell_environment(folder, **env), cwd=folder, stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60, check=False)
@@ -39,9 +44,12 @@ class Bash(Shell):
         printf '%s\\n' "${COMPREPLY[@]}"
     """
 
+    def plain(self, word):
+        return shlex.split(word)[0]
+
     def ask(self, folder, words):
         answer = self.run(folder, "bash", "-c", self.SCRIPT, "bash", *words, FILE=os.path.join(COMPLETIONS, "toktab.bash"))
-        return re.sub(r"^(\S+) +(?=\S)", r"\1\t", answer, flags=re.M)
+        return re.sub(r"^((?:\\.|[^\s\\])+) +(?=\S)", r"\1\t", answer, flags=re.M)
 
 
 class Fish(Shell):
@@ -70,6 +78,9 @@ class Zsh(Shell):
         zle -N capture
         bindkey '^I' capture
     """
+
+    def plain(self, word):
+        return shlex.split(word)[0]
 
     def ask(self, folder, words):
         with open(os.path.join(folder, ".zshrc"), "w", encoding="utf-8") as file:
