@@ -471,7 +471,7 @@ class Hosts(NginxCase):
         self.assertEqual(self.ask("/key", "X-API-Key: " + "k" * 513)[0], "malformed")
         self.assertEqual(self.ask("/tokens", "Authorization: Bearer " + key)[0], "malformed")
         self.assertEqual(self.site.run("revoke", "-d", "default", "-y", "1").code, 0)
-        self.assertEqual(self.ask("/", "Authorization: Bearer " + key), ("revoked", "a key"))
+        self.assertEqual(self.ask("/", "Authorization: Bearer " + key)[0], "revoked")
 
     def test_longest(self):
         key = "".join(chr(33 + (number * 7) % 94) for number in range(512))
