@@ -138,6 +138,17 @@ class Rules:
         longer = data[: -len(last)] + b"x" + last + b"13|x"
         self.assert_mended([longer, data], [1, 3, 4, 5], [])
 
+    def test_a_piece_cut_out_into_the_last_line(self):
+        """What remains is as long as a line that an older copy has, which does not know the last one."""
+        writer, older = self.store(), self.store(changes=3)
+        data, last, line = writer.data(), len(older.data()), len(writer.log[-2])
+        for start in range(last - line + 2, last - 5, 7):
+            damaged = data[:start] + data[start + len(writer.log[-1]) :]
+            self.assertEqual(len(damaged), last)
+            self.assert_mended([damaged, older.data()], [1, 3, 4, 5], [])
+            if last - start >= 34:  # the chain is whole
+                self.assert_mended([damaged, data], [], [1, 3, 4, 5])
+
     def test_swapped_lines(self):
         writer = self.store()
         log = writer.log

@@ -32,8 +32,8 @@ struct damage damage_from_input(const uint8_t **data, size_t *size);
 bool damage_only_destroys(const struct damage *damage);
 
 /* Damage a store, whose memory may become another. other: whose pieces come in. The header is left alone but
- * by DAMAGE_BYTE. Returns whether the store's end was cut off or written over, or bytes of its last line
- * became NULs: that may leave no trace. */
+ * by DAMAGE_BYTE. Returns whether the store's end was cut off (but for its last bytes at most) or written
+ * over, or bytes of its last line became NULs: that may leave no trace. */
 bool damage_do(struct store_bytes *store, const struct damage *damage, const struct store_bytes *other);
 
 #endif

@@ -346,20 +346,24 @@ static struct plan plan_from_input(const uint8_t **data, size_t *size)
     return plan;
 }
 
-/* One kind of damage, and a copy that has what is missing. */
-static bool can_be_healed(const struct plan *plan)
+/* Does the store end in digits of a chain, which are not those of its last line? */
+static bool ends_in_other_digits(const struct store_bytes *damaged, const struct store_bytes *sound)
 {
-    return !plan->twice && plan->copies == 1 && plan->older == 0 && !plan->compacted &&
-           damage_only_destroys(&plan->damage[0]);
+    const char *shown = damaged->at + damaged->length - CHAIN_HEX;
+    bool digits = true;
+
+    for (int i = 0; i < CHAIN_HEX; i++)
+        digits &= memchr("0123456789abcdef\n", shown[i], 17) != NULL;
+    return digits && memcmp(shown, sound->at + sound->length - CHAIN_HEX, CHAIN_HEX) != 0;
 }
 
-/* A piece that was cut out and is exactly as long as what an older copy lacks looks like damage to what that
- * copy has: toktab-store(5) goes by the length alone. */
-static bool looks_like_older(const struct plan *plan, const struct store_bytes *sound,
-                             const struct store_bytes *older)
+/* One kind of damage, and a copy that has what is missing. Other digits at the end may be what is left of
+ * lines that the copy lacks. */
+static bool can_be_healed(const struct plan *plan, const struct store_bytes *damaged,
+                          const struct store_bytes *sound)
 {
-    return plan->copies == 1 && plan->damage[0].kind == DAMAGE_CUT &&
-           plan->damage[0].length == sound->length - older->length;
+    return !plan->twice && plan->copies == 1 && plan->older == 0 && !plan->compacted &&
+           damage_only_destroys(&plan->damage[0]) && !ends_in_other_digits(damaged, sound);
 }
 
 static void check_damaged(const struct plan *plan, const struct store_bytes *sound, const struct proof *proof)
@@ -368,11 +372,12 @@ static void check_damaged(const struct plan *plan, const struct store_bytes *sou
     struct store_bytes damaged = plan->compacted ? new_compacted(proof) : new_copy(sound->at, sound->length);
     struct salvage_file files[FILES] = {{.name = "store"}, {.name = "copy"}};
     struct salvage salvage;
-    bool end_lost = plan->twice || looks_like_older(plan, sound, &copy);
+    bool end_lost = plan->twice, healed;
 
     for (int i = 0; i <= plan->twice; i++)
         end_lost |= damage_do(&damaged, &plan->damage[i], &other);
     damaged = (struct store_bytes){realloc(damaged.at, damaged.length + 1), damaged.length};
+    healed = can_be_healed(plan, &damaged, sound);
     files[0].bytes = damaged.at;
     files[0].size = damaged.length;
     files[1].bytes = copy.at;
@@ -380,11 +385,11 @@ static void check_damaged(const struct plan *plan, const struct store_bytes *sou
     if (salvage_files(&salvage, files, 1 + plan->copies)) {
         check_no_gift(&salvage, sound, end_lost ? salvage.at.n : UINT64_MAX);
         /* where damage reaches from the snapshot to the last line, nobody knows how much of it was log */
-        if (can_be_healed(plan) && (files[0].at.n > salvage.header.base || salvage.header.lines == 0))
+        if (healed && (files[0].at.n > salvage.header.base || salvage.header.lines == 0))
             check_all_there(&salvage, sound, proof);
         check_mended(&salvage);
     } else {
-        assert(!can_be_healed(plan));
+        assert(!healed);
     }
     salvage_free(&salvage);
     free(damaged.at);

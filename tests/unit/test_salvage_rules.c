@@ -287,6 +287,38 @@ START_TEST(end_that_a_copy_knows)
 }
 END_TEST
 
+/* A piece was cut out from within a line into the last one, and what remains is as long as the former. An
+ * older copy that has only that does not know the end; one that has the last line does, where its chain is
+ * whole. Fewer digits than these of a chain may look like a flipped bit. */
+START_TEST(piece_cut_out_into_the_last_line)
+{
+    enum { FEWEST_DIGITS = 5 };
+    struct mendable mendable;
+    struct bytes older, file, damaged;
+    size_t line, last, length;
+
+    mendable_start(&mendable);
+    older = mendable_change(&mendable, 3);
+    mendable_update(&mendable, D);
+    file = file_read(mendable.forge.path);
+    last = older.length;
+    line = start_of_line(&older, count_lines(&older) - 1);
+    file.length -= (size_t)_i; /* without its LF */
+    length = file.length - last;
+    for (size_t at = line + 2; at < last - FEWEST_DIGITS; at++) { /* "10" is not how line 11 begins */
+        damaged = copy_of(&file);
+        bytes_replace(&damaged, at, length, "", 0);
+        MUST(damaged.length == older.length);
+        mendable_expect_with(&mendable, &damaged, &older, "ACDE", "");
+        if (_i == 0 && at <= last - CHAIN_HEX - 2)
+            mendable_expect_with(&mendable, &damaged, &file, "", "ACDE");
+        bytes_free(&damaged);
+    }
+    bytes_free(&older);
+    mendable_end(&mendable, &file);
+}
+END_TEST
+
 /* A copy that lacks the first of them does not know them, though the others are as long together. */
 START_TEST(end_that_a_copy_knows_in_part)
 {
@@ -383,6 +415,7 @@ Suite *salvage_rules_suite(void)
     tcase_add_loop_test(rest, damaged_last_line, 0, 2);
     tcase_add_loop_test(rest, end_that_a_copy_knows, 0, 5);
     tcase_add_test(rest, end_that_a_copy_knows_in_part);
+    tcase_add_loop_test(rest, piece_cut_out_into_the_last_line, 0, 2);
     tcase_add_test(rest, old_line_at_the_end);
     tcase_add_test(rest, torn_point);
     tcase_add_test(rest, no_line_behind_a_snapshot);

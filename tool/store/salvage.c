@@ -226,9 +226,26 @@ static bool has_doubtful_end(const struct finding *finding, const struct salvage
     return file->repeats || is_damage(finding, file, &file->at, text);
 }
 
+/* Do the bytes before end look like the end of another line than that one? A piece that was cut out from
+ * within one line into a later one leaves the end of the later one. A flipped bit does not make it another.
+ */
+static bool ends_another_line(const char *end, const struct last_line *line)
+{
+    static const char digits[] = "0123456789abcdef\n";
+    const char *shown = end - CHAIN_HEX, *known = line->text + line->length - CHAIN_HEX;
+    int different = 0;
+
+    for (int i = 0; i < CHAIN_HEX; i++) {
+        if (!memchr(digits, shown[i], sizeof(digits) - 1))
+            return false;
+        different += __builtin_popcount((unsigned char)(shown[i] ^ known[i]));
+    }
+    return different > 1;
+}
+
 /* Does another file have the lines that were at the end of this one? Then the lines that follow there are
- * exactly as long as the damaged end, or the last whole line of that end still ends in the chain of one of
- * them. */
+ * exactly as long as the damaged end, which is not that of another line, or the last whole line of that end
+ * still ends in the chain of one of them. */
 static bool end_is_known(const struct finding *finding, const struct salvage_file *file)
 {
     size_t length = (size_t)(file->bytes + file->size - file->rest), known = 0;
@@ -245,7 +262,7 @@ static bool end_is_known(const struct finding *finding, const struct salvage_fil
         at.n++;
         memcpy(at.chain, line->chain, CHAIN_SIZE);
         known += line->last.length;
-        if (known == length)
+        if (known == length && !ends_another_line(file->rest + length, &line->last))
             return true;
         if (shows && memcmp(shown, at.chain, CHAIN_SIZE) == 0)
             return !is_damage(finding, file, &at, lf + 1);
