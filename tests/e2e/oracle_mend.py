@@ -152,18 +152,18 @@ def has_all(known, file, n, end):
         n += 1
         line = known.log[n]
         end += len(line.text)
-        if end == len(file.data) and not ends_another_line(file.data, line.text):
+        if end == len(file.data) and not ends_in_other_text(file.data, line.text):
             return True
         if last == b"|%s\n" % line.chain.encode():
             return rest_kind(file.data, rest, n, line.chain, file.header.start) != "damage"
     return False
 
 
-def ends_another_line(data, line):
-    """Do its last bytes look like those of another line? That is, are they digits of a chain, of which more than one
-    bit is another?"""
+def ends_in_other_text(data, line):
+    """Are its last bytes text, more than one bit of which is not that of the line?"""
     shown, known = data[-32:], line[-32:]
-    return not shown.strip(b"0123456789abcdef\n") and sum(bin(a ^ b).count("1") for a, b in zip(shown, known)) > 1
+    is_text = not re.search(rb"[\0-\x09\x0b-\x1f\x7f]", shown)
+    return is_text and sum(bin(a ^ b).count("1") for a, b in zip(shown, known)) > 1
 
 
 def revoked_before(files, header):

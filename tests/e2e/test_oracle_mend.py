@@ -127,19 +127,24 @@ class Rules:
         self.assert_mended([damaged], [1, 3, 4, 5], [])
 
     def test_what_a_copy_knows_of_the_end(self):
-        """It has lines as long as those that were there, or the one with the chain that is still there."""
+        """It has lines as long as those that were there, or the one with the chain that is still there. Other text at the
+        end may be that of later lines."""
         writer = self.store()
         data, last = writer.data(), writer.log[-1]
         copies = [data, data + b"12|x", self.store().data()]
-        for damaged in (data[:-2] + b"!\n", data[: -len(last)] + b"!" * len(last), data[: -len(last)] + b"x" + last):
+        flipped = data[:-2] + bytes([data[-2] ^ 1]) + b"\n"
+        for damaged in (flipped, data[: -len(last)] + b"\1" * len(last), data[: -len(last)] + b"x" + last):
             for copy in copies:
                 self.assert_mended([damaged, copy], [], [1, 3, 4, 5])
             self.assert_mended([damaged, self.store(changes=3).data()], [1, 3, 4, 5], [])
+        for text in (data[:-2] + b"!\n", data[: -len(last)] + b"!" * len(last)):
+            self.assert_mended([text, data], [1, 3, 4, 5], [])
         longer = data[: -len(last)] + b"x" + last + b"13|x"
         self.assert_mended([longer, data], [1, 3, 4, 5], [])
 
     def test_a_piece_cut_out_into_the_last_line(self):
-        """What remains is as long as a line that an older copy has, which does not know the last one."""
+        """What remains is as long as a line that an older copy has, which does not know the last one. Or it was cut out
+        into that line of a store that ends in a torn write."""
         writer, older = self.store(), self.store(changes=3)
         data, last, line = writer.data(), len(older.data()), len(writer.log[-2])
         for start in range(last - line + 2, last - 5, 7):
@@ -148,6 +153,10 @@ class Rules:
             self.assert_mended([damaged, older.data()], [1, 3, 4, 5], [])
             if last - start >= 34:  # the chain is whole
                 self.assert_mended([damaged, data], [], [1, 3, 4, 5])
+            torn = data + b"12|torn" + b"x" * 40
+            damaged = torn[:start] + torn[start + len(torn) - last :]
+            if b"\n" in damaged[last - line :]:
+                self.assert_mended([damaged, older.data()], [1, 3, 4, 5], [])
 
     def test_swapped_lines(self):
         writer = self.store()

@@ -3,6 +3,7 @@
  * again changes nothing. No line comes in that no file proves, and no token lives on in a state that was not
  * its last: none that was revoked, none that had a later change.
  */
+#include <ctype.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -346,24 +347,24 @@ static struct plan plan_from_input(const uint8_t **data, size_t *size)
     return plan;
 }
 
-/* Does the store end in digits of a chain, which are not those of its last line? */
-static bool ends_in_other_digits(const struct store_bytes *damaged, const struct store_bytes *sound)
+/* Does the store end in text that is not that of its last line? */
+static bool ends_in_other_text(const struct store_bytes *damaged, const struct store_bytes *sound)
 {
     const char *shown = damaged->at + damaged->length - CHAIN_HEX;
-    bool digits = true;
+    bool text = true;
 
     for (int i = 0; i < CHAIN_HEX; i++)
-        digits &= memchr("0123456789abcdef\n", shown[i], 17) != NULL;
-    return digits && memcmp(shown, sound->at + sound->length - CHAIN_HEX, CHAIN_HEX) != 0;
+        text &= shown[i] == '\n' || !iscntrl((unsigned char)shown[i]);
+    return text && memcmp(shown, sound->at + sound->length - CHAIN_HEX, CHAIN_HEX) != 0;
 }
 
-/* One kind of damage, and a copy that has what is missing. Other digits at the end may be what is left of
+/* One kind of damage, and a copy that has what is missing. Other text at the end may be what is left of
  * lines that the copy lacks. */
 static bool can_be_healed(const struct plan *plan, const struct store_bytes *damaged,
                           const struct store_bytes *sound)
 {
     return !plan->twice && plan->copies == 1 && plan->older == 0 && !plan->compacted &&
-           damage_only_destroys(&plan->damage[0]) && !ends_in_other_digits(damaged, sound);
+           damage_only_destroys(&plan->damage[0]) && !ends_in_other_text(damaged, sound);
 }
 
 static void check_damaged(const struct plan *plan, const struct store_bytes *sound, const struct proof *proof)

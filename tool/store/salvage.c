@@ -226,17 +226,16 @@ static bool has_doubtful_end(const struct finding *finding, const struct salvage
     return file->repeats || is_damage(finding, file, &file->at, text);
 }
 
-/* Do the bytes before end look like the end of another line than that one? A piece that was cut out from
- * within one line into a later one leaves the end of the later one. A flipped bit does not make it another.
- */
-static bool ends_another_line(const char *end, const struct last_line *line)
+/* Are the bytes before end text, and not the end of that line? A piece that was cut out from within the line
+ * into a later one, or into a torn write, leaves the end of the latter. Noise and NULs were written over the
+ * line, and one bit of it may have flipped. */
+static bool ends_in_other_text(const char *end, const struct last_line *line)
 {
-    static const char digits[] = "0123456789abcdef\n";
     const char *shown = end - CHAIN_HEX, *known = line->text + line->length - CHAIN_HEX;
     int different = 0;
 
     for (int i = 0; i < CHAIN_HEX; i++) {
-        if (!memchr(digits, shown[i], sizeof(digits) - 1))
+        if (((unsigned char)shown[i] < 0x20 && shown[i] != '\n') || shown[i] == 0x7f)
             return false;
         different += __builtin_popcount((unsigned char)(shown[i] ^ known[i]));
     }
@@ -244,7 +243,7 @@ static bool ends_another_line(const char *end, const struct last_line *line)
 }
 
 /* Does another file have the lines that were at the end of this one? Then the lines that follow there are
- * exactly as long as the damaged end, which is not that of another line, or the last whole line of that end
+ * exactly as long as the damaged end, which may have ended as they do, or the last whole line of that end
  * still ends in the chain of one of them. */
 static bool end_is_known(const struct finding *finding, const struct salvage_file *file)
 {
@@ -262,7 +261,7 @@ static bool end_is_known(const struct finding *finding, const struct salvage_fil
         at.n++;
         memcpy(at.chain, line->chain, CHAIN_SIZE);
         known += line->last.length;
-        if (known == length && !ends_another_line(file->rest + length, &line->last))
+        if (known == length && !ends_in_other_text(file->rest + length, &line->last))
             return true;
         if (shows && memcmp(shown, at.chain, CHAIN_SIZE) == 0)
             return !is_damage(finding, file, &at, lf + 1);
