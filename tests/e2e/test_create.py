@@ -5,6 +5,7 @@ import ipaddress
 import json
 import os
 import pwd
+import re
 import time
 import unittest
 
@@ -170,6 +171,7 @@ class Expiry(SiteTest):
             ("%d-01-31T12:00:30Z" % year, midnight + 12 * 3600 + 30, east),
             ("%d-01-31T12:00+02:00" % year, midnight + 10 * 3600, east),
             ("%d-01-31T12:00:30-01:30" % year, midnight + 13 * 3600 + 1830, east),
+            ("%d-01-31 12:00" % year, midnight + 12 * 3600 - 19800, east),
         ):
             self.assertEqual(self.record(self.create("x", "-e", text, env=env)).expires, seconds, (text, env))
 
@@ -181,12 +183,30 @@ class Expiry(SiteTest):
         ]
         texts += ["%d-%s" % (year, rest) for rest in (
             "02-30", "13-01", "00-10", "01-00", "1-31", "01-31T", "01-31T24:01", "01-31T12", "01-31T12:60Z",
-            "01-31T12:00:61Z", "01-31 12:00", "01-31T12:00+25:00", "01-31T12:00Zulu",
+            "01-31T12:00:61Z", "01-31  12:00", "01-31T12:00+25:00", "01-31T12:00Zulu",
         )]
         for text in texts:
             with self.subTest(text=text):
                 self.refused(2, "create", "-l", "x", "-e", text)
         self.assertFalse(os.path.exists(self.site.path()) and self.site.read().tokens)
+
+
+    def test_as_the_tool_prints_it(self):
+        for zone in ("UTC0", "EST5EDT,M3.2.0,M11.1.0", "<+0545>-5:45"):
+            with self.subTest(zone=zone):
+                first = self.create("x", "-e", "90d", env={"TZ": zone})
+                shown = self.ok("show", token_id(first), env={"TZ": zone}).out
+                self.assertIn("(in 90d)", shown)
+                text = re.search(r"^expires +(.*) \(in 90d\)$", shown, re.M).group(1)
+                second = self.create("x", "-e", text, env={"TZ": zone})
+                self.assertEqual(self.record(second).expires, self.record(first).expires // 60 * 60)
+
+    def test_an_hour_that_summer_time_skips(self):
+        zone = {"TZ": "CET-1CEST,M3.5.0,M10.5.0/3"}
+        year = time.gmtime().tm_year + 1
+        sunday = max(day for day in range(25, 32) if calendar.weekday(year, 3, day) == calendar.SUNDAY)
+        self.refused(2, "create", "-l", "x", "-e", "%d-03-%dT02:30" % (year, sunday), env=zone, says=["01:30", "03:30"])
+        self.create("x", "-e", "%d-03-%dT03:00" % (year, sunday), env=zone)
 
 
 class Lifetimes(SiteTest):

@@ -33,14 +33,30 @@ static const struct {
     {"Europe/Berlin", "2026-07-01", 1782856800},
     {"Europe/Berlin", "2026-07-01T00:00Z", 1782864000},
     {"<+0545>-5:45", "2026-01-02", JANUARY + 86400 - 5 * 3600 - 45 * 60},
+    /* as the tool prints it */
+    {"UTC", "2026-01-02 03:04 UTC", JANUARY + 86400 + 3 * 3600 + 4 * 60},
+    {"UTC", "2026-01-02 03:04", JANUARY + 86400 + 3 * 3600 + 4 * 60},
+    {"Europe/Berlin", "2026-01-02 03:04 CET", JANUARY + 86400 + 2 * 3600 + 4 * 60},
+    {"Europe/Berlin", "2026-07-01 00:00 CEST", 1782856800},
+    {"Europe/Berlin", "2026-07-01 00:00 UTC", 1782864000},
+    {"<+0545>-5:45", "2026-01-02 00:00 +0545", JANUARY + 86400 - 5 * 3600 - 45 * 60},
+    {"America/Sao_Paulo", "2026-01-02 00:00 -03", JANUARY + 86400 + 3 * 3600},
+    /* around what summer time skips, and what exists twice */
+    {"Europe/Berlin", "2026-03-29T01:59", 1774745940},
+    {"Europe/Berlin", "2026-03-29T03:00", 1774746000},
+    {"Europe/Berlin", "2026-10-25T02:30", 1792888200},
+    {"Europe/Berlin", "2026-10-25 02:30 CEST", 1792888200},
+    {"Europe/Berlin", "2026-10-25 02:30 CET", 1792891800},
+    {"America/Santiago", "2026-09-06", 1788667200}, /* a day that begins at 01:00 */
 };
 
 START_TEST(is_understood)
 {
+    struct fault fault;
     int64_t when = 0;
 
     use_zone(good[_i].zone);
-    ck_assert_ptr_null(when_parse(good[_i].text, JANUARY, &when));
+    ck_assert_msg(when_parse(good[_i].text, JANUARY, &when, &fault), "%s: %s", good[_i].text, fault.text);
     ck_assert_int_eq(when, good[_i].when);
 }
 END_TEST
@@ -75,7 +91,11 @@ static const char *const bad[] = {
     "2026-01-02T24:00",
     "2026-01-02T23:60",
     "2026-01-02T23:59:60",
-    "2026-01-02 03:04",
+    "2026-01-02  03:04",
+    "2026-01-02 03:04 ",
+    "2026-01-02 03:04 CET",
+    "2026-01-02 03:04 U",
+    "2026-01-02 UTC",
     "2026-01-02T03:04z",
     "2026-01-02T03:04+1:00",
     "2026-01-02T03:04+15:00",
@@ -87,10 +107,12 @@ static const char *const bad[] = {
 
 START_TEST(is_refused)
 {
+    struct fault fault;
     int64_t when;
 
     use_zone("UTC");
-    ck_assert_ptr_nonnull(when_parse(bad[_i], JANUARY, &when));
+    ck_assert(!when_parse(bad[_i], JANUARY, &when, &fault));
+    ck_assert_str_ne(fault.text, "");
 }
 END_TEST
 
@@ -98,10 +120,52 @@ static const char *const no_days[] = {"2026-02-29", "2026-02-30", "2026-04-31", 
 
 START_TEST(a_day_that_is_none)
 {
+    struct fault fault;
     int64_t when;
 
     use_zone("UTC");
-    ck_assert_str_eq(when_parse(no_days[_i], JANUARY, &when), "no such day");
+    ck_assert(!when_parse(no_days[_i], JANUARY, &when, &fault));
+    ck_assert_str_eq(fault.text, "no such day");
+}
+END_TEST
+
+static const struct {
+    const char *zone, *text, *says;
+} skipped[] = {
+    {"Europe/Berlin", "2026-03-29T02:00", "give 01:00 or 03:00"},
+    {"Europe/Berlin", "2026-03-29T02:30", "give 01:30 or 03:30"},
+    {"Europe/Berlin", "2026-03-29 02:59:59", "give 01:59 or 03:59"},
+    {"Europe/Berlin", "2026-03-29 02:30 CET", "give 01:30 or 03:30"},
+    {"Australia/Lord_Howe", "2026-10-04T02:10", "give 01:40 or 02:40"}, /* half an hour */
+    {"America/Santiago", "2026-09-06T00:00", "give 23:00 or 01:00"},
+};
+
+START_TEST(an_hour_that_summer_time_skips)
+{
+    struct fault fault;
+    int64_t when;
+
+    use_zone(skipped[_i].zone);
+    ck_assert(!when_parse(skipped[_i].text, JANUARY, &when, &fault));
+    ck_assert_msg(strstr(fault.text, skipped[_i].says), "%s", fault.text);
+}
+END_TEST
+
+/* What the tool prints can be typed again, whatever the zone; the seconds are lost. */
+START_TEST(what_is_printed_is_understood)
+{
+    static const char *const zones[] = {"UTC", "Europe/Berlin", "America/Santiago", "Asia/Kathmandu",
+                                        "Australia/Lord_Howe"};
+    struct fault fault;
+    char text[WHEN_SIZE];
+    int64_t when;
+
+    use_zone(zones[_i]);
+    for (int64_t then = JANUARY + 60; then < JANUARY + 370 * 86400; then += 1800) {
+        when_format_local(text, then);
+        ck_assert_msg(when_parse(text, JANUARY, &when, &fault), "%s: %s", text, fault.text);
+        ck_assert_msg(when == then, "%s", text);
+    }
 }
 END_TEST
 
@@ -125,11 +189,22 @@ static const struct {
     int64_t seconds;
     const char *text;
 } distances[] = {
-    {0, "0s ago"},          {-1, "1s ago"},
-    {1, "in 1s"},           {119, "in 119s"},
-    {120, "in 2m"},         {-7199, "119m ago"},
-    {7200, "in 2h"},        {-2 * 86400, "2d ago"},
-    {90 * 86400, "in 90d"}, {2 * 86400 - 1, "in 47h"},
+    {0, "0s ago"},
+    {-1, "1s ago"},
+    {1, "in 1s"},
+    {119, "in 119s"},
+    {120, "in 2m"},
+    {-7140, "119m ago"},
+    {7200, "in 2h"},
+    {-2 * 86400, "2d ago"},
+    {90 * 86400, "in 90d"},
+    {90 * 86400 - 1, "in 90d"},
+    {90 * 86400 - 43201, "in 89d"},
+    {2 * 86400 - 1, "in 2d"},
+    {2 * 86400 - 3600, "in 47h"},
+    {7199, "in 2h"},
+    {7169, "in 119m"},
+    {-36 * 3600, "36h ago"},
 };
 
 START_TEST(distance)
@@ -153,6 +228,8 @@ Suite *when_suite(void)
     tcase_add_loop_test(test, is_understood, 0, COUNT(good));
     tcase_add_loop_test(test, is_refused, 0, COUNT(bad));
     tcase_add_loop_test(test, a_day_that_is_none, 0, sizeof(no_days) / sizeof(no_days[0]));
+    tcase_add_loop_test(test, an_hour_that_summer_time_skips, 0, COUNT(skipped));
+    tcase_add_loop_test(test, what_is_printed_is_understood, 0, 5);
     tcase_add_test(test, formats);
     tcase_add_loop_test(test, distance, 0, COUNT(distances));
     suite_add_tcase(suite, test);

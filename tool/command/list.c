@@ -87,7 +87,7 @@ static enum status take_columns(struct request *request, const char *text)
 static enum status take_option(void *context, int option)
 {
     struct request *request = context;
-    const char *wrong;
+    struct fault fault;
 
     switch (option) {
     case OPTION_ACTIVE:
@@ -100,9 +100,9 @@ static enum status take_option(void *context, int option)
         request->state[STATE_EXPIRED] = true;
         return STATUS_DONE;
     case OPTION_EXPIRING:
-        wrong = when_parse(optarg, (int64_t)time(NULL), &request->expiring);
-        return wrong ? fail(STATUS_USAGE, "time \"%.15s%s\": %s", optarg, cut_mark(optarg), wrong)
-                     : STATUS_DONE;
+        if (when_parse(optarg, (int64_t)time(NULL), &request->expiring, &fault))
+            return STATUS_DONE;
+        return fail(STATUS_USAGE, "time \"%.15s%s\": %s", optarg, cut_mark(optarg), fault.text);
     case 'l':
         request->label = optarg;
         return STATUS_DONE;

@@ -89,15 +89,13 @@ static enum status take_times(struct request *request, const struct domain *doma
 {
     struct record *record = &request->issue.record;
     int64_t now = record->time, seconds;
-    const char *wrong;
+    struct fault fault;
 
     request->until = now;
-    if (!duration_parse(span_of(request->grace), &seconds) || seconds != 0) {
-        wrong = when_parse(request->grace, now, &request->until);
-        if (wrong)
-            return fail(STATUS_USAGE, "grace time \"%.15s%s\": %s", request->grace, cut_mark(request->grace),
-                        wrong);
-    }
+    if ((!duration_parse(span_of(request->grace), &seconds) || seconds != 0) &&
+        !when_parse(request->grace, now, &request->until, &fault))
+        return fail(STATUS_USAGE, "grace time \"%.15s%s\": %s", request->grace, cut_mark(request->grace),
+                    fault.text);
     return request->expires ? lifetime_parse(request->expires, domain, now, now, &record->expires)
                             : STATUS_DONE;
 }

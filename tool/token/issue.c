@@ -46,7 +46,7 @@ void issue_end(struct issue *issue)
 enum status issue_print(const struct issue *issue, const struct session *session)
 {
     const struct record *record = &issue->record;
-    char expires[WHEN_SIZE], *label;
+    char expires[WHEN_SIZE], distance[WHEN_SIZE / 2], *notes, *label;
     enum status status;
 
     if (issue->given.copy) {
@@ -69,9 +69,14 @@ enum status issue_print(const struct issue *issue, const struct session *session
     }
     label = unescaped(record->label);
     when_format_local(expires, record->expires);
-    say("created token %" PRIu64 " (id %s) in domain %s: \"%s\", expires: %s%s%s%s", record->serial,
-        record->id, session->domain->name, label, expires, issue->rule ? " (" : "",
-        issue->rule ? issue->rule : "", issue->rule ? ")" : "");
+    when_format_distance(distance, record->expires, record->time);
+    if (record->expires == TIME_NEVER)
+        notes = composed(issue->rule ? " (%s)" : "", issue->rule);
+    else
+        notes = composed(issue->rule ? " (%s, %s)" : " (%s)", distance, issue->rule);
+    say("created token %" PRIu64 " (id %s) in domain %s: \"%s\", expires: %s%s", record->serial, record->id,
+        session->domain->name, label, expires, notes);
+    free(notes);
     say(issue->given.copy
             ? "the token was sent to your terminal's clipboard: paste it now; it cannot be shown again"
             : "copy the token now; it cannot be shown again");

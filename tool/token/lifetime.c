@@ -30,11 +30,11 @@ int64_t lifetime_default(const struct domain *domain, int64_t now, const char **
 enum status lifetime_parse(const char *text, const struct domain *domain, int64_t created, int64_t now,
                            int64_t *expires)
 {
-    const char *wrong = when_parse(text, now, expires);
+    struct fault fault;
     char most[DURATION_TEXT_SIZE], last[WHEN_SIZE];
 
-    if (wrong)
-        return fail(STATUS_USAGE, "expiry \"%.15s%s\": %s", text, cut_mark(text), wrong);
+    if (!when_parse(text, now, expires, &fault))
+        return fail(STATUS_USAGE, "expiry \"%.15s%s\": %s", text, cut_mark(text), fault.text);
     if (!domain->max_lifetime || *expires - created <= domain->max_lifetime)
         return STATUS_DONE;
     duration_format(most, domain->max_lifetime);
