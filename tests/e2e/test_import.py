@@ -67,6 +67,12 @@ class Import(SiteTest):
             self.assertEqual(self.ok("-d", "open", "verify", stdin=key).out.split(":")[0], "allow")
         self.ok("-d", "open", "check")
 
+    def test_labels_that_nobody_sees(self):
+        said = self.refused_lines("\u200b\t%s\n \u00a0\t%s\nCI\u202e\t%s\n" % tuple(self.keys[:3]), domain="open")
+        self.assertEqual(set(said), {1, 2, 3})
+        for what in said.values():
+            self.assertIn("visible", what)
+
     def test_json(self):
         a, b = self.keys[:2]
         objects = [

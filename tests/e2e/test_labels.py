@@ -21,6 +21,7 @@ GOOD = (
     "مفتاح النشر",
     "🦊 fox 👩‍💻",
     "e\u0301 combining",
+    "می\u200cخواهم",
     "a/b,c=d",
     "<b>&amp;</b>",
     "-dash first",
@@ -49,6 +50,18 @@ BAD = {
     "overlong in three bytes": b"\xe0\x80\xaf",
     "surrogate": b"\xed\xa0\x80",
     "beyond U+10FFFF": b"\xf4\x90\x80\x80",
+    "blank": b" ",
+    "spaces of all kinds": "\u00a0\u2003\u202f\u205f\u3000 ".encode(),
+    "fillers": "\u3164\u2800\uffa0\u115f\ufe0f".encode(),
+    "joiners alone": "\u200d\u200c".encode(),
+    "zero width space alone": "\u200b".encode(),
+    "zero width space": "CI\u200b deploy".encode(),
+    "byte order mark": "\ufeffCI".encode(),
+    "soft hyphen": "de\u00adploy".encode(),
+    "right-to-left override": "CI \u202eyolped".encode(),
+    "isolate": "\u2066CI\u2069".encode(),
+    "line separator": "a\u2028b".encode(),
+    "tag characters": "CI\U000e0041\U000e007f".encode(),
 }
 
 
@@ -87,6 +100,11 @@ class Labels(SiteTest):
                 result = self.refused(2, "create", "-l", label)
                 self.assertNotRegex(result.stderr, rb"[\x00-\x09\x0b-\x1f\x7f]")
                 result.stderr.decode()  # no byte of it is bad UTF-8
+        self.create("good")
+        for what, label in BAD.items():
+            with self.subTest(what):
+                self.refused(2, "update", "1", "-l", label)
+        self.assertEqual(self.json("show", "1")["label"], "good")
 
     def test_revoke_refuses_the_same_as_a_reason(self):
         self.create()

@@ -96,7 +96,7 @@ class Listing(SiteTest):
             self.refused(2, "list", "-o", columns, says="-o: a column name is missing")
 
     def test_columns_are_aligned_when_piped(self):
-        for label in ("日本語", "e\u0301", "\U0001f389 party", "zero\u200bwidth"):
+        for label in ("日本語", "e\u0301", "\U0001f389 party", "می\u200cخواهم"):
             self.create(label)
         rows = self.ok("list", "-o", "serial,label,state").out.splitlines()
         self.assertEqual(rows, [
@@ -110,7 +110,7 @@ class Listing(SiteTest):
             "     9 日本語              active",
             "    10 e\u0301                   active",
             "    11 \U0001f389 party            active",
-            "    12 zero\u200bwidth           active",
+            "    12 می\u200cخواهم             active",
         ])
         self.assertEqual(self.ok("list", "-o", "state,serial", "-l", "CI*", "--no-headings").out,
             "active       1\nactive       2\nexpired      5\n")

@@ -264,6 +264,13 @@ class Scan(SiteTest):
             result = self.refused(75, "scan", "--revoke", stdin=self.token + "\n" + self.other, says="not revoked")
         self.assertIn("revoked token 1 (id %s)" % token_id(self.other), result.err)
 
+    def test_a_name_that_no_reason_may_have(self):
+        """It is written as it is shown, and saves no token."""
+        self.expect(1, "scan", "--revoke", self.write("a\u202eb\u200b\nc", self.token))
+        record = self.json("-d", "example.com", "show", "1")
+        self.assertEqual(record["state"], "revoked")
+        self.assertRegex(record["reason"], r"found in /.*a\\u\{202E\}b\\u\{200B\}\\x0ac, line 1$")
+
     def test_a_reason_that_would_be_too_long(self):
         path = self.write("x" * 225, self.token)
         self.expect(1, "scan", "--revoke", path)

@@ -19,6 +19,10 @@ static const struct {
     {"\xc0\xaf", "\\xc0\\xaf"},          /* overlong */
     {"\xed\xa0\x80", "\\xed\\xa0\\x80"}, /* a surrogate */
     {"e\xcc\x81", "e\xcc\x81"},
+    {"a\u200bb\u00adc\ufeffd", "a\\u{200B}b\\u{AD}c\\u{FEFF}d"}, /* nobody sees these */
+    {"\u2060\u206f\ufff9", "\\u{2060}\\u{206F}\\u{FFF9}"},
+    {"\U000e0041\U0001d173", "\\u{E0041}\\u{1D173}"},
+    {"👩\u200d💻 می\u200cخواهم", "👩\u200d💻 می\u200cخواهم"},
 };
 
 START_TEST(is_shown_as)

@@ -120,11 +120,12 @@ static enum status scan_files(struct leaks *leaks, struct opener *opener)
 /* The reason says where the token was found, unless that is too long. */
 static enum status give_reason(struct attributes *attributes, const char *place)
 {
-    char *reason = composed("found in %s", place);
+    char *shown = showable(span_of(place)), *reason = composed("found in %s", shown);
     enum status status =
         attributes_set_reason(attributes, reason_valid(span_of(reason)) ? reason : "found by toktab scan");
 
     free(reason);
+    free(shown);
     return status;
 }
 

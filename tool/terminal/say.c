@@ -39,12 +39,25 @@ enum status status_of(int error)
     }
 }
 
-/* Does this character control a terminal, or the direction of text? */
-static bool moves(uint32_t point)
+/*
+ * Does this character control a terminal or the direction of text, or is it a format character (Unicode's
+ * categories Cc, Cf, Zl and Zp) that nobody sees? Two labels that differ in it only would look the same.
+ * Those that join letters and emoji may stay.
+ */
+static bool hides(uint32_t point)
 {
-    return point < 0x20 || (point >= 0x7f && point < 0xa0) || point == 0x200e || point == 0x200f ||
-           point == 0x61c || point == 0x2028 || point == 0x2029 || (point >= 0x202a && point <= 0x202e) ||
-           (point >= 0x2066 && point <= 0x2069);
+    static const struct {
+        uint32_t first, last;
+    } ranges[] = {
+        {0, 0x1f},        {0x7f, 0x9f},       {0xad, 0xad},       {0x61c, 0x61c},     {0x180e, 0x180e},
+        {0x200b, 0x200b}, {0x200e, 0x200f},   {0x2028, 0x202e},   {0x2060, 0x206f},   {0xfeff, 0xfeff},
+        {0xfff9, 0xfffb}, {0x1bca0, 0x1bca3}, {0x1d173, 0x1d17a}, {0xe0000, 0xe007f},
+    };
+
+    for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++)
+        if (point >= ranges[i].first && point <= ranges[i].last)
+            return true;
+    return false;
 }
 
 char *showable(struct span text)
@@ -55,9 +68,9 @@ char *showable(struct span text)
     while (text.length > 0) {
         size_t length = utf8_first(text, &point);
 
-        if (length == 0 || (length == 1 && moves(point)))
+        if (length == 0 || (length == 1 && hides(point)))
             end += sprintf(end, "\\x%02x", (unsigned char)text.at[0]);
-        else if (moves(point))
+        else if (hides(point))
             end += sprintf(end, "\\u{%X}", (unsigned)point);
         else
             end = mempcpy(end, text.at, length);

@@ -32,8 +32,8 @@ void say_mute(bool mute);
 enum status fail(enum status status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /*
- * The text made safe to show: control and direction characters and bytes that are not UTF-8 become \xNN or
- * \u{NNNN}. The caller frees it. Never NULL: the tool exits if it is out of memory.
+ * The text made safe to show: controls, format characters that nobody sees (direction, zero width), and bytes
+ * that are not UTF-8 become \xNN or \u{NNNN}. The caller frees it. Never NULL: the tool exits if it is out of memory.
  */
 char *showable(struct span text);
 

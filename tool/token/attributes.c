@@ -16,10 +16,50 @@ static char *escape(const char *text, const char *also)
     return escaped;
 }
 
-static enum status set(char **attribute, const char *text, bool (*valid)(struct span), const char *wants)
+/* Can this character be seen? Not if it is a space, a filler or a joiner. */
+static bool visible(uint32_t point)
 {
-    if (!valid(span_of(text)))
-        return fail(STATUS_USAGE, "%s", wants);
+    static const struct {
+        uint32_t first, last;
+    } blank[] = {
+        {0x20, 0x20},     {0xa0, 0xa0},     {0x34f, 0x34f},   {0x115f, 0x1160},
+        {0x1680, 0x1680}, {0x17b4, 0x17b5}, {0x180b, 0x180f}, {0x2000, 0x200f},
+        {0x202f, 0x202f}, {0x205f, 0x205f}, {0x2800, 0x2800}, {0x3000, 0x3000},
+        {0x3164, 0x3164}, {0xfe00, 0xfe0f}, {0xffa0, 0xffa0}, {0xe0100, 0xe01ef},
+    };
+
+    for (size_t i = 0; i < sizeof(blank) / sizeof(blank[0]); i++)
+        if (point >= blank[i].first && point <= blank[i].last)
+            return false;
+    return true;
+}
+
+/* text: UTF-8 */
+static bool any_visible(struct span text)
+{
+    uint32_t point;
+    size_t length;
+
+    for (; text.length > 0; text = (struct span){text.at + length, text.length - length}) {
+        length = utf8_first(text, &point);
+        if (visible(point))
+            return true;
+    }
+    return false;
+}
+
+/* name: of the attribute; empty: may it be? */
+static enum status set(char **attribute, const char *name, const char *text, bool empty)
+{
+    char *shown = showable(span_of(text));
+    bool plain = strcmp(shown, text) == 0;
+
+    free(shown);
+    if (!plain)
+        return fail(STATUS_USAGE,
+                    "%s: must be UTF-8 without control characters and invisible format characters", name);
+    if (!any_visible(span_of(text)) && !(empty && *text == '\0'))
+        return fail(STATUS_USAGE, "%s: must have a character that can be seen", name);
     free(*attribute);
     *attribute = escape(text, "");
     return STATUS_DONE;
@@ -27,20 +67,24 @@ static enum status set(char **attribute, const char *text, bool (*valid)(struct 
 
 enum status attributes_set_label(struct attributes *attributes, const char *text)
 {
-    return set(&attributes->label, text, label_valid,
-               "label: must be 1 to 128 characters of UTF-8, without control characters");
+    if (!label_valid(span_of(text)))
+        return fail(STATUS_USAGE, "label: must be 1 to 128 characters of UTF-8, without control characters");
+    return set(&attributes->label, "label", text, false);
 }
 
 enum status attributes_set_user(struct attributes *attributes, const char *text)
 {
-    return set(&attributes->user, text, user_valid,
-               "user: must be 1 to 255 bytes of UTF-8, without control characters");
+    if (!user_valid(span_of(text)))
+        return fail(STATUS_USAGE, "user: must be 1 to 255 bytes of UTF-8, without control characters");
+    return set(&attributes->user, "user", text, false);
 }
 
 enum status attributes_set_reason(struct attributes *attributes, const char *text)
 {
-    return set(&attributes->reason, text, reason_valid,
-               "reason: must be at most 255 characters of UTF-8, without control characters");
+    if (!reason_valid(span_of(text)))
+        return fail(STATUS_USAGE,
+                    "reason: must be at most 255 characters of UTF-8, without control characters");
+    return set(&attributes->reason, "reason", text, true);
 }
 
 /* Add an item to a list that does not have it yet. */

@@ -80,10 +80,12 @@ static void keep(struct keyfile *keyfile, struct key *key)
 
 /* ---- what create takes too ---- */
 
-static const char wants_label[] = "label: 1 to 128 characters, without control characters";
+static const char wants_label[] =
+    "label: 1 to 128 characters, one of them visible, and no control or hidden characters";
 static const char wants_scopes[] = "scopes: words that the domain has, as an array of strings";
 static const char wants_from[] = "from: networks like 192.0.2.0/24, as an array of strings";
-static const char wants_user[] = "user: 1 to 255 bytes, without control characters";
+static const char wants_user[] =
+    "user: 1 to 255 bytes, some of them visible, and no control or hidden characters";
 static const char wants_expires[] =
     "expires: a future time as `toktab create -e` takes it, within the domain's max_lifetime";
 
