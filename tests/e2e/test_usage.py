@@ -145,6 +145,12 @@ class Mistakes(SiteTest):
         self.refused(2, "list", "-Z", says="Z")
         self.refused(2, "--xyzzy", "list", says="xyzzy")
 
+    def test_a_value_without_quotes(self):
+        for args in (["create", "-l", "CI", "deploy"], ["update", "1", "-l", "CI", "deploy"], ["list", "-l", "CI", "deploy"]):
+            self.refused(2, *args, says=['unexpected argument "deploy"', 'needs quotes, as in -l "CI deploy"'])
+        for args in (["list", "--json", "surplus"], ["show", "1", "2"]):
+            self.assertNotIn("quotes", self.refused(2, *args, says="unexpected argument").err)
+
     def test_an_option_without_its_value(self):
         for args in (["create", "-l"], ["list", "-o"], ["list", "--expiring"], ["verify", "--from"],
                 ["check", "--expect"], ["-d"]):

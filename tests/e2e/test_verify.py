@@ -66,6 +66,17 @@ class Verify(SiteTest):
             with self.subTest(token=bad):
                 self.assert_denied(bad, "malformed")
 
+    def test_white_space_around_the_token(self):
+        token = self.create()
+        for before, after in ((" ", ""), ("", " "), ("\t", "\t"), ("", "\r\n"), ("\n\n", "\n\n"), (" \r\n\t", "\t \r\n"),
+                (" " * 5000, "\n" * 5000)):
+            with self.subTest(before=before, after=after):
+                self.assert_allowed(before + token + after)
+        for bad in (token[:20] + " " + token[20:], token + "\n" + token, token + " x", "\v" + token, token + "\f",
+                token + "\u00a0", " ", " \r\n\t" * 5000, token + " " * 5000 + "x"):
+            with self.subTest(bad=bad):
+                self.assert_denied(bad, "malformed")
+
     def test_bytes_that_are_no_text(self):
         self.create()
         for bad in (b"\xff\xfe", bytes(range(256)) * 16, b"\x80" * 65, b"x" * 2**20, b"\0" * 2**20, b"\n" * 2**16):
@@ -145,7 +156,10 @@ class Verify(SiteTest):
 
     def test_a_token_on_the_command_line(self):
         """It is refused, and not shown once more."""
-        self.refused(2, "verify", self.create())
+        token = self.create()
+        for args in ([token], ["--", token], [token, token], [token, "-s", "read"]):
+            result = self.refused(2, "verify", *args, says=["standard input", "rotate"])
+            self.assertNotIn(token[:8], result.err)
 
     @needs_terminal
     def test_hidden_prompt(self):
@@ -154,6 +168,8 @@ class Verify(SiteTest):
         self.assertEqual(result.code, 0, result)
         self.assertFalse(self.site.leaks(result.stdout), "the terminal showed the token")
         self.assertRegex(result.out, r"(?is)token.*allow")
+        result = self.site.terminal("verify", answers=[(None, "\t " + token + " \n")])
+        self.assertEqual(result.code, 0, result)
 
     def test_stdin_closed(self):
         self.create()

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -196,16 +197,23 @@ static enum status verify(struct session *session, struct request *request)
     return status;
 }
 
-/* No arguments: everybody could see a token on the command line. */
-static const struct options options = {.shorts = "s:u:", .longs = longs, .take = take_option, .help = help};
+static const struct options options = {
+    .shorts = "s:u:", .longs = longs, .take = take_option, .help = help, .most = INT_MAX};
 
 static enum status run(struct session *session, int argc, char **argv)
 {
     struct request request = {.ask = {.size = sizeof(request.ask)}};
     enum status status = options_parse(argc, argv, &options, &request, &session->where, &request.given);
 
-    if (status == STATUS_DONE && !request.given.help)
-        status = verify(session, &request);
+    if (status == STATUS_DONE && !request.given.help) {
+        if (optind < argc) /* not shown again: it may be a token */
+            status =
+                fail(STATUS_USAGE, "verify reads the token from standard input, because everybody on this "
+                                   "machine can see a command's arguments: if that was a real token, "
+                                   "rotate it; then run toktab verify and paste the token");
+        else
+            status = verify(session, &request);
+    }
     attributes_free(&request.attributes);
     return status;
 }

@@ -175,12 +175,16 @@ enum status options_parse(int argc, char **argv, const struct options *options, 
 bool arguments_fit(int argc, char **argv, int least, int most, const char *missing)
 {
     int count = argc - optind;
+    bool has_value = false; /* an option: the argument may be the rest of it, as in -l CI deploy */
 
+    for (int i = 1; i < optind; i++)
+        has_value |= argv[i][0] != '-';
     if (count < least)
         say("%s", missing);
     else if (count > most)
-        say("unexpected argument \"%.15s%s\" (see toktab %.15s --help)", argv[optind + most],
-            cut_mark(argv[optind + most]), argv[0]);
+        say("unexpected argument \"%.15s%s\"%s (see toktab %.15s --help)", argv[optind + most],
+            cut_mark(argv[optind + most]),
+            has_value ? ": a value with blanks needs quotes, as in -l \"CI deploy\"" : "", argv[0]);
     return count >= least && count <= most;
 }
 

@@ -33,7 +33,8 @@ enum status fail(enum status status, const char *format, ...) __attribute__((for
 
 /*
  * The text made safe to show: controls, format characters that nobody sees (direction, zero width), and bytes
- * that are not UTF-8 become \xNN or \u{NNNN}. The caller frees it. Never NULL: the tool exits if it is out of memory.
+ * that are not UTF-8 become \xNN or \u{NNNN}. The caller frees it. Never NULL: the tool exits if it is out of
+ * memory.
  */
 char *showable(struct span text);
 

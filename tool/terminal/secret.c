@@ -131,24 +131,35 @@ static void show_typing(const sigset_t *signals)
     fputc('\n', stderr);
 }
 
-/* Keep what fits and count the rest; one_line: stop after the first line. */
+static bool is_white(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* Keep what fits and count the rest, but for white space around it; one_line: stop after the first line. */
 static enum status read_bytes(char *token, size_t size, size_t *length, bool one_line)
 {
-    char *rest = must_have(crypto_alloc(4096));
-    ssize_t got = 1;
+    enum { PIECE = 4096 };
+    char *piece = must_have(crypto_alloc(PIECE));
+    size_t count = 0; /* with white space that may be in the middle */
+    bool more = true;
+    ssize_t got;
 
-    for (*length = 0; got > 0 && *length <= size; *length += (size_t)(got > 0 ? got : 0)) {
-        do
-            got = *length < size ? read(STDIN_FILENO, token + *length, size - *length)
-                                 : read(STDIN_FILENO, rest, 4096);
-        while (got < 0 && errno == EINTR);
-        if (one_line && got > 0 && *length + (size_t)got <= size &&
-            memchr(token + *length, '\n', (size_t)got)) {
-            *length += (size_t)got;
-            break;
+    *length = 0;
+    do {
+        got = read(STDIN_FILENO, piece, PIECE);
+        for (ssize_t i = 0; i < got; i++) {
+            if (count == 0 && is_white(piece[i]))
+                continue;
+            if (count < size)
+                token[count] = piece[i];
+            count++;
+            if (!is_white(piece[i]))
+                *length = count;
         }
-    }
-    crypto_free(rest);
+        more = got < 0 ? errno == EINTR : got > 0 && *length <= size;
+    } while (more && !(one_line && got > 0 && piece[got - 1] == '\n'));
+    crypto_free(piece);
     return got < 0 ? fail(STATUS_IO, "stdin: cannot read the token: %s", strerror(errno)) : STATUS_DONE;
 }
 
@@ -191,9 +202,5 @@ enum status secret_read(char *token, size_t size, size_t *length)
     status = read_bytes(token, size, length, terminal);
     if (terminal)
         show_typing(&signals);
-    if (*length > 0 && *length <= size && token[*length - 1] == '\n')
-        --*length;
-    if (*length > 0 && *length <= size && token[*length - 1] == '\r')
-        --*length;
     return status;
 }

@@ -31,8 +31,9 @@ enum { SECRET_INPUT_MAX = 64 * 1024 * 1024 };
 enum status secret_read_all(char **text, size_t *length);
 
 /*
- * Read a token from stdin, without the end of its line. From a terminal: prompts, and reads one line without
- * echo. Keeps at most size bytes; *length may be greater. If reading fails, prints so and returns STATUS_IO.
+ * Read a token from stdin, without white space around it. From a terminal: prompts, and reads one line
+ * without echo. Keeps at most size bytes; *length may be greater. If reading fails, prints so and returns
+ * STATUS_IO.
  */
 enum status secret_read(char *token, size_t size, size_t *length);
 
