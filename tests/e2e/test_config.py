@@ -5,7 +5,7 @@ import shutil
 import tempfile
 import unittest
 
-from harness import NOBODY, Site, SiteTest, needs_root
+from harness import IS_ROOT, NOBODY, Site, SiteTest, needs_root
 
 LIMIT = 65536
 
@@ -270,6 +270,15 @@ class TheFile(SiteTest):
     def test_unreadable(self):
         os.chmod(self.site.conf, 0o600)
         self.assert_bad(code=(77, 78), user=NOBODY)
+
+    def test_missing_store_dir_without_root(self):
+        """A directory that was not mounted is not one without tokens."""
+        os.rmdir(self.site.store_dir)
+        more = {"user": NOBODY} if IS_ROOT else {}
+        for args in (["domains"], ["domains", "--json"], ["verify"], ["list"], ["history"], ["show", "1"], ["check"],
+                ["create", "-l", "x"]):
+            result = self.refused(66, *args, says=[self.site.store_dir, "create it"], **more)
+            self.assertEqual(result.out, "")
 
     def test_missing_store_dir(self):
         os.rmdir(self.site.store_dir)

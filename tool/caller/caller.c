@@ -154,11 +154,9 @@ enum status caller_become_owner(const char *directory)
     struct stat status;
     int taken;
 
-    if (geteuid() != 0)
-        return STATUS_DONE;
-    if (stat(directory, &status) < 0)
+    if (stat(directory, &status) < 0 && (geteuid() == 0 || errno == ENOENT))
         return fail(status_of(errno), "%s: %s: create it, or set store_dir", directory, strerror(errno));
-    if (status.st_uid == 0)
+    if (geteuid() != 0 || status.st_uid == 0)
         return STATUS_DONE;
     owner = getpwuid(status.st_uid);
     /* the owner's supplementary groups too: a store may belong to one of them */

@@ -29,7 +29,8 @@ bool caller_is_admin(const struct caller *caller, const struct domain *domain);
 /* May the caller administer this domain, as far as the files' owners and modes allow? */
 bool caller_may(const struct caller *caller, const struct domain *domain);
 
-/* As root: become the owner of the directory for good, so that nothing in it can be turned against root. */
+/* As root: become the owner of the directory for good, so that nothing in it can be turned against root.
+ * Whoever it is, a directory that does not exist is reported: it is not one without stores. */
 enum status caller_become_owner(const char *directory);
 
 #endif
