@@ -9,7 +9,7 @@ import re
 import time
 import unittest
 
-from harness import IS_ROOT, NOBODY, Site, SiteTest, clock, needs_root
+from harness import IS_ROOT, NOBODY, Site, SiteTest, clock, needs_root, needs_terminal
 from oracle_format import parse_token, token_hash, token_id
 
 DAY = 86400
@@ -207,6 +207,26 @@ class Expiry(SiteTest):
         sunday = max(day for day in range(25, 32) if calendar.weekday(year, 3, day) == calendar.SUNDAY)
         self.refused(2, "create", "-l", "x", "-e", "%d-03-%dT02:30" % (year, sunday), env=zone, says=["01:30", "03:30"])
         self.create("x", "-e", "%d-03-%dT03:00" % (year, sunday), env=zone)
+
+
+class WithoutNewline(SiteTest):
+    """For what takes all of stdin as the secret: kubectl create secret generic x --from-file=token=/dev/stdin."""
+
+    def test_create_and_rotate(self):
+        for args in (["create", "-n", "-l", "x"], ["create", "--no-newline", "-l", "x"], ["rotate", "-n", "1"]):
+            result = self.ok(*args, may_show_token=True)
+            self.assertRegex(result.stdout, rb"\Atok_[0-9A-Za-z]{61}\Z")
+            self.assertEqual(self.verdict(self.site.guard(result.out))[0], "allow")
+
+    def test_excludes_the_other_forms(self):
+        for other in ("--json", "--copy"):
+            self.refused(2, "create", "-l", "x", "-n", other, says="exclude")
+        self.assertFalse(os.path.exists(self.site.path()))
+
+    @needs_terminal
+    def test_on_a_terminal_the_token_stands_alone(self):
+        out = self.site.terminal("create", "-n", "-l", "x").out
+        self.assertRegex(out, r"(?m)^tok_[0-9A-Za-z]{61}\r?$")
 
 
 class Lifetimes(SiteTest):

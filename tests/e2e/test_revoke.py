@@ -184,6 +184,7 @@ class CreateAtATerminal(SiteTest):
     def test_copy_shows_only_the_id(self):
         result = self.site.terminal("create", "-l", "x", "--copy", env={"TERM": "xterm"})
         self.assertEqual(result.code, 0, result)
+        self.assertRegex(result.out, r"(?s)sent the token to your terminal.*set-clipboard on")
         self.assertRegex(result.stdout, rb"\x1b\]52;[a-z]*;[A-Za-z0-9+/=]+(\x07|\x1b\\)")
         encoded = result.stdout.split(b"\x1b]52;")[1].split(b";", 1)[1].split(b"\x07")[0].split(b"\x1b")[0]
         token = self.site.guard(base64.b64decode(encoded).decode())

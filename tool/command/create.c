@@ -19,22 +19,19 @@ static const char help[] = "Usage: toktab [-c CONF] [-d DOMAIN] create -l LABEL 
                            "  -s, --scopes SCOPE,…   what the token may be used for\n"
                            "      --from CIDR,…      the networks it may be used from: 192.0.2.0/24\n"
                            "  -u, --user USER        the user it belongs to\n"
-                           "      --copy             put the token on the terminal's clipboard (OSC 52)\n"
+                           "      --copy             send the token to the terminal's clipboard (OSC 52)\n"
                            "                         instead of showing it\n"
+                           "  -n, --no-newline       print no newline after the token\n"
                            "      --json             print the token and its record as JSON\n"
                            "\n"
                            "Example: toktab create -l \"CI deploy\" -e 90d -s read,write\n";
 
 static const struct option longs[] = {
-    {"label", required_argument, NULL, 'l'},
-    {"expires", required_argument, NULL, 'e'},
-    {"scopes", required_argument, NULL, 's'},
-    {"from", required_argument, NULL, OPTION_FROM},
-    {"user", required_argument, NULL, 'u'},
-    {"copy", no_argument, NULL, OPTION_COPY},
-    {"json", no_argument, NULL, OPTION_JSON},
-    {"help", no_argument, NULL, OPTION_HELP},
-    {0},
+    {"label", required_argument, NULL, 'l'},  {"expires", required_argument, NULL, 'e'},
+    {"scopes", required_argument, NULL, 's'}, {"from", required_argument, NULL, OPTION_FROM},
+    {"user", required_argument, NULL, 'u'},   {"copy", no_argument, NULL, OPTION_COPY},
+    {"no-newline", no_argument, NULL, 'n'},   {"json", no_argument, NULL, OPTION_JSON},
+    {"help", no_argument, NULL, OPTION_HELP}, {0},
 };
 
 struct request {
@@ -110,7 +107,7 @@ static enum status create(struct session *session, struct request *request)
 
 /* A label without -l is the likely mistake, so the missing label is reported before an argument too many. */
 static const struct options options = {
-    .shorts = "l:e:s:u:", .longs = longs, .take = take_option, .help = help, .most = INT_MAX};
+    .shorts = "l:e:s:u:n", .longs = longs, .take = take_option, .help = help, .most = INT_MAX};
 
 static enum status run(struct session *session, int argc, char **argv)
 {

@@ -31,8 +31,9 @@ static const char help[] = "Usage: toktab [-c CONF] [-d DOMAIN] rotate [OPTIONS]
                            "      --grace TIME     how long the old token still works (default: 24h); 0s\n"
                            "                       revokes it at once\n"
                            "  -e, --expires WHEN   when the new token expires: 90d, 2027-01-31, never\n"
-                           "      --copy           put the token on the terminal's clipboard (OSC 52)\n"
+                           "      --copy           send the token to the terminal's clipboard (OSC 52)\n"
                            "                       instead of showing it\n"
+                           "  -n, --no-newline     print no newline after the token\n"
                            "      --json           print the token and its record as JSON\n"
                            "\n"
                            "Example: toktab rotate --grace 7d 17\n";
@@ -41,6 +42,7 @@ static const struct option longs[] = {{"label", required_argument, NULL, 'l'},
                                       {"grace", required_argument, NULL, OPTION_GRACE},
                                       {"expires", required_argument, NULL, 'e'},
                                       {"copy", no_argument, NULL, OPTION_COPY},
+                                      {"no-newline", no_argument, NULL, 'n'},
                                       {"json", no_argument, NULL, OPTION_JSON},
                                       {"help", no_argument, NULL, OPTION_HELP},
                                       {0}};
@@ -278,7 +280,7 @@ static enum status find(const struct session *session, struct request *request, 
 }
 
 static const struct options options = {
-    .shorts = "l:e:", .longs = longs, .take = take_option, .help = help, .most = 1};
+    .shorts = "l:e:n", .longs = longs, .take = take_option, .help = help, .most = 1};
 
 static enum status run(struct session *session, int argc, char **argv)
 {

@@ -108,6 +108,9 @@ static enum status take(int option, const struct options *options, void *context
     case OPTION_COPY:
         given->copy = true;
         return STATUS_DONE;
+    case 'n':
+        given->no_newline = true;
+        return STATUS_DONE;
     case 'y':
         given->yes = true;
         return STATUS_DONE;

@@ -39,7 +39,7 @@ struct options {
 
 /* The options without a value that mean the same to every command that has them. */
 struct given {
-    bool help, json, yes, copy;
+    bool help, json, yes, copy, no_newline;
 };
 
 /* -c and -d, which stand before or after the command. NULL: not given. */

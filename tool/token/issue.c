@@ -1,9 +1,11 @@
 #include "token/issue.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "terminal/output.h"
 #include "terminal/secret.h"
@@ -12,8 +14,11 @@
 
 enum status issue_options_fit(const struct issue *issue)
 {
-    return issue->given.copy && issue->given.json ? fail(STATUS_USAGE, "--copy and --json exclude each other")
-                                                  : STATUS_DONE;
+    const struct given *given = &issue->given;
+
+    if (given->copy + given->json + given->no_newline > 1)
+        return fail(STATUS_USAGE, "--copy, --json and --no-newline exclude each other");
+    return STATUS_DONE;
 }
 
 enum status issue_make(struct issue *issue, const struct session *session)
@@ -58,6 +63,10 @@ enum status issue_print(const struct issue *issue, const struct session *session
         object = describe_json(record, session->domain->name, record->time);
         json_object_set_new(object, "token", must_have(json_string(issue->token)));
         status = print_json(object);
+    } else if (issue->given.no_newline) {
+        status = output_text(issue->token) ? STATUS_DONE : output_failed();
+        if (isatty(STDOUT_FILENO))
+            fputc('\n', stderr); /* else a double click would select the message too */
     } else {
         status = output_line(issue->token);
     }
@@ -70,16 +79,20 @@ enum status issue_print(const struct issue *issue, const struct session *session
     label = unescaped(record->label);
     when_format_local(expires, record->expires);
     when_format_distance(distance, record->expires, record->time);
-    if (record->expires == TIME_NEVER)
-        notes = composed(issue->rule ? " (%s)" : "", issue->rule);
+    if (record->expires != TIME_NEVER)
+        notes = composed(" (%s%s%s)", distance, issue->rule ? ", " : "", issue->rule ? issue->rule : "");
     else
-        notes = composed(issue->rule ? " (%s, %s)" : " (%s)", distance, issue->rule);
+        notes = composed(issue->rule ? " (%s)" : "%s", issue->rule ? issue->rule : "");
     say("created token %" PRIu64 " (id %s) in domain %s: \"%s\", expires: %s%s", record->serial, record->id,
         session->domain->name, label, expires, notes);
     free(notes);
-    say(issue->given.copy
-            ? "the token was sent to your terminal's clipboard: paste it now; it cannot be shown again"
-            : "copy the token now; it cannot be shown again");
+    if (issue->given.copy) {
+        say("sent the token to your terminal, for its clipboard (OSC 52): paste it now; it cannot be shown "
+            "again");
+        say("if nothing is pasted, the terminal ignored it: tmux needs `set -g set-clipboard on`");
+    } else {
+        say("copy the token now; it cannot be shown again");
+    }
     free(label);
     return STATUS_DONE;
 }

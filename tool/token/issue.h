@@ -7,13 +7,13 @@
 #include "terminal/options.h"
 
 struct issue {
-    struct given given; /* copy, json: at most one */
+    struct given given; /* copy, json, no_newline: at most one */
     char *token;        /* in memory for secrets */
     struct record record;
     const char *rule; /* what set its expiry; NULL: -e */
 };
 
-/* Refuse --copy with --json: prints so and returns STATUS_USAGE. */
+/* Refuse more than one of --copy, --json and -n: prints so and returns STATUS_USAGE. */
 enum status issue_options_fit(const struct issue *issue);
 
 /*
