@@ -4,13 +4,17 @@ It is this machine, seen through a mount namespace in which a few files of /etc 
 toktab.conf are other ones. Outside of it nothing is changed. Wants root, and leave to mount.
 """
 
+import contextlib
 import functools
 import grp
 import os
 import pwd
 import re
+import select
 import shutil
+import socket
 import subprocess
+import threading
 import unittest
 
 from harness import IS_ROOT, LOCALE, TOKTAB, TOP, Site, environment
@@ -36,8 +40,15 @@ root ALL=(ALL:ALL) ALL
 """
 PAM = "".join("%s required pam_permit.so\n" % kind for kind in ("auth", "account", "session", "password"))
 
-# $1: a directory whose files are put over those of the same path
+# $1: a directory whose files are put over those of the same path, and whose log.socket is /dev/log
 SETUP = """
+mkdir "$1/dev" && mount -t tmpfs dev "$1/dev" && mkdir "$1/dev/pts" &&
+for name in null zero full random urandom tty; do
+    [ ! -e "/dev/$name" ] || { : > "$1/dev/$name" && mount --bind "/dev/$name" "$1/dev/$name"; } || exit
+done
+: > "$1/dev/log" && mount --bind "$1/log.socket" "$1/dev/log" || exit
+[ ! -d /dev/pts ] || mount --bind /dev/pts "$1/dev/pts" || exit
+ln -s pts/ptmx "$1/dev/ptmx" && ln -s /proc/self/fd "$1/dev/fd" && mount --rbind "$1/dev" /dev || exit
 cd "$1/over" && find . -mindepth 1 -name '*.over' | while read -r path; do
     target=${path#.}; target=${target%.over}
     mount --bind "$path" "$target" || exit
@@ -93,6 +104,45 @@ def needs_machine(test):
     return unittest.skip(reason)(test) if reason else test
 
 
+class SystemLog:
+    """What listens at /dev/log, and takes what comes until it is stopped."""
+
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(path)
+        os.chmod(path, 0o666)
+        self.taken, self.lock, self.stopping = [], threading.Lock(), False
+        self.thread = threading.Thread(target=self._take)
+        self.thread.start()
+
+    def _drain(self):
+        with self.lock, contextlib.suppress(BlockingIOError):
+            while True:
+                self.taken.append(self.socket.recv(65536, socket.MSG_DONTWAIT).decode())
+
+    def _take(self):
+        while not self.stopping:
+            if select.select([self.socket], [], [], 0.05)[0]:
+                self._drain()
+
+    def lines(self):
+        """(priority with the facility, tag, text) of each line since the last call."""
+        self._drain()
+        with self.lock:
+            taken, self.taken = self.taken, []
+        found = [re.fullmatch(r"<(\d+)>.{15} ([^ :]+): (.*)", line).groups() for line in taken]
+        return [(int(priority), tag, text) for priority, tag, text in found]
+
+    def stop(self):
+        """From here on nobody takes anything: whoever writes will have to wait."""
+        self.stopping = True
+        self.thread.join()
+
+    def close(self):
+        self.stop()
+        self.socket.close()
+
+
 class Machine(Site):
     """A site whose configuration is the system's, and whose stores belong to the user toktab.
 
@@ -115,6 +165,7 @@ class Machine(Site):
             os.symlink(self.store_dir, os.path.join(self.dir, "link"))
             text = text.replace(self.store_dir, os.path.join(self.dir, "link"))
         self._put_over(text)
+        self.log = SystemLog(os.path.join(self.dir, "log.socket"))
         self._holder = subprocess.Popen(
             ["unshare", "--mount", "--propagation", propagation(), "sh", "-c", SETUP, "sh", self.dir],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE)
@@ -185,6 +236,7 @@ class Machine(Site):
         self._holder.stdin.close()
         self._holder.wait()
         self._holder.stdout.close()
+        self.log.close()
         super().close()
 
     def start(self, *args, user="alice", conf=None, env=None, command=None, **more):

@@ -154,6 +154,26 @@ static enum status print(const struct mending *mending, const struct storefile *
     return output_line(head);
 }
 
+/* In the system's log. */
+static void note(const struct mending *mending, const struct session *session)
+{
+    const struct snapshot *snapshot = &mending->salvage.snapshot;
+    const struct rewrite *rewrite = &mending->rewrite;
+    const char *domain = session->domain->name;
+    struct journal journal = {0};
+    char head[HEAD_SIZE];
+    struct record record;
+
+    head_format(head, rewrite->header.epoch, rewrite->at.n, rewrite->at.chain);
+    journal_note_head(&journal, "mended", domain, head);
+    for (size_t i = 0; i < snapshot->count; i++)
+        if (snapshot->lines[i].ends) {
+            event_record(&record, index_find(&mending->proof.index, snapshot->lines[i].id));
+            journal_note(&journal, domain, &record);
+        }
+    journal_write(&journal, session->caller.by);
+}
+
 static enum status mend(const struct session *session, struct mending *mending, bool json)
 {
     const char *domain = session->domain->name;
@@ -171,7 +191,10 @@ static enum status mend(const struct session *session, struct mending *mending, 
         status = mending_replace(mending, &log, &fault);
         log_end(&log);
     }
-    return status == STATUS_DONE ? print(mending, &storefile, domain, json) : fail(status, "%s", fault.text);
+    if (status != STATUS_DONE)
+        return fail(status, "%s", fault.text);
+    note(mending, session);
+    return print(mending, &storefile, domain, json);
 }
 
 static const struct options options = {.shorts = "y", .longs = longs, .help = help, .most = INT_MAX};

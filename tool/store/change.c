@@ -66,6 +66,7 @@ enum status change_append(struct log *log, const struct session *session, struct
 {
     char text[LINE_SIZE_MAX];
     unsigned char chain[CHAIN_SIZE];
+    enum appended appended;
     enum status status;
     struct tip tip;
     size_t length;
@@ -88,7 +89,11 @@ enum status change_append(struct log *log, const struct session *session, struct
         return STATUS_USAGE;
     }
     /* a full disk may stop create, but not revoke */
-    return explain(log, log_append(log, &tip, text, length, !ends), fault);
+    appended = log_append(log, &tip, text, length, !ends);
+    status = explain(log, appended, fault);
+    if (appended == APPENDED || appended == APPEND_UNKNOWN) /* hosts may have applied it */
+        journal_note(&log->journal, log->domain, record);
+    return status;
 }
 
 enum status change_sync(struct log *log, struct fault *fault)
@@ -121,6 +126,11 @@ enum status change_confirm(struct log *log, struct fault *fault)
 
 void change_end(struct log *log, const struct session *session)
 {
+    sigset_t before = log->signals;
+
+    sigprocmask(SIG_SETMASK, NULL, &log->signals); /* what would end us waits until the journal is written */
     log_end(log);
+    journal_write(&log->journal, session->caller.by);
+    sigprocmask(SIG_SETMASK, &before, NULL);
     used_make_directory(session);
 }

@@ -45,7 +45,8 @@ enum status change_make(struct log *log, const struct session *session, struct r
  * STATUS_IO, STATUS_DAMAGED. */
 enum status change_confirm(struct log *log, struct fault *fault);
 
-/* log_end(), then, without the lock, make the directory for last use if it is missing. */
+/* log_end(), then, without the lock, write the changes to the system's log, and make the directory for last
+ * use if it is missing. */
 void change_end(struct log *log, const struct session *session);
 
 #endif

@@ -76,6 +76,7 @@ static bool make_store(struct log *log, const struct stat *directory)
 /* Lock the store, then open it. */
 static enum status begin(struct log *log, bool make, struct fault *fault)
 {
+    static const int ends[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGALRM, SIGUSR1, SIGUSR2};
     struct stat directory, file;
     sigset_t interruptions;
     enum status status;
@@ -86,11 +87,11 @@ static enum status begin(struct log *log, bool make, struct fault *fault)
     status = lock_take(&log->lock, log->directory, log->domain, &directory, fault);
     if (status != STATUS_DONE)
         return status;
-    /* a command that is interrupted from here on would leave the next one to clean up */
+    /* a command that is interrupted from here on would leave the next one to clean up, and no trace of itself
+     * in the system's log; sudo passes all of these on */
     sigemptyset(&interruptions);
-    sigaddset(&interruptions, SIGINT);
-    sigaddset(&interruptions, SIGTERM);
-    sigaddset(&interruptions, SIGHUP);
+    for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+        sigaddset(&interruptions, ends[i]);
     sigprocmask(SIG_BLOCK, &interruptions, NULL);
     log->file = storefile_open(&log->storefile, O_RDWR, &file, fault);
     if (log->file < 0 && errno == ENOENT && make) {
@@ -113,6 +114,7 @@ enum status log_begin(struct log *log, const char *directory, const char *domain
     storefile_of_domain(&log->storefile, directory, domain);
     log->domain = domain;
     log->directory = log->lock = log->file = -1;
+    log->journal = (struct journal){0};
     log->name_synced = false;
     log->synced = 0;
     log->durable = 0;

@@ -14,6 +14,7 @@
 #include <signal.h>
 #include <sys/stat.h>
 
+#include "store/journal.h"
 #include "store/tip.h"
 #include "storefile.h"
 #include "terminal/say.h"
@@ -23,6 +24,7 @@ struct log {
     const char *domain;
     int directory, lock, file; /* descriptors; -1: none */
     sigset_t signals;          /* blocked before log_begin() */
+    struct journal journal;    /* what was appended */
     bool name_synced;          /* the file's name is durable */
     uint64_t synced;           /* the file is durable up to this offset; 0: not known */
     int64_t

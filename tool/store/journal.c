@@ -1,0 +1,95 @@
+#include "store/journal.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+#include <time.h>
+
+#include "terminal/say.h"
+
+/* How many seconds the system's log may take, and how many lines it takes in each further one at least. */
+enum { PATIENCE = 1, PER_SECOND = 1000 };
+
+static const char *done(const struct record *record)
+{
+    return record->op == OPERATION_CREATE   ? "created"
+           : record->op == OPERATION_REVOKE ? "revoked"
+                                            : "updated";
+}
+
+/* What a thread writes: its own, for nobody waits for it for ever. */
+struct writing {
+    struct journal journal;
+    char *by;
+};
+
+static void *write_all(void *argument)
+{
+    struct writing *writing = argument;
+    struct journal *journal = &writing->journal;
+
+    openlog("toktab", LOG_PID, LOG_AUTHPRIV);
+    for (size_t i = 0; i < journal->count; i++) {
+        char *line = composed("%s %s", writing->by, journal->lines[i]), *shown = showable(span_of(line));
+
+        syslog(LOG_AUTHPRIV | LOG_NOTICE, "%s", shown);
+        free(shown);
+        free(line);
+        free(journal->lines[i]);
+    }
+    closelog();
+    free(journal->lines);
+    free(writing->by);
+    free(writing);
+    return NULL;
+}
+
+/* syslog(3) waits for whoever reads the log: a thread does it, so that a reader that has stopped does not
+ * keep a revocation from being acknowledged. */
+void journal_write(struct journal *journal, const char *by)
+{
+    static bool given_up;
+    struct writing *writing;
+    struct timespec until;
+    pthread_t thread;
+
+    if (journal->count == 0)
+        return;
+    writing = must_have(malloc(sizeof(*writing)));
+    *writing = (struct writing){*journal, must_have(strdup(by))};
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += given_up ? 0 : PATIENCE + (time_t)(journal->count / PER_SECOND);
+    *journal = (struct journal){0};
+    if (pthread_create(&thread, NULL, write_all, writing) != 0)
+        write_all(writing);
+    else if (pthread_timedjoin_np(thread, NULL, &until) != 0 && !given_up) {
+        given_up = true;
+        say("the system's log takes nothing: this is recorded only in the store's history");
+    }
+}
+
+static void keep(struct journal *journal, char *line)
+{
+    if (journal->count == journal->room) {
+        journal->room = journal->room * 2 + 8;
+        journal->lines = must_have(reallocarray(journal->lines, journal->room, sizeof(*journal->lines)));
+    }
+    journal->lines[journal->count++] = line;
+}
+
+void journal_note(struct journal *journal, const char *domain, const struct record *record)
+{
+    char label[LINE_SIZE_MAX];
+    long length = text_unescape(label, sizeof(label), record->label);
+
+    /* the label is last, so that no label can look like another part of the line */
+    keep(journal, composed("%s token %" PRIu64 " (id %s) in domain %s: \"%.*s\"", done(record),
+                           record->serial, record->id, domain, length < 0 ? 0 : (int)length, label));
+}
+
+void journal_note_head(struct journal *journal, const char *done, const char *domain, const char *head)
+{
+    keep(journal, composed("%s the store of domain %s: HEAD %s", done, domain, head));
+}
