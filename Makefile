@@ -57,7 +57,7 @@ CLANG_FORMAT = clang-format-19
 NGINX_SRC = /usr/share/nginx/src
 
 LIB_PACKAGES = libsodium libconfig zlib
-TOOL_PACKAGES = jansson smartcols
+TOOL_PACKAGES = jansson
 TEST_PACKAGES = check
 
 # ---- flags ----

@@ -64,5 +64,6 @@ Suite *tip_suite(void);
 Suite *tip_rest_suite(void);
 Suite *used_suite(void);
 Suite *when_suite(void);
+Suite *wrap_suite(void);
 
 #endif

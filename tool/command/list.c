@@ -216,8 +216,8 @@ static enum status print_array(struct printing *printing)
     return status;
 }
 
-static const char *const state_colours[] = {
-    [STATE_ACTIVE] = "green", [STATE_REVOKED] = "red", [STATE_EXPIRED] = "yellow"};
+static const enum colour state_colours[] = {
+    [STATE_ACTIVE] = COLOUR_GREEN, [STATE_REVOKED] = COLOUR_RED, [STATE_EXPIRED] = COLOUR_YELLOW};
 
 static enum status print_row(struct printing *printing, const struct record *record)
 {
@@ -229,7 +229,8 @@ static enum status print_row(struct printing *printing, const struct record *rec
 
         cells[i].text = describe(record, printing->domain, column, printing->now,
                                  sheet->terminal ? FORM_SHORT : FORM_PLAIN);
-        cells[i].colour = column == ATTRIBUTE_STATE ? state_colours[state_of(record, printing->now)] : NULL;
+        cells[i].colour =
+            column == ATTRIBUTE_STATE ? state_colours[state_of(record, printing->now)] : COLOUR_NONE;
     }
     return sheet_row(sheet, cells);
 }

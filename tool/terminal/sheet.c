@@ -1,29 +1,35 @@
 #include "terminal/sheet.h"
 
-#include <libsmartcols.h>
-#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
-#include <wchar.h>
 
 #include "terminal/output.h"
 #include "terminal/progress.h"
+#include "terminal/wrap.h"
 
-/* Characters that cannot be shown have no width. */
-static size_t width_of(const char *text)
+enum {
+    TERMINAL_WIDTH = 80, /* if the terminal does not tell */
+    NARROWEST = 12,      /* a column does not wrap below this */
+};
+
+static void measure(struct sheet *sheet, const struct cell cells[])
 {
-    mbstate_t state = {0};
-    size_t width = 0, length;
-    wchar_t character;
+    for (size_t i = 0; i < sheet->count; i++) {
+        size_t width = wrap_width(span_of(cells[i].text));
 
-    while ((length = mbrtowc(&character, text, MB_LEN_MAX, &state)) > 0 && length <= MB_LEN_MAX) {
-        int cells = wcwidth(character);
-
-        width += cells > 0 ? (size_t)cells : 0;
-        text += length;
+        sheet->width[i] = width > sheet->width[i] ? width : sheet->width[i];
+        sheet->filled[i] = sheet->filled[i] || strcmp(cells[i].text, "-") != 0;
     }
-    return width;
+}
+
+static void leave_out_empty_columns(struct sheet *sheet)
+{
+    for (size_t i = 0; i < sheet->count; i++)
+        if (sheet->columns[i].optional && !sheet->filled[i])
+            sheet->width[i] = 0;
 }
 
 static char *pad(char *end, size_t width, size_t room)
@@ -34,120 +40,175 @@ static char *pad(char *end, size_t width, size_t room)
     return end + missing;
 }
 
-static bool print_row(const struct sheet *sheet, const struct cell cells[])
+/* The next line of a row. rest: what of each cell is not printed yet. */
+static bool print_line(const struct sheet *sheet, const struct cell cells[], struct span rest[])
 {
-    size_t size = 1; /* not 0 without columns */
+    enum { COLOUR_SIZE = sizeof("\033[33m\033[0m") };
+    size_t size = 1, blanks = 0; /* not 0 without columns */
     char *line, *end;
     bool good;
 
     for (size_t i = 0; i < sheet->count; i++)
-        size += strlen(cells[i].text) + sheet->width[i] + 1;
+        size += rest[i].length + sheet->width[i] + COLOUR_SIZE + 1;
     line = end = must_have(malloc(size));
     for (size_t i = 0; i < sheet->count; i++) {
-        size_t width = width_of(cells[i].text);
-        bool last = i + 1 == sheet->count;
+        bool wraps = sheet->terminal && sheet->columns[i].wraps;
+        struct span part = wraps ? wrap_line(&rest[i], sheet->width[i]) : rest[i];
+        size_t width = wrap_width(part);
 
+        if (sheet->width[i] == 0)
+            continue;
+        if (end > line)
+            *end++ = ' ';
+        if (!wraps)
+            rest[i].length = 0;
         if (sheet->columns[i].right)
             end = pad(end, width, sheet->width[i]);
-        end = mempcpy(end, cells[i].text, strlen(cells[i].text));
-        if (!sheet->columns[i].right && !last)
+        if (sheet->colours && cells[i].colour != COLOUR_NONE && part.length > 0)
+            end += sprintf(end, "\033[%dm%.*s\033[0m", (int)cells[i].colour, (int)part.length, part.at);
+        else
+            end = mempcpy(end, part.at, part.length);
+        if (!sheet->columns[i].right)
             end = pad(end, width, sheet->width[i]);
-        *end++ = last ? '\n' : ' ';
+        blanks = width < sheet->width[i] && !sheet->columns[i].right ? sheet->width[i] - width : 0;
     }
+    end -= blanks; /* none at the end of the line */
+    while (sheet->terminal && end > line && end[-1] == ' ')
+        end--;
+    *end++ = '\n';
     good = output_write(line, (size_t)(end - line));
     free(line);
     return good;
 }
 
-/* For a program: measure the row, or print it once all rows are measured. Frees the texts. */
-static bool take_row(struct sheet *sheet, const struct cell cells[])
+static bool any_left(const struct sheet *sheet, const struct span rest[])
 {
-    bool good = true;
-
-    if (sheet->measured)
-        good = print_row(sheet, cells);
-    else
-        for (size_t i = 0; i < sheet->count; i++) {
-            size_t width = width_of(cells[i].text);
-
-            sheet->width[i] = width > sheet->width[i] ? width : sheet->width[i];
-        }
     for (size_t i = 0; i < sheet->count; i++)
-        free(cells[i].text);
+        if (sheet->width[i] > 0 && rest[i].length > 0)
+            return true;
+    return false;
+}
+
+static bool print_row(const struct sheet *sheet, const struct cell cells[])
+{
+    struct span rest[SHEET_COLUMNS];
+    bool good;
+
+    for (size_t i = 0; i < sheet->count; i++)
+        rest[i] = span_of(cells[i].text);
+    do
+        good = print_line(sheet, cells, rest);
+    while (good && any_left(sheet, rest));
     return good;
 }
 
-static bool take_headings(struct sheet *sheet)
+static void free_cells(const struct sheet *sheet, const struct cell cells[])
 {
-    struct cell cells[SHEET_COLUMNS] = {0};
-
     for (size_t i = 0; i < sheet->count; i++)
-        cells[i].text = must_have(strdup(sheet->columns[i].heading));
-    return take_row(sheet, cells);
+        free(cells[i].text);
 }
 
+static void get_headings(const struct sheet *sheet, struct cell cells[])
+{
+    for (size_t i = 0; i < sheet->count; i++)
+        cells[i] = (struct cell){must_have(strdup(sheet->columns[i].heading)), COLOUR_NONE};
+}
+
+/* For a program: measure the row, or print it once all rows are measured. For a terminal: measure and keep
+ * it. */
 enum status sheet_row(struct sheet *sheet, const struct cell cells[])
 {
-    struct libscols_line *row;
+    size_t before = sheet->rows * sheet->count;
+    bool good = true;
 
-    if (!sheet->measured && ++sheet->rows % 1024 == 0)
-        progress_show(sheet->rows, "rows");
-    if (!sheet->table)
-        return take_row(sheet, cells) ? STATUS_DONE : output_failed();
-    row = must_have(scols_table_new_line(sheet->table, NULL));
-    for (size_t i = 0; i < sheet->count; i++) {
-        scols_line_refer_data(row, i, cells[i].text);
-        if (sheet->colours && cells[i].colour)
-            scols_cell_set_color(scols_line_get_cell(row, i), cells[i].colour);
+    if (sheet->measured) {
+        good = print_row(sheet, cells);
+    } else {
+        measure(sheet, cells);
+        if (++sheet->rows % 1024 == 0)
+            progress_show(sheet->rows, "rows");
     }
+    if (!sheet->terminal) {
+        free_cells(sheet, cells);
+        return good ? STATUS_DONE : output_failed();
+    }
+    if ((sheet->rows & (sheet->rows - 1)) == 0) /* twice the room at each power of two */
+        sheet->cells =
+            must_have(reallocarray(sheet->cells, 2 * sheet->rows * sheet->count, sizeof(*sheet->cells)));
+    memcpy(sheet->cells + before, cells, sheet->count * sizeof(*cells));
     return STATUS_DONE;
 }
 
-static void make_table(struct sheet *sheet)
+/* Make the widest of the columns that may wrap narrower, until the table fits. */
+static void fit(struct sheet *sheet)
 {
-    sheet->table = must_have(scols_new_table());
-    scols_table_enable_noencoding(sheet->table, 1);
-    scols_table_enable_colors(sheet->table, sheet->colours);
-    scols_table_enable_noheadings(sheet->table, sheet->no_headings);
+    struct winsize size;
+    bool known = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+    size_t room = known ? size.ws_col : TERMINAL_WIDTH, total = 0, widest = 0;
+
     for (size_t i = 0; i < sheet->count; i++)
-        must_have(scols_table_new_column(sheet->table, sheet->columns[i].heading, 0,
-                                         sheet->columns[i].right   ? SCOLS_FL_RIGHT
-                                         : sheet->columns[i].wraps ? SCOLS_FL_WRAP
-                                                                   : 0));
+        total += sheet->width[i] > 0 ? sheet->width[i] + 1 : 0; /* with a blank between two columns */
+    for (; total > room + 1; total--) {
+        widest = sheet->count;
+        for (size_t i = 0; i < sheet->count; i++)
+            if (sheet->columns[i].wraps && sheet->width[i] > NARROWEST &&
+                (widest == sheet->count || sheet->width[i] > sheet->width[widest]))
+                widest = i;
+        if (widest == sheet->count)
+            return;
+        sheet->width[widest]--;
+    }
 }
 
-/* The rows of a table for a terminal are in the table; for a program, they are asked for again. */
-static enum status print_all(struct sheet *sheet, sheet_rows *rows, void *context)
+static enum status print_on_terminal(struct sheet *sheet)
 {
-    enum status status;
-    char *text = NULL;
+    struct cell headings[SHEET_COLUMNS];
+    bool good = true;
 
-    if (!sheet->terminal) {
-        sheet->measured = true;
-        return sheet->no_headings || take_headings(sheet) ? rows(sheet, context) : output_failed();
+    fit(sheet);
+    if (!sheet->no_headings) {
+        get_headings(sheet, headings);
+        good = print_row(sheet, headings);
+        free_cells(sheet, headings);
     }
-    must_have(scols_print_table_to_string(sheet->table, &text) == 0 ? text : NULL);
-    status = output_line(text);
-    free(text);
-    return status;
+    for (size_t i = 0; i < sheet->rows && good; i++)
+        good = print_row(sheet, sheet->cells + i * sheet->count);
+    return good ? STATUS_DONE : output_failed();
+}
+
+static enum status print_for_program(struct sheet *sheet, sheet_rows *rows, void *context)
+{
+    struct cell headings[SHEET_COLUMNS];
+    enum status status = STATUS_DONE;
+
+    sheet->measured = true;
+    if (!sheet->no_headings) {
+        get_headings(sheet, headings);
+        status = sheet_row(sheet, headings);
+    }
+    return status == STATUS_DONE ? rows(sheet, context) : status;
 }
 
 enum status sheet_print(struct sheet *sheet, sheet_rows *rows, void *context)
 {
     const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+    struct cell headings[SHEET_COLUMNS];
     enum status status;
 
     sheet->terminal = isatty(STDOUT_FILENO);
     sheet->colours =
         sheet->terminal && !(no_color && no_color[0] != '\0') && !(term && strcmp(term, "dumb") == 0);
-    if (sheet->terminal)
-        make_table(sheet);
-    else
-        take_headings(sheet);
+    get_headings(sheet, headings);
+    measure(sheet, headings);
+    memset(sheet->filled, 0, sizeof(sheet->filled));
+    free_cells(sheet, headings);
     status = rows(sheet, context);
     progress_clear();
+    leave_out_empty_columns(sheet);
     if (status == STATUS_DONE && sheet->rows > 0)
-        status = print_all(sheet, rows, context);
-    scols_unref_table(sheet->table);
+        status = sheet->terminal ? print_on_terminal(sheet) : print_for_program(sheet, rows, context);
+    for (size_t i = 0; sheet->terminal && i < sheet->rows; i++)
+        free_cells(sheet, sheet->cells + i * sheet->count);
+    free(sheet->cells);
     return status;
 }

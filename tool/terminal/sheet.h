@@ -1,5 +1,5 @@
-/* A table on stdout. For a terminal, libsmartcols fits it to the width. For a program it looks the same but
- * is printed row by row, so that a million rows need no memory. */
+/* A table on stdout. For a terminal it fits the width, if its columns may wrap. For a program it is printed
+ * row by row, so that a million rows need no memory. */
 #ifndef SHEET_H
 #define SHEET_H
 
@@ -9,7 +9,17 @@ enum { SHEET_COLUMNS = 16 };
 
 struct sheet_column {
     char heading[16];
-    bool right, wraps;
+    bool right;
+    bool wraps;    /* on a terminal that is too narrow */
+    bool optional; /* left out if every cell is "-" */
+};
+
+/* As a terminal numbers them. */
+enum colour { COLOUR_NONE, COLOUR_RED = 31, COLOUR_GREEN = 32, COLOUR_YELLOW = 33 };
+
+struct cell {
+    char *text; /* already escaped */
+    enum colour colour;
 };
 
 struct sheet {
@@ -18,23 +28,19 @@ struct sheet {
     bool no_headings;
 
     /* set by sheet_print(): */
-    bool terminal, colours;       /* is stdout a terminal, and does its user want colours? */
-    struct libscols_table *table; /* for a terminal */
-    size_t width[SHEET_COLUMNS];  /* for a program */
-    uint64_t rows;                /* so far */
+    bool terminal, colours;      /* is stdout a terminal, and does its user want colours? */
+    size_t width[SHEET_COLUMNS]; /* 0: left out */
+    bool filled[SHEET_COLUMNS];  /* has a cell that is not "-" */
+    struct cell *cells;          /* of all rows, for a terminal */
+    uint64_t rows;               /* so far */
     bool measured;
-};
-
-struct cell {
-    char *text;         /* already escaped */
-    const char *colour; /* as libsmartcols names it; NULL: none */
 };
 
 /* Calls sheet_row() for each row, and returns the first status that is not STATUS_DONE. For a program it is
  * called twice: to measure the columns, and to print. */
 typedef enum status sheet_rows(struct sheet *sheet, void *context);
 
-/* Add a row. Frees the texts of the cells. If printing fails, prints so and returns STATUS_IO. */
+/* Add a row. Takes the texts of the cells. If printing fails, prints so and returns STATUS_IO. */
 enum status sheet_row(struct sheet *sheet, const struct cell cells[]);
 
 /* Print the table, or nothing if it has no rows. Returns what rows returned, or STATUS_IO after printing why.
