@@ -106,7 +106,7 @@ function __toktab_argument
         case rotate update
             __toktab_tokens --active --expired
         case show history
-            __toktab_tokens --active --expired --revoked
+            __toktab_tokens --all
     end
 end
 

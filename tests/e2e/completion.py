@@ -40,7 +40,7 @@ class CompletionTest(SiteTest):
         for label in (AWKWARD, "second", "ended"):
             self.ok("-d", "shop", "create", "-l", label, may_show_token=True)
         self.ok("-d", "shop", "revoke", "-y", "3")
-        ids = self.ok("-d", "shop", "list", "-o", "id", "--no-headings").out.split()
+        ids = self.ok("-d", "shop", "list", "--all", "-o", "id", "--no-headings").out.split()
         before = ["-c", "toktab.conf", "-d", "shop"]
         every = dict(zip(ids, (AWKWARD, "second", "ended")))
         alive = dict(list(every.items())[:2])
@@ -63,6 +63,8 @@ class CompletionTest(SiteTest):
         for command in ("import", "scan", "mend"):
             self.assertEqual(set(self.offers(command, "toktab.c")), {"toktab.conf"})
         self.assertEqual(self.offers("list", "-l", ""), {})
+        self.assertIn("root", self.offers("list", "--by", "roo"))
+        self.assertEqual(set(self.offers("list", "--unused", "")), {"30d", "90d", "365d"})
 
     def items(self, *words):
         """What is offered after the last comma. Some shells repeat what is before it."""
@@ -75,6 +77,7 @@ class CompletionTest(SiteTest):
         self.assertEqual(self.items(*conf, "verify", "-s", "read,w"), {"write"})
         self.assertEqual(self.items(*conf, "create", "-d", "wiki.example", "-s", ""), set())
         columns = self.items("list", "-o", "")
+        self.assertEqual(set(self.offers("list", "--sort", "")), columns)
         self.assertEqual(self.items("list", "-o", "id,label,"), columns - {"id", "label"})
         self.assertLess({"id", "label", "last_used", "by", "revoked"}, columns)
         self.assertEqual(self.items("list", "--output", "id,last"), {"last_used"})

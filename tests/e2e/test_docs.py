@@ -7,6 +7,7 @@ import unittest
 
 from harness import TOKTAB, SiteTest, config_text
 from oracle_format import foreign_id, key_hash
+from used_file import make_used, now as clock
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -74,6 +75,8 @@ class Readme(SiteTest):
         self.site.configure(config_text(self.site.store_dir, [{"name": "default"}]))
         shown = re.sub(r"\(id \w{12}\)", "(id ID)", read("README").replace("\n    ", "\n"))
         created = self.ok("create", "-l", "CI deploy", may_show_token=True)
+        self.site.domain = "default"
+        make_used(self.site, {1: clock()})
         heading = self.ok("list").out.splitlines()[0]
         revoked = self.ok("revoke", "-y", "1")
         for result in (created, revoked):

@@ -147,7 +147,6 @@ class History(SiteTest):
         self.refused(2, "history", "AAAA", says="AAAAAAAAAAA1")
         self.refused(2, "history", "1", "2")
         os.unlink(self.site.path())
-        self.refused(66, "history")
 
     @needs_terminal
     def test_at_a_terminal(self):

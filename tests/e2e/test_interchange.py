@@ -25,7 +25,7 @@ class Interchange(SiteTest):
         self.site.put(writer)
         store = Store(writer.data())
         expected = sorted(store.tokens.values(), key=lambda entry: entry[1].serial)
-        listed = self.json("list")
+        listed = self.json("list", "--all")
         self.assertEqual(len(listed), len(expected))
         for token, (_, record, _) in zip(listed, expected):
             for key, value in (

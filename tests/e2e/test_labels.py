@@ -141,23 +141,23 @@ class HostileStore(SiteTest):
                 self.assertNotIn(bad, output)
 
     def test_json_is_exact(self):
-        result = self.ok("list", "--json")
+        result = self.ok("list", "--all", "--json")
         self.assertNotIn(b"\x1b", result.stdout)
-        listed = self.json("list")
+        listed = self.json("list", "--all")
         self.assertEqual([token["label"] for token in listed], list(self.texts))
         self.assertEqual([token["reason"] for token in listed], list(self.texts))
 
     def test_plain_output(self):
-        for args in (["list"], ["show", "1"], ["show", "3"], ["show", "5"], ["show", "7"], ["show", "9"],
+        for args in (["list", "--all"], ["show", "1"], ["show", "3"], ["show", "5"], ["show", "7"], ["show", "9"],
                 ["revoke", "-y", "1"]):
             result = self.ok(*args)
             self.assert_harmless(result.stdout)
             self.assert_harmless(result.stderr)
-        self.assertEqual(len(self.ok("list", "-o", "label", "--no-headings").out.splitlines()), len(self.texts))
+        self.assertEqual(len(self.ok("list", "--all", "-o", "label", "--no-headings").out.splitlines()), len(self.texts))
 
     @needs_terminal
     def test_terminal(self):
-        for args in (["list"], ["show", "1"], ["show", "3"], ["show", "5"]):
+        for args in (["list", "--all"], ["show", "1"], ["show", "3"], ["show", "5"]):
             result = self.site.terminal(*args)
             self.assertEqual(result.code, 0, result)
             for bad in (b"\x1b]0;owned", b"\x07", "\u009b".encode(), b"\x7f"):

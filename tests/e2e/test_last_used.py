@@ -22,7 +22,7 @@ def config(site, more=""):
 class LastUsedCase(SiteTest):
     def last_used(self, serial=1):
         """What list and show say, which must be the same."""
-        listed = {token["serial"]: token for token in self.json("list")}
+        listed = {token["serial"]: token for token in self.json("list", "--all")}
         shown = self.json("show", str(serial))
         self.assertEqual(listed[serial]["last_used"], shown["last_used"])
         return shown["last_used"]
@@ -219,6 +219,42 @@ class Shown(LastUsedCase):
         answer = self.json("revoke", "-y", "1")
         self.assertEqual(answer["last_used"], rfc3339(now))
         self.assertEqual(self.last_used(), rfc3339(now))
+
+    def test_unused(self):
+        """Created before, not used since, and tracking on for as long."""
+        now = clock()
+        self.create()  # makes the directory
+        writer = Writer("example.com")
+        for age in (100, 100, 100, 10):
+            writer.create(self.site.guard(make_token()), "%d days old" % age, time=now - age * DAY)
+        self.site.put(writer)
+        make_used(self.site, {1: now - 50 * DAY, 2: now - 5 * DAY}, began=now - 60 * DAY)
+
+        def unused(*args, code=0):
+            return [token["serial"] for token in self.json("list", "--unused", *args, code=code)]
+
+        self.assertEqual(unused("30d"), [1, 3])
+        self.assertEqual(unused("6d"), [1, 3, 4])
+        self.assertEqual(unused("55d"), [3])
+        self.assertEqual(unused("0s"), [1, 2, 3, 4])
+        self.assertEqual(unused("101d"), [])  # no token is as old
+        result = self.refused(69, "list", "--unused", "90d", says=["--unused", "not known", "only since"])
+        self.assertEqual(result.out, "")
+        self.ok("revoke", "-y", "3")
+        self.assertEqual(unused("30d"), [1])
+        self.assertEqual(unused("30d", "--all"), [1, 3])
+        for bad in ("", "30", "2027-01-31", "never", "-1d"):
+            self.refused(2, "list", "--unused", bad, says="is not an age")
+
+    def test_unused_without_any_use(self):
+        self.create()
+        self.ok("list", "--unused", "1d")
+        writer = Writer("example.com")
+        writer.create(self.site.guard(make_token()), "old", time=clock() - 2 * DAY)
+        self.site.put(writer)
+        self.refused(69, "list", "--unused", "1d", says=["not known", "example.com", "noted"])
+        self.site.configure(config(self.site, "track_usage = false;"))
+        self.refused(69, "list", "--unused", "1d", says=["not known", "track_usage"])
 
     def test_of_a_leaked_token(self):
         token = self.create()

@@ -201,7 +201,7 @@ class Stall(HostileCase):
             for process in revoking:
                 with killed_at_end(process):
                     self.assertEqual(process.wait(TIME_LIMIT), 0, process.stderr.read())
-        self.assertEqual([token["state"] for token in self.json("list")], ["active"] + ["revoked"] * 4)
+        self.assertEqual([token["state"] for token in self.json("list", "--all")], ["active"] + ["revoked"] * 4)
         os.unlink(self.path)
 
     def test_write_that_never_returns(self):

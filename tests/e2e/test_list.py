@@ -40,20 +40,33 @@ class Listing(SiteTest):
         return [token["serial"] for token in self.json("list", *args, code=code)]
 
     def test_all_in_order_of_serial(self):
-        self.assertEqual(self.serials(), [1, 2, 3, 4, 5, 6])
-        states = [token["state"] for token in self.json("list")]
+        self.assertEqual(self.serials("--all"), [1, 2, 3, 4, 5, 6])
+        states = [token["state"] for token in self.json("list", "--all")]
         self.assertEqual(states, ["active", "active", "active", "revoked", "expired", "revoked"])
+
+    def test_what_works_now_unless_said(self):
+        self.assertEqual(self.serials(), [1, 2, 3])
+        self.assertEqual(len(self.ok("list", "--no-headings").out.splitlines()), 3)
 
     def test_filters(self):
         self.assertEqual(self.serials("--active"), [1, 2, 3])
         self.assertEqual(self.serials("--revoked"), [4, 6])
         self.assertEqual(self.serials("--expired"), [5])
-        self.assertEqual(self.serials("-u", "bob"), [1, 3, 4])
-        self.assertEqual(self.serials("-l", "CI *"), [1, 2, 5])
+        self.assertEqual(self.serials("-u", "bob"), [1, 3])
+        self.assertEqual(self.serials("-u", "bob", "--all"), [1, 3, 4])
+        self.assertEqual(self.serials("-l", "CI *"), [1, 2])
+        self.assertEqual(self.serials("-l", "CI *", "--all"), [1, 2, 5])
         self.assertEqual(self.serials("-l", "CI"), [])
-        self.assertEqual(self.serials("-l", "*old*"), [4, 5])
+        self.assertEqual(self.serials("-l", "*old*", "--all"), [4, 5])
         self.assertEqual(self.serials("-l", "backu?"), [3])
-        self.assertEqual(self.serials("-l", "[bo]*"), [3, 4])
+        self.assertEqual(self.serials("-l", "[bo]*", "--all"), [3, 4])
+
+    def test_a_label_with_brackets(self):
+        """It is found by itself, though as a glob it means something else."""
+        for label in ("[prod] api", "p api", "*", "a?c", "abc"):
+            self.create(label)
+        for glob, serials in (("[prod] api", [9, 10]), ("\\[prod\\] *", [9]), ("a?c", [12, 13]), ("a\\?c", [12])):
+            self.assertEqual(self.serials("-l", glob), serials, glob)
 
     def test_filters_combine(self):
         self.assertEqual(self.serials("--active", "-u", "bob"), [1, 3])
@@ -74,21 +87,41 @@ class Listing(SiteTest):
             self.refused(2, "list", "--expiring", bad)
 
     def test_table(self):
-        lines = self.ok("list").out.splitlines()
+        lines = self.ok("list", "--all").out.splitlines()
         self.assertEqual(len(lines), 1 + len(TOKENS))
-        heading = lines[0].lower()
-        for name in ("serial", "id", "label", "state", "scopes", "created", "expires"):
-            self.assertIn(name, heading)
+        self.assertEqual(lines[0].split(), ["SERIAL", "ID", "LABEL", "STATE", "EXPIRES"])
         for line, token, (label, _, _, _) in zip(lines[1:], self.tokens, TOKENS):
             self.assertIn(token_id(token), line)
             self.assertIn(label, line)
-        self.assertEqual(len(self.ok("list", "--no-headings").out.splitlines()), len(TOKENS))
+        self.assertEqual(len(self.ok("list", "--all", "--no-headings").out.splitlines()), len(TOKENS))
         self.assertNotIn("\x1b", self.ok("list").out)
 
+    def test_columns_that_are_empty_are_left_out(self):
+        self.assertNotIn("SCOPES", self.ok("list").out)
+        self.create("scoped", "-s", "read,write")
+        self.assertEqual(self.ok("list", "-l", "scoped").out.splitlines()[0].split(),
+            ["SERIAL", "ID", "LABEL", "STATE", "SCOPES", "EXPIRES"])
+        self.assertNotIn("SCOPES", self.ok("list", "-u", "bob").out)
+        named = self.ok("list", "-o", "serial,scopes,successor", "-u", "bob").out.splitlines()
+        self.assertEqual([line.split() for line in named], [["SERIAL", "SCOPES", "SUCCESSOR"], ["1", "-", "-"], ["3", "-", "-"]])
+
+    def test_sort(self):
+        for column, serials in (
+            ("serial", [1, 2, 3, 4, 5, 6]), ("label", [1, 2, 5, 3, 4, 6]), ("state", [1, 2, 3, 5, 4, 6]),
+            ("expires", [5, 6, 2, 3, 1, 4]), ("user", [6, 2, 5, 1, 3, 4]), ("created", [1, 2, 3, 4, 5, 6]),
+            ("revoked", [4, 6, 1, 2, 3, 5]), ("last_used", [1, 2, 3, 4, 5, 6]), ("from", [1, 2, 3, 4, 5, 6]),
+        ):
+            self.assertEqual(self.serials("--all", "--sort", column), serials, column)
+        ids = self.ok("list", "--all", "--sort", "id", "-o", "id", "--no-headings").out.split()
+        self.assertEqual(ids, sorted(map(token_id, self.tokens)))
+        self.refused(2, "list", "--sort", "lable", says=["lable", "label"])
+        for bad in ("", "id,label"):
+            self.refused(2, "list", "--sort", bad, says="unknown column")
+
     def test_columns(self):
-        out = self.ok("list", "-o", "id", "--no-headings").out
+        out = self.ok("list", "--all", "-o", "id", "--no-headings").out
         self.assertEqual(out.split(), [token_id(token) for token in self.tokens])
-        rows = [line.split() for line in self.ok("list", "-o", "state,serial", "--no-headings").out.splitlines()]
+        rows = [line.split() for line in self.ok("list", "--all", "-o", "state,serial", "--no-headings").out.splitlines()]
         self.assertEqual(rows[0], ["active", "1"])
         self.assertEqual(rows[3], ["revoked", "4"])
         self.refused(2, "list", "-o", "lable", says=["lable", "label"])
@@ -98,7 +131,7 @@ class Listing(SiteTest):
     def test_columns_are_aligned_when_piped(self):
         for label in ("日本語", "e\u0301", "\U0001f389 party", "می\u200cخواهم"):
             self.create(label)
-        rows = self.ok("list", "-o", "serial,label,state").out.splitlines()
+        rows = self.ok("list", "--all", "-o", "serial,label,state").out.splitlines()
         self.assertEqual(rows, [
             "SERIAL LABEL               STATE",
             "     1 CI deploy           active",
@@ -112,7 +145,7 @@ class Listing(SiteTest):
             "    11 \U0001f389 party            active",
             "    12 می\u200cخواهم             active",
         ])
-        self.assertEqual(self.ok("list", "-o", "state,serial", "-l", "CI*", "--no-headings").out,
+        self.assertEqual(self.ok("list", "--all", "-o", "state,serial", "-l", "CI*", "--no-headings").out,
             "active       1\nactive       2\nexpired      5\n")
 
     def test_a_long_label_is_whole_when_piped(self):
@@ -144,10 +177,28 @@ class Listing(SiteTest):
             self.assertEqual(result.code, 0, result)
             self.assertEqual(b"\x1b" in result.stdout, colour, env)
 
+    @needs_terminal
+    def test_the_rest_is_counted_on_a_terminal(self):
+        def last(*args):
+            return self.site.terminal("list", *args).out.splitlines()[-1]
+
+        self.assertEqual(last(), "not shown: 2 revoked, 1 expired (see --all)")
+        self.assertEqual(last("-u", "bob"), "not shown: 1 revoked (see --all)")
+        self.assertEqual(last("-l", "CI*"), "not shown: 1 expired (see --all)")
+        self.assertEqual(last("-l", "*and*"), "not shown: 1 revoked (see --all)")
+        self.assertEqual(last("-u", "nobody"), "no tokens")
+        for args in (["--all"], ["--active"], ["--revoked"], ["--no-headings"], ["--expiring", "14d"], ["--json"]):
+            self.assertNotIn("not shown", self.site.terminal("list", *args).out)
+
+    @needs_terminal
+    def test_what_expires_soon_is_coloured(self):
+        rows = self.site.terminal("list", "-o", "serial,expires", "--no-headings", env={"TERM": "xterm"}).stdout
+        self.assertEqual(rows.splitlines(), [b"     1 never", b"     2 \x1b[33min 7d\x1b[0m", b"     3 in 30d"])
+
     # JSON
 
     def test_shape_of_a_token(self):
-        for token in self.json("list") + [self.json("show", "4")]:
+        for token in self.json("list", "--all") + [self.json("show", "4")]:
             self.assertEqual(set(token), TOKEN_KEYS)
             for key in ("created", "expires", "revoked", "last_used"):
                 if token[key] is not None:
@@ -193,6 +244,113 @@ class Listing(SiteTest):
         """Somebody pastes the token itself: it must not be shown again, in any message."""
         self.refused((2, 66), "show", self.tokens[0])
         self.refused((2, 66), "revoke", "-y", self.tokens[0])
+
+
+# As people give them.
+REAL_LABELS = (
+    "CI deploy", "GitHub Actions: release pipeline", "Prometheus scrape (prod-eu-1)", "Backup restic nightly, box 2",
+    "Grafana datasource", "Terraform cloud runner", "Alice's laptop (ThinkPad X1)", "Bob's phone",
+    "Kubernetes ingress webshop-prod", "staging webshop", "Ansible tower", "Mobile app beta testers",
+    "partner: ACME logistics import", "partner: Globex", "Monitoring uptime robot", "[prod] payments webhook",
+    "Data warehouse ETL (read only)", "Jenkins legacy", "docker registry pull, node pool A", "on-call runbook scripts",
+)
+
+
+class OnATerminal(SiteTest):
+    """80 columns, if the terminal does not say."""
+
+    def setUp(self):
+        super().setUp()
+        writer = Writer("example.com")
+        for number, label in enumerate(REAL_LABELS):
+            writer.create(self.site.guard(make_token()), label, time=NOW - number * DAY, scopes=("read", "write")[: number % 3],
+                          expires=None if number % 2 else NOW + (20 + number) * DAY)
+        self.site.put(writer)
+
+    def rows(self, *args):
+        return self.site.terminal(*args).out.splitlines()
+
+    @needs_terminal
+    def test_real_labels_fit(self):
+        rows = self.rows("list")
+        self.assertLessEqual(max(map(len, rows)), 80)
+        self.assertLessEqual(len(rows), 25)
+
+    @needs_terminal
+    def test_text_breaks_at_blanks(self):
+        rows = self.rows("list", "-o", "serial,id,label,state,scopes,created,expires,last_used")
+        self.assertLessEqual(max(map(len, rows)), 80)
+        start, end = rows[0].index("LABEL"), rows[0].index("STATE")
+        words = {word for label in REAL_LABELS for word in label.split()}
+        shown = [word for row in rows[1:] for word in row[start:end].split()]
+        self.assertEqual(set(shown) - words, set())
+        self.assertEqual(len(shown), sum(len(label.split()) for label in REAL_LABELS))
+
+    @needs_terminal
+    def test_history_fits(self):
+        rows = self.rows("history")
+        self.assertLessEqual(max(map(len, rows)), 80)
+        self.assertLessEqual(len(rows), 2.5 * len(REAL_LABELS))
+        self.assertEqual(rows[0].split(), ["N", "TIME", "SERIAL", "CHANGE", "BY", "WHAT"])
+
+    def test_for_a_program_nothing_is_broken(self):
+        self.assertEqual(len(self.ok("list").out.splitlines()), 1 + len(REAL_LABELS))
+
+
+class ByCreator(SiteTest):
+    """--by asks who created a token, whoever changed it since."""
+
+    def setUp(self):
+        super().setUp()
+        writer = Writer("example.com")
+        first, second, third = (self.site.guard(make_token()) for _ in range(3))
+        writer.create(first, "a", by=("alice", 1000, 1000))
+        writer.create(second, "b", by=("bob", 1001, None))
+        writer.create(third, "c", by=("al/ice", 1002, None))
+        writer.update(first, label="a2", by=("bob", 1001, None))
+        writer.update(second, label="b2", by=("alice", 1000, 1000))
+        self.site.put(writer)
+
+    def by(self, name, *args, code=0):
+        return [token["serial"] for token in self.json("list", "--by", name, *args, code=code)]
+
+    def test_the_creator_counts(self):
+        self.assertEqual(self.by("alice"), [1])
+        self.assertEqual(self.by("bob"), [2])
+        self.assertEqual(self.by("al/ice"), [3])
+        for nobody in ("al", "1000", "alice/1000", "carol", ""):
+            self.assertEqual(self.by(nobody), [])
+        self.ok("revoke", "-y", "1")
+        self.assertEqual(self.by("alice"), [])
+        self.assertEqual(self.by("alice", "--all"), [1])
+
+    def test_what_a_compaction_has_dropped_is_not_known(self):
+        self.ok("compact")
+        self.assertEqual(self.by("al/ice", code=69), [3])
+        self.assertEqual(self.by("alice", code=69), [])
+        self.refused(69, "list", "--by", "alice", says="who created 2 more tokens is not known")
+        self.ok("revoke", "-y", "1", "2")
+        self.assertEqual(self.by("al/ice"), [3])
+
+
+class Empty(SiteTest):
+    domains = [{"name": "example.com"}, {"name": "other"}]
+
+    def test_a_domain_without_tokens(self):
+        for domain in ("example.com", "other"):
+            self.assertEqual(self.json("-d", domain, "list"), [])
+            for args in ([], ["--all"], ["-l", "x"], ["--expiring", "14d"], ["--unused", "90d"], ["--by", "bob"], ["--sort", "id"]):
+                result = self.ok("-d", domain, "list", *args)
+                self.assertEqual((result.out, result.err), ("", ""))
+            if domain == "other":
+                self.assertEqual(self.json("-d", domain, "history"), [])
+                self.assertEqual(self.ok("-d", domain, "history").out, "")
+            self.site.put(Writer("example.com"))
+        self.assertEqual(self.json("list", "-A"), [])
+
+    @needs_terminal
+    def test_on_a_terminal(self):
+        self.assertEqual(self.site.terminal("-d", "other", "list").out.splitlines(), ["no tokens"])
 
 
 class Prefixes(SiteTest):

@@ -351,7 +351,7 @@ class ForYears(RotateTest):
         lines = self.ok("list", "-o", "serial,successor,label").out.splitlines()
         self.assertEqual([line.split() for line in lines],
             [["SERIAL", "SUCCESSOR", "LABEL"], ["1", "2", "a"], ["2", "-", "a"], ["4", "-", "b"]])
-        self.assertIn(" SUCCESSOR ", self.ok("list").out.splitlines()[0])
+        self.assertIn(" SUCCESSOR", self.ok("list").out.splitlines()[0])
         self.assertNotIn("SUCCESSOR", self.ok("list", "-l", "b").out)
 
 

@@ -171,7 +171,7 @@ class Once(unittest.TestCase):
         return int(counts[1]), int(counts[2])
 
     def states(self):
-        tokens = self.site.run("list", "--json").out
+        tokens = self.site.run("list", "--all", "--json").out
         return [token["state"] for token in json.loads(tokens)] if tokens else []
 
     def token(self):

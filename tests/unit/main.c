@@ -38,8 +38,7 @@ int main(void)
         salvage_suite,       rewrite_suite,
         say_suite,           tip_suite,
         tip_rest_suite,      used_suite,
-        when_suite,
-        wrap_suite,
+        when_suite,          wrap_suite,
     };
     SRunner *runner;
     int run, failed;

@@ -7,6 +7,7 @@
 #include "command/command.h"
 #include "store/label.h"
 #include "store/lineage.h"
+#include "store/tokens.h"
 #include "terminal/options.h"
 #include "terminal/output.h"
 #include "terminal/sheet.h"
@@ -50,7 +51,7 @@ static const struct sheet_column columns[] = {
     [HEADING_N] = {.heading = "N", .right = true},
     [HEADING_TIME] = {.heading = "TIME"},
     [HEADING_SERIAL] = {.heading = "SERIAL", .right = true},
-    [HEADING_ID] = {.heading = "ID"},
+    [HEADING_ID] = {.heading = "ID", .optional = true},
     [HEADING_CHANGE] = {.heading = "CHANGE"},
     [HEADING_BY] = {.heading = "BY"},
     [HEADING_WHAT] = {.heading = "WHAT", .wraps = true},
@@ -105,6 +106,22 @@ static char *describe_event(const struct event *event, const struct record *reco
     return both;
 }
 
+/* On a terminal the name, unless somebody else has logged in than who did it. */
+static char *describe_author(struct span by, bool terminal)
+{
+    struct span name = by, uid, login;
+    const char *slash = memchr(by.at, '/', by.length), *second;
+
+    if (!terminal || !slash)
+        return unescaped_shown(by);
+    name.length = (size_t)(slash - by.at);
+    uid = (struct span){slash + 1, by.length - name.length - 1};
+    second = memchr(uid.at, '/', uid.length);
+    login = second ? (struct span){second + 1, uid.length - (size_t)(second - uid.at) - 1} : uid;
+    uid.length = second ? (size_t)(second - uid.at) : uid.length;
+    return unescaped_shown(span_same(uid, login) || span_equals(login, "-") ? name : by);
+}
+
 static char *number(uint64_t value)
 {
     return composed("%" PRIu64, value);
@@ -133,9 +150,9 @@ static enum status print_rows(struct sheet *sheet, void *context)
         cells[HEADING_N].text = number(event->n);
         cells[HEADING_TIME].text = must_have(strdup(when));
         cells[HEADING_SERIAL].text = of_token ? number(record.serial) : must_have(strdup("-"));
-        cells[HEADING_ID].text = must_have(strdup(of_token ? record.id : "-"));
+        cells[HEADING_ID].text = must_have(strdup(of_token && !sheet->terminal ? record.id : "-"));
         cells[HEADING_CHANGE].text = must_have(strdup(change_name(&record)));
-        cells[HEADING_BY].text = unescaped_shown(record.by);
+        cells[HEADING_BY].text = describe_author(record.by, sheet->terminal);
         cells[HEADING_WHAT].text = describe_event(event, &record, &before);
         status = sheet_row(sheet, cells);
     }
@@ -186,9 +203,12 @@ static enum status read_and_print(const struct session *session, const char *id,
     struct printing printing = {
         .lineage = &lineage, .domain = session->domain->name, .now = (int64_t)time(NULL)};
     struct sheet sheet = {.columns = columns, .count = HEADINGS};
-    enum status status = lineage_read(&lineage, session);
+    enum status status;
     char cutoff[WHEN_SIZE];
 
+    if (!id && !tokens_exist(session)) /* as a store without lines */
+        return json ? output_line("[]") : STATUS_DONE;
+    status = lineage_read(&lineage, session);
     if (status == STATUS_DONE) {
         printing.wanted = must_have(calloc(lineage.count + 1, sizeof(*printing.wanted)));
         lineage_mark(&lineage, id, printing.wanted);

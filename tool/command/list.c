@@ -1,4 +1,3 @@
-#include <fnmatch.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,40 +5,52 @@
 #include <time.h>
 
 #include "command/command.h"
+#include "duration.h"
 #include "store/tokens.h"
 #include "terminal/options.h"
 #include "terminal/output.h"
 #include "terminal/sheet.h"
 #include "token/describe.h"
+#include "token/selection.h"
 #include "token/when.h"
 
-static const char help[] = "Usage: toktab [-c CONF] [-d DOMAIN] list [OPTIONS]\n"
-                           "\n"
-                           "Lists tokens by serial. Filters combine: any of the states given, and all other\n"
-                           "conditions.\n"
-                           "\n"
-                           "      --active          active tokens\n"
-                           "      --revoked         revoked tokens\n"
-                           "      --expired         expired tokens\n"
-                           "      --expiring TIME   active tokens without a successor that expire within\n"
-                           "                        TIME (14d, or by a date); exits with 1 if there are any\n"
-                           "  -l, --label GLOB      tokens whose label matches: \"CI *\"\n"
-                           "  -u, --user USER       tokens of this user\n"
-                           "  -A, --all-domains     of all your domains\n"
-                           "  -o, --output COLUMNS  serial,id,label,state,scopes,created,expires,last_used;\n"
-                           "                        also domain,revoked,from,user,reason,prev,successor,by\n"
-                           "      --no-headings     leave out the first line\n"
-                           "      --json            print a JSON array\n"
-                           "\n"
-                           "Example: toktab list --active -u bob -o id --no-headings\n";
+static const char help[] =
+    "Usage: toktab [-c CONF] [-d DOMAIN] list [OPTIONS]\n"
+    "\n"
+    "Lists the active tokens. Filters combine: any of the states given, and all other\n"
+    "conditions.\n"
+    "\n"
+    "      --all             tokens in every state\n"
+    "      --active          active tokens\n"
+    "      --revoked         revoked tokens\n"
+    "      --expired         expired tokens\n"
+    "      --expiring TIME   active tokens without a successor that expire within\n"
+    "                        TIME (14d, or by a date); exits with 1 if there are any\n"
+    "      --unused AGE      tokens created before that (90d), and not used since\n"
+    "  -l, --label GLOB      tokens whose label matches: \"CI *\"\n"
+    "  -u, --user USER       tokens of this user\n"
+    "      --by USER         tokens that this user created\n"
+    "  -A, --all-domains     of all your domains\n"
+    "      --sort COLUMN     sort by this column instead of the serial\n"
+    "  -o, --output COLUMNS  serial,id,label,state,scopes,expires,successor,last_used\n"
+    "                        without the empty ones; also created,domain,revoked,\n"
+    "                        from,user,reason,prev,by\n"
+    "      --no-headings     leave out the first line\n"
+    "      --json            print a JSON array\n"
+    "\n"
+    "Example: toktab list -u bob -o id --no-headings\n";
 
-static const struct option longs[] = {{"active", no_argument, NULL, OPTION_ACTIVE},
+static const struct option longs[] = {{"all", no_argument, NULL, OPTION_ALL},
+                                      {"active", no_argument, NULL, OPTION_ACTIVE},
                                       {"revoked", no_argument, NULL, OPTION_REVOKED},
                                       {"expired", no_argument, NULL, OPTION_EXPIRED},
                                       {"expiring", required_argument, NULL, OPTION_EXPIRING},
+                                      {"unused", required_argument, NULL, OPTION_UNUSED},
                                       {"label", required_argument, NULL, 'l'},
                                       {"user", required_argument, NULL, 'u'},
+                                      {"by", required_argument, NULL, OPTION_BY},
                                       {"all-domains", no_argument, NULL, 'A'},
+                                      {"sort", required_argument, NULL, OPTION_SORT},
                                       {"output", required_argument, NULL, 'o'},
                                       {"no-headings", no_argument, NULL, OPTION_NO_HEADINGS},
                                       {"json", no_argument, NULL, OPTION_JSON},
@@ -47,68 +58,93 @@ static const struct option longs[] = {{"active", no_argument, NULL, OPTION_ACTIV
                                       {0}};
 
 struct request {
-    bool state[STATE_EXPIRED + 1]; /* which to show; none set: all */
-    int64_t expiring;              /* by when; -1: not asked */
-    const char *label, *user;      /* NULL: any */
+    struct selection selection;
+    enum attribute sort; /* ATTRIBUTES: not asked */
     enum attribute columns[ATTRIBUTES];
     size_t column_count; /* 0: the default ones */
     bool no_headings, all_domains;
     struct given given;
 };
 
-static const enum attribute default_columns[] = {ATTRIBUTE_SERIAL,  ATTRIBUTE_ID,        ATTRIBUTE_LABEL,
-                                                 ATTRIBUTE_STATE,   ATTRIBUTE_SCOPES,    ATTRIBUTE_CREATED,
-                                                 ATTRIBUTE_EXPIRES, ATTRIBUTE_SUCCESSOR, ATTRIBUTE_LAST_USED};
+/* Those that are empty throughout are left out. */
+static const enum attribute default_columns[] = {ATTRIBUTE_SERIAL,    ATTRIBUTE_ID,       ATTRIBUTE_LABEL,
+                                                 ATTRIBUTE_STATE,     ATTRIBUTE_SCOPES,   ATTRIBUTE_EXPIRES,
+                                                 ATTRIBUTE_SUCCESSOR, ATTRIBUTE_LAST_USED};
+
+static enum status take_column(enum attribute *column, struct span name)
+{
+    char unknown[32];
+
+    for (*column = 0; *column < ATTRIBUTES; ++*column)
+        if (span_equals(name, attribute_names[*column]))
+            return STATUS_DONE;
+    snprintf(unknown, sizeof(unknown), "%.*s", (int)name.length, name.at);
+    return say_unknown("column", "", unknown, attribute_names, ATTRIBUTES, "toktab list");
+}
 
 static enum status take_columns(struct request *request, const char *text)
 {
     struct span list = span_of(text), name;
-    char unknown[32];
+    enum status status = STATUS_DONE;
 
     if (list.length == 0 || !span_list_whole(list))
         return fail(STATUS_USAGE, "-o: a column name is missing (see toktab list --help)");
-    request->column_count = 0;
-    while (span_next_item(&list, &name)) {
-        int column = 0;
-
-        while (column < ATTRIBUTES && !span_equals(name, attribute_names[column]))
-            column++;
-        if (column == ATTRIBUTES) {
-            snprintf(unknown, sizeof(unknown), "%.*s", (int)name.length, name.at);
-            return say_unknown("column", "", unknown, attribute_names, ATTRIBUTES, "toktab list");
-        }
+    while (status == STATUS_DONE && span_next_item(&list, &name)) {
         if (request->column_count == ATTRIBUTES)
             return fail(STATUS_USAGE, "-o: too many columns");
-        request->columns[request->column_count++] = (enum attribute)column;
+        status = take_column(&request->columns[request->column_count++], name);
     }
+    return status;
+}
+
+static enum status take_age(int64_t *before, const char *text)
+{
+    int64_t age, now = (int64_t)time(NULL);
+
+    if (!duration_parse(span_of(text), &age))
+        return fail(STATUS_USAGE, "\"%.15s%s\" is not an age: give a whole number with s, m, h, d or w (90d)",
+                    text, cut_mark(text));
+    *before = age < now ? now - age : 0;
     return STATUS_DONE;
 }
 
 static enum status take_option(void *context, int option)
 {
     struct request *request = context;
+    struct selection *selection = &request->selection;
     struct fault fault;
 
     switch (option) {
+    case OPTION_ALL:
+        for (size_t i = 0; i < STATES; i++)
+            selection->state[i] = true;
+        return STATUS_DONE;
     case OPTION_ACTIVE:
-        request->state[STATE_ACTIVE] = true;
+        selection->state[STATE_ACTIVE] = true;
         return STATUS_DONE;
     case OPTION_REVOKED:
-        request->state[STATE_REVOKED] = true;
+        selection->state[STATE_REVOKED] = true;
         return STATUS_DONE;
     case OPTION_EXPIRED:
-        request->state[STATE_EXPIRED] = true;
+        selection->state[STATE_EXPIRED] = true;
         return STATUS_DONE;
     case OPTION_EXPIRING:
-        if (when_parse(optarg, (int64_t)time(NULL), &request->expiring, &fault))
+        if (when_parse(optarg, (int64_t)time(NULL), &selection->expiring, &fault))
             return STATUS_DONE;
         return fail(STATUS_USAGE, "time \"%.15s%s\": %s", optarg, cut_mark(optarg), fault.text);
+    case OPTION_UNUSED:
+        return take_age(&selection->unused, optarg);
     case 'l':
-        request->label = optarg;
+        selection->label = optarg;
         return STATUS_DONE;
     case 'u':
-        request->user = optarg;
+        selection->user = optarg;
         return STATUS_DONE;
+    case OPTION_BY:
+        selection->created_by = optarg;
+        return STATUS_DONE;
+    case OPTION_SORT:
+        return take_column(&request->sort, span_of(optarg));
     case 'o':
         return take_columns(request, optarg);
     case 'A':
@@ -125,126 +161,101 @@ static enum status take_option(void *context, int option)
 static const struct options options = {
     .shorts = "l:u:Ao:", .longs = longs, .take = take_option, .help = help};
 
-static bool text_matches(struct span escaped, const char *pattern, bool glob)
-{
-    char *text = unescaped(escaped);
-    bool matches = glob ? fnmatch(pattern, text, 0) == 0 : strcmp(pattern, text) == 0;
-
-    free(text);
-    return matches;
-}
-
-static bool wanted(const struct request *request, const struct record *record, int64_t now)
-{
-    enum state state = state_of(record, now);
-    bool any_state =
-        !request->state[STATE_ACTIVE] && !request->state[STATE_REVOKED] && !request->state[STATE_EXPIRED];
-
-    if (!any_state && !request->state[state])
-        return false;
-    if (request->expiring >= 0 && (state != STATE_ACTIVE || record->successor > 0 ||
-                                   record->expires == TIME_NEVER || record->expires > request->expiring))
-        return false;
-    return (!request->label || text_matches(record->label, request->label, true)) &&
-           (!request->user || text_matches(record->user, request->user, false));
-}
-
-/* The tokens of one domain. */
-struct group {
-    const struct domain *domain;
-    struct tokens tokens;
-};
-
 struct printing {
     const struct request *request;
-    const struct group *groups;
-    size_t group_count;
-    const char *domain; /* of the token at hand */
+    const struct rows *rows;
     int64_t now;
-    size_t found;
-    bool any_successor;
     struct sheet_column columns[ATTRIBUTES];
     struct sheet sheet;
 };
 
-/* Call use for each wanted token until it returns anything but STATUS_DONE. */
-static enum status each_wanted_of(struct printing *printing, const struct tokens *tokens,
-                                  enum status (*use)(struct printing *printing, const struct record *record))
+static enum status print_array(const struct printing *printing)
 {
-    enum status status = STATUS_DONE;
+    const struct rows *rows = printing->rows;
     struct record record;
+    bool good = true;
 
-    for (size_t i = 0; i < tokens->count && status == STATUS_DONE; i++) {
-        if (!token_record(&tokens->list[i], &record))
-            return fail(STATUS_DAMAGED, "token %.12s: its line is invalid: run `toktab check`",
-                        tokens->list[i].id);
-        if (!wanted(printing->request, &record, printing->now))
-            continue;
-        status = use(printing, &record);
-        printing->found++;
+    for (size_t i = 0; i < rows->count && good; i++) {
+        const struct row *row = &rows->list[i];
+
+        good = token_record(row->token, &record) && output_text(i == 0 ? "[\n" : ",\n") &&
+               write_json(describe_json(&record, row->domain, printing->now));
     }
-    return status;
-}
-
-static enum status each_wanted(struct printing *printing,
-                               enum status (*use)(struct printing *printing, const struct record *record))
-{
-    enum status status = STATUS_DONE;
-
-    printing->found = 0;
-    for (size_t i = 0; i < printing->group_count && status == STATUS_DONE; i++) {
-        printing->domain = printing->groups[i].domain->name;
-        status = each_wanted_of(printing, &printing->groups[i].tokens, use);
-    }
-    return status;
-}
-
-static enum status print_object(struct printing *printing, const struct record *record)
-{
-    bool good = output_text(printing->found == 0 ? "[\n" : ",\n") &&
-                write_json(describe_json(record, printing->domain, printing->now));
-
+    good = good && output_text(rows->count == 0 ? "[]\n" : "\n]\n");
     return good ? STATUS_DONE : output_failed();
 }
 
-static enum status print_array(struct printing *printing)
+enum { SOON = 14 * 86400 }; /* to expire, in seconds */
+
+static enum colour colour_of(const struct record *record, enum attribute column, int64_t now)
 {
-    enum status status = each_wanted(printing, print_object);
+    static const enum colour states[STATES] = {
+        [STATE_ACTIVE] = COLOUR_GREEN, [STATE_REVOKED] = COLOUR_RED, [STATE_EXPIRED] = COLOUR_YELLOW};
+    enum state state = state_of(record, now);
 
-    if (status == STATUS_DONE && !output_text(printing->found == 0 ? "[]\n" : "\n]\n"))
-        status = output_failed();
-    return status;
-}
-
-static const enum colour state_colours[] = {
-    [STATE_ACTIVE] = COLOUR_GREEN, [STATE_REVOKED] = COLOUR_RED, [STATE_EXPIRED] = COLOUR_YELLOW};
-
-static enum status print_row(struct printing *printing, const struct record *record)
-{
-    struct sheet *sheet = &printing->sheet;
-    struct cell cells[ATTRIBUTES];
-
-    for (size_t i = 0; i < sheet->count; i++) {
-        enum attribute column = printing->request->columns[i];
-
-        cells[i].text = describe(record, printing->domain, column, printing->now,
-                                 sheet->terminal ? FORM_SHORT : FORM_PLAIN);
-        cells[i].colour =
-            column == ATTRIBUTE_STATE ? state_colours[state_of(record, printing->now)] : COLOUR_NONE;
-    }
-    return sheet_row(sheet, cells);
+    if (column == ATTRIBUTE_STATE)
+        return states[state];
+    return column == ATTRIBUTE_EXPIRES && state == STATE_ACTIVE && record->expires != TIME_NEVER &&
+                   record->expires - now <= SOON
+               ? COLOUR_YELLOW
+               : COLOUR_NONE;
 }
 
 static enum status print_rows(struct sheet *sheet, void *context)
 {
-    (void)sheet;
-    return each_wanted(context, print_row);
+    const struct printing *printing = context;
+    enum form form = sheet->terminal ? FORM_SHORT : FORM_PLAIN;
+    enum status status = STATUS_DONE;
+    struct cell cells[ATTRIBUTES];
+    struct record record;
+
+    for (size_t i = 0; i < printing->rows->count && status == STATUS_DONE; i++) {
+        const struct row *row = &printing->rows->list[i];
+
+        token_record(row->token, &record);
+        for (size_t j = 0; j < sheet->count; j++) {
+            enum attribute column = printing->request->columns[j];
+
+            cells[j].text = describe(&record, row->domain, column, printing->now, form);
+            cells[j].colour = colour_of(&record, column, printing->now);
+        }
+        status = sheet_row(sheet, cells);
+    }
+    return status;
 }
 
-static enum status print_table(struct printing *printing)
+/* What a person may miss. */
+static enum status print_rest(const struct rows *rows)
+{
+    const size_t *hidden = rows->hidden;
+    char *line;
+    enum status status;
+
+    if (hidden[STATE_REVOKED] + hidden[STATE_EXPIRED] == 0)
+        return rows->count > 0 ? STATUS_DONE : output_line("no tokens");
+    if (hidden[STATE_EXPIRED] == 0)
+        line = composed("not shown: %zu revoked (see --all)", hidden[STATE_REVOKED]);
+    else if (hidden[STATE_REVOKED] == 0)
+        line = composed("not shown: %zu expired (see --all)", hidden[STATE_EXPIRED]);
+    else
+        line = composed("not shown: %zu revoked, %zu expired (see --all)", hidden[STATE_REVOKED],
+                        hidden[STATE_EXPIRED]);
+    status = output_line(line);
+    free(line);
+    return status;
+}
+
+static bool may_wrap(enum attribute column)
+{
+    return column == ATTRIBUTE_LABEL || column == ATTRIBUTE_SCOPES || column == ATTRIBUTE_FROM ||
+           column == ATTRIBUTE_USER || column == ATTRIBUTE_REASON;
+}
+
+static enum status print_table(struct printing *printing, bool optional)
 {
     const struct request *request = printing->request;
     struct sheet *sheet = &printing->sheet;
+    enum status status;
 
     sheet->no_headings = request->no_headings;
     sheet->count = request->column_count;
@@ -256,98 +267,105 @@ static enum status print_table(struct printing *printing)
         for (size_t j = 0; name[j]; j++)
             column->heading[j] = (char)(name[j] >= 'a' && name[j] <= 'z' ? name[j] - 'a' + 'A' : name[j]);
         column->right = request->columns[i] == ATTRIBUTE_SERIAL || request->columns[i] == ATTRIBUTE_SUCCESSOR;
-        column->wraps = request->columns[i] == ATTRIBUTE_LABEL;
+        column->wraps = may_wrap(request->columns[i]);
+        column->optional = optional;
     }
-    return sheet_print(sheet, print_rows, printing);
+    status = sheet_print(sheet, print_rows, printing);
+    return status == STATUS_DONE && sheet->terminal && !request->no_headings ? print_rest(printing->rows)
+                                                                             : status;
 }
 
-/* The domain of the session, or with -A all that the caller may see and that have a store. A store that
- * cannot be read is reported; the others are listed all the same. Returns the last failure. */
-static enum status read_groups(struct session *session, struct group *groups, size_t *count, bool all)
+static enum status print(struct request *request, const struct rows *rows)
+{
+    struct printing printing = {.request = request, .rows = rows, .now = (int64_t)time(NULL)};
+    bool chosen = request->column_count > 0;
+
+    if (request->given.json)
+        return print_array(&printing);
+    if (!chosen && request->all_domains)
+        request->columns[request->column_count++] = ATTRIBUTE_DOMAIN;
+    for (size_t i = 0; i < sizeof(default_columns) / sizeof(default_columns[0]) && !chosen; i++)
+        request->columns[request->column_count++] = default_columns[i];
+    return print_table(&printing, !chosen);
+}
+
+/* The tokens of one domain. */
+struct group {
+    const struct domain *domain;
+    struct tokens tokens;
+};
+
+/* A rotation that was killed in between leaves a token that nobody will replace. */
+static void say_half_rotated(const struct group *group)
+{
+    const struct tokens *tokens = &group->tokens;
+    const char *domain = group->domain->name;
+    int64_t now = (int64_t)time(NULL);
+
+    for (const struct token *token = tokens->list; token < tokens->list + tokens->count; token++)
+        if (token_half_rotated(tokens, token, now))
+            say("token %" PRIu64 " (id %.12s) of domain %s works as before: its rotation was interrupted: "
+                "run `toktab -d %s rotate %.12s`, which ends it",
+                token->serial, token->id, domain, domain, token->id);
+}
+
+/* The tokens of the session's domain, or with -A of all that the caller may see. A domain without a store has
+ * none. A store that cannot be read is reported; the others are listed all the same. Returns the last
+ * failure. */
+static enum status read_groups(struct session *session, struct group *groups, const struct request *request,
+                               struct rows *rows)
 {
     const struct config *config = &session->config;
+    const struct domain *only = session->domain;
     enum status status, worst = STATUS_DONE;
 
     for (size_t i = 0; i < config->count; i++) {
-        struct group *group = &groups[*count];
+        struct group *group = &groups[i];
 
-        if (all ? !session_wants(session, &config->domains[i]) : &config->domains[i] != session->domain)
-            continue;
         session->domain = group->domain = &config->domains[i];
-        if (all && !tokens_exist(session))
+        if (request->all_domains ? !session_wants(session, group->domain) : group->domain != only)
+            continue;
+        if (!tokens_exist(session))
             continue;
         status = tokens_read(&group->tokens, session);
         if (status == STATUS_DONE)
-            ++*count;
-        else
-            tokens_free(&group->tokens);
+            status = rows_add(rows, &request->selection, &group->tokens, session);
         worst = status == STATUS_DONE ? worst : status;
     }
     return worst;
 }
 
-static enum status note_successor(struct printing *printing, const struct record *record)
-{
-    printing->any_successor |= record->successor > 0;
-    return STATUS_DONE;
-}
-
-static void choose_columns(struct request *request, struct printing *printing)
-{
-    bool track_usage = false;
-
-    if (request->column_count > 0)
-        return;
-    each_wanted(printing, note_successor);
-    for (size_t i = 0; i < printing->group_count; i++)
-        track_usage |= printing->groups[i].domain->track_usage;
-    if (request->all_domains)
-        request->columns[request->column_count++] = ATTRIBUTE_DOMAIN;
-    for (size_t i = 0; i < sizeof(default_columns) / sizeof(default_columns[0]); i++)
-        if ((default_columns[i] != ATTRIBUTE_LAST_USED || track_usage) &&
-            (default_columns[i] != ATTRIBUTE_SUCCESSOR || printing->any_successor))
-            request->columns[request->column_count++] = default_columns[i];
-}
-
-/* A rotation that was killed in between leaves a token that nobody will replace. */
-static void say_half_rotated(const struct printing *printing)
-{
-    for (size_t i = 0; i < printing->group_count; i++) {
-        const struct tokens *tokens = &printing->groups[i].tokens;
-
-        for (const struct token *token = tokens->list; token < tokens->list + tokens->count; token++)
-            if (token_half_rotated(tokens, token, printing->now))
-                say("token %" PRIu64
-                    " (id %.12s) of domain %s works as before: its rotation was interrupted: "
-                    "run `toktab -d %s rotate %.12s`, which ends it",
-                    token->serial, token->id, printing->groups[i].domain->name,
-                    printing->groups[i].domain->name, token->id);
-    }
-}
-
 static enum status list(struct session *session, struct request *request)
 {
-    struct group *groups = must_have(calloc(session->config.count, sizeof(*groups)));
-    struct printing printing = {.request = request, .groups = groups, .now = (int64_t)time(NULL)};
-    enum status status, worst = read_groups(session, groups, &printing.group_count, request->all_domains);
+    size_t count = session->config.count;
+    struct group *groups = must_have(calloc(count, sizeof(*groups)));
+    struct rows rows = {0};
+    enum status worst = read_groups(session, groups, request, &rows), status = worst;
 
-    status = worst;
+    if (request->sort != ATTRIBUTES)
+        rows_sort(&rows, request->sort);
     if (worst == STATUS_DONE || request->all_domains) {
-        choose_columns(request, &printing);
-        status = request->given.json ? print_array(&printing) : print_table(&printing);
-        say_half_rotated(&printing);
+        status = print(request, &rows);
+        for (size_t i = 0; i < count; i++)
+            say_half_rotated(&groups[i]);
     }
-    while (printing.group_count > 0)
-        tokens_free(&groups[--printing.group_count].tokens);
+    if (status == STATUS_DONE && worst == STATUS_DONE && rows.unknown > 0)
+        worst = fail(STATUS_MISSING,
+                     "--by: who created %zu more token%s is not known: a compaction has kept only "
+                     "the last change of %s",
+                     rows.unknown, plural(rows.unknown), rows.unknown == 1 ? "it" : "each");
+    if (status == STATUS_DONE && worst == STATUS_DONE && request->selection.expiring >= 0 && rows.count > 0)
+        status = STATUS_NO;
+    for (size_t i = 0; i < count; i++)
+        tokens_free(&groups[i].tokens);
     free(groups);
-    if (status == STATUS_DONE && worst == STATUS_DONE && request->expiring >= 0 && printing.found > 0)
-        return STATUS_NO;
+    rows_free(&rows);
     return status == STATUS_DONE ? worst : status;
 }
 
 static enum status run(struct session *session, int argc, char **argv)
 {
-    struct request request = {.expiring = -1};
+    struct request request = {.selection = {.expiring = -1, .unused = -1}, .sort = ATTRIBUTES};
     enum status status = options_parse(argc, argv, &options, &request, &session->where, &request.given);
 
     if (status != STATUS_DONE || request.given.help)

@@ -27,7 +27,7 @@ static const char help[] =
     "      --json            print the revoked token as JSON, or several tokens as an\n"
     "                        array\n"
     "\n"
-    "Example: toktab list --active -u bob -o id --no-headings |\n"
+    "Example: toktab list -u bob -o id --no-headings |\n"
     "             xargs -r toktab revoke -y -r \"left the company\"\n";
 
 static const struct option longs[] = {

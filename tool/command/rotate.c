@@ -38,14 +38,11 @@ static const char help[] = "Usage: toktab [-c CONF] [-d DOMAIN] rotate [OPTIONS]
                            "\n"
                            "Example: toktab rotate --grace 7d 17\n";
 
-static const struct option longs[] = {{"label", required_argument, NULL, 'l'},
-                                      {"grace", required_argument, NULL, OPTION_GRACE},
-                                      {"expires", required_argument, NULL, 'e'},
-                                      {"copy", no_argument, NULL, OPTION_COPY},
-                                      {"no-newline", no_argument, NULL, 'n'},
-                                      {"json", no_argument, NULL, OPTION_JSON},
-                                      {"help", no_argument, NULL, OPTION_HELP},
-                                      {0}};
+static const struct option longs[] = {
+    {"label", required_argument, NULL, 'l'},   {"grace", required_argument, NULL, OPTION_GRACE},
+    {"expires", required_argument, NULL, 'e'}, {"copy", no_argument, NULL, OPTION_COPY},
+    {"no-newline", no_argument, NULL, 'n'},    {"json", no_argument, NULL, OPTION_JSON},
+    {"help", no_argument, NULL, OPTION_HELP},  {0}};
 
 #define SUCCEEDED_BY "succeeded by "
 

@@ -45,27 +45,41 @@ static size_t fitting(struct span text, size_t width)
     return at;
 }
 
+/* The last place at which a line that holds at most fits bytes can end at a blank; 0: there is none. */
+static size_t last_blank(struct span text, size_t fits)
+{
+    size_t end = fits;
+
+    while (end > 0 && text.at[end] != ' ')
+        end--;
+    while (end > 0 && text.at[end - 1] == ' ')
+        end--;
+    return end;
+}
+
+static size_t last_comma(struct span text, size_t fits)
+{
+    size_t end = fits;
+
+    while (end > 0 && text.at[end - 1] != ',')
+        end--;
+    return end;
+}
+
 struct span wrap_line(struct span *text, size_t width)
 {
-    size_t fits = fitting(*text, width), end = fits, next = fits;
+    size_t fits = fitting(*text, width), end = fits;
     struct span line;
 
     if (fits < text->length)
-        for (size_t i = fits; i > 0; i--) {
-            if (text->at[i] == ' ') { /* before the blanks */
-                for (end = i; end > 0 && text->at[end - 1] == ' ';)
-                    end--;
-                for (next = i; next < text->length && text->at[next] == ' ';)
-                    next++;
-                if (end > 0)
-                    break;
-                end = next = fits; /* blanks only: break where it is full */
-            } else if (i < text->length && text->at[i - 1] == ',') {
-                end = next = i;
-                break;
-            }
-        }
+        end = last_blank(*text, fits);
+    if (end == 0)
+        end = last_comma(*text, fits);
+    if (end == 0)
+        end = fits;
     line = (struct span){text->at, end};
-    *text = after(*text, next);
+    *text = after(*text, end);
+    while (text->length > 0 && text->at[0] == ' ')
+        *text = after(*text, 1);
     return line;
 }

@@ -31,7 +31,7 @@ enum attribute {
 
 extern const char *const attribute_names[ATTRIBUTES];
 
-enum state { STATE_ACTIVE, STATE_REVOKED, STATE_EXPIRED };
+enum state { STATE_ACTIVE, STATE_REVOKED, STATE_EXPIRED, STATES };
 
 enum state state_of(const struct record *record, int64_t now);
 const char *state_name(enum state state);
