@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import secrets
 import socket
 import unittest
 
@@ -17,7 +18,7 @@ AUTHPRIV, NOTICE = 10 << 3, 5
 @needs_machine
 class Journal(SiteTest):
     def setUp(self):
-        self.site = Machine([{"name": "shop", "admins": ["alice"]}])
+        self.site = Machine([{"name": "shop", "admins": ["alice"], "foreign": True}])
         self.addCleanup(self.site.close)
 
     def journal(self):
@@ -55,6 +56,15 @@ class Journal(SiteTest):
             self.ok(*args)
         self.refused(2, "create", "-l", "x", "-e", "1")
         self.assert_journal(alice)
+
+    def test_import(self):
+        keys = [secrets.token_urlsafe(24) for _ in range(2)]
+        self.site.secrets.update(keys)
+        ids = [token["id"] for token in self.json("import", "-y", "-", stdin="a\t%s\nb\t%s\n" % tuple(keys))]
+        self.assert_journal("alice/%d" % USERS["alice"][0],
+            *['created token %d (id %s) in domain shop: "%s"' % line for line in zip((1, 2), ids, "ab")])
+        self.refused(2, "import", "-y", "-", stdin="c\t%s\nb\t%s\n" % (secrets.token_urlsafe(24), keys[1]))
+        self.assertEqual(self.journal(), [])
 
     def test_compact_and_mend(self):
         self.create("x")

@@ -134,9 +134,13 @@ static enum status write_keys(struct request *request, const struct session *ses
         key_record(&request->records[i], &keys->list[i], keys->now);
         status = extend_add(&extension, log, &request->records[i], fault);
     }
-    if (status == STATUS_DONE)
-        return extend_install(&extension, log, fault);
-    newfile_abandon(&extension.file);
+    if (status != STATUS_DONE) {
+        newfile_abandon(&extension.file);
+        return status;
+    }
+    status = extend_install(&extension, log, fault);
+    for (size_t i = 0; i < keys->count && status == STATUS_DONE; i++)
+        journal_note(&log->journal, log->domain, &request->records[i]);
     return status;
 }
 
