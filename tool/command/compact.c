@@ -4,7 +4,7 @@
 
 #include "command/command.h"
 #include "duration.h"
-#include "store/proving.h"
+#include "store/prove_ahead.h"
 #include "store/rewrite.h"
 #include "terminal/options.h"
 #include "terminal/output.h"
@@ -34,14 +34,14 @@ struct request {
 };
 
 /* Under the lock. */
-static enum status renew(struct rewrite *rewrite, struct proving *proving, struct log *log, int64_t age,
+static enum status renew(struct rewrite *rewrite, struct prove_ahead *proving, struct log *log, int64_t age,
                          struct fault *fault)
 {
     const struct storefile *storefile = &log->storefile;
     const struct chain *chain = &proving->proof.chain;
     int64_t cutoff = age < rewrite->now ? rewrite->now - age : TIME_NEVER;
     struct newfile file;
-    enum status status = proving_finish(proving, log, fault);
+    enum status status = prove_ahead_finish(proving, log, fault);
 
     if (status != STATUS_DONE)
         return status;
@@ -68,7 +68,7 @@ static enum status renew(struct rewrite *rewrite, struct proving *proving, struc
 }
 
 static enum status compact(const struct session *session, const struct request *request,
-                           struct proving *proving)
+                           struct prove_ahead *proving)
 {
     struct rewrite rewrite = {.by = session->caller.by, .now = (int64_t)time(NULL)};
     const char *directory = session->config.store_dir, *domain = session->domain->name;
@@ -115,7 +115,7 @@ static const struct options options = {.shorts = "", .longs = longs, .take = tak
 static enum status run(struct session *session, int argc, char **argv)
 {
     struct request request = {.age = TIME_NEVER};
-    struct proving proving;
+    struct prove_ahead proving;
     enum status status = session_refuse_delegated(session, "compact");
 
     if (status == STATUS_DONE)
@@ -125,9 +125,9 @@ static enum status run(struct session *session, int argc, char **argv)
     status = session_open_to_change(session);
     if (status != STATUS_DONE)
         return status;
-    proving_begin(&proving, session, UINT64_MAX);
+    prove_ahead_begin(&proving, session, UINT64_MAX);
     status = compact(session, &request, &proving);
-    proving_end(&proving);
+    prove_ahead_end(&proving);
     return status;
 }
 

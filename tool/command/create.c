@@ -2,7 +2,7 @@
 
 #include "command/command.h"
 #include "store/change.h"
-#include "store/proving.h"
+#include "store/prove_ahead.h"
 #include "terminal/options.h"
 #include "terminal/output.h"
 #include "token/attributes.h"
@@ -75,7 +75,7 @@ static enum status choose_expiry(struct request *request, const struct domain *d
 static enum status create(struct session *session, struct request *request)
 {
     struct issue *issue = &request->issue;
-    struct proving proving;
+    struct prove_ahead proving;
     struct fault fault;
     struct log log;
     enum status status = issue_options_fit(issue);
@@ -92,16 +92,16 @@ static enum status create(struct session *session, struct request *request)
     status = choose_expiry(request, session->domain);
     if (status != STATUS_DONE)
         return status;
-    proving_begin(&proving, session, PROVING_LINES);
+    prove_ahead_begin(&proving, session, PROVE_AHEAD_LINES);
     status = log_begin(&log, session->config.store_dir, session->domain->name, true, &fault);
     if (status == STATUS_DONE) {
         output_catch_interruptions(); /* a token that nobody has seen must be reported */
-        status = proving_finish(&proving, &log, &fault);
+        status = prove_ahead_finish(&proving, &log, &fault);
         if (status == STATUS_DONE)
             status = change_make(&log, session, &issue->record, false, &fault);
         change_end(&log, session);
     }
-    proving_end(&proving);
+    prove_ahead_end(&proving);
     return status == STATUS_DONE ? issue_print(issue, session) : fail(status, "%s", fault.text);
 }
 

@@ -10,7 +10,7 @@
 #include "crypto.h"
 #include "store/change.h"
 #include "store/extend.h"
-#include "store/proving.h"
+#include "store/prove_ahead.h"
 #include "terminal/ask.h"
 #include "terminal/options.h"
 #include "terminal/output.h"
@@ -144,14 +144,14 @@ static enum status write_keys(struct request *request, const struct session *ses
     return status;
 }
 
-static enum status append(struct request *request, const struct session *session, struct proving *proving)
+static enum status append(struct request *request, const struct session *session, struct prove_ahead *proving)
 {
     struct fault fault;
     struct log log;
     enum status status = log_begin(&log, session->config.store_dir, session->domain->name, true, &fault);
 
     if (status == STATUS_DONE) {
-        status = proving_finish(proving, &log, &fault);
+        status = prove_ahead_finish(proving, &log, &fault);
         if (status == STATUS_DONE)
             check_known(request, &proving->proof); /* since the first time, somebody may have been faster */
         if (status == STATUS_DONE && request->keys.complaint_count == 0)
@@ -206,7 +206,7 @@ static enum status confirm(const struct request *request, const struct session *
 static enum status take_keys(struct request *request, const struct session *session)
 {
     struct keyfile *keys = &request->keys;
-    struct proving proving;
+    struct prove_ahead proving;
     enum status status;
 
     if (keys->complaint_count == 0 && keys->count == 0)
@@ -214,7 +214,7 @@ static enum status take_keys(struct request *request, const struct session *sess
     keyfile_identify(keys, request->storeid);
     keyfile_find_doubles(keys);
     check_sizes(keys, session->caller.by);
-    proving_begin(&proving, session, UINT64_MAX);
+    prove_ahead_begin(&proving, session, UINT64_MAX);
     if (proving.begun)
         check_known(request, &proving.proof);
     request->records = must_have(calloc(keys->count + 1, sizeof(*request->records)));
@@ -223,7 +223,7 @@ static enum status take_keys(struct request *request, const struct session *sess
         status = append(request, session, &proving);
     if (status == STATUS_DONE)
         status = print(request, session);
-    proving_end(&proving);
+    prove_ahead_end(&proving);
     free(request->records);
     return status;
 }

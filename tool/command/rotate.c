@@ -7,7 +7,7 @@
 #include "duration.h"
 #include "store/change.h"
 #include "store/label.h"
-#include "store/proving.h"
+#include "store/prove_ahead.h"
 #include "terminal/options.h"
 #include "terminal/output.h"
 #include "token/attributes.h"
@@ -190,7 +190,7 @@ static enum status end_interrupted(struct log *log, const struct session *sessio
 /* The successor's line comes first: if we are killed in between, both tokens work. *ended: the status of the
  * old token's line. */
 static enum status append(const struct session *session, struct request *request, struct refs *refs,
-                          struct proving *proving, enum status *ended, struct fault *fault)
+                          struct prove_ahead *proving, enum status *ended, struct fault *fault)
 {
     struct log log;
     enum status status = log_begin(&log, session->config.store_dir, session->domain->name, false, fault);
@@ -198,7 +198,7 @@ static enum status append(const struct session *session, struct request *request
     if (status != STATUS_DONE)
         return status;
     output_catch_interruptions(); /* a token that nobody has seen must be reported */
-    status = proving_finish(proving, &log, fault);
+    status = prove_ahead_finish(proving, &log, fault);
     if (status == STATUS_DONE)
         status = change_read(&log, refs, 0, &request->old.record, fault);
     if (status == STATUS_DONE)
@@ -233,12 +233,12 @@ static void say_ending(const struct record *old, const char *why)
 static enum status replace(const struct session *session, struct request *request, struct refs *refs)
 {
     enum status ended = STATUS_DONE, status;
-    struct proving proving;
+    struct prove_ahead proving;
     struct fault fault;
 
-    proving_begin(&proving, session, PROVING_LINES);
+    prove_ahead_begin(&proving, session, PROVE_AHEAD_LINES);
     status = append(session, request, refs, &proving, &ended, &fault);
-    proving_end(&proving);
+    prove_ahead_end(&proving);
     for (size_t i = 0; i < request->interrupted_count; i++)
         say_ending(&request->interrupted[i].record, ": its rotation had been interrupted");
     if (status != STATUS_DONE)

@@ -1,4 +1,4 @@
-#include "store/proving.h"
+#include "store/prove_ahead.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -9,7 +9,7 @@
 #include "terminal/progress.h"
 
 /* A store without a tip counts as small: the proof will say what is wrong. */
-static bool is_large(const struct proving *proving, int fd, const char *domain)
+static bool is_large(const struct prove_ahead *proving, int fd, const char *domain)
 {
     struct fault fault;
     struct tip tip;
@@ -18,14 +18,14 @@ static bool is_large(const struct proving *proving, int fd, const char *domain)
            tip.chain.header.lines + (tip.chain.at.n - tip.chain.header.base) > proving->most_lines;
 }
 
-void proving_begin(struct proving *proving, const struct session *session, uint64_t most_lines)
+void prove_ahead_begin(struct prove_ahead *proving, const struct session *session, uint64_t most_lines)
 {
     const char *domain = session->domain->name;
     struct storefile storefile;
     struct stat status;
     struct fault fault;
 
-    *proving = (struct proving){.most_lines = most_lines};
+    *proving = (struct prove_ahead){.most_lines = most_lines};
     storefile_of_domain(&storefile, session->config.store_dir, domain);
     proving->fd = storefile_open(&storefile, O_RDONLY, &status, &fault);
     if (proving->fd < 0 || is_large(proving, proving->fd, domain))
@@ -44,7 +44,7 @@ static bool is_same_file(int a, int b)
     return fstat(a, &first) == 0 && fstat(b, &second) == 0 && same_file(&first, &second);
 }
 
-enum status proving_finish(struct proving *proving, const struct log *log, struct fault *fault)
+enum status prove_ahead_finish(struct prove_ahead *proving, const struct log *log, struct fault *fault)
 {
     struct fault what;
     bool good = true;
@@ -68,7 +68,7 @@ enum status proving_finish(struct proving *proving, const struct log *log, struc
     return what.passing ? STATUS_IO : STATUS_DAMAGED;
 }
 
-void proving_end(struct proving *proving)
+void prove_ahead_end(struct prove_ahead *proving)
 {
     if (proving->begun)
         proof_free(&proving->proof);
