@@ -111,8 +111,8 @@ void ngx_http_auth_toktab_notice(ngx_http_request_t *r)
                   "toktab: %s \"%V\" requires a token, but answered %ui without a check: %s",
                   clcf->name.len != 0 ? "location" : "server",
                   clcf->name.len != 0 ? &clcf->name : &cscf->server_name, status,
-                  r == r->main ? "\"return\" and the like come before it"
-                               : "nginx checks no subrequests, only auth_toktab_answer does");
+                  r == r->main ? "\"return\" and the like answer before the check"
+                               : "nginx makes no access check for subrequests, so use auth_toktab_answer");
 }
 
 ngx_int_t ngx_http_auth_toktab_log(ngx_http_request_t *r)

@@ -292,7 +292,7 @@ static int ask_again(pam_handle_t *pamh, const struct arguments *arguments, cons
     if (!get_client(pamh, &client))
         return PAM_USER_UNKNOWN;
     if (strcmp(client.user, admitted->user) != 0) {
-        pam_syslog(pamh, LOG_NOTICE, "user \"%s\" is not the one whom a token let in",
+        pam_syslog(pamh, LOG_NOTICE, "user \"%s\" is not the user whom the token admitted",
                    show_foreign(&user, client.user));
         return PAM_PERM_DENIED;
     }
@@ -348,6 +348,6 @@ EXPORTED int pam_sm_acct_mgmt(pam_handle_t *pamh, int flags, int argc, const cha
     if (admitted)
         return ask_again(pamh, &arguments, admitted);
     if (arguments.debug)
-        pam_syslog(pamh, LOG_DEBUG, "no token let this user in");
+        pam_syslog(pamh, LOG_DEBUG, "no token admitted this user");
     return PAM_IGNORE;
 }

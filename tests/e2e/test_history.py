@@ -95,7 +95,7 @@ class History(SiteTest):
         self.site.put(self.writer)
         result = self.ok("history")
         self.assertEqual(result.err, "toktab: changes 1 to 8 were compacted; only the last change of each "
-            "token is kept, and nothing of tokens that were dead before 2023-11-14 22:17 UTC\n")
+            "token is kept, and none of tokens dead before 2023-11-14 22:17 UTC\n")
         rows = [row.split() for row in result.out.splitlines()[1:]]
         self.assertEqual([(row[0], row[6]) for row in rows],
             [("3", "update"), ("4", "create"), ("6", "create"), ("8", "create"), ("9", "compact"), ("10", "update")])

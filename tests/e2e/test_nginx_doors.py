@@ -57,8 +57,8 @@ class Doors(NginxCase):
         self.assert_logged('no token presented.*"GET /last/%d ' % mark, "error.log")
         return re.findall(WARNING, self.nginx.read("error.log"))[before:]
 
-    early = '"return" and the like come before it'
-    subrequest = "nginx checks no subrequests, only auth_toktab_answer does"
+    early = '"return" and the like answer before the check'
+    subrequest = "nginx makes no access check for subrequests, so use auth_toktab_answer"
 
     def test_return(self):
         self.assertEqual(self.warnings(204, "/return"), [('location "/return"', "204", self.early)])

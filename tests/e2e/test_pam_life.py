@@ -137,7 +137,7 @@ class Account(PamTest):
         self.expect_account(pam.SUCCESS, self.host.start("account", "alice"))  # sshd does not ask for auth with a key
         self.expect_account(pam.SUCCESS, self.admitted("wrong"))
         handle = self.host.start("alone", "alice")
-        self.expect_account(pam.PERM_DENIED, handle, "account): no token let this user in")
+        self.expect_account(pam.PERM_DENIED, handle, "account): no token admitted this user")
 
     def test_let_in_by_a_token_before(self):
         handle = self.admitted(self.create())
@@ -163,7 +163,7 @@ class Account(PamTest):
     def test_another_user(self):
         handle = self.admitted(self.create())
         handle.set("user", b"root")
-        self.expect_account(pam.PERM_DENIED, handle, 'user "root" is not the one')
+        self.expect_account(pam.PERM_DENIED, handle, 'user "root" is not the user whom')
         handle.set("user", None)
         self.expect_account(pam.USER_UNKNOWN, handle, "no user name")
         handle.set("user", b"alice")

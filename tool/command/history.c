@@ -215,8 +215,7 @@ static enum status read_and_print(const struct session *session, const char *id,
         if (header->base > 0) {
             when_format_local(cutoff, header->cutoff);
             say("changes 1 to %" PRIu64 " were compacted; only the last change of each token is kept%s%s",
-                header->base,
-                header->cutoff == TIME_NEVER ? "" : ", and nothing of tokens that were dead before ",
+                header->base, header->cutoff == TIME_NEVER ? "" : ", and none of tokens dead before ",
                 header->cutoff == TIME_NEVER ? "" : cutoff);
         }
         status = json ? print_array(&printing) : sheet_print(&sheet, print_rows, &printing);

@@ -51,7 +51,7 @@ static enum status take_attribute(struct request *request, char **attribute,
     if (optarg[0] != '\0')
         return take(&request->attributes, optarg);
     if (*attribute && (*attribute)[0] != '\0')
-        return fail(STATUS_USAGE, "update: '' means none, so it cannot follow other values");
+        return fail(STATUS_USAGE, "update: '' means none, so do not give other values with it");
     attribute_empty(attribute);
     return STATUS_DONE;
 }

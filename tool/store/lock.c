@@ -78,7 +78,7 @@ static enum status try(int *lock, int directory, const char *name, struct fault 
         return STATUS_DONE;
     close(*lock);
     *lock = -1;
-    fault_set(fault, "%s is replaced again and again: try again", name);
+    fault_set(fault, "%s keeps being replaced: try again", name);
     return STATUS_LOCKED;
 }
 
