@@ -62,7 +62,7 @@ static enum status run(int argc, char **argv)
     command = command_find(argv[0]);
     if (!command)
         return STATUS_USAGE;
-    optind = 0; /* getopt_long() begins anew */
+    optind = 0; /* restarts getopt_long() */
     status = command->run(&request.session, argc, argv);
     session_close(&request.session);
     return status;

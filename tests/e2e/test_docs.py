@@ -144,10 +144,12 @@ class Tool(unittest.TestCase):
 
     def test_options(self):
         for command in self.commands:
-            section = re.search(r"^\.Ss toktab %s\n(.*?)^\.S[sh] " % command, self.page, re.S | re.M).group(1)
             with self.subTest(command=command):
+                section = re.search(r"^\.Ss toktab %s\n(.*?)^\.S[sh] " % command, self.page, re.S | re.M)
+                self.assertIsNotNone(section, "toktab(1) has no .Ss for it")
+                section = section.group(1)
                 made = self.made(read("tool/command/%s.c" % command))
-                self.assertEqual("json" in made, command != "help")
+                self.assertEqual("json" in made, command != "help", "every command but help takes --json")
                 self.assertEqual(self.explained(command), made)
                 self.assertEqual(self.documented(section), made)
 

@@ -38,7 +38,7 @@ static bool send_file(int socket, const struct opened *opened)
     return sent >= 0;
 }
 
-/* False: it is nothing to read, such as a directory, which comes before and behind its files. */
+/* False: there is nothing to read, as in a directory, which comes before and after its files. */
 static bool open_entry(struct opened *opened, const FTSENT *entry)
 {
     bool named = entry->fts_level == FTS_ROOTLEVEL;

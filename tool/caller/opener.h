@@ -24,7 +24,7 @@ struct opened {
  * followed; ends with NULL. False with errno. */
 bool opener_begin(struct opener *opener, char **names);
 
-/* The next file. False: there is none left, or opener->error says why there is no more. */
+/* The next file. False: no file is left, or opener->error says why not. */
 bool opener_next(struct opener *opener, struct opened *opened);
 void opener_end(struct opener *opener);
 
