@@ -109,7 +109,7 @@ class Import(SiteTest):
         self.assertEqual(set(said), set(range(2, 17)) - {9})
         for line, word in ((2, "no tab"), (3, "label"), (4, "label"), (5, "label"), (6, "weak"), (7, "weak"), (8, "shape of a token"),
                 (10, "shape of a token"), (11, "visible ASCII"), (12, "visible ASCII"), (13, "512"), (14, "visible ASCII"),
-                (15, "that of line 1"), (16, "NUL")):
+                (15, "same key as on line 1"), (16, "NUL")):
             self.assertIn(word, said[line])
 
     def test_bad_json(self):

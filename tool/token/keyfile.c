@@ -68,7 +68,7 @@ static void keep(struct keyfile *keyfile, struct key *key)
     else if (is_weak(key->text))
         wrong = "the key is weak: it has fewer than 20 characters, or fewer than 8 different ones";
     else if (!foreign_shape_valid(key->text.at, key->text.length))
-        wrong = "the key has more than 512 characters, or others than visible ASCII";
+        wrong = "the key has more than 512 characters, or one that is not visible ASCII";
     if (wrong) {
         complain(keyfile, key->line, wrong);
         attributes_free(&key->attributes);
@@ -81,13 +81,13 @@ static void keep(struct keyfile *keyfile, struct key *key)
 /* ---- what create takes too ---- */
 
 static const char wants_label[] =
-    "label: 1 to 128 characters, one of them visible, and no control or hidden characters";
-static const char wants_scopes[] = "scopes: words that the domain has, as an array of strings";
-static const char wants_from[] = "from: networks like 192.0.2.0/24, as an array of strings";
+    "label: must be 1 to 128 characters, one of them visible, without control or hidden characters";
+static const char wants_scopes[] = "scopes: must be an array of strings, each a scope that the domain has";
+static const char wants_from[] = "from: must be an array of strings, each a network like 192.0.2.0/24";
 static const char wants_user[] =
-    "user: 1 to 255 bytes, some of them visible, and no control or hidden characters";
+    "user: must be 1 to 255 bytes, some of them visible, without control or hidden characters";
 static const char wants_expires[] =
-    "expires: a future time as `toktab create -e` takes it, within the domain's max_lifetime";
+    "expires: must be a future time as `toktab create -e` takes it, within the domain's max_lifetime";
 
 static void start_key(struct key *key, const struct keyfile *keyfile, size_t line)
 {
@@ -191,7 +191,7 @@ static const char *take_member(struct key *key, const struct keyfile *keyfile, c
                            STATUS_DONE
                    ? NULL
                    : wants_expires;
-    return "a member that is not key, label, expires, scopes, from or user";
+    return "unknown member (known: key, label, expires, scopes, from, user)";
 }
 
 /* room: where the object stood, which is longer than the key in it */
@@ -362,7 +362,7 @@ void keyfile_find_doubles(struct keyfile *keyfile)
     for (size_t i = 1; i < keyfile->count; i++)
         if (memcmp(sorted[i]->id, sorted[i - 1]->id, ID_LENGTH) == 0)
             keyfile_complain(keyfile, sorted[i]->line,
-                             composed("the key is that of line %zu", sorted[i - 1]->line));
+                             composed("the same key as on line %zu", sorted[i - 1]->line));
     free(sorted);
 }
 
