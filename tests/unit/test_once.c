@@ -145,7 +145,7 @@ static void *ask_when_cancelled(void *argument)
 /* A thread that somebody cancels ends with its answer, in a pass or in a reader, and leaves nothing open. */
 START_TEST(cancelled_thread)
 {
-    struct asking asking = {NULL};
+    struct asking asking = {.table = NULL};
     pthread_t thread;
     struct host host;
     void *result;
