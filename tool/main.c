@@ -14,11 +14,10 @@
 #include "terminal/output.h"
 #include "terminal/secret.h"
 
-static const struct option longs[] = {{"config", required_argument, NULL, 'c'},
-                                      {"domain", required_argument, NULL, 'd'},
-                                      {"help", no_argument, NULL, OPTION_HELP},
-                                      {"version", no_argument, NULL, OPTION_VERSION},
-                                      {0}};
+static const struct option longs[] = {
+    {"config", required_argument, NULL, 'c'},       {"domain", required_argument, NULL, 'd'},
+    {"as", required_argument, NULL, OPTION_AS},     {"help", no_argument, NULL, OPTION_HELP},
+    {"version", no_argument, NULL, OPTION_VERSION}, {0}};
 
 struct request {
     struct session session;
@@ -30,10 +29,21 @@ static enum status take_option(void *context, int option)
 {
     struct request *request = context;
 
-    if (option != OPTION_VERSION)
+    switch (option) {
+    case OPTION_AS:
+        request->session.web_name = optarg;
+        return web_admin_valid(span_of(optarg))
+                   ? STATUS_DONE
+                   : fail(STATUS_USAGE,
+                          "--as: \"%.15s%s\" is not a name: give web: and 1 to 128 characters of "
+                          "A-Z a-z 0-9 . _ @ + -",
+                          optarg, cut_mark(optarg));
+    case OPTION_VERSION:
+        request->version = true;
+        return STATUS_DONE;
+    default:
         return STATUS_USAGE;
-    request->version = true;
-    return STATUS_DONE;
+    }
 }
 
 static const struct options options = {.shorts = "+", .longs = longs, .take = take_option, .most = INT_MAX};

@@ -107,7 +107,7 @@ _toktab() {
             # Readline takes --domain=x apart.
             [[ $word != = ]] || continue
             case $value in
-            *' CONF' | *' DOMAIN') tool+=("${value% *}" "${word/#\~\//$HOME/}") ;;
+            *' CONF' | *' DOMAIN' | *' NAME') tool+=("${value% *}" "${word/#\~\//$HOME/}") ;;
             esac
             value=''
         elif [[ $word == -* ]]; then

@@ -6,7 +6,7 @@ function __toktab_options
         string replace -rf '^  (?:(-.), |    )(--[a-z-]+)(?: ([A-Z]\S*))?(?:  +(.*))?$' '$1\t$2\t$3\t$4'
 end
 
-# Sets __toktab_tool (the tool with -c and -d), __toktab_command, and the option whose value comes next,
+# Sets __toktab_tool (the tool with -c, -d and --as), __toktab_command, and the option whose value comes next,
 # __toktab_option, as "NAME VALUE".
 function __toktab_read_line
     set -l words (commandline -opc)
@@ -16,10 +16,10 @@ function __toktab_read_line
     set -l known (__toktab_options $words[1])
     for word in $words[2..-1]
         if set -q __toktab_option[1]
-            string match -qr ' (CONF|DOMAIN)$' -- $__toktab_option
+            string match -qr ' (CONF|DOMAIN|NAME)$' -- $__toktab_option
             and set -a __toktab_tool (string split ' ' -- $__toktab_option)[1] $word
             set -g __toktab_option
-        else if string match -qr -- '^--(config|domain)=' $word
+        else if string match -qr -- '^--(config|domain|as)=' $word
             set -a __toktab_tool $word
         else if string match -q -- '-*' $word
             for line in $known

@@ -86,7 +86,7 @@ static bool take_flag(struct source *source, const config_setting_t *setting, bo
 static bool admin_valid(struct span admin)
 {
     return admin.length > (admin.at[0] == '@' ? 1 : 0) && user_valid(admin) &&
-           !memchr(admin.at, ',', admin.length);
+           !memchr(admin.at, ',', admin.length) && (!admin_is_web(admin) || web_admin_valid(admin));
 }
 
 /* Check a list of strings. Returns the size of the list with commas and a NUL; 0 with the fault set. */

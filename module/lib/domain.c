@@ -5,7 +5,9 @@
 
 #include "record.h"
 
-enum { STALE_LIMIT_DEFAULT = 60 };
+enum { STALE_LIMIT_DEFAULT = 60, WEB_NAME_MAX = 128 };
+
+#define WEB "web:"
 
 bool domain_start(struct domain *domain)
 {
@@ -30,6 +32,24 @@ void domain_free(struct domain *domain)
 {
     free(domain->admins);
     free(domain->scopes);
+}
+
+bool admin_is_web(struct span admin)
+{
+    return admin.length >= strlen(WEB) && memcmp(admin.at, WEB, strlen(WEB)) == 0;
+}
+
+bool web_admin_valid(struct span admin)
+{
+    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._@+-";
+    size_t name = strlen(WEB);
+
+    if (!admin_is_web(admin) || admin.length == name || admin.length > name + WEB_NAME_MAX)
+        return false;
+    for (size_t i = name; i < admin.length; i++)
+        if (!memchr(allowed, admin.at[i], sizeof(allowed) - 1))
+            return false;
+    return true;
 }
 
 bool domain_has_scopes(const struct domain *domain, struct span scopes, struct span *foreign)

@@ -24,6 +24,13 @@ bool domain_start(struct domain *domain);
 bool domain_copy(struct domain *copy, const struct domain *domain);
 void domain_free(struct domain *domain);
 
+/* Does an entry of admins begin with "web:", and so mean a person whom a web server knows, and no user of the
+ * system? */
+bool admin_is_web(struct span admin);
+
+/* Is it "web:" and 1 to 128 of A-Z a-z 0-9 . _ @ + -? */
+bool web_admin_valid(struct span admin);
+
 /* Does the domain have each scope of the list? If not, *foreign is the first that is unknown or invalid. */
 bool domain_has_scopes(const struct domain *domain, struct span scopes, struct span *foreign);
 

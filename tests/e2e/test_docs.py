@@ -156,7 +156,7 @@ class Tool(unittest.TestCase):
     def test_options_before_the_command(self):
         made = self.made(read("tool/main.c"))
         before = self.page[self.page.index(".Sh DESCRIPTION"):self.page.index(".Ss ")]
-        self.assertEqual(made, {"config": ("c", True), "domain": ("d", True)})
+        self.assertEqual(made, {"config": ("c", True), "domain": ("d", True), "as": ("", True)})
         self.assertEqual(self.explained(), made)
         self.assertEqual(self.documented(before), made)
 

@@ -39,6 +39,7 @@ int main(void)
         say_suite,           tip_suite,
         tip_rest_suite,      used_suite,
         when_suite,          wrap_suite,
+        caller_suite,
     };
     SRunner *runner;
     int run, failed;

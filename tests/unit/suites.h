@@ -48,6 +48,7 @@ Suite *usage_file_suite(void);
 Suite *usage_trouble_suite(void);
 
 /* Of the tool. */
+Suite *caller_suite(void);
 Suite *salvage_copies_suite(void);
 Suite *salvage_rules_suite(void);
 Suite *head_suite(void);

@@ -237,6 +237,7 @@ static const struct {
     {D("admins = [ 1, 2 ];"), 3, "\"admins\" must list strings"},
     {D("admins = ( \"a\", 2 );"), 3, "\"admins\" must list strings"},
     {D("admins = ( \"a\", [ \"b\" ] );"), 3, "\"admins\" must list strings"},
+    {D("admins = [ \"web:a b\" ];"), 3, "\"web:a b\" is not allowed in admins"},
     {D("scopes = { a = \"b\"; };"), 3, "\"scopes\" must be a list"},
     {D("default_lifetime = 90;"), 3, "\"default_lifetime\" must be a string"},
     {D("max_lifetime = 4294967297;"), 3, "\"max_lifetime\" must be a string"},

@@ -76,9 +76,22 @@ static enum status find_person(struct caller *caller)
     return fail(STATUS_NOT_PERMITTED, "SUDO_UID is not a uid: sudo did not set it");
 }
 
+/* The by column: name, uid and login uid. */
+static enum status note_by(struct caller *caller)
+{
+    char loginuid[16], name[200];
+
+    find_loginuid(loginuid);
+    if (text_escape(name, sizeof(name), span_of(caller->name), "/") < 0)
+        return fail(STATUS_NOT_PERMITTED, "uid %u: the user name is too long for the history",
+                    (unsigned)caller->uid);
+    snprintf(caller->by, sizeof(caller->by), "%s/%u/%s", name, (unsigned)caller->uid, loginuid);
+    return STATUS_DONE;
+}
+
 enum status caller_find(struct caller *caller)
 {
-    char loginuid[16], number[16], name[200];
+    char number[16];
     const struct passwd *entry;
     enum status status;
 
@@ -90,12 +103,28 @@ enum status caller_find(struct caller *caller)
     caller->known = entry != NULL;
     snprintf(number, sizeof(number), "%u", (unsigned)caller->uid);
     caller->name = must_have(strdup(entry ? entry->pw_name : number));
-    find_loginuid(loginuid);
-    if (text_escape(name, sizeof(name), span_of(caller->name), "/") < 0)
-        return fail(STATUS_NOT_PERMITTED, "uid %u: the user name is too long for the history",
-                    (unsigned)caller->uid);
-    snprintf(caller->by, sizeof(caller->by), "%s/%u/%s", name, (unsigned)caller->uid, loginuid);
-    return STATUS_DONE;
+    return note_by(caller);
+}
+
+/* sudo always sets SUDO_UID, and whoever comes through it cannot remove it: toktab is the command. */
+enum status caller_stand_for(struct caller *caller, const char *web_name, const char *directory)
+{
+    struct stat status;
+
+    if (getenv("SUDO_UID"))
+        return fail(STATUS_NOT_PERMITTED,
+                    "--as: not through sudo, which has set SUDO_UID: only a program of the "
+                    "stores' owner may use it");
+    if (stat(directory, &status) < 0)
+        return fail(status_of(errno), "%s: %s: create it, or set store_dir", directory, strerror(errno));
+    if (getuid() != status.st_uid || geteuid() != getuid())
+        return fail(STATUS_NOT_PERMITTED,
+                    "--as: only a program of the stores' owner, uid %u, may use it: you are %s",
+                    (unsigned)status.st_uid, caller->name);
+    free(caller->name);
+    caller->name = must_have(strdup(web_name));
+    caller->known = caller->delegated = caller->web = true;
+    return note_by(caller);
 }
 
 void caller_free(struct caller *caller)
@@ -131,6 +160,8 @@ bool caller_is_admin(const struct caller *caller, const struct domain *domain)
     if (!caller->known)
         return false; /* a bare uid must not match a name of digits */
     while (span_next_item(&admins, &admin)) {
+        if (admin_is_web(admin) != caller->web)
+            continue;
         if (admin.at[0] == '@' && admin.length < sizeof(group)) {
             snprintf(group, sizeof(group), "%.*s", (int)admin.length - 1, admin.at + 1);
             if (in_group(caller, group))
@@ -142,10 +173,15 @@ bool caller_is_admin(const struct caller *caller, const struct domain *domain)
     return false;
 }
 
+bool caller_is_delegated(const struct caller *caller)
+{
+    return caller->delegated && (caller->web || caller->uid != 0);
+}
+
 bool caller_may(const struct caller *caller, const struct domain *domain)
 {
     /* root, and whoever the files' owners and modes let in, need not be named */
-    return !caller->delegated || caller->uid == 0 || caller_is_admin(caller, domain);
+    return !caller_is_delegated(caller) || caller_is_admin(caller, domain);
 }
 
 enum status caller_become_owner(const char *directory)

@@ -16,14 +16,23 @@ static enum status find_caller(struct session *session)
     return session->caller.name ? STATUS_DONE : caller_find(&session->caller);
 }
 
-enum status session_refuse_delegated(struct session *session, const char *command)
+enum status session_find_delegated(struct session *session, bool *delegated)
 {
     enum status status = find_caller(session);
 
-    if (status != STATUS_DONE || !session->caller.delegated || session->caller.uid == 0)
+    *delegated = session->web_name || caller_is_delegated(&session->caller);
+    return status;
+}
+
+enum status session_refuse_delegated(struct session *session, const char *command)
+{
+    bool delegated;
+    enum status status = session_find_delegated(session, &delegated);
+
+    if (status != STATUS_DONE || !delegated)
         return status;
     return fail(STATUS_NOT_PERMITTED, "%s: %s is only a domain admin: ask root to run it", command,
-                session->caller.name);
+                session->web_name ? session->web_name : session->caller.name);
 }
 
 static enum status begin(struct session *session)
@@ -38,7 +47,12 @@ static enum status begin(struct session *session)
                     "-c: %s may not use it through sudo: domain admins use the system's configuration",
                     session->caller.name);
     if (config_load(&session->config, session->where.config, &fault) == 0)
-        return STATUS_DONE;
+        return session->web_name
+                   ? caller_stand_for(&session->caller, session->web_name, session->config.store_dir)
+                   : STATUS_DONE;
+    if (errno == EACCES && session->web_name)
+        return fail(STATUS_NOT_PERMITTED, "--as: only a program of the stores' owner may use it: %s",
+                    fault.text);
     if (errno == EACCES && !session->where.config) /* sudo may let a domain admin read it */
         return sudo_run(&session->caller, session->argv, NULL, CONFIG_DEFAULT_PATH);
     return fail(STATUS_CONFIG, "%s", fault.text);

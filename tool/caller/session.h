@@ -11,8 +11,9 @@
 
 struct session {
     struct where where;
-    char **argv;  /* of the process */
-    bool changes; /* the command writes */
+    const char *web_name; /* --as, valid; NULL: not given */
+    char **argv;          /* of the process */
+    bool changes;         /* the command writes */
     struct config config;
     const struct domain *domain;
     struct caller caller;
@@ -36,8 +37,12 @@ enum status session_need_domain(const struct session *session);
 /* Print that there is no domain -d, and which ones the caller may choose from. Returns STATUS_NOT_FOUND. */
 enum status session_unknown_domain(const struct session *session);
 
-/* Refuse a command to domain admins who came through sudo: prints so and returns STATUS_NOT_PERMITTED. Call
- * it before arguments are looked at, for sudo lets them give any, and before session_open(). */
+/* Is the caller, whom this finds, only a domain admin: through sudo, or by --as? */
+enum status session_find_delegated(struct session *session, bool *delegated);
+
+/* Refuse a command to domain admins who came through sudo or by --as: prints so and returns
+ * STATUS_NOT_PERMITTED. Call it before arguments are looked at, for sudo lets them give any, and before
+ * session_open(). */
 enum status session_refuse_delegated(struct session *session, const char *command);
 
 /* The same as session_open() for all domains: domain stays NULL whatever -d says. caller_may() tells which

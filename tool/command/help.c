@@ -10,7 +10,7 @@ static const char help[] = "Usage: toktab help [COMMAND]\n"
                            "Shows help for COMMAND, as `toktab COMMAND --help` does; without COMMAND,\n"
                            "lists the commands.\n";
 
-static const char usage[] = "Usage: toktab [-c CONF] [-d DOMAIN] COMMAND [ARGS]\n";
+static const char usage[] = "Usage: toktab [-c CONF] [-d DOMAIN] [--as NAME] COMMAND [ARGS]\n";
 
 static const struct command *const commands[] = {
     &command_create, &command_list,   &command_show,    &command_revoke,  &command_rotate,
@@ -35,8 +35,8 @@ enum status help_print(void)
         good && output_text("\n"
                             "  -c, --config CONF    use CONF instead of " CONFIG_DEFAULT_PATH "\n"
                             "  -d, --domain DOMAIN  work on DOMAIN; -c and -d may also follow the command\n"
+                            "      --as NAME        act as the web user NAME: web:alice@example.com\n"
                             "      --version        print the version\n"
-                            "\n"
                             "See `toktab COMMAND --help` and toktab(1).\n");
     return good ? STATUS_DONE : output_failed();
 }

@@ -55,14 +55,15 @@ struct request {
  * may not be able to read it, or able to read what the admin may not. */
 static enum status open_file(struct session *session, char **name)
 {
-    enum status status = session->caller.name ? STATUS_DONE : caller_find(&session->caller);
+    bool delegated;
+    enum status status = session_find_delegated(session, &delegated);
     int fd;
 
     if (status != STATUS_DONE || strcmp(*name, "-") == 0)
         return status;
-    if (session->caller.delegated && session->caller.uid != 0)
+    if (delegated)
         return fail(STATUS_NOT_PERMITTED,
-                    "import: through sudo, give the keys on stdin: toktab import - < FILE");
+                    "import: through sudo or with --as, give the keys on stdin: toktab import - < FILE");
     fd = open(*name, O_RDONLY | O_NOCTTY | O_CLOEXEC);
     if (fd < 0 || dup2(fd, STDIN_FILENO) < 0)
         return fail(status_of(errno), "%s: cannot be read: %s", *name, strerror(errno));

@@ -29,6 +29,7 @@ enum {
     OPTION_GRACE,
     OPTION_REVOKE,
     OPTION_DROP_DEAD,
+    OPTION_AS,
 };
 
 /* The options of a command, and how many arguments follow them. */
