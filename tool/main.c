@@ -13,6 +13,7 @@
 #include "terminal/options.h"
 #include "terminal/output.h"
 #include "terminal/secret.h"
+#include "token/describe.h"
 
 static const struct option longs[] = {
     {"config", required_argument, NULL, 'c'},       {"domain", required_argument, NULL, 'd'},
@@ -78,6 +79,27 @@ static enum status run(int argc, char **argv)
     return status;
 }
 
+/* As getopt_long() sees it in any command, but that an option's value may look like it. */
+static bool asks_for_json(char **argv)
+{
+    for (; *argv && strcmp(*argv, "--") != 0; argv++)
+        if (strlen(*argv) > 2 && strncmp("--json", *argv, strlen(*argv)) == 0)
+            return true;
+    return false;
+}
+
+/* Whoever asked for JSON gets the reason of a failure so too, unless the command has printed its own JSON. If
+ * this cannot be written, the message on stderr and the exit status still tell. */
+static void print_failure(enum status status)
+{
+    const struct failure *failure = failure_of(status);
+
+    if (failure && !output_begun() &&
+        write_json(must_have(json_pack("{s:{s:i, s:s?, s:s}}", "error", "status", (int)status, "field",
+                                       failure->field, "text", failure->text))))
+        output_text("\n");
+}
+
 /* A store opened as descriptor 0, 1 or 2 would get messages written into it. */
 static bool have_standard_streams(void)
 {
@@ -89,6 +111,8 @@ static bool have_standard_streams(void)
 
 int main(int argc, char **argv)
 {
+    enum status status;
+
     secret_protect();
     if (!have_standard_streams())
         return STATUS_IO;
@@ -99,6 +123,10 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
     if (crypto_start() < 0)
-        return (int)fail(STATUS_MISSING, "libsodium: no source of randomness");
-    return (int)run(argc, argv);
+        status = fail(STATUS_MISSING, "libsodium: no source of randomness");
+    else
+        status = run(argc, argv);
+    if (status != STATUS_DONE && asks_for_json(argv))
+        print_failure(status);
+    return (int)status;
 }

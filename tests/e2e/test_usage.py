@@ -195,7 +195,7 @@ class Mistakes(SiteTest):
 
     def test_list_without_a_store(self):
         result = self.run_tool("list", "--json")
-        self.assertIn((result.code, result.out.strip()), ((0, "[]"), (66, "")), result)
+        self.assertTrue(result.out.strip() == "[]" if result.code == 0 else result.code == 66, result)
 
     def test_a_message_names_the_line_of_the_store(self):
         self.create()

@@ -60,6 +60,7 @@ static enum status begin(struct session *session)
 
 static enum status refuse(const struct session *session)
 {
+    say_field("domain");
     return fail(STATUS_NOT_PERMITTED, "domain \"%s\": %s is not one of its admins: %s", session->domain->name,
                 session->caller.name,
                 session->where.domain
@@ -127,6 +128,7 @@ enum status session_unknown_domain(const struct session *session)
     enum status status;
 
     meant = nearest_name(name, names, count);
+    say_field("domain");
     if (count == 0)
         status = fail(STATUS_NOT_FOUND, "no domain \"%.15s%s\" that you may administer", name, cut);
     else if (meant)

@@ -115,9 +115,10 @@ static enum status run(struct session *session, int argc, char **argv)
     enum status status = options_parse(argc, argv, &options, &request, &session->where, &request.issue.given);
 
     if (status == STATUS_DONE && !request.issue.given.help) {
-        if (!request.attributes.label)
+        if (!request.attributes.label) {
+            say_field("label");
             status = fail(STATUS_USAGE, "a label is required: -l \"what the token is for\"");
-        else if (!arguments_fit(argc, argv, 0, 0, ""))
+        } else if (!arguments_fit(argc, argv, 0, 0, ""))
             status = STATUS_USAGE;
         else
             status = create(session, &request);

@@ -92,9 +92,11 @@ static enum status take_times(struct request *request, const struct domain *doma
 
     request->until = now;
     if ((!duration_parse(span_of(request->grace), &seconds) || seconds != 0) &&
-        !when_parse(request->grace, now, &request->until, &fault))
+        !when_parse(request->grace, now, &request->until, &fault)) {
+        say_field("grace");
         return fail(STATUS_USAGE, "grace time \"%.15s%s\": %s", request->grace, cut_mark(request->grace),
                     fault.text);
+    }
     return request->expires ? lifetime_parse(request->expires, domain, now, now, &record->expires)
                             : STATUS_DONE;
 }

@@ -33,8 +33,9 @@ static enum status say_candidates(const struct token *const found[], size_t coun
 {
     struct record record;
 
-    say("label \"%.15s%s\": %zu active tokens have it: give the serial or id of one:", label, cut_mark(label),
-        count);
+    say_field("label");
+    fail(STATUS_USAGE, "label \"%.15s%s\": %zu active tokens have it: give the serial or id of one:", label,
+         cut_mark(label), count);
     for (size_t i = 0; i < count && i < CANDIDATES_MAX; i++)
         if (token_record(found[i], &record))
             ref_say_candidate(&record);
@@ -54,6 +55,7 @@ static enum status find(const struct session *session, const struct chosen *chos
     found = must_have(calloc(tokens.count + 1, sizeof(struct token *)));
     if (status == STATUS_DONE) {
         count = label_search(&tokens, label, chosen->to_rotate, (int64_t)time(NULL), found);
+        say_field(count == 0 ? "label" : NULL);
         if (count == 0)
             status =
                 fail(STATUS_NOT_FOUND,

@@ -42,6 +42,7 @@ static enum status ref_parse(struct ref *ref, const char *text)
         (length == ID_LENGTH ||
          (length >= ID_PREFIX_MIN && length < ID_LENGTH && strspn(text, "0123456789") < length)))
         return STATUS_DONE;
+    say_field("token");
     /* never show all of it: it may be a token, whose secret begins after the id */
     if (strchr(text, '_'))
         return fail(STATUS_USAGE,
@@ -339,8 +340,9 @@ static enum status say_ambiguous(struct ref *ref, const struct session *session)
     struct refs candidates;
     struct record record;
 
-    say("token \"%s\": may mean %zu tokens: give more of its id, or its serial:", ref->text,
-        ref->candidate_count);
+    say_field("token");
+    fail(STATUS_USAGE, "token \"%s\": may mean %zu tokens: give more of its id, or its serial:", ref->text,
+         ref->candidate_count);
     for (size_t i = 0; i < known; i++)
         texts[i] = ref->candidates[i];
     if (refs_make(&candidates, session->domain->name, texts, (int)known) == STATUS_DONE &&
@@ -360,9 +362,11 @@ static enum status check_and_pin(struct refs *refs, const struct session *sessio
     for (size_t i = 0; i < refs->count; i++) {
         struct ref *ref = &refs->list[i];
 
-        if (ref->candidate_count == 0)
+        if (ref->candidate_count == 0) {
+            say_field("token");
             return fail(STATUS_NOT_FOUND, "no token \"%s\" in domain \"%s\" (see toktab list)", ref->text,
                         refs->domain);
+        }
         if (ref->candidate_count > 1)
             return say_ambiguous(ref, session);
         strcpy(ref->id, ref->candidates[0]);

@@ -31,7 +31,7 @@ static void say_wrong(const char *argument, int option, const struct option *lon
     for (; longs[count].name && count < NAMES_MAX; count++) {
         names[count] = longs[count].name;
         if (option != 0 && longs[count].val == option && strncmp(argument, "--", 2) == 0) {
-            say("option --%s takes no value (see %s --help)", names[count], see);
+            fail(STATUS_USAGE, "option --%s takes no value (see %s --help)", names[count], see);
             return;
         }
     }
@@ -39,9 +39,9 @@ static void say_wrong(const char *argument, int option, const struct option *lon
         const char *name = meant_letter((char)option, names, count);
 
         if (name)
-            say("unknown option -%c: did you mean --%s?", option, name);
+            fail(STATUS_USAGE, "unknown option -%c: did you mean --%s?", option, name);
         else
-            say("unknown option -%c (see %s --help)", option, see);
+            fail(STATUS_USAGE, "unknown option -%c (see %s --help)", option, see);
         return;
     }
     strncpy(word, argument + 2, sizeof(word) - 1);
@@ -50,7 +50,7 @@ static void say_wrong(const char *argument, int option, const struct option *lon
     for (size_t i = 0; i < count; i++)
         meant += strncmp(names[i], word, strlen(word)) == 0;
     if (meant > 1)
-        say("ambiguous option --%s (see %s --help)", word, see);
+        fail(STATUS_USAGE, "ambiguous option --%s (see %s --help)", word, see);
     else
         say_unknown("option", "--", word, names, count, see);
 }
@@ -77,6 +77,16 @@ static void gather(struct option all[NAMES_MAX], const struct options *options)
     all[count] = (struct option){0};
 }
 
+/* The value that a form would mark. expiry and scope are what messages call them. */
+static const char *field_of(const struct option *all, int option)
+{
+    while (all->name && all->val != option)
+        all++;
+    if (!all->name || all->has_arg != required_argument)
+        return NULL;
+    return option == 'e' ? "expiry" : option == 's' ? "scope" : all->name;
+}
+
 /* The next option's character; -1 after the last; '?' after printing an error. */
 static int next_option(int argc, char **argv, const struct options *options, const struct option *all)
 {
@@ -90,7 +100,8 @@ static int next_option(int argc, char **argv, const struct options *options, con
     option = getopt_long(argc, argv, silent, all, NULL);
     snprintf(see, sizeof(see), "toktab%s%.15s", tool ? "" : " ", tool ? "" : argv[0]);
     if (option == ':') {
-        say("option %s needs a value (see %s --help)", argv[optind - 1], see);
+        say_field(field_of(all, optopt));
+        fail(STATUS_USAGE, "option %s needs a value (see %s --help)", argv[optind - 1], see);
         return '?';
     }
     if (option == '?')
@@ -137,8 +148,8 @@ static bool arguments_good(int argc, char **argv, const struct options *options)
     word = word ? nearest_name(word, names, count) : NULL;
     if (!word)
         return arguments_fit(argc, argv, options->least, options->most, options->missing);
-    say("unexpected argument \"%.15s%s\": did you mean --%s?", argv[optind + options->most],
-        cut_mark(argv[optind + options->most]), word);
+    fail(STATUS_USAGE, "unexpected argument \"%.15s%s\": did you mean --%s?", argv[optind + options->most],
+         cut_mark(argv[optind + options->most]), word);
     return false;
 }
 
@@ -160,6 +171,7 @@ enum status options_parse(int argc, char **argv, const struct options *options, 
             return STATUS_USAGE;
         while (all[known].val != option)
             known++;
+        say_field(field_of(all, option));
         if (seen[known] && all[known].has_arg == required_argument && option != 's' &&
             option != OPTION_FROM) /* only the values of those two add up */
             return fail(STATUS_USAGE, "option --%s: given twice", all[known].name);
@@ -171,6 +183,7 @@ enum status options_parse(int argc, char **argv, const struct options *options, 
         status = take(option, options, context, where, given);
         if (status != STATUS_DONE)
             return status;
+        say_field(NULL);
     }
     return arguments_good(argc, argv, options) ? STATUS_DONE : STATUS_USAGE;
 }
@@ -183,11 +196,11 @@ bool arguments_fit(int argc, char **argv, int least, int most, const char *missi
     for (int i = 1; i < optind; i++)
         has_value |= argv[i][0] != '-';
     if (count < least)
-        say("%s", missing);
+        fail(STATUS_USAGE, "%s", missing);
     else if (count > most)
-        say("unexpected argument \"%.15s%s\"%s (see toktab %.15s --help)", argv[optind + most],
-            cut_mark(argv[optind + most]),
-            has_value ? ": a value with blanks needs quotes, as in -l \"CI deploy\"" : "", argv[0]);
+        fail(STATUS_USAGE, "unexpected argument \"%.15s%s\"%s (see toktab %.15s --help)", argv[optind + most],
+             cut_mark(argv[optind + most]),
+             has_value ? ": a value with blanks needs quotes, as in -l \"CI deploy\"" : "", argv[0]);
     return count >= least && count <= most;
 }
 
@@ -197,6 +210,6 @@ bool arguments_or_label(int argc, char **argv, int least, const char *label)
         return arguments_fit(argc, argv, least, argc,
                              "which token? give its serial or id, or its label with -l");
     if (optind < argc)
-        say("-l: give a label or a TOKEN-REF, not both");
+        fail(STATUS_USAGE, "-l: give a label or a TOKEN-REF, not both");
     return optind == argc;
 }

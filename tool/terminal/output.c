@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 static volatile sig_atomic_t interrupted;
+static bool begun;
 
 static void note_interruption(int signal)
 {
@@ -45,10 +46,16 @@ bool output_write(const char *bytes, size_t size)
             continue;
         if (wrote < 0)
             return false;
+        begun = true;
         bytes += wrote;
         size -= (size_t)wrote;
     }
     return true;
+}
+
+bool output_begun(void)
+{
+    return begun;
 }
 
 bool output_text(const char *text)

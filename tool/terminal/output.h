@@ -11,6 +11,9 @@
 bool output_write(const char *bytes, size_t size);
 bool output_text(const char *text);
 
+/* Has anything been written? */
+bool output_begun(void);
+
 /* From here on ^C and the like do not end the process but make output_write() fail with EINTR, so that the
  * caller can still report what it could not show. */
 void output_catch_interruptions(void);

@@ -100,23 +100,43 @@ char *composed(const char *format, ...)
 }
 
 static bool muted;
+static const char *next_field;
+static struct failure failures[STATUS_CONFIG + 1], said;
+
+void say_field(const char *field)
+{
+    next_field = field;
+}
+
+const struct failure *failure_of(enum status status)
+{
+    if (failures[status].text)
+        return &failures[status];
+    return said.text ? &said : NULL;
+}
 
 void say_mute(bool mute)
 {
     muted = mute;
 }
 
-static void say_line(const char *format, va_list arguments)
+/* first: kept if it is the first of its kind */
+static void say_line(struct failure *first, const char *format, va_list arguments)
 {
-    char *line, *shown;
+    struct failure failure = {.field = next_field};
+    char *line;
 
+    next_field = NULL;
     if (muted)
         return;
     line = compose(format, arguments);
-    shown = showable(span_of(line));
-    fprintf(stderr, "toktab: %s\n", shown);
-    free(shown);
+    failure.text = showable(span_of(line));
     free(line);
+    fprintf(stderr, "toktab: %s\n", failure.text);
+    if (first->text)
+        free(failure.text);
+    else
+        *first = failure;
 }
 
 void say(const char *format, ...)
@@ -124,7 +144,7 @@ void say(const char *format, ...)
     va_list arguments;
 
     va_start(arguments, format);
-    say_line(format, arguments);
+    say_line(&said, format, arguments);
     va_end(arguments);
 }
 
@@ -133,7 +153,7 @@ enum status fail(enum status status, const char *format, ...)
     va_list arguments;
 
     va_start(arguments, format);
-    say_line(format, arguments);
+    say_line(&failures[status], format, arguments);
     va_end(arguments);
     return status;
 }

@@ -31,6 +31,19 @@ void say_mute(bool mute);
 /* The same as say(), and return status, so that a caller can return it. */
 enum status fail(enum status status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* The next message is about this value that the user gave: an option's name, or "expiry", "scope", "token",
+ * "domain"; NULL: about none. Keeps the pointer. */
+void say_field(const char *field);
+
+/* A message that was printed, and what it was about, or NULL. */
+struct failure {
+    const char *field;
+    char *text;
+};
+
+/* The first message of fail() with that status; if there was none, the first of say(); else NULL. */
+const struct failure *failure_of(enum status status);
+
 /*
  * The text made safe to show: controls, format characters that nobody sees (direction, zero width), and bytes
  * that are not UTF-8 become \xNN or \u{NNNN}. The caller frees it. Never NULL: the tool exits if it is out of

@@ -193,6 +193,7 @@ enum status attributes_check_scopes(const struct attributes *attributes, const s
 
     if (!attributes->scopes || scopes_granted(domain, span_of(attributes->scopes), &fault))
         return STATUS_DONE;
+    say_field("scope");
     return fail(STATUS_USAGE, "%s", fault.text);
 }
 

@@ -33,10 +33,13 @@ enum status lifetime_parse(const char *text, const struct domain *domain, int64_
     struct fault fault;
     char most[DURATION_TEXT_SIZE], last[WHEN_SIZE];
 
+    say_field("expiry");
     if (!when_parse(text, now, expires, &fault))
         return fail(STATUS_USAGE, "expiry \"%.15s%s\": %s", text, cut_mark(text), fault.text);
-    if (!domain->max_lifetime || *expires - created <= domain->max_lifetime)
+    if (!domain->max_lifetime || *expires - created <= domain->max_lifetime) {
+        say_field(NULL);
         return STATUS_DONE;
+    }
     duration_format(most, domain->max_lifetime);
     if (created == now)
         return fail(STATUS_USAGE, "expiry: domain \"%s\" allows at most %s (max_lifetime)", domain->name,

@@ -96,7 +96,7 @@ static void acknowledge(const struct ref *ref, struct revocation *revocation)
     char *label;
 
     if (revocation->why) {
-        say("token %.15s: NOT revoked: %s", ref->text, revocation->why);
+        fail(revocation->status, "token %.15s: NOT revoked: %s", ref->text, revocation->why);
         free(revocation->why);
         revocation->why = NULL;
         return;
