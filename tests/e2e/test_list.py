@@ -118,6 +118,38 @@ class Listing(SiteTest):
         for bad in ("", "id,label"):
             self.refused(2, "list", "--sort", bad, says="unknown column")
 
+    def test_pages(self):
+        self.assertEqual(self.serials("--all", "--newest", "2"), [6, 5])
+        self.assertEqual(self.serials("--all", "--newest", "2", "--before", "5"), [4, 3])
+        self.assertEqual(self.serials("--all", "--newest", "2", "--before", "2"), [1])
+        self.assertEqual(self.serials("--all", "--newest", "2", "--before", "1"), [])
+        self.assertEqual(self.serials("--all", "--newest", "6"), [6, 5, 4, 3, 2, 1])
+        self.assertEqual(self.serials("--all", "--newest", "18446744073709551615", "--before", "18446744073709551615"),
+            [6, 5, 4, 3, 2, 1])
+        self.assertEqual(self.serials("--all", "--before", "3"), [1, 2])
+        out = self.ok("list", "--all", "--newest", "3", "-o", "serial", "--no-headings").out
+        self.assertEqual(out.split(), ["6", "5", "4"])
+
+    def test_pages_of_what_matches(self):
+        self.assertEqual(self.serials("--newest", "2"), [3, 2])
+        self.assertEqual(self.serials("--newest", "1", "--before", "6", "--revoked"), [4])
+        self.assertEqual(self.serials("--newest", "2", "-u", "bob", "--all"), [4, 3])
+        self.assertEqual(self.serials("--newest", "5", "-l", "CI *", "--all", "--before", "5"), [2, 1])
+        self.assertEqual(self.serials("--newest", "1", "--expiring", "40d", code=1), [3])
+        self.assertEqual(self.serials("--newest", "1", "--expiring", "40d", "--before", "2"), [])
+
+    def test_pages_refused(self):
+        for option in ("--newest", "--before"):
+            for bad in ("0", "", "-1", "x", "1x", " 1", "18446744073709551616", "1.5", "0x1"):
+                self.refused(2, "list", option, bad, says=option)
+            self.refused(2, "list", option, "1", "-A", says=["-A", option])
+        self.refused(2, "list", "--newest", "1", "--sort", "label", says=["--newest", "--sort"])
+
+    @needs_terminal
+    def test_what_is_older_is_counted_on_a_terminal(self):
+        lines = self.site.terminal("list", "--newest", "1").out.splitlines()
+        self.assertEqual(lines[-2:], ["2 older: --before 3", "not shown: 2 revoked, 1 expired (see --all)"])
+
     def test_columns(self):
         out = self.ok("list", "--all", "-o", "id", "--no-headings").out
         self.assertEqual(out.split(), [token_id(token) for token in self.tokens])

@@ -17,8 +17,7 @@
 static const char help[] =
     "Usage: toktab [-c CONF] [-d DOMAIN] list [OPTIONS]\n"
     "\n"
-    "Lists the active tokens. Filters combine: any of the states given, and all other\n"
-    "conditions.\n"
+    "Lists active tokens. Filters combine: any state given, and all other conditions.\n"
     "\n"
     "      --all             tokens in every state\n"
     "      --active          active tokens\n"
@@ -31,13 +30,14 @@ static const char help[] =
     "  -u, --user USER       tokens of this user\n"
     "      --by USER         tokens that this user created\n"
     "  -A, --all-domains     of all your domains\n"
+    "      --newest N        only the N newest of them, newest first\n"
+    "      --before SERIAL   only tokens older than that one: the next page\n"
     "      --sort COLUMN     sort by this column instead of the serial\n"
     "  -o, --output COLUMNS  serial,id,label,state,scopes,expires,successor,last_used\n"
     "                        without the empty ones; also created,domain,revoked,\n"
     "                        from,user,reason,prev,by\n"
     "      --no-headings     leave out the first line\n"
     "      --json            print a JSON array\n"
-    "\n"
     "Example: toktab list -u bob -o id --no-headings\n";
 
 static const struct option longs[] = {{"all", no_argument, NULL, OPTION_ALL},
@@ -50,6 +50,8 @@ static const struct option longs[] = {{"all", no_argument, NULL, OPTION_ALL},
                                       {"user", required_argument, NULL, 'u'},
                                       {"by", required_argument, NULL, OPTION_BY},
                                       {"all-domains", no_argument, NULL, 'A'},
+                                      {"newest", required_argument, NULL, OPTION_NEWEST},
+                                      {"before", required_argument, NULL, OPTION_BEFORE},
                                       {"sort", required_argument, NULL, OPTION_SORT},
                                       {"output", required_argument, NULL, 'o'},
                                       {"no-headings", no_argument, NULL, OPTION_NO_HEADINGS},
@@ -59,6 +61,7 @@ static const struct option longs[] = {{"all", no_argument, NULL, OPTION_ALL},
 
 struct request {
     struct selection selection;
+    uint64_t newest;     /* so many; 0: all */
     enum attribute sort; /* ATTRIBUTES: not asked */
     enum attribute columns[ATTRIBUTES];
     size_t column_count; /* 0: the default ones */
@@ -108,6 +111,13 @@ static enum status take_age(int64_t *before, const char *text)
     return STATUS_DONE;
 }
 
+static enum status take_number(uint64_t *number, const char *option, const char *text)
+{
+    if (decimal_parse(span_of(text), number) && *number > 0)
+        return STATUS_DONE;
+    return fail(STATUS_USAGE, "%s: \"%.15s%s\" is not a number above 0", option, text, cut_mark(text));
+}
+
 static enum status take_option(void *context, int option)
 {
     struct request *request = context;
@@ -143,6 +153,10 @@ static enum status take_option(void *context, int option)
     case OPTION_BY:
         selection->created_by = optarg;
         return STATUS_DONE;
+    case OPTION_NEWEST:
+        return take_number(&request->newest, "--newest", optarg);
+    case OPTION_BEFORE:
+        return take_number(&selection->before, "--before", optarg);
     case OPTION_SORT:
         return take_column(&request->sort, span_of(optarg));
     case 'o':
@@ -231,6 +245,14 @@ static enum status print_rest(const struct rows *rows)
     char *line;
     enum status status;
 
+    if (rows->older > 0) {
+        line =
+            composed("%zu older: --before %" PRIu64, rows->older, rows->list[rows->count - 1].token->serial);
+        status = output_line(line);
+        free(line);
+        if (status != STATUS_DONE)
+            return status;
+    }
     if (hidden[STATE_REVOKED] + hidden[STATE_EXPIRED] == 0)
         return rows->count > 0 ? STATUS_DONE : output_line("no tokens");
     if (hidden[STATE_EXPIRED] == 0)
@@ -344,6 +366,8 @@ static enum status list(struct session *session, struct request *request)
 
     if (request->sort != ATTRIBUTES)
         rows_sort(&rows, request->sort);
+    if (request->newest > 0)
+        rows_keep_newest(&rows, request->newest);
     if (worst == STATUS_DONE || request->all_domains) {
         status = print(request, &rows);
         for (size_t i = 0; i < count; i++)
@@ -372,6 +396,11 @@ static enum status run(struct session *session, int argc, char **argv)
         return status;
     if (request.all_domains && session->where.domain)
         return fail(STATUS_USAGE, "-A and -d exclude each other");
+    if (request.all_domains && (request.newest > 0 || request.selection.before > 0))
+        return fail(STATUS_USAGE,
+                    "-A excludes --newest and --before, for each domain has serials of its own");
+    if (request.newest > 0 && request.sort != ATTRIBUTES)
+        return fail(STATUS_USAGE, "--newest and --sort exclude each other");
     status = request.all_domains ? session_open_all(session) : session_open(session);
     return status == STATUS_DONE ? list(session, &request) : status;
 }

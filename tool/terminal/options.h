@@ -30,6 +30,8 @@ enum {
     OPTION_REVOKE,
     OPTION_DROP_DEAD,
     OPTION_AS,
+    OPTION_NEWEST,
+    OPTION_BEFORE,
 };
 
 /* The options of a command, and how many arguments follow them. */

@@ -89,7 +89,8 @@ static bool selected(struct rows *rows, const struct selection *selection, const
     enum state state = state_of(record, now);
     bool said;
 
-    if ((selection->label && !label_matches(record->label, selection->label)) ||
+    if ((selection->before > 0 && record->serial >= selection->before) ||
+        (selection->label && !label_matches(record->label, selection->label)) ||
         (selection->user && !text_is(record->user, selection->user)) ||
         (selection->expiring >= 0 && !expires_soon(record, state, selection->expiring)))
         return false;
@@ -229,6 +230,20 @@ void rows_sort(struct rows *rows, enum attribute attribute)
         free(keys[i].text);
     }
     free(keys);
+}
+
+void rows_keep_newest(struct rows *rows, size_t most)
+{
+    for (size_t i = 0, j = rows->count; i + 1 < j; i++) {
+        struct row older = rows->list[i];
+
+        rows->list[i] = rows->list[--j];
+        rows->list[j] = older;
+    }
+    if (rows->count <= most)
+        return;
+    rows->older = rows->count - most;
+    rows->count = most;
 }
 
 void rows_free(struct rows *rows)

@@ -11,6 +11,7 @@ struct selection {
     bool state[STATES];     /* any of these; none: active, and the others are counted */
     int64_t expiring;       /* active, without a successor, expires by then; -1: not asked */
     int64_t unused;         /* created before, and not used since; -1: not asked */
+    uint64_t before;        /* serials below; 0: any */
     const char *label;      /* a glob, or exactly the label; NULL: any */
     const char *user;       /* whose it is; NULL: any */
     const char *created_by; /* the name of who created it; NULL: anybody */
@@ -26,6 +27,7 @@ struct rows {
     struct row *list;
     size_t count, room;
     size_t hidden[STATES]; /* what is missing only because no state was asked for */
+    size_t older;          /* what rows_keep_newest() has dropped */
     size_t unknown;        /* tokens that may be missing, for it is not known who created them */
 };
 
@@ -40,6 +42,9 @@ enum status rows_add(struct rows *rows, const struct selection *selection, const
 /* Sort by an attribute: numbers and times by value, never last, others by their text. Equal ones stay in
  * order. */
 void rows_sort(struct rows *rows, enum attribute attribute);
+
+/* Of one domain's rows, in the order of the list, keep so many with the greatest serials, newest first. */
+void rows_keep_newest(struct rows *rows, size_t most);
 
 void rows_free(struct rows *rows);
 
