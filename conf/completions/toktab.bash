@@ -104,8 +104,12 @@ _toktab() {
     for ((i = 1; i < COMP_CWORD; i++)); do
         word=${COMP_WORDS[i]}
         if [[ -n $value ]]; then
-            # Readline takes --domain=x apart.
+            # Readline takes --domain=x apart, and web:x.
             [[ $word != = ]] || continue
+            while [[ ${COMP_WORDS[i + 1]-} =~ ^:+$ ]]; do
+                word+=${COMP_WORDS[i + 1]}${COMP_WORDS[i + 2]-}
+                i=$((i + 2))
+            done
             case $value in
             *' CONF' | *' DOMAIN' | *' NAME') tool+=("${value% *}" "${word/#\~\//$HOME/}") ;;
             esac

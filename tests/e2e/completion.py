@@ -66,6 +66,10 @@ class CompletionTest(SiteTest):
         self.assertIn("root", self.offers("list", "--by", "roo"))
         self.assertEqual(set(self.offers("list", "--unused", "")), {"30d", "90d", "365d"})
 
+    def test_of_a_web_user(self):
+        """It is offered what this web user may do: here nothing."""
+        self.assertEqual(self.offers("-c", "toktab.conf", "--as", "web:nobody", "-d", ""), {})
+
     def items(self, *words):
         """What is offered after the last comma. Some shells repeat what is before it."""
         return {word.rpartition(",")[2] for word in self.offers(*words)}
