@@ -43,6 +43,10 @@ class TheOwner(SiteTest):
 
     def test_only_domains_that_name_the_web_user(self):
         self.assertEqual([domain["name"] for domain in self.json("--as", ALICE, "domains")], ["shop"])
+        self.ok("-d", "wiki", "create", "-l", "x", may_show_token=True)
+        self.assertEqual(self.json("--as", ALICE, "list", "-A"), [])
+        self.assertNotIn("wiki", self.ok("--as", ALICE, "check", "-A").err)
+        os.unlink(self.site.path("wiki"))
         for domain in ("wiki", "nobodys"):
             for args in (["create", "-l", "x"], ["list"], ["check"], ["history"], ["show", "1"], ["verify"], ["scan"]):
                 self.refused(77, "--as", ALICE, "-d", domain, *args, says=[ALICE, domain])
