@@ -43,6 +43,15 @@ FAILURES = (
     (66, "token", ["update", "99", "-l", "x"]),
     (2, "expiring", ["list", "--expiring", "x"]),
     (2, "output", ["list", "-o", "lable"]),
+    (2, "sort", ["list", "--sort", "lable"]),
+    (2, "newest", ["list", "--newest", "0"]),
+    (2, "before", ["list", "--before", "x"]),
+    (2, None, ["list", "--newest", "1", "--sort", "id"]),
+    (66, "label", ["show", "-l", "nosuch"]),
+    (2, "label", ["show", "-l", "twin"]),
+    (2, None, ["show", "-l", "one", "1"]),
+    (2, None, ["create", "CI deploy", "-l", "CI"]),
+    (2, "domain", ["list", "-d"]),
     (66, "token", ["history", "99"]),
     (2, "from", ["verify", "--from", "localhost"]),
     (2, "expect", ["check", "--expect", "x"]),
@@ -63,12 +72,14 @@ class Errors(SiteTest):
         self.create("one")
         self.create("two")
         self.ok("revoke", "-y", "2")
+        self.create("twin")
+        self.create("twin")
 
     def error(self, code, *args, **more):
         """What it says, which is on stderr too, just as without --json."""
         plain = self.refused(code, *args, **more)
         at = args.index("--") if "--" in args else len(args)
-        at = at - 1 if args[at - 1] in ("--label", "--expires") else at
+        at = at - 1 if args[at - 1] in ("--label", "--expires", "-d") else at
         result = self.refused(code, *args[:at], "--json", *args[at:], **more)
         self.assertEqual(plain.stdout, b"")
         self.assertEqual(result.err, plain.err)
