@@ -1,5 +1,6 @@
 """toktab.conf: what is refused, with exit status 78, the file, the line, and the nearest known name."""
 
+import json
 import os
 import shutil
 import tempfile
@@ -278,7 +279,8 @@ class TheFile(SiteTest):
         for args in (["domains"], ["domains", "--json"], ["verify"], ["list"], ["history"], ["show", "1"], ["check"],
                 ["create", "-l", "x"]):
             result = self.refused(66, *args, says=[self.site.store_dir, "create it"], **more)
-            self.assertEqual(result.out, "")
+            self.assertEqual(list(json.loads(result.out)) if "--json" in args else result.out,
+                ["error"] if "--json" in args else "")
 
     def test_missing_store_dir(self):
         os.rmdir(self.site.store_dir)

@@ -1,6 +1,7 @@
 """The record of changes in the system's log, and who may not thin out the one in the store."""
 
 import contextlib
+import json
 import os
 import re
 import secrets
@@ -127,7 +128,8 @@ class Journal(SiteTest):
                     with self.subTest(command=command, args=args, domain=domain):
                         result = self.refused(77, command, *args, command=[*self.site.sudo(), *domain])
                         self.assertIn("alice is only a domain admin: ask root", result.err)
-                        self.assertEqual(result.out, "")
+                        self.assertEqual(list(json.loads(result.out)) if "--json" in args else result.out,
+                            ["error"] if "--json" in args else "")
         for args in (["compact", "--drop-dead", "0s"], ["mend", "-y"]):
             self.refused(77, *args, says="alice is only a domain admin")
         self.assertEqual(self.site.bytes(), before)
