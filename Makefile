@@ -2,6 +2,7 @@
 #
 #   make             the library, the tool, the nginx module and the PAM module, in build/
 #   make demo        installs what is missing, then shows the main job on a real nginx
+#   make demo-panel  the same for toktab-panel, the page for domain admins
 #   make check       installs what is missing, then runs the tests that take minutes
 #   make check-all   installs what is missing, then runs the tests that make check leaves out
 #   make test-unit   one suite of the unit tests: SUITE=chain; without SUITE all of them
@@ -55,9 +56,12 @@ CLANG_FORMAT = clang-format-19
 
 # Where nginx's source is; empty: no nginx module.
 NGINX_SRC = /usr/share/nginx/src
+# Empty: no toktab-panel, the page for domain admins, which needs libfcgi.
+PANEL = yes
 
 LIB_PACKAGES = libsodium libconfig zlib
 TOOL_PACKAGES = jansson
+PANEL_PACKAGES = $(if $(PANEL),fcgi)
 TEST_PACKAGES = check
 
 # ---- flags ----
@@ -83,9 +87,10 @@ HARDEN = -fstack-protector-strong $(supported) $(if $(optimizes),$(fortify))
 HARDEN_LINK = -Wl,-z,relro,-z,now,-z,noexecstack
 endif
 
-packages := $(shell $(PKG_CONFIG) --cflags $(LIB_PACKAGES) $(TOOL_PACKAGES) $(TEST_PACKAGES) 2>/dev/null)
+packages := $(shell $(PKG_CONFIG) --cflags $(LIB_PACKAGES) $(TOOL_PACKAGES) $(PANEL_PACKAGES) $(TEST_PACKAGES) 2>/dev/null)
 LIB_LIBS := $(shell $(PKG_CONFIG) --libs $(LIB_PACKAGES) 2>/dev/null)
 TOOL_LIBS := $(shell $(PKG_CONFIG) --libs $(TOOL_PACKAGES) 2>/dev/null)
+PANEL_LIBS := $(if $(PANEL),$(shell $(PKG_CONFIG) --libs $(PANEL_PACKAGES) 2>/dev/null))
 TEST_LIBS := $(shell $(PKG_CONFIG) --libs $(TEST_PACKAGES) 2>/dev/null)
 
 ALL_CPPFLAGS = -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64 -Imodule -DTOKTAB_VERSION='"$(VERSION)"' \
@@ -99,13 +104,15 @@ LINK = $(CC) $(ALL_CFLAGS) -pie $(ALL_LDFLAGS) -o $@
 # What the files of a folder want besides.
 LIB_FLAGS = -fPIC -fvisibility=hidden -ffunction-sections -fdata-sections
 TOOL_FLAGS = -fPIE -Imodule/lib -Itool
+PANEL_FLAGS = $(TOOL_FLAGS) -DTOKTAB_BINDIR='"$(BINDIR)"'
 MODULE_FLAGS = -fPIC -Wno-unused-parameter $(NGINX_INCLUDES)
 PAM_FLAGS = -fPIC -fvisibility=hidden
 
 # ---- what is built from what ----
 
 LIB_OBJECTS = $(patsubst module/lib/%.c,$(BUILD)/lib/%.o,$(wildcard module/lib/*.c))
-TOOL_OBJECTS = $(patsubst tool/%.c,$(BUILD)/tool/%.o,$(wildcard tool/*.c tool/*/*.c))
+TOOL_OBJECTS = $(patsubst tool/%.c,$(BUILD)/tool/%.o,$(filter-out tool/panel/%,$(wildcard tool/*.c tool/*/*.c)))
+PANEL_OBJECTS = $(patsubst tool/%.c,$(BUILD)/tool/%.o,$(wildcard tool/panel/*.c))
 UNIT_OBJECTS = $(patsubst tests/unit/%.c,$(BUILD)/unit/%.o,$(wildcard tests/unit/*.c))
 BENCHES = $(patsubst tests/bench/%.c,$(BUILD)/bench-%,\
     $(filter-out tests/bench/measure.c,$(wildcard tests/bench/*.c)))
@@ -127,17 +134,18 @@ EXAMPLES = $(wildcard conf/*.conf conf/sudoers module/example/*)
 # These keep their folders and modes.
 MORE_EXAMPLES = $(patsubst conf/examples/%,%,$(shell find conf/examples -type f))
 
-.PHONY: all lib tool module pam fuzzers demo check check-all test-unit test-e2e torture bench lint format \
+.PHONY: all lib tool module pam panel fuzzers demo demo-panel check check-all test-unit test-e2e torture bench lint format \
     compile_commands.json deb check-deb install uninstall clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
 # The module first: nginx's configure takes longest, and cannot be split into jobs.
-all: $(if $(NGINX_SRC),module) lib tool pam
+all: $(if $(NGINX_SRC),module) lib tool pam $(if $(PANEL),panel)
 lib: $(LIBRARIES)
 tool: $(BUILD)/toktab
 module: $(MODULE)
 pam: $(PAM_MODULE)
+panel: $(BUILD)/toktab-panel
 fuzzers: $(FUZZERS)
 
 # Changed whenever the compiler or a flag is, so that everything is built anew then.
@@ -145,7 +153,7 @@ $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)
 	@printf '%s\n' $(call quote,$(shell $(CC) --version 2>&1 | head -n 1) $(COMPILE) $(LINK)) > $@.new
 	@if cmp -s $@.new $@; then rm $@.new; else \
-	    CC='$(CC)' PKG_CONFIG='$(PKG_CONFIG)' tests/install-needed --look $(LIB_PACKAGES) $(TOOL_PACKAGES) && \
+	    CC='$(CC)' PKG_CONFIG='$(PKG_CONFIG)' tests/install-needed --look $(LIB_PACKAGES) $(TOOL_PACKAGES) $(PANEL_PACKAGES) && \
 	    mv $@.new $@; fi
 
 quote = '$(subst ','\'',$(1))'
@@ -159,6 +167,10 @@ $(BUILD)/lib/%.o: module/lib/%.c $(BUILD)/flags
 $(BUILD)/tool/%.o: tool/%.c $(BUILD)/flags
 	$(call say,CC)
 	$Q$(COMPILE) $(TOOL_FLAGS) $<
+
+$(BUILD)/tool/panel/%.o: tool/panel/%.c $(BUILD)/flags
+	$(call say,CC)
+	$Q$(COMPILE) $(PANEL_FLAGS) $<
 
 $(BUILD)/unit/%.o: tests/unit/%.c $(BUILD)/flags
 	$(call say,CC)
@@ -193,8 +205,18 @@ $(BUILD)/toktab: $(TOOL_OBJECTS) $(LIB_OBJECTS)
 	$(call say,LD)
 	$Q$(LINK) $^ $(TOOL_LIBS) $(LIB_LIBS) $(LDLIBS)
 
-# The tool without its main(): tests and measurements take from it what they want.
-$(BUILD)/tool/inner.a: $(filter-out $(BUILD)/tool/main.o,$(TOOL_OBJECTS))
+# From archives: it runs the tool, and has little of it inside.
+$(BUILD)/toktab-panel: $(PANEL_OBJECTS) $(BUILD)/tool/inner.a $(BUILD)/lib/inner.a
+	$(call say,LD)
+	$Q$(LINK) $^ $(PANEL_LIBS) $(TOOL_LIBS) $(LIB_LIBS) $(LDLIBS)
+
+$(BUILD)/lib/inner.a: $(LIB_OBJECTS)
+	$(call say,AR)
+	$Qrm -f $@
+	$Q$(AR) rcsD $@ $^
+
+# The tool and the page without their main(): tests and measurements take from it what they want.
+$(BUILD)/tool/inner.a: $(filter-out %/main.o,$(TOOL_OBJECTS) $(PANEL_OBJECTS))
 	$(call say,AR)
 	$Qrm -f $@
 	$Q$(AR) rcsD $@ $^
@@ -269,6 +291,11 @@ demo:
 	@$(MAKE) --no-print-directory all
 	@tests/demo
 
+demo-panel:
+	@tests/install-needed demo
+	@$(MAKE) --no-print-directory all
+	@tests/demo-panel
+
 check:
 	@tests/install-needed check
 	@$(MAKE) --no-print-directory all $(BUILD)/unit-tests $(OTHER_OBJECTS)
@@ -296,7 +323,7 @@ bench:
 	@tests/bench/run
 
 lint: $(BUILD)/nginx/ngx_auto_config.h
-	@printf '%s\n' -std=gnu11 $(ALL_CPPFLAGS) -Imodule/lib -Itool $(NGINX_INCLUDES) > $(BUILD)/lint-flags
+	@printf '%s\n' -std=gnu11 $(ALL_CPPFLAGS) $(filter -D% -I%,$(PANEL_FLAGS)) $(NGINX_INCLUDES) > $(BUILD)/lint-flags
 	@tests/lint
 
 format:
@@ -315,7 +342,7 @@ compile_commands.json: $(if $(NGINX_SRC),$(BUILD)/nginx/ngx_auto_config.h)
 	$(file >$@.new,$(call compiled,$(wildcard module/lib/*.c),$(LIB_FLAGS)))
 	$(file >>$@.new,$(call compiled,$(wildcard module/pam/*.c),$(PAM_FLAGS)))
 	$(if $(NGINX_SRC),$(file >>$@.new,$(call compiled,$(wildcard module/nginx/*.c),$(MODULE_FLAGS))))
-	$(file >>$@.new,$(call compiled,$(wildcard tool/*.c tool/*/*.c tests/unit/*.c tests/bench/*.c tests/fuzz/*.c),$(TOOL_FLAGS)))
+	$(file >>$@.new,$(call compiled,$(wildcard tool/*.c tool/*/*.c tests/unit/*.c tests/bench/*.c tests/fuzz/*.c),$(PANEL_FLAGS)))
 	@{ echo '['; grep . $@.new | sed '$$!s/$$/,/'; echo ']'; } > $@; rm $@.new
 
 # From a copy of the tree: what was built here, for other paths, is left alone.

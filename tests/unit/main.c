@@ -39,7 +39,9 @@ int main(void)
         say_suite,           tip_suite,
         tip_rest_suite,      used_suite,
         when_suite,          wrap_suite,
-        caller_suite,
+        caller_suite,        panel_html_suite,
+        panel_form_suite,    panel_nonce_suite,
+        panel_request_suite,
     };
     SRunner *runner;
     int run, failed;

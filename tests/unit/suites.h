@@ -67,4 +67,10 @@ Suite *used_suite(void);
 Suite *when_suite(void);
 Suite *wrap_suite(void);
 
+/* Of the page. */
+Suite *panel_html_suite(void);
+Suite *panel_form_suite(void);
+Suite *panel_nonce_suite(void);
+Suite *panel_request_suite(void);
+
 #endif

@@ -1,0 +1,197 @@
+"""toktab-panel from outside: a real nginx before it, the real tool behind it."""
+
+import json
+import re
+import unittest
+
+from panel_host import PanelCase
+
+
+class StoryCase(PanelCase):
+    def show(self, token_id, domain="example.com"):
+        return json.loads(self.tool("-d", domain, "show", "--json", token_id).out)
+
+    def listed(self, domain="example.com"):
+        return json.loads(self.tool("-d", domain, "list", "--json").out)
+
+    def labels(self, path, **named):
+        """What the list shows, in its order."""
+        body = self.expect(200, path, **named).body.decode()
+        return re.findall(r'<th scope="row"[^>]*><a [^>]*><bdi>(.*?)</bdi>', body)
+
+
+class Story(StoryCase):
+    def test_create(self):
+        got = self.send(200, "/example.com/new", label="CI deploy", scope_read="yes")
+        token = self.site.guard(got.page.token)
+        self.assertRegex(token, r"\Atok_[0-9A-Za-z]{61}\Z")
+        self.assertIn("Copy this token now. It cannot be shown again.", got.text)
+        shown = self.show(token.split("_")[1][:12])
+        self.assertEqual((shown["label"], shown["scopes"]), ("CI deploy", ["read"]))
+        self.assertRegex(shown["by"], r"\Aweb:alice@example\.com/")
+        self.assertFalse(self.site.leaks(self.expect(200, "/example.com/").body))
+
+    def test_all_that_a_token_has(self):
+        _, name = self.made(
+            "full", expires="days", days="30", scope_write="yes", scope_read="yes",
+            more={"from": "192.0.2.0/24,2001:db8::/32", "user": "bob"},
+        )  # fmt: skip
+        shown = self.show(name)
+        self.assertEqual(sorted(shown["scopes"]), ["read", "write"])
+        self.assertEqual((shown["from"], shown["user"]), (["192.0.2.0/24", "2001:db8::/32"], "bob"))
+        self.assertRegex(self.expect(200, "/example.com/" + name).text, r"Networks 192\.0\.2\.0/24 ?, 2001:db8::/32")
+
+    def test_revoke(self):
+        _, name = self.made("old phone")
+        got = self.expect(200, "/example.com/%s/revoke" % name)
+        self.assertIn("This is for good.", got.text)
+        self.assertEqual(self.show(name)["state"], "active")
+        got = self.send(303, "/example.com/%s/revoke" % name, reason="it was lost")
+        got = self.expect(200, re.sub("^https?://[^/]*", "", got.header("Location")))
+        self.assertIn("Token revoked.", got.text)
+        shown = self.show(name)
+        self.assertEqual((shown["state"], shown["reason"]), ("revoked", "it was lost"))
+        self.assertNotIn("Token revoked.", self.expect(200, "/example.com/%s" % name).text)
+
+    def test_revoked_meanwhile(self):
+        _, name = self.made("by two")
+        form = self.expect(200, "/example.com/%s/revoke" % name).page.fields
+        self.tool("-d", "example.com", "revoke", "-y", "-r", "I was first", name)
+        got = self.expect(303, "/example.com/%s/revoke" % name, form=form)
+        got = self.expect(200, re.sub("^https?://[^/]*", "", got.header("Location")))
+        self.assertIn("I was first", got.text)
+
+    def test_rotate(self):
+        _, old = self.made("rotated")
+        got = self.send(200, "/example.com/%s/rotate" % old, grace="7d")
+        token = self.site.guard(got.page.token)
+        self.assertIn("works until", got.text)
+        self.assertEqual(self.show(token.split("_")[1][:12])["prev"], old)
+        self.assertEqual(self.show(old)["state"], "active")
+
+    def test_rotate_at_once(self):
+        _, old = self.made("rotated at once")
+        got = self.send(200, "/example.com/%s/rotate" % old, grace="0s")
+        self.site.guard(got.page.token)
+        self.assertIn("does not work any more", got.text)
+        self.assertEqual(self.show(old)["state"], "revoked")
+
+    def test_no_rotation_of_the_revoked(self):
+        _, name = self.made("gone")
+        form = self.expect(200, "/example.com/%s/rotate" % name).page.fields
+        self.tool("-d", "example.com", "revoke", "-y", name)
+        got = self.expect(409, "/example.com/%s/rotate" % name, form=form)
+        self.assertIn("Nothing was done.", got.text)
+        self.assertNotIn("/example.com/%s/rotate" % name, self.expect(200, "/example.com/%s" % name).page.links)
+
+    def test_history(self):
+        _, name = self.made("with a past")
+        self.tool("-d", "example.com", "update", name, "-l", "with a new name")
+        self.tool("-d", "example.com", "revoke", "-y", "-r", "the end", name)
+        text = self.expect(200, "/example.com/%s" % name).text
+        for word in ("with a new name", "create", "update", "revoke", "web:alice@example.com", "the end"):
+            self.assertIn(word, text)
+
+    def test_head(self):
+        got = self.expect(200, "/example.com/", method="HEAD")
+        self.assertEqual(got.body, b"")
+        self.assertGreater(int(got.header("Content-Length")), 100)
+
+    def test_files(self):
+        body = self.send(200, "/example.com/new", label="for its files").body.decode()
+        self.site.guard(re.search(r'value="(tok_\w+)"', body)[1])
+        for pattern, media in (('href="(/panel-[0-9a-f]+.css)"', "text/css"), ('src="(/copy-[0-9a-f]+.js)"', "text/javascript")):
+            got = self.expect(200, re.search(pattern, body)[1])
+            self.assertEqual(got.header("Content-Type"), media + "; charset=utf-8")
+            self.assertIn("immutable", got.header("Cache-Control"))
+
+    def test_headers(self):
+        for path, status in (("/example.com/", 200), ("/nosuch/", 404), ("/example.com/new", 200)):
+            got = self.expect(status, path)
+            self.assertEqual(got.header("Cache-Control"), "no-store")
+            self.assertEqual(got.header("Referrer-Policy"), "same-origin")
+            self.assertEqual(got.header("X-Content-Type-Options"), "nosniff")
+            self.assertIn("default-src 'none'", got.header("Content-Security-Policy"))
+            self.assertIsNone(got.header("Set-Cookie"))
+            self.assertNotIn("style=", got.body.decode())
+
+
+class Domains(StoryCase):
+    def test_the_only_one(self):
+        self.assertTrue(self.expect(303, "/").header("Location").endswith("/example.com/"))
+
+    def test_several(self):
+        got = self.expect(200, "/", "bob@example.com")
+        self.assertLessEqual({"/example.com/", "/intern/"}, set(got.page.links))
+        self.assertNotIn("others", got.text)
+
+    def test_none(self):
+        got = self.expect(403, "/", "eve")
+        self.assertIn("eve is not an admin of any domain here", got.text)
+
+    def test_no_oracle(self):
+        """A domain of others looks as one that there is not."""
+        name = self.create(domain="others").split("_")[1][:12]
+        for path in ("/", "/new", "/" + name, "/%s/revoke" % name):
+            other, none = self.expect(404, "/others" + path), self.expect(404, "/nosuch" + path)
+            self.assertEqual(other.body, none.body)
+
+    def test_another_domain_s_token(self):
+        name = self.create(domain="intern").split("_")[1][:12]
+        self.expect(404, "/example.com/" + name)
+        form = self.expect(200, "/example.com/%s/revoke" % self.made()[1]).page.fields
+        self.expect(404, "/example.com/%s/revoke" % name, form=form)
+        self.assertEqual(self.show(name, "intern")["state"], "active")
+
+    def test_any_scope(self):
+        got = self.send(200, "/intern/new", "bob@example.com", label="any", scopes="one,two")
+        token = self.site.guard(got.page.token)
+        self.assertEqual(self.show(token.split("_")[1][:12], "intern")["scopes"], ["one", "two"])
+
+    def test_addresses(self):
+        for path in ("/example.com/new/", "/example.com/nosuch", "/x", "/example.com/--version000", "/-d/"):
+            self.expect(404, path)
+        self.expect(404, "/example.com/000000000000")
+        self.expect(405, "/", form={})
+        self.expect(405, "/example.com/", form={})
+        self.expect(405, "/example.com/new", method="DELETE")
+        self.expect(400, "/example.com/?q=%ff")
+
+
+class Listing(StoryCase):
+    domains = [
+        {"name": "many", "admins": ["web:alice@example.com"]},
+        {"name": "empty", "prefix": "emp", "admins": ["web:alice@example.com"]},
+    ]  # fmt: skip
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        for i in range(1, 121):
+            cls.create(cls(), "Number %d" % i, domain="many")
+        cls.tool(cls(), "-d", "many", "revoke", "-y", "1", "2", "3")
+
+    def test_pages(self):
+        seen, path = [], "/many/"
+        while path:
+            got = self.expect(200, path)
+            seen += self.labels(path)
+            path = next(("/many/" + link for link in got.page.links if "before=" in link), None)
+        self.assertEqual(seen, ["Number %d" % i for i in range(120, 3, -1)])
+
+    def test_states(self):
+        self.assertEqual(self.labels("/many/?show=ended"), ["Number 3", "Number 2", "Number 1"])
+        self.assertEqual(len(self.labels("/many/?show=all")), 50)
+        self.assertEqual(self.labels("/many/?show=all&before=3"), ["Number 2", "Number 1"])
+
+    def test_filter(self):
+        self.assertEqual(self.labels("/many/?q=nUMBER+11"), ["Number %d" % i for i in (*range(119, 109, -1), 11)])
+        got = self.expect(200, "/many/?q=%22%3Cb%3E*")
+        self.assertIn('No such token has " "<b>* " in its label.', got.text)
+
+    def test_empty(self):
+        self.assertIn("There are no tokens in empty yet.", self.expect(200, "/empty/").text)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,172 @@
+"""How toktab-panel begins and ends: sockets, signals, clients that say nothing."""
+
+import contextlib
+import os
+import signal
+import socket
+import stat
+import subprocess
+import unittest
+
+from harness import IS_ROOT, NOBODY, Site, environment, wait_until
+from panel_host import Panel, parameters, speak
+
+SLOW = """\
+#!/bin/sh
+echo started >> %(folder)s/started
+while [ ! -e %(folder)s/go ]; do sleep 0.02; done
+echo '[{"name": "example.com"}, {"name": "two"}]'
+"""
+
+
+class Life(unittest.TestCase):
+    def setUp(self):
+        owner = NOBODY if IS_ROOT else None
+        self.site = Site([{"name": "example.com", "admins": ["web:alice@example.com"]}], owner=owner, group=owner)
+        self.addCleanup(self.site.close)
+        self.panel = Panel(self.site)
+        self.addCleanup(self.kill)
+
+    def kill(self):
+        if self.panel.process:
+            with contextlib.suppress(ProcessLookupError):
+                self.panel.process.kill()
+            self.panel.process.wait()
+
+    def path(self, name):
+        return os.path.join(self.site.dir, name)
+
+    def slow(self):
+        """A tool that waits for a file."""
+        folder = self.path("told")
+        os.mkdir(folder)
+        os.chmod(folder, 0o777)
+        with open(self.path("slow"), "w") as file:
+            file.write(SLOW % {"folder": folder})
+        os.chmod(self.path("slow"), 0o755)
+        self.panel.tool = self.path("slow")
+        return folder
+
+    def works(self):
+        self.assertIn(b"Status: 303 ", speak(self.panel.path, parameters()))
+
+    def test_idle(self):
+        self.panel.start()
+        self.works()
+        self.assertEqual(self.panel.stop(), 0)
+
+    def test_just_begun(self):
+        self.panel.start()
+        self.assertIn(self.panel.stop(), (0, -signal.SIGTERM))
+
+    def test_after_a_broken_connection(self):
+        self.panel.start()
+        speak(self.panel.path, parameters(), cut=20).close()
+        self.works()
+        self.assertEqual(self.panel.stop(), 0)
+
+    def test_silent_client(self):
+        """It holds up the one process, but not its end."""
+        self.panel.start()
+        self.works()
+        with speak(self.panel.path, parameters(), cut=40):
+            self.assertEqual(self.panel.stop(), 0)
+
+    def test_during_a_request(self):
+        folder = self.slow()
+        self.panel.start()
+        connection = speak(self.panel.path, parameters(), cut=100_000)
+        wait_until(lambda: os.path.exists(folder + "/started"), "the tool")
+        self.panel.process.send_signal(signal.SIGTERM)
+        with open(folder + "/go", "w"):
+            pass
+        with connection:
+            answer = b"".join(iter(lambda: connection.recv(65536), b""))
+        self.assertIn(b"Your domains", answer)
+        self.assertEqual(self.panel.process.wait(30), 0)
+
+    def test_client_that_left(self):
+        folder = self.slow()
+        self.panel.start()
+        connection = speak(self.panel.path, parameters(), cut=100_000)
+        wait_until(lambda: os.path.exists(folder + "/started"), "the tool")
+        connection.close()
+        with open(folder + "/go", "w"):
+            pass
+        self.assertIn(b"Your domains", speak(self.panel.path, parameters()))
+        self.assertEqual(self.panel.stop(), 0)
+
+    def run_alone(self, *options, stdin=subprocess.DEVNULL):
+        more = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if IS_ROOT else {}
+        return subprocess.Popen(
+            [self.panel.program, *options], stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            env=environment(), text=True, **more,
+        )  # fmt: skip
+
+    def ends(self, code, says, *options):
+        process = self.run_alone(*options)
+        out, err = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, code, out + err)
+        self.assertIn(says, out + err)
+
+    def test_options(self):
+        self.ends(0, "Usage: toktab-panel", "--help")
+        self.ends(0, "toktab-panel ", "--version")
+        self.ends(2, "not a socket that listens")
+        self.ends(2, "unexpected argument", "x")
+        self.ends(2, "--prefix", "--prefix", "tokens")
+        self.ends(2, "", "--nosuch")
+
+    def test_listen(self):
+        folder = self.path("run")
+        os.mkdir(folder)
+        os.chmod(folder, 0o777)
+        path = folder + "/panel.sock"
+        options = ("--listen", path, "--tool", self.panel.tool, "-c", self.site.conf, "--prefix", "/tokens")
+        for _ in range(2):  # the second time the socket of the first is there
+            self.panel.process = self.run_alone(*options)
+            wait_until(lambda: self.answers(path), "the page")
+            self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), 0o660)
+            got = speak(path, parameters("/tokens/"))
+            self.assertIn(b"Location: /tokens/example.com/\r\n", got)
+            self.ends(73, "Address already in use", *options)
+            self.works_at(path)
+            self.panel.process.kill()
+            self.panel.process.communicate()
+        os.unlink(path)
+        with open(path, "w") as file:
+            file.write("a file of somebody")
+        self.ends(73, "Address already in use", *options)
+        with open(path) as file:
+            self.assertEqual(file.read(), "a file of somebody")
+        self.ends(73, "", "--listen", "/" + 200 * "x")
+
+    def works_at(self, path):
+        self.assertIn(b"Status: 303 ", speak(path, parameters("/tokens/")))
+
+    def answers(self, path):
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as probe:
+            probe.connect(path)
+            return True
+        return False
+
+    def test_origin(self):
+        """What is given is believed, not what the web server says."""
+        self.panel.options = ("--origin", "https://tokens.example.com")
+        self.panel.start()
+        more = {"CONTENT_TYPE": "application/x-www-form-urlencoded", "CONTENT_LENGTH": "0"}
+        for origin, words in (("https://tokens.test", b"did not come from"), ("https://tokens.example.com", b"too old")):
+            got = speak(self.panel.path, parameters("/example.com/new", method="POST", HTTP_ORIGIN=origin, **more))
+            self.assertIn(b"Status: 403 ", got)
+            self.assertIn(words, got)
+
+    def test_no_tool(self):
+        self.panel.tool = "/nonexistent/toktab"
+        self.panel.start()
+        got = speak(self.panel.path, parameters())
+        self.assertIn(b"not set up properly", got)
+        self.assertIn(b"Nothing was changed.", got)
+
+
+if __name__ == "__main__":
+    unittest.main()

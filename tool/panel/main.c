@@ -1,0 +1,229 @@
+/* toktab-panel: a page for domain admins, as a FastCGI program. One process, one request at a time. */
+#include <fcgiapp.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "crypto.h"
+#include "panel/files.h"
+#include "panel/listener.h"
+#include "panel/log.h"
+#include "panel/serve.h"
+#include "terminal/secret.h"
+
+static const char help[] =
+    "Usage: toktab-panel [--listen PATH] [--prefix PATH] [--origin URL]\n"
+    "                    [--tool PATH] [--config FILE]\n"
+    "\n"
+    "Lets domain admins create, list, rotate and revoke tokens in a browser. A FastCGI\n"
+    "program for nginx, which says who the user is. Its socket is standard input.\n"
+    "\n"
+    "      --listen PATH   make a socket there instead\n"
+    "      --prefix PATH   what the path of each page begins with: /tokens\n"
+    "      --origin URL    where browsers find it: https://tokens.example.com;\n"
+    "                      by default as nginx says (PANEL_SELF)\n"
+    "      --tool PATH     the tool (default: " TOKTAB_BINDIR "/toktab)\n"
+    "  -c, --config FILE   for the tool\n"
+    "      --version       print the version\n"
+    "\n"
+    "See toktab-panel(8).\n";
+
+/* ---- the end ---- */
+
+static volatile sig_atomic_t ending;
+
+static void end(int signal_number)
+{
+    const struct itimerval soon = {{1, 0}, {1, 0}};
+
+    (void)signal_number;
+    ending = 1;
+    FCGX_ShutdownPending();
+    /* A signal that comes just before libfcgi waits for a connection would be missed; and a client that says
+     * nothing must not hold the end up. */
+    setitimer(ITIMER_REAL, &soon, NULL);
+}
+
+static void interrupt(int signal_number)
+{
+    (void)signal_number;
+}
+
+/* Without SA_RESTART: they interrupt a wait for a connection. */
+static void catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = end};
+
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+    action.sa_handler = interrupt;
+    sigaction(SIGALRM, &action, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+/* Not while a request is served: what the tool does is answered. */
+static void block_end(int how)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigprocmask(how, &set, NULL);
+}
+
+/* ---- requests ---- */
+
+static void read_body(struct asked *asked, FCGX_Stream *in)
+{
+    size_t length = asked_length(asked);
+    int got;
+
+    asked->body_too_long = length > BODY_MAX;
+    if (asked->body_too_long || !asked->method || strcmp(asked->method, "POST") != 0)
+        return;
+    got = FCGX_GetStr(asked->body, (int)length, in);
+    asked->body_length = got > 0 ? (size_t)got : 0;
+    asked->body_cut = asked->body_length != length;
+}
+
+/* libfcgi keeps the last 8 KiB, in which there may be a token. */
+static void wipe_stream(FCGX_Stream *out)
+{
+    FCGX_FFlush(out);
+    if (out->stop > out->wrNext)
+        crypto_wipe(out->wrNext, (size_t)(out->stop - out->wrNext));
+}
+
+static void answer_request(FCGX_Request *request, struct panel *panel)
+{
+    static char body[BODY_MAX + 1];
+    struct asked asked = {.body = body};
+    struct answer answer = {0};
+    struct page headers = {0};
+
+    asked_read(&asked, request->envp);
+    read_body(&asked, request->in);
+    serve(&answer, panel, &asked, (int64_t)time(NULL));
+    answer_headers(&headers, &answer);
+    FCGX_PutStr(headers.text, (int)headers.length, request->out);
+    if (answer.page.length > 0)
+        FCGX_PutStr(answer.page.text, (int)answer.page.length, request->out);
+    wipe_stream(request->out);
+    page_free(&headers);
+    answer_free(&answer);
+    crypto_wipe_stack();
+}
+
+static int answer_requests(struct panel *panel)
+{
+    FCGX_Request request;
+    int status;
+
+    catch_signals();
+    if (FCGX_Init() != 0 || FCGX_InitRequest(&request, 0, 0) != 0)
+        return EXIT_FAILURE;
+    while (!ending) {
+        block_end(SIG_UNBLOCK);
+        status = FCGX_Accept_r(&request);
+        block_end(SIG_BLOCK);
+        if (status == 0) {
+            answer_request(&request, panel);
+            FCGX_Finish_r(&request);
+        } else if (!ending) {
+            log_line("no connection can be accepted: %s", strerror(-status));
+            return EXIT_FAILURE;
+        }
+    }
+    return EXIT_SUCCESS;
+}
+
+/* ---- options ---- */
+
+enum { OPTION_LISTEN = 256, OPTION_PREFIX, OPTION_ORIGIN, OPTION_TOOL, OPTION_VERSION };
+
+static const struct option longs[] = {
+    {"listen", required_argument, NULL, OPTION_LISTEN}, {"prefix", required_argument, NULL, OPTION_PREFIX},
+    {"origin", required_argument, NULL, OPTION_ORIGIN}, {"tool", required_argument, NULL, OPTION_TOOL},
+    {"config", required_argument, NULL, 'c'},           {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, OPTION_VERSION},     {0}};
+
+static bool prefix_valid(const char *prefix)
+{
+    size_t length = strlen(prefix);
+
+    return length == 0 ||
+           (prefix[0] == '/' && prefix[length - 1] != '/' &&
+            strspn(prefix, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-/") == length);
+}
+
+/* -1: go on; else the exit status. */
+static int take_options(int argc, char **argv, struct panel *panel, const char **listens)
+{
+    int option;
+
+    while ((option = getopt_long(argc, argv, "c:h", longs, NULL)) != -1) {
+        switch (option) {
+        case OPTION_LISTEN:
+            *listens = optarg;
+            break;
+        case OPTION_PREFIX:
+            panel->prefix = optarg;
+            break;
+        case OPTION_ORIGIN:
+            panel->origin = optarg;
+            break;
+        case OPTION_TOOL:
+            panel->tool.path = optarg;
+            break;
+        case 'c':
+            panel->tool.config = optarg;
+            break;
+        case OPTION_VERSION:
+            puts("toktab-panel " TOKTAB_VERSION);
+            return EXIT_SUCCESS;
+        case 'h':
+            fputs(help, stdout);
+            return EXIT_SUCCESS;
+        default:
+            return STATUS_USAGE;
+        }
+    }
+    if (optind == argc && prefix_valid(panel->prefix))
+        return -1;
+    log_line(optind < argc ? "unexpected argument (see toktab-panel --help)"
+                           : "--prefix: begin with a slash, and end without one: /tokens");
+    return STATUS_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    static struct panel panel = {.tool = {.path = TOKTAB_BINDIR "/toktab"}, .prefix = ""};
+    const char *listens = NULL;
+    int status;
+
+    secret_protect();
+    status = take_options(argc, argv, &panel, &listens);
+    if (status >= 0)
+        return status;
+    if (crypto_start() < 0) {
+        log_line("libsodium: no source of randomness");
+        return STATUS_MISSING;
+    }
+    secret_wipe_json();
+    files_start();
+    nonces_start(&panel.nonces);
+    if (listens && !listener_make(listens))
+        return STATUS_CANNOT_CREATE;
+    if (!listener_is_there()) {
+        log_line(
+            "standard input is not a socket that listens: start it by toktab-panel.socket, or use --listen");
+        return STATUS_USAGE;
+    }
+    return answer_requests(&panel);
+}

@@ -1,0 +1,342 @@
+#include "panel/pages.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "panel/frame.h"
+#include "terminal/say.h"
+#include "text.h"
+
+void page_domains(struct answer *answer, const struct visit *visit)
+{
+    struct page *page = &answer->page;
+    size_t i;
+    json_t *domain;
+
+    if (json_array_size(visit->domains) == 1) {
+        const char *name = text_of(json_array_get(visit->domains, 0), "name");
+
+        frame_send_on(answer, composed("%s/%s/", visit->panel->prefix, name));
+        return;
+    }
+    frame_begin(answer, visit, 200, "Your domains");
+    markup(page, "<h1>Your domains</h1>\n<ul>\n");
+    json_array_foreach(visit->domains, i, domain)
+    {
+        with(page, "<li><a href=\"$/$/\">$</a>, active tokens: ", visit->panel->prefix,
+             text_of(domain, "name"), text_of(domain, "name"));
+        put_number(page, json_integer_value(json_object_get(domain, "active")));
+        markup(page, "</li>\n");
+    }
+    markup(page, "</ul>\n");
+    frame_end(answer);
+}
+
+/* ---- one token ---- */
+
+static void put_state(struct page *page, const json_t *token)
+{
+    const char *state = text_of(token, "state");
+
+    if (strcmp(state, "revoked") == 0) {
+        markup(page, "Revoked ");
+        put_time(page, text_of(token, "revoked"), "");
+    } else if (strcmp(state, "expired") == 0) {
+        markup(page, "Expired");
+    } else {
+        markup(page, "Active");
+    }
+}
+
+static void put_history(struct page *page, const json_t *history)
+{
+    size_t i;
+    json_t *change;
+
+    markup(page,
+           "<h2>History</h2>\n<table role=\"table\">\n"
+           "<caption>Changes of this token, of those before it and of those after it. All times are "
+           "UTC.</caption>\n"
+           "<thead><tr role=\"row\"><th scope=\"col\" role=\"columnheader\">Time</th>"
+           "<th scope=\"col\" role=\"columnheader\">Change</th><th scope=\"col\" role=\"columnheader\">Token"
+           "</th><th scope=\"col\" role=\"columnheader\">By</th>"
+           "<th scope=\"col\" role=\"columnheader\">Reason</th></tr></thead>\n<tbody>\n");
+    json_array_foreach(history, i, change)
+    {
+        markup(page, "<tr role=\"row\"><td role=\"cell\">");
+        put_time(page, text_of(change, "time"), "");
+        with(page, "</td><td role=\"cell\">$</td><td role=\"cell\" data-name=\"Token\">",
+             text_of(change, "change"));
+        put_number(page, json_integer_value(json_object_get(change, "serial")));
+        with(page,
+             "</td><td role=\"cell\" data-name=\"By\"><bdi>$</bdi></td>"
+             "<td role=\"cell\" data-name=\"Reason\"><bdi>$</bdi></td></tr>\n",
+             text_of(change, "by"), text_of(change, "reason"));
+    }
+    markup(page, "</tbody>\n</table>\n");
+}
+
+static void put_facts(struct page *page, const json_t *token)
+{
+    markup(page, "<dl>\n<dt>State</dt><dd>");
+    put_state(page, token);
+    with(page, "</dd>\n<dt>Id</dt><dd>$</dd>\n<dt>Serial</dt><dd>", text_of(token, "id"));
+    put_number(page, json_integer_value(json_object_get(token, "serial")));
+    markup(page, "</dd>\n<dt>Created</dt><dd>");
+    put_time(page, text_of(token, "created"), "not known");
+    markup(page, "</dd>\n<dt>Expires</dt><dd>");
+    put_time(page, text_of(token, "expires"), "never");
+    markup(page, "</dd>\n<dt>Last used</dt><dd>");
+    put_time(page, text_of(token, "last_used"), "not known");
+    markup(page, "</dd>\n<dt>Scopes</dt><dd>");
+    put_list(page, json_object_get(token, "scopes"), "none");
+    markup(page, "</dd>\n<dt>Networks</dt><dd>");
+    put_list(page, json_object_get(token, "from"), "any");
+    with(page, "</dd>\n<dt>User</dt><dd><bdi>$</bdi></dd>\n",
+         *text_of(token, "user") ? text_of(token, "user") : "none");
+    if (*text_of(token, "reason"))
+        with(page, "<dt>Reason</dt><dd><bdi>$</bdi></dd>\n", text_of(token, "reason"));
+    markup(page, "</dl>\n");
+}
+
+static void put_actions(struct page *page, const struct visit *visit, const json_t *token)
+{
+    const char *state = text_of(token, "state"), *prefix = visit->panel->prefix,
+               *domain = visit->route.domain;
+    const char *id = text_of(token, "id"), *label = text_of(token, "label");
+
+    if (strcmp(state, "revoked") != 0)
+        with(page, "<a href=\"$/$/$/rotate\">Rotate<span class=\"vh\"> $</span></a>\n", prefix, domain, id,
+             label);
+    if (strcmp(state, "active") == 0)
+        with(page, "<a href=\"$/$/$/revoke\">Revoke<span class=\"vh\"> $</span></a>\n", prefix, domain, id,
+             label);
+}
+
+void page_token(struct answer *answer, const struct visit *visit)
+{
+    struct page *page = &answer->page;
+    struct reply shown, history = {0};
+    char *title;
+
+    if (visit_show(visit, &shown, visit->route.id) != 0) {
+        frame_fail(answer, visit, &shown);
+    } else if (visit_run(visit, &history,
+                         (const char *const[]){"history", "--json", "--", visit->route.id, NULL}) != 0) {
+        frame_fail(answer, visit, &history);
+    } else {
+        title = composed("%s - %s", text_of(shown.json, "label"), visit->route.domain);
+        frame_begin(answer, visit, 200, title);
+        free(title);
+        with(page, "<h1><bdi>$</bdi></h1>\n", text_of(shown.json, "label"));
+        if (strcmp(form_text(&visit->query, "done"), "revoked") == 0 &&
+            strcmp(text_of(shown.json, "state"), "revoked") == 0)
+            markup(page, "<p class=\"done\" role=\"status\">Token revoked.</p>\n");
+        put_facts(page, shown.json);
+        markup(page, "<p class=\"next\">");
+        put_actions(page, visit, shown.json);
+        markup(page, "</p>\n");
+        put_history(page, history.json);
+        frame_end(answer);
+    }
+    reply_free(&shown);
+    reply_free(&history);
+}
+
+/* ---- the list ---- */
+
+enum { PAGE_ROWS = 50, SEARCHED_MAX = 10000 };
+
+struct listing {
+    const char *show, *query, *before; /* what was asked for */
+    const json_t **tokens;             /* newest first */
+    size_t count;
+    bool more;
+    bool used; /* does one say when it was last used? */
+};
+
+static void take_wishes(struct listing *listing, const struct visit *visit)
+{
+    uint64_t serial;
+
+    listing->show = form_text(&visit->query, "show");
+    if (strcmp(listing->show, "ended") != 0 && strcmp(listing->show, "all") != 0)
+        listing->show = "active";
+    listing->query = form_text(&visit->query, "q");
+    listing->before = form_text(&visit->query, "before");
+    if (!decimal_parse(span_of(listing->before), &serial))
+        listing->before = "";
+}
+
+static int read_list(const struct listing *listing, const struct visit *visit, struct reply *reply)
+{
+    const char *arguments[12] = {"list", "--json", "--newest"};
+    char most[16];
+    size_t count = 3;
+
+    snprintf(most, sizeof(most), "%d", *listing->query ? SEARCHED_MAX : PAGE_ROWS + 1);
+    arguments[count++] = most;
+    if (*listing->before) {
+        arguments[count++] = "--before";
+        arguments[count++] = listing->before;
+    }
+    if (strcmp(listing->show, "active") != 0) {
+        arguments[count++] = "--revoked";
+        arguments[count++] = "--expired";
+    }
+    if (strcmp(listing->show, "ended") != 0)
+        arguments[count++] = "--active";
+    return visit_run(visit, reply, arguments);
+}
+
+static json_int_t serial_of(const json_t *token)
+{
+    return json_integer_value(json_object_get(token, "serial"));
+}
+
+static int newer_first(const void *left, const void *right)
+{
+    json_int_t one = serial_of(*(const json_t *const *)left),
+               other = serial_of(*(const json_t *const *)right);
+
+    return (one < other) - (one > other);
+}
+
+/* Keep those whose label has the text in it, without regard to the case of ASCII letters. */
+static void choose(struct listing *listing, const json_t *list)
+{
+    size_t i;
+    json_t *token;
+
+    listing->tokens = must_have(calloc(json_array_size(list) + 1, sizeof(const json_t *)));
+    json_array_foreach(list, i, token) if (strcasestr(text_of(token, "label"), listing->query))
+        listing->tokens[listing->count++] = token;
+    qsort(listing->tokens, listing->count, sizeof(const json_t *), newer_first);
+    listing->more = listing->count > PAGE_ROWS;
+    listing->count = listing->more ? PAGE_ROWS : listing->count;
+    for (i = 0; i < listing->count; i++)
+        listing->used = listing->used || *text_of(listing->tokens[i], "last_used");
+}
+
+static void put_filter(struct page *page, const struct listing *listing, const struct visit *visit)
+{
+    static const char *const shows[][2] = {{"active", "Active"}, {"ended", "Ended"}, {"all", "All"}};
+    char *query = form_encoded(listing->query);
+
+    markup(page, "<nav aria-label=\"Which tokens\">Show: ");
+    for (size_t i = 0; i < 3; i++) {
+        if (strcmp(shows[i][0], listing->show) == 0)
+            with(page, "<a aria-current=\"page\" href=\"?show=$&amp;q=$\"><strong>$</strong></a> ",
+                 shows[i][0], query, shows[i][1]);
+        else
+            with(page, "<a href=\"?show=$&amp;q=$\">$</a> ", shows[i][0], query, shows[i][1]);
+    }
+    with(page,
+         "</nav>\n<form method=\"get\" role=\"search\"><input type=\"hidden\" name=\"show\" value=\"$\">\n"
+         "<label for=\"q\">Label</label> <input type=\"search\" id=\"q\" name=\"q\" value=\"$\"> "
+         "<button>Filter</button></form>\n",
+         listing->show, listing->query);
+    with(page, "<p><a class=\"button\" href=\"$/$/new\">Create Token</a></p>\n", visit->panel->prefix,
+         visit->route.domain);
+    free(query);
+}
+
+static void put_row(struct page *page, const struct listing *listing, const struct visit *visit,
+                    const json_t *token)
+{
+    with(page,
+         "<tr role=\"row\"><th scope=\"row\" role=\"rowheader\"><a href=\"$/$/$\"><bdi>$</bdi></a> <small>",
+         visit->panel->prefix, visit->route.domain, text_of(token, "id"), text_of(token, "label"));
+    put_number(page, serial_of(token));
+    markup(page, "</small></th><td role=\"cell\" data-name=\"State\">");
+    put_state(page, token);
+    markup(page, "</td><td role=\"cell\" data-name=\"Created\">");
+    put_time(page, text_of(token, "created"), "not known");
+    markup(page, "</td><td role=\"cell\" data-name=\"Expires\">");
+    put_time(page, text_of(token, "expires"), "never");
+    if (listing->used) {
+        markup(page, "</td><td role=\"cell\" data-name=\"Last used\">");
+        put_time(page, text_of(token, "last_used"), "not known");
+    }
+    markup(page, "</td><td role=\"cell\" class=\"actions\">");
+    put_actions(page, visit, token);
+    markup(page, "</td></tr>\n");
+}
+
+static void put_table(struct page *page, const struct listing *listing, const struct visit *visit)
+{
+    markup(page, "<table role=\"table\">\n<caption>Tokens, newest first. All times are UTC.</caption>\n"
+                 "<thead><tr role=\"row\"><th scope=\"col\" role=\"columnheader\">Label</th>"
+                 "<th scope=\"col\" role=\"columnheader\">State</th>"
+                 "<th scope=\"col\" role=\"columnheader\">Created</th>"
+                 "<th scope=\"col\" role=\"columnheader\">Expires</th>");
+    if (listing->used)
+        markup(page, "<th scope=\"col\" role=\"columnheader\">Last used</th>");
+    markup(page,
+           "<th scope=\"col\" role=\"columnheader\"><span class=\"vh\">Actions</span></th></tr></thead>\n"
+           "<tbody>\n");
+    for (size_t i = 0; i < listing->count; i++)
+        put_row(page, listing, visit, listing->tokens[i]);
+    markup(page, "</tbody>\n</table>\n");
+}
+
+static void put_empty(struct page *page, const struct listing *listing, const struct visit *visit)
+{
+    if (json_integer_value(json_object_get(visit->domain, "tokens")) == 0)
+        with(page,
+             "<p>There are no tokens in $ yet. A token lets a program use an API without a password.</p>\n",
+             visit->route.domain);
+    else if (*listing->query)
+        with(page,
+             "<p>No such token has \"<bdi>$</bdi>\" in its label. <a href=\"?show=all\">Show all "
+             "tokens.</a></p>\n",
+             listing->query);
+    else
+        markup(page, "<p>There are no such tokens here. <a href=\"?show=all\">Show all tokens.</a></p>\n");
+}
+
+static void put_paging(struct page *page, const struct listing *listing)
+{
+    char *query = form_encoded(listing->query);
+
+    markup(page, "<p class=\"next\">");
+    if (*listing->before)
+        with(page, "<a href=\"?show=$&amp;q=$\">Newest</a>\n", listing->show, query);
+    if (listing->more) {
+        with(page, "<a href=\"?show=$&amp;q=$&amp;before=", listing->show, query);
+        put_number(page, serial_of(listing->tokens[listing->count - 1]));
+        markup(page, "\">Older</a>\n");
+    }
+    markup(page, "</p>\n");
+    free(query);
+}
+
+void page_list(struct answer *answer, const struct visit *visit)
+{
+    struct page *page = &answer->page;
+    struct listing listing = {0};
+    struct reply reply;
+    char *title;
+
+    take_wishes(&listing, visit);
+    if (read_list(&listing, visit, &reply) != 0) {
+        frame_fail(answer, visit, &reply);
+    } else {
+        choose(&listing, reply.json);
+        title = composed("Tokens of %s", visit->route.domain);
+        frame_begin(answer, visit, 200, title);
+        free(title);
+        with(page, "<h1>Tokens of $</h1>\n", visit->route.domain);
+        put_filter(page, &listing, visit);
+        if (*listing.query && json_array_size(reply.json) == SEARCHED_MAX)
+            markup(page, "<p>Only the newest 10,000 of these tokens were searched.</p>\n");
+        if (listing.count > 0)
+            put_table(page, &listing, visit);
+        else
+            put_empty(page, &listing, visit);
+        put_paging(page, &listing);
+        frame_end(answer);
+    }
+    free(listing.tokens);
+    reply_free(&reply);
+}
