@@ -33,6 +33,7 @@ endif
 
 PREFIX = /usr/local
 BINDIR = $(PREFIX)/bin
+SBINDIR = $(PREFIX)/sbin
 LIBDIR = $(PREFIX)/lib
 INCLUDEDIR = $(PREFIX)/include
 DATADIR = $(PREFIX)/share
@@ -129,8 +130,10 @@ MODULE_OBJECTS = $(patsubst module/nginx/%.c,$(BUILD)/nginx/%.o,$(wildcard modul
 PAM_MODULE = $(BUILD)/pam/pam_toktab.so
 PAM_OBJECTS = $(patsubst module/pam/%.c,$(BUILD)/pam/%.o,$(wildcard module/pam/*.c))
 
-MANPAGES = $(wildcard $(foreach n,1 3 5 7 8,conf/*.$n module/*.$n module/*/*.$n tool/*.$n))
+MANPAGES = $(wildcard $(foreach n,1 3 5 7 8,conf/*.$n module/*.$n module/*/*.$n tool/*.$n) $(if $(PANEL),tool/panel/*.8))
 EXAMPLES = $(wildcard conf/*.conf conf/sudoers module/example/*)
+# For the page: what nginx includes, and the units.
+PANEL_EXAMPLES = $(if $(PANEL),$(wildcard conf/panel/*))
 # These keep their folders and modes.
 MORE_EXAMPLES = $(patsubst conf/examples/%,%,$(shell find conf/examples -type f))
 
@@ -369,6 +372,10 @@ install: all
 	    $(INSTALL) -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/} || exit; done
 	for example in $(EXAMPLES); do \
 	    $(INSTALL) -m 644 $$example $(DESTDIR)$(DOCDIR)/examples || exit; done
+	$(if $(PANEL),$(INSTALL) -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(DOCDIR)/examples/panel)
+	$(if $(PANEL),$(INSTALL) $(BUILD)/toktab-panel $(DESTDIR)$(SBINDIR))
+	for example in $(PANEL_EXAMPLES); do \
+	    sed 's|/usr/sbin/|$(SBINDIR)/|; s|/var/lib|$(STATEDIR)/lib|' $$example > $(DESTDIR)$(DOCDIR)/examples/panel/$${example##*/} || exit; done
 	for example in $(MORE_EXAMPLES); do mode=644; \
 	    [ ! -x conf/examples/$$example ] || mode=755; \
 	    $(INSTALL) -D -m $$mode conf/examples/$$example $(DESTDIR)$(DOCDIR)/examples/$$example || exit; done
@@ -383,13 +390,14 @@ install: all
 tell_linker = $(if $(DESTDIR),,$(if $(filter /usr /usr/local,$(PREFIX)),if [ -w /etc/ld.so.cache ]; then ldconfig; fi))
 
 uninstall:
-	rm -f $(addprefix $(DESTDIR),$(BINDIR)/toktab $(addprefix $(LIBDIR)/,libtoktab.so.0 libtoktab.so libtoktab.a \
+	rm -f $(addprefix $(DESTDIR),$(BINDIR)/toktab $(SBINDIR)/toktab-panel $(addprefix $(LIBDIR)/,libtoktab.so.0 libtoktab.so libtoktab.a \
 	    pkgconfig/toktab.pc) $(INCLUDEDIR)/toktab.h \
 	    $(foreach page,$(MANPAGES),$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(notdir $(page))) \
-	    $(addprefix $(DOCDIR)/examples/,$(notdir $(EXAMPLES)) $(MORE_EXAMPLES)) \
+	    $(addprefix $(DOCDIR)/examples/,$(notdir $(EXAMPLES)) $(MORE_EXAMPLES) \
+	        $(addprefix panel/,$(notdir $(PANEL_EXAMPLES)))) \
 	    $(BASH_COMPLETIONS)/toktab $(ZSH_COMPLETIONS)/_toktab $(FISH_COMPLETIONS)/toktab.fish \
 	    $(NGINX_MODULEDIR)/$(notdir $(MODULE)) $(PAM_MODULEDIR)/$(notdir $(PAM_MODULE)))
-	for folder in $(addprefix $(DESTDIR)$(DOCDIR),$(addprefix /examples/,fail2ban pam) /examples '') ; do \
+	for folder in $(addprefix $(DESTDIR)$(DOCDIR),$(addprefix /examples/,fail2ban pam panel) /examples '') ; do \
 	    [ ! -d $$folder ] || rmdir --ignore-fail-on-non-empty $$folder || exit; done
 	$(tell_linker)
 
