@@ -27,8 +27,8 @@ class Caddy(Proxy):
         self.write("Caddyfile", CONF % parts)
 
     def command(self):
-        return ["env", "XDG_DATA_HOME=" + self.folder, "XDG_CONFIG_HOME=" + self.folder,
-                program("caddy"), "run", "--adapter", "caddyfile", "--config", self.path("Caddyfile")]  # fmt: skip
+        return ["env", "HOME=" + self.folder, program("caddy"), "run", "--adapter", "caddyfile", "--config",
+                self.path("Caddyfile")]  # fmt: skip
 
 
 class CaddyTest(Proxied, ProxyCase):
