@@ -94,6 +94,18 @@ START_TEST(wide_among_other_bytes)
 }
 END_TEST
 
+/* As from `cat a b | toktab scan`. */
+START_TEST(wide_and_other_text_in_the_next_piece)
+{
+    struct bytes text = {0};
+
+    add_wide(&text, TOKEN_A, _i);
+    add(&text, "and then text\n");
+    expect(&text, 2 * strlen(TOKEN_A), "A1 ");
+    bytes_free(&text);
+}
+END_TEST
+
 /* ---- base64 ---- */
 
 /* In lines of that width; 0: in one. */
@@ -219,6 +231,7 @@ Suite *search_suite(void)
 
     tcase_add_loop_test(wide_texts, wide, 0, 2);
     tcase_add_test(wide_texts, wide_among_other_bytes);
+    tcase_add_loop_test(wide_texts, wide_and_other_text_in_the_next_piece, 0, 2);
     suite_add_tcase(suite, wide_texts);
     tcase_add_test(base64_texts, base64);
     tcase_add_loop_test(base64_texts, base64_in_lines, 0, 3);

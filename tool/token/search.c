@@ -31,6 +31,16 @@ static void forget(struct decoded *decoded)
 
 /* ---- UTF-16 ---- */
 
+/* The last byte, behind which no NUL comes: in big-endian UTF-16 its NUL stands before it. */
+static void end_wide(struct search *search)
+{
+    struct decoded *wide = &search->wide;
+
+    if (search->held != 0 && search->before == 0)
+        wide->text[wide->length++] = (char)search->held;
+    look(wide, search->visit, search->context);
+}
+
 /* In UTF-16 each ASCII character has a NUL beside it, behind it or before it. Other bytes but newlines part
  * what is not together. */
 static void look_wide(struct search *search, const char *piece, size_t size, uint64_t lines)
@@ -38,6 +48,7 @@ static void look_wide(struct search *search, const char *piece, size_t size, uin
     struct decoded *wide = &search->wide;
 
     if (size > 1 && !memchr(piece, '\0', size)) {
+        end_wide(search);
         forget(wide);
         search->held = search->before = NOT_WIDE;
         return;
@@ -256,11 +267,7 @@ void search_piece(struct search *search, size_t size)
 
 void search_end(struct search *search)
 {
-    struct decoded *wide = &search->wide;
-
-    if (search->held != 0 && search->before == 0)
-        wide->text[wide->length++] = (char)search->held;
-    look(wide, search->visit, search->context);
+    end_wide(search);
     if (search->in_run)
         end_run(search);
 }
