@@ -5,6 +5,7 @@ import contextlib
 import fcntl
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -218,6 +219,18 @@ class Scan(SiteTest):
             with open("%s/%d" % (folder, number), "w", encoding="ascii") as file:
                 file.write(self.token if number % 1000 == 0 else "nothing")
         self.assertEqual(self.expect(1, "scan", folder).out.count("active"), 3)
+
+    @unittest.skipUnless(IS_ROOT, "another user is needed, who may not send more descriptors than may be open")
+    def test_many_files_and_few_descriptors(self):
+        """However many files wait to be read, nobody is refused one."""
+        folder = os.path.join(self.site.dir, "many")
+        os.mkdir(folder)
+        for number in range(1000):
+            with open("%s/%d" % (folder, number), "w", encoding="ascii") as file:
+                file.write("nothing")
+        for name in ("", *self.site.files()):
+            os.chown(os.path.join(self.site.store_dir, name), NOBODY, NOBODY)
+        self.ok("scan", folder, user=NOBODY, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40)))
 
     def test_a_name_cannot_speak_to_the_terminal(self):
         self.assertNotIn("\033", self.expect(1, "scan", self.write("\033[31m", self.token)).out)

@@ -10,6 +10,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+enum { SEND_ROOM = PATH_MAX }; /* which the kernel doubles, so that the longest name fits */
+
 /* What carries a descriptor. */
 union control {
     struct cmsghdr header;
@@ -100,11 +102,14 @@ static void serve(int socket, char **names)
 /* The process that serves is nobody's child: this one may become sudo, which expects no other child. */
 bool opener_begin(struct opener *opener, char **names)
 {
-    int sockets[2], status = 0;
+    int sockets[2], room = SEND_ROOM, status = 0;
     pid_t child;
 
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0)
         return false;
+    /* few files wait in the socket: those of all the user's processes together may not be more than
+     * RLIMIT_NOFILE */
+    setsockopt(sockets[1], SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
     child = fork();
     if (child == 0) {
         close(sockets[0]);
