@@ -3,6 +3,7 @@
 import base64
 import os
 import re
+import resource
 import signal
 import subprocess
 import time
@@ -209,6 +210,19 @@ class Rotate(RotateTest):
             self.assertIn(b"stdout", process.communicate()[1])
         self.assertEqual(process.returncode, 74)
         self.assertEqual(self.site.read().n, 3)
+
+    def test_no_room_for_the_second_line(self):
+        """Then it says which token still works as before."""
+        old = self.create()
+        size = len(self.site.bytes())
+        size += size - len(self.site.bytes().splitlines(True)[0]) + 150
+        result = self.run_tool("rotate", "1", may_show_token=True,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size)))
+        new = self.site.guard(result.out.strip())
+        self.assertEqual((result.code, self.site.read().n), (74, 2), result)
+        self.assertIn("token %s: still works as before" % token_id(old), result.err)
+        for token in (old, new):
+            self.assertEqual(self.verdict(token)[0], "allow")
 
     def test_killed_in_between(self):
         """Then both work, and nothing is lost."""

@@ -249,7 +249,7 @@ static enum status replace(const struct session *session, struct request *reques
     if (ended == STATUS_DONE)
         say_ending(&request->old.record, "");
     else
-        fail(ended, "token %s: still works as before, and so does its successor: %s", refs->list[0].id,
+        fail(ended, "token %s: still works as before, and so does its successor: %s", request->id,
              fault.text);
     return status == STATUS_DONE ? ended : status;
 }
