@@ -50,6 +50,12 @@ class Import(SiteTest):
         self.assertTrue(result.err.endswith("\ntoktab: nothing was imported\n"), result)
         return {int(line): what for line, what in re.findall(r"^toktab: line (\d+): (.*)$", result.err, re.M)}
 
+    def test_json_says_which_line_first(self):
+        for text, line in (("a\tshort\nb\t%s\nc" % self.keys[0], 1), ("a\t%s\nb\t%s" % (self.keys[0], self.keys[0]), 2)):
+            error = json.loads(self.refused(2, "-d", "open", "import", "-y", "--json", "-", stdin=text).out)["error"]
+            self.assertEqual((error["status"], error["field"]), (2, None))
+            self.assertRegex(error["text"], r"\Aline %d: the " % line)
+
     def test_lines(self):
         a, b, c = self.keys[:3]
         tokens = self.imported("CI deploy\t%s\nf\u00fcr |%% alles\t %s \r\n\n  \nlast\t%s" % (a, b, c), "-d", "open")

@@ -78,7 +78,7 @@ static enum status say_complaints(struct keyfile *keys)
 
     keyfile_sort_complaints(keys);
     for (size_t i = 0; i < count && i < COMPLAINTS_SHOWN; i++)
-        say("line %zu: %s", keys->complaints[i].line, keys->complaints[i].what);
+        fail(STATUS_USAGE, "line %zu: %s", keys->complaints[i].line, keys->complaints[i].what);
     if (count > COMPLAINTS_SHOWN)
         say("and %zu more", count - COMPLAINTS_SHOWN);
     return fail(STATUS_USAGE, "nothing was imported");
