@@ -5,12 +5,14 @@ import json
 import os
 import re
 import secrets
+import signal
 import socket
 import unittest
 
-from harness import SiteTest
+from harness import SiteTest, killed_at_end, wait_until
 from machine import USERS, Machine, needs_machine
-from oracle_format import token_id
+from oracle import Writer
+from oracle_format import make_token, token_id
 from test_create import login_uid
 
 AUTHPRIV, NOTICE = 10 << 3, 5
@@ -74,6 +76,32 @@ class Journal(SiteTest):
         self.assert_journal("root/0", "compacted the store of domain shop: HEAD " + head)
         head = self.ok("mend", "-y", user="root").out.strip()
         self.assert_journal("root/0", "mended the store of domain shop: HEAD " + head)
+
+    def test_ended_while_a_new_file_is_written(self):
+        """What a signal that came under the lock ends, it ends after the record is made."""
+        writer = Writer(self.site.domain)
+        for _ in range(3000):
+            writer.create(make_token(), "x")
+        self.site.put(writer)
+        for args, done in ((["compact"], "compacted"), (["mend", "-y"], "mended")):
+            before, interrupted = self.site.bytes(), False
+            for _ in range(200):
+                self.journal()
+                with killed_at_end(self.site.start(*args, user="root")) as process:
+                    wait_until(lambda: process.poll() is not None or self.holds_lock(process), "the lock")
+                    process.send_signal(signal.SIGTERM)
+                    process.communicate()
+                interrupted = process.returncode == -signal.SIGTERM and self.site.bytes() != before
+                before = self.site.bytes()
+                if interrupted:
+                    break
+            self.assertTrue(interrupted)
+            self.assertIn(done + " the store of domain shop", "".join(self.journal()))
+
+    def holds_lock(self, process):
+        with contextlib.suppress(OSError), open(self.site.lock_path(), encoding="ascii") as lock:
+            return lock.read().startswith("%d " % process.pid)
+        return False
 
     def test_what_mending_ends(self):
         ids = [token_id(self.create(label)) for label in ("a", "b")]

@@ -4,6 +4,7 @@
 
 #include "command/command.h"
 #include "duration.h"
+#include "store/change.h"
 #include "store/prove_ahead.h"
 #include "store/rewrite.h"
 #include "terminal/options.h"
@@ -72,7 +73,6 @@ static enum status compact(const struct session *session, const struct request *
 {
     struct rewrite rewrite = {.by = session->caller.by, .now = (int64_t)time(NULL)};
     const char *directory = session->config.store_dir, *domain = session->domain->name;
-    struct journal journal = {0};
     struct stat before = {0};
     struct fault fault;
     struct log log;
@@ -82,13 +82,14 @@ static enum status compact(const struct session *session, const struct request *
     if (status == STATUS_DONE) {
         fstat(log.file, &before);
         status = renew(&rewrite, proving, &log, request->age, &fault);
-        log_end(&log);
+        if (status == STATUS_DONE) {
+            head_format(head, rewrite.header.epoch, rewrite.at.n, rewrite.at.chain);
+            journal_note_head(&log.journal, "compacted", domain, head);
+        }
+        change_record(&log, session);
     }
     if (status != STATUS_DONE)
         return fail(status, "%s", fault.text);
-    head_format(head, rewrite.header.epoch, rewrite.at.n, rewrite.at.chain);
-    journal_note_head(&journal, "compacted", domain, head);
-    journal_write(&journal, session->caller.by);
     if (request->given.json)
         return print_json(
             must_have(json_pack("{s:s, s:I, s:I}", "head", head, "bytes_before", (json_int_t)before.st_size,

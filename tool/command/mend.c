@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "command/command.h"
+#include "store/change.h"
 #include "store/mending.h"
 #include "terminal/ask.h"
 #include "terminal/options.h"
@@ -155,23 +156,20 @@ static enum status print(const struct mending *mending, const struct storefile *
 }
 
 /* In the system's log. */
-static void note(const struct mending *mending, const struct session *session)
+static void note(const struct mending *mending, struct log *log)
 {
     const struct snapshot *snapshot = &mending->salvage.snapshot;
     const struct rewrite *rewrite = &mending->rewrite;
-    const char *domain = session->domain->name;
-    struct journal journal = {0};
     char head[HEAD_SIZE];
     struct record record;
 
     head_format(head, rewrite->header.epoch, rewrite->at.n, rewrite->at.chain);
-    journal_note_head(&journal, "mended", domain, head);
+    journal_note_head(&log->journal, "mended", log->domain, head);
     for (size_t i = 0; i < snapshot->count; i++)
         if (snapshot->lines[i].ends) {
             event_record(&record, index_find(&mending->proof.index, snapshot->lines[i].id));
-            journal_note(&journal, domain, &record);
+            journal_note(&log->journal, log->domain, &record);
         }
-    journal_write(&journal, session->caller.by);
 }
 
 static enum status mend(const struct session *session, struct mending *mending, bool json)
@@ -189,11 +187,12 @@ static enum status mend(const struct session *session, struct mending *mending, 
         mending->rewrite.by = session->caller.by;
         mending->rewrite.now = (int64_t)time(NULL); /* the answer may have taken long */
         status = mending_replace(mending, &log, &fault);
-        log_end(&log);
+        if (status == STATUS_DONE)
+            note(mending, &log);
+        change_record(&log, session);
     }
     if (status != STATUS_DONE)
         return fail(status, "%s", fault.text);
-    note(mending, session);
     return print(mending, &storefile, domain, json);
 }
 

@@ -124,7 +124,7 @@ enum status change_confirm(struct log *log, struct fault *fault)
     return status;
 }
 
-void change_end(struct log *log, const struct session *session)
+void change_record(struct log *log, const struct session *session)
 {
     sigset_t before = log->signals;
 
@@ -132,5 +132,10 @@ void change_end(struct log *log, const struct session *session)
     log_end(log);
     journal_write(&log->journal, session->caller.by);
     sigprocmask(SIG_SETMASK, &before, NULL);
+}
+
+void change_end(struct log *log, const struct session *session)
+{
+    change_record(log, session);
     used_make_directory(session);
 }
