@@ -154,7 +154,7 @@ def has_all(known, file, n, end):
         end += len(line.text)
         if end == len(file.data) and not ends_in_other_text(file.data, line.text):
             return True
-        if last == b"|%s\n" % line.chain.encode():
+        if last[1:] == b"%s\n" % line.chain.encode():
             return rest_kind(file.data, rest, n, line.chain, file.header.start) != "damage"
     return False
 

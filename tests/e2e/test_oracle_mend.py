@@ -133,7 +133,8 @@ class Rules:
         data, last = writer.data(), writer.log[-1]
         copies = [data, data + b"12|x", self.store().data()]
         flipped = data[:-2] + bytes([data[-2] ^ 1]) + b"\n"
-        for damaged in (flipped, data[: -len(last)] + b"\1" * len(last), data[: -len(last)] + b"x" + last):
+        before_the_chain = data[:-33] + b"x" + data[-33:]
+        for damaged in (flipped, data[: -len(last)] + b"\1" * len(last), data[: -len(last)] + b"x" + last, before_the_chain):
             for copy in copies:
                 self.assert_mended([damaged, copy], [], [1, 3, 4, 5])
             self.assert_mended([damaged, self.store(changes=3).data()], [1, 3, 4, 5], [])
