@@ -261,6 +261,18 @@ def environment(more=None):
     return {**env, "LC_ALL": LOCALE, "TZ": "UTC0", "HOME": "/nonexistent", "TERM": "dumb", **(more or {})}
 
 
+def memory_of(pid):
+    """All that a process has in memory that it can write to, but for the shadow that a sanitizer keeps of it."""
+    with open("/proc/%d/maps" % pid) as maps, open("/proc/%d/mem" % pid, "rb") as memory:
+        for line in maps:
+            place, mode, *_ = line.split()
+            if mode.startswith("rw"):
+                start, end = (int(part, 16) for part in place.split("-"))
+                if end - start < 1 << 30:
+                    memory.seek(start)
+                    yield memory.read(end - start)
+
+
 def wait_until(condition, what, seconds=30):
     """Poll for a condition that will come true."""
     deadline = time.monotonic() + seconds

@@ -6,24 +6,12 @@ import re
 import time
 import unittest
 
-from harness import TIME_LIMIT
+from harness import TIME_LIMIT, memory_of
 from nginx_host import Connection, Nginx, NginxCase, basic
 from oracle_format import token_id
 
 INVALID = 'Bearer realm="default", error="invalid_token", error_description="%s"'
 MALFORMED = INVALID % "The token is malformed"
-
-
-def memory_of(pid):
-    """All that a process has in memory that it can write to, but for the shadow that a sanitizer keeps of it."""
-    with open("/proc/%d/maps" % pid) as maps, open("/proc/%d/mem" % pid, "rb") as memory:
-        for line in maps:
-            place, mode, *_ = line.split()
-            if mode.startswith("rw"):
-                start, end = (int(part, 16) for part in place.split("-"))
-                if end - start < 1 << 30:
-                    memory.seek(start)
-                    yield memory.read(end - start)
 
 
 class Answers(NginxCase):

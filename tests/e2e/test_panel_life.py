@@ -2,14 +2,16 @@
 
 import contextlib
 import os
+import re
 import signal
 import socket
 import stat
 import subprocess
 import unittest
+import urllib.parse
 
-from harness import IS_ROOT, NOBODY, Site, environment, wait_until
-from panel_host import Panel, parameters, speak
+from harness import IS_ROOT, NOBODY, Site, environment, memory_of, wait_until
+from panel_host import Page, Panel, parameters, speak
 
 SLOW = """\
 #!/bin/sh
@@ -95,6 +97,33 @@ class Life(unittest.TestCase):
             pass
         self.assertIn(b"Your domains", speak(self.panel.path, parameters()))
         self.assertEqual(self.panel.stop(), 0)
+
+    def test_client_that_left_before_a_token(self):
+        """The answer that nobody took does not stay in memory."""
+        self.panel.start()
+        page = Page(speak(self.panel.path, parameters("/example.com/new")).split(b"\r\n\r\n", 1)[1].decode())
+        body = urllib.parse.urlencode({**page.fields, "label": "nobody took it"}).encode()
+        more = {"CONTENT_TYPE": "application/x-www-form-urlencoded", "CONTENT_LENGTH": str(len(body))}
+        with speak(self.panel.path, parameters("/example.com/new", method="POST", **more), body, cut=100_000):
+            pass
+        wait_until(lambda: "nobody took it" in self.listed(), "the token")
+        wait_until(lambda: not self.children(), "the end of the tool")
+        try:
+            list(memory_of(self.panel.process.pid))
+        except PermissionError as error:
+            self.skipTest("the memory of the page cannot be read here: %s" % error)
+        wait_until(lambda: not self.remembered(rb"tok_\w{61}"), "a memory without the token")
+        self.assertTrue(self.remembered(rb"alice@example\.com"), "that is not its memory")
+
+    def listed(self):
+        return self.site.run("list", user=NOBODY if IS_ROOT else None).out
+
+    def children(self):
+        with open("/proc/%d/task/%d/children" % (self.panel.process.pid, self.panel.process.pid)) as file:
+            return file.read()
+
+    def remembered(self, pattern):
+        return [found for part in memory_of(self.panel.process.pid) for found in re.findall(pattern, part)]
 
     def run_alone(self, *options, stdin=subprocess.DEVNULL):
         more = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if IS_ROOT else {}

@@ -92,12 +92,13 @@ static void read_body(struct asked *asked, FCGX_Stream *in)
     asked->body_cut = asked->body_length != length;
 }
 
-/* libfcgi keeps the last 8 KiB, in which there may be a token. */
-static void wipe_stream(FCGX_Stream *out)
+/* libfcgi keeps the last 8 KiB, in which there may be a token, also of an answer that nobody took. start:
+ * where they began. */
+static void wipe_stream(FCGX_Stream *out, unsigned char *start)
 {
     FCGX_FFlush(out);
-    if (out->stop > out->wrNext)
-        crypto_wipe(out->wrNext, (size_t)(out->stop - out->wrNext));
+    if (out->stop > start)
+        crypto_wipe(start, (size_t)(out->stop - start));
 }
 
 static void answer_request(FCGX_Request *request, struct panel *panel)
@@ -106,6 +107,7 @@ static void answer_request(FCGX_Request *request, struct panel *panel)
     struct asked asked = {.body = body};
     struct answer answer = {0};
     struct page headers = {0};
+    unsigned char *start = request->out->wrNext;
 
     asked_read(&asked, request->envp);
     read_body(&asked, request->in);
@@ -114,7 +116,7 @@ static void answer_request(FCGX_Request *request, struct panel *panel)
     FCGX_PutStr(headers.text, (int)headers.length, request->out);
     if (answer.page.length > 0)
         FCGX_PutStr(answer.page.text, (int)answer.page.length, request->out);
-    wipe_stream(request->out);
+    wipe_stream(request->out, start);
     page_free(&headers);
     answer_free(&answer);
     crypto_wipe_stack();
