@@ -88,11 +88,36 @@ END_TEST
 
 START_TEST(twice_is_never)
 {
-    char *const given[] = {"REMOTE_USER=root", "HTTP_ORIGIN=a", "REMOTE_USER=alice", "HTTP_ORIGIN=a", NULL};
+    char *const given[] = {"REMOTE_USER=root", "DOCUMENT_URI=/", "REMOTE_USER=alice", "DOCUMENT_URI=/", NULL};
 
     asked_read(&asked, given);
     ck_assert_ptr_null(asked.user);
-    ck_assert_ptr_null(asked.from.origin);
+    ck_assert_ptr_null(asked.path);
+}
+END_TEST
+
+/* As if it was not said would mean: a client that is no browser. */
+static char *const headers_twice[][2] = {
+    {"HTTP_ORIGIN=https://panel.test", "HTTP_ORIGIN=https://evil.test"},
+    {"HTTP_SEC_FETCH_SITE=same-origin", "HTTP_SEC_FETCH_SITE=cross-site"},
+    {"HTTP_SEC_FETCH_SITE=", "HTTP_SEC_FETCH_SITE=same-origin"},
+};
+
+START_TEST(origin_twice)
+{
+    char *const given[] = {"PANEL_SELF=https://panel.test", headers_twice[_i][0], headers_twice[_i][1], NULL};
+
+    asked_read(&asked, given);
+    ck_assert(!origin_allows_post(&asked.from));
+}
+END_TEST
+
+START_TEST(frame_twice)
+{
+    char *const given[] = {"HTTP_SEC_FETCH_DEST=document", "HTTP_SEC_FETCH_DEST=iframe", NULL};
+
+    asked_read(&asked, given);
+    ck_assert(!origin_allows_page(&asked.from));
 }
 END_TEST
 
@@ -221,6 +246,8 @@ Suite *panel_request_suite(void)
     tcase_add_test(test, long_names);
     tcase_add_test(test, parameters);
     tcase_add_test(test, twice_is_never);
+    tcase_add_loop_test(test, origin_twice, 0, LENGTH(headers_twice));
+    tcase_add_test(test, frame_twice);
     tcase_add_test(test, twice_though_empty);
     tcase_add_loop_test(test, no_names, 0, LENGTH(names));
     tcase_add_test(test, long_user);

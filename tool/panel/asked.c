@@ -6,7 +6,8 @@
 
 enum { NAME_MAX_LENGTH = 128 };
 
-static const char *find(char *const parameters[], const char *name)
+/* NULL: not there, or empty. twice: what to take it for if it is given twice. */
+static const char *find(char *const parameters[], const char *name, const char *twice)
 {
     const char *value = NULL;
     size_t length = strlen(name), found = 0;
@@ -17,7 +18,9 @@ static const char *find(char *const parameters[], const char *name)
             found++;
         }
     }
-    return found == 1 && *value ? value : NULL;
+    if (found > 1)
+        return twice;
+    return value && *value ? value : NULL;
 }
 
 static bool is_name(const char *text)
@@ -29,18 +32,20 @@ static bool is_name(const char *text)
 
 void asked_read(struct asked *asked, char *const parameters[])
 {
-    const char *user = find(parameters, "REMOTE_USER");
+    /* no value that a check of the origin lets through; NULL would */
+    static const char refused[] = "given twice";
+    const char *user = find(parameters, "REMOTE_USER", NULL);
 
     asked->user = is_name(user) ? user : NULL;
-    asked->method = find(parameters, "REQUEST_METHOD");
-    asked->path = find(parameters, "DOCUMENT_URI");
-    asked->query = find(parameters, "QUERY_STRING");
-    asked->content_type = find(parameters, "CONTENT_TYPE");
-    asked->content_length = find(parameters, "CONTENT_LENGTH");
-    asked->from.own = find(parameters, "PANEL_SELF");
-    asked->from.origin = find(parameters, "HTTP_ORIGIN");
-    asked->from.fetch_site = find(parameters, "HTTP_SEC_FETCH_SITE");
-    asked->from.fetch_dest = find(parameters, "HTTP_SEC_FETCH_DEST");
+    asked->method = find(parameters, "REQUEST_METHOD", NULL);
+    asked->path = find(parameters, "DOCUMENT_URI", NULL);
+    asked->query = find(parameters, "QUERY_STRING", NULL);
+    asked->content_type = find(parameters, "CONTENT_TYPE", NULL);
+    asked->content_length = find(parameters, "CONTENT_LENGTH", NULL);
+    asked->from.own = find(parameters, "PANEL_SELF", NULL);
+    asked->from.origin = find(parameters, "HTTP_ORIGIN", refused);
+    asked->from.fetch_site = find(parameters, "HTTP_SEC_FETCH_SITE", refused);
+    asked->from.fetch_dest = find(parameters, "HTTP_SEC_FETCH_DEST", refused);
 }
 
 size_t asked_length(const struct asked *asked)

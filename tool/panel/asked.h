@@ -21,9 +21,9 @@ struct asked {
 };
 
 /*
- * Take the parameters that the panel knows. What was said twice is as if it was not said: a web server that
- * forwards what a client claims beside what it knows itself must not be believed either. names with "=" and
- * value, ended by NULL.
+ * Take the parameters that the panel knows. What was said twice is as if it was not said, and a header that
+ * says where a request comes from is then refused: a web server that forwards what a client claims beside
+ * what it knows itself must not be believed either. names with "=" and value, ended by NULL.
  */
 void asked_read(struct asked *asked, char *const parameters[]);
 
