@@ -117,6 +117,11 @@ class Origins(GuardCase):
         self.expect(403, "/example.com/", headers=self.headers(dest="iframe"))
         self.expect(200, "/example.com/", headers=self.headers(dest="document"))
 
+    def test_read_by_a_script(self):
+        """Of another site, which could time a search."""
+        self.expect(403, "/example.com/?q=x", headers=self.headers(dest="empty", site="cross-site"))
+        self.expect(200, "/example.com/?q=x", headers=self.headers(dest="empty", site="same-origin"))
+
     def test_media_types(self):
         self.unchanged()
         for media in ("text/plain", "multipart/form-data; boundary=x", "application/json"):

@@ -210,16 +210,26 @@ START_TEST(origins)
 END_TEST
 
 static const struct {
-    const char *dest;
+    const char *dest, *site;
     bool allowed;
 } pages[] = {
-    {NULL, true},     {"document", true}, {"empty", true},   {"iframe", false},
-    {"frame", false}, {"embed", false},   {"object", false},
+    {NULL, NULL, true},
+    {"document", "none", true},
+    {"document", "cross-site", true}, /* a link */
+    {"empty", NULL, true},
+    {"empty", "same-origin", true},
+    {"empty", "same-site", false},
+    {"empty", "cross-site", false},
+    {"iframe", "same-origin", false},
+    {"frame", NULL, false},
+    {"embed", NULL, false},
+    {"object", NULL, false},
+    {"image", "cross-site", false},
 };
 
 START_TEST(frames)
 {
-    const struct provenance from = {OWN, NULL, NULL, pages[_i].dest};
+    const struct provenance from = {OWN, NULL, pages[_i].site, pages[_i].dest};
 
     ck_assert_int_eq(origin_allows_page(&from), pages[_i].allowed);
 }

@@ -18,8 +18,11 @@ bool origin_allows_post(const struct provenance *from)
 
 bool origin_allows_page(const struct provenance *from)
 {
-    return !from->fetch_dest || strcmp(from->fetch_dest, "document") == 0 ||
-           strcmp(from->fetch_dest, "empty") == 0;
+    if (!from->fetch_dest || strcmp(from->fetch_dest, "document") == 0)
+        return true;
+    /* a script of another site cannot read the page, but could time a search for a label */
+    return strcmp(from->fetch_dest, "empty") == 0 &&
+           (!from->fetch_site || strcmp(from->fetch_site, "same-origin") == 0);
 }
 
 bool origin_sends_form(const char *content_type)

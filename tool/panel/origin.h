@@ -21,7 +21,7 @@ struct provenance {
 /* May it change something? */
 bool origin_allows_post(const struct provenance *from);
 
-/* May it show a page? Not in a frame. */
+/* May it show a page? Not in a frame, and not to a script of another site. */
 bool origin_allows_page(const struct provenance *from);
 
 /* Is it the media type of a form? */

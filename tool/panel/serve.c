@@ -56,7 +56,8 @@ static bool admit(struct answer *answer, struct visit *visit, struct asked *aske
     if (visit->post)
         return admit_form(answer, visit, asked);
     if (visit->route.kind != ROUTE_FILE && !origin_allows_page(&asked->from))
-        return refuse(answer, visit, 403, "Refused", "This page is not shown within others.");
+        return refuse(answer, visit, 403, "Refused",
+                      "This page is not shown within others, nor to scripts of other sites.");
     return true;
 }
 
