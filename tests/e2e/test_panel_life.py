@@ -170,6 +170,20 @@ class Life(unittest.TestCase):
             self.assertEqual(file.read(), "a file of somebody")
         self.ends(73, "", "--listen", "/" + 200 * "x")
 
+    def test_bare_starter(self):
+        """Standard input is closed, and ends of children are ignored."""
+        folder = self.path("run")
+        os.mkdir(folder)
+        os.chmod(folder, 0o777)
+        path = folder + "/panel.sock"
+        options = ("--listen", path, "--tool", self.panel.tool, "-c", self.site.conf, "--prefix", "/tokens")
+        script = "trap '' CHLD; exec \"$0\" \"$@\" <&-"
+        more = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if IS_ROOT else {}
+        self.panel.process = subprocess.Popen(["/bin/bash", "-c", script, self.panel.program, *options], env=environment(), **more)
+        wait_until(lambda: self.panel.process.poll() is not None or self.answers(path), "the page")
+        self.works_at(path)
+        self.assertEqual(self.panel.stop(), 0)
+
     def works_at(self, path):
         self.assertIn(b"Status: 303 ", speak(path, parameters("/tokens/")))
 

@@ -63,7 +63,8 @@ bool listener_make(const char *path)
         log_line("--listen: %s: %s", path, strerror(errno));
         return false;
     }
-    close(fd);
+    if (fd != 0)
+        close(fd);
     return true;
 }
 

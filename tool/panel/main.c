@@ -64,6 +64,7 @@ static void catch_signals(void)
     action.sa_handler = interrupt;
     sigaction(SIGALRM, &action, NULL);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGCHLD, SIG_DFL); /* ignored, as some starters leave it, it hides how the tool ended */
 }
 
 /* Not while a request is served: what the tool does is answered. */
