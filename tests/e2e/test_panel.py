@@ -152,9 +152,9 @@ class Domains(StoryCase):
         for path in ("/example.com/new/", "/example.com/nosuch", "/x", "/example.com/--version000", "/-d/"):
             self.expect(404, path)
         self.expect(404, "/example.com/000000000000")
-        self.expect(405, "/", form={})
-        self.expect(405, "/example.com/", form={})
-        self.expect(405, "/example.com/new", method="DELETE")
+        for path in ("/", "/example.com/"):
+            self.assertEqual(self.expect(405, path, form={}).header("Allow"), "GET, HEAD")
+        self.assertEqual(self.expect(405, "/example.com/new", method="DELETE").header("Allow"), "GET, HEAD, POST")
         self.expect(400, "/example.com/?q=%ff")
 
 

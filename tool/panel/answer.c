@@ -67,7 +67,7 @@ void answer_headers(struct page *headers, const struct answer *answer)
     if (answer->location)
         put_line(headers, composed("Location: %s\r\n", answer->location));
     if (answer->status == 405)
-        put_line(headers, composed("Allow: GET, HEAD, POST\r\n"));
+        put_line(headers, composed("Allow: GET, HEAD%s\r\n", answer->form ? ", POST" : ""));
     if (answer->status == 503)
         put_line(headers, composed("Retry-After: 10\r\n"));
     put_line(headers,

@@ -49,8 +49,9 @@ static bool admit(struct answer *answer, struct visit *visit, struct asked *aske
                               : "PANEL_SELF, DOCUMENT_URI or REQUEST_METHOD is missing or given twice");
         return refuse(answer, visit, 500, "Not set up", "The web server does not say properly who you are.");
     }
+    answer->form = changes_something(visit->route.kind);
     if (!visit->post && strcmp(asked->method, "GET") != 0 && strcmp(asked->method, "HEAD") != 0)
-        return refuse(answer, visit, 405, "Not possible", "Only GET, HEAD and POST are.");
+        return refuse(answer, visit, 405, "Not possible", "This page does not know that method.");
     if (visit->route.kind == ROUTE_NONE)
         return refuse(answer, visit, 404, "Not found", "There is no such page.");
     if (visit->post)
