@@ -60,6 +60,8 @@ class Story(StoryCase):
         got = self.expect(303, "/example.com/%s/revoke" % name, form=form)
         got = self.expect(200, re.sub("^https?://[^/]*", "", got.header("Location")))
         self.assertIn("I was first", got.text)
+        self.assertIn("The token was revoked already", got.text)
+        self.assertNotIn("Token revoked.", got.text)
 
     def test_rotate(self):
         _, old = self.made("rotated")
@@ -82,6 +84,7 @@ class Story(StoryCase):
         self.tool("-d", "example.com", "revoke", "-y", name)
         got = self.expect(409, "/example.com/%s/rotate" % name, form=form)
         self.assertIn("Nothing was done.", got.text)
+        self.assertIn("Create another.", self.expect(409, "/example.com/%s/rotate" % name).text)
         self.assertNotIn("/example.com/%s/rotate" % name, self.expect(200, "/example.com/%s" % name).page.links)
 
     def test_history(self):

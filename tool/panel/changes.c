@@ -233,6 +233,7 @@ void change_create(struct answer *answer, struct visit *visit)
 static void revoke(struct answer *answer, const struct visit *visit, const json_t *token)
 {
     struct nonce_used *used = use_nonce(answer, visit, "revoke", form_revoke, token);
+    const char *done = strcmp(text_of(token, "state"), "revoked") == 0 ? "already" : "revoked";
     const char *why = form_text(&visit->form, "reason"), *id = visit->route.id;
     const char *arguments[7] = {"revoke", "--json", "-y"};
     size_t count = 3;
@@ -249,7 +250,7 @@ static void revoke(struct answer *answer, const struct visit *visit, const json_
     if (visit_run(visit, &reply, arguments) == 0) {
         remember(used, reply.json);
         frame_send_on(answer,
-                      composed("%s/%s/%s?done=revoked", visit->panel->prefix, visit->route.domain, id));
+                      composed("%s/%s/%s?done=%s", visit->panel->prefix, visit->route.domain, id, done));
     } else {
         answer_failure(answer, visit, &reply, &(struct sending){used, form_revoke, token});
     }
@@ -303,6 +304,8 @@ void change_rotate(struct answer *answer, struct visit *visit)
 
     if (visit_show(visit, &shown, visit->route.id) != 0)
         frame_fail(answer, visit, &shown);
+    else if (!visit->post && strcmp(text_of(shown.json, "state"), "revoked") == 0)
+        frame_say(answer, visit, 409, "Not possible", "This token was revoked. Create another.", "");
     else if (visit->post)
         rotate(answer, visit, shown.json);
     else

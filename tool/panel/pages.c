@@ -113,6 +113,16 @@ static void put_actions(struct page *page, const struct visit *visit, const json
              label);
 }
 
+/* What has just become of a token that is revoked. */
+static void put_done(struct page *page, const char *done)
+{
+    if (strcmp(done, "revoked") == 0)
+        markup(page, "<p class=\"done\" role=\"status\">Token revoked.</p>\n");
+    else if (strcmp(done, "already") == 0)
+        markup(page, "<p class=\"done\" role=\"status\">The token was revoked already: see its history. "
+                     "Nothing was done.</p>\n");
+}
+
 void page_token(struct answer *answer, const struct visit *visit)
 {
     struct page *page = &answer->page;
@@ -129,9 +139,8 @@ void page_token(struct answer *answer, const struct visit *visit)
         frame_begin(answer, visit, 200, title);
         free(title);
         with(page, "<h1><bdi>$</bdi></h1>\n", text_of(shown.json, "label"));
-        if (strcmp(form_text(&visit->query, "done"), "revoked") == 0 &&
-            strcmp(text_of(shown.json, "state"), "revoked") == 0)
-            markup(page, "<p class=\"done\" role=\"status\">Token revoked.</p>\n");
+        if (strcmp(text_of(shown.json, "state"), "revoked") == 0)
+            put_done(page, form_text(&visit->query, "done"));
         put_facts(page, shown.json);
         markup(page, "<p class=\"next\">");
         put_actions(page, visit, shown.json);
