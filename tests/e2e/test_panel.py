@@ -164,6 +164,7 @@ class Domains(StoryCase):
 class Listing(StoryCase):
     domains = [
         {"name": "many", "admins": ["web:alice@example.com"]},
+        {"name": "soon", "prefix": "soo", "admins": ["web:alice@example.com"]},
         {"name": "empty", "prefix": "emp", "admins": ["web:alice@example.com"]},
     ]  # fmt: skip
 
@@ -186,6 +187,17 @@ class Listing(StoryCase):
         self.assertEqual(self.labels("/many/?show=ended"), ["Number 3", "Number 2", "Number 1"])
         self.assertEqual(len(self.labels("/many/?show=all")), 50)
         self.assertEqual(self.labels("/many/?show=all&before=3"), ["Number 2", "Number 1"])
+
+    def test_counts(self):
+        text = self.expect(200, "/many/").text
+        self.assertIn("Show: Active 117 Ended 3 All 120", text)
+        self.assertIn("Show: Active 0 Ended 0 All 0", self.expect(200, "/empty/").text)
+
+    def test_expires_soon(self):
+        for label, expires, says in (("near", "3d", ", expires in 3 days"), ("far", "30d", ""), ("at all", "never", "")):
+            name = self.create(label, "-e", expires, domain="soon").split("_")[1][:12]
+            self.assertIn("State Active%s Id" % says, self.expect(200, "/soon/" + name).text)
+        self.assertEqual(self.expect(200, "/soon/").text.count("Active, expires in 3 days"), 1)
 
     def test_filter(self):
         self.assertEqual(self.labels("/many/?q=nUMBER+11"), ["Number %d" % i for i in (*range(119, 109, -1), 11)])

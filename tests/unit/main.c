@@ -41,7 +41,7 @@ int main(void)
         when_suite,          wrap_suite,
         caller_suite,        panel_html_suite,
         panel_form_suite,    panel_nonce_suite,
-        panel_request_suite,
+        panel_request_suite, panel_distance_suite,
     };
     SRunner *runner;
     int run, failed;

@@ -72,5 +72,6 @@ Suite *panel_html_suite(void);
 Suite *panel_form_suite(void);
 Suite *panel_nonce_suite(void);
 Suite *panel_request_suite(void);
+Suite *panel_distance_suite(void);
 
 #endif

@@ -163,7 +163,7 @@ void form_revoke(struct answer *answer, const struct visit *visit, const struct 
     markup(page, ", created ");
     put_time(page, text_of(token, "created"), "at a time not known");
     markup(page, " UTC, last used: ");
-    put_time(page, text_of(token, "last_used"), "not known");
+    put_distance(page, visit, text_of(token, "last_used"), "not known");
     markup(page,
            ".</p>\n<p class=\"warning\">Programs that use this token are refused from their next request on. "
            "This is for good.</p>\n<form method=\"post\">\n");

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "panel/distance.h"
 #include "panel/ending.h"
 #include "panel/files.h"
 #include "terminal/say.h"
@@ -79,6 +80,16 @@ void put_time(struct page *page, const char *time, const char *absent)
     shown[sizeof(shown) - 1] = '\0';
     shown[10] = ' ';
     with(page, "<time datetime=\"$\">$</time>", time, shown);
+}
+
+void put_distance(struct page *page, const struct visit *visit, const char *time, const char *absent)
+{
+    char text[DISTANCE_SIZE];
+
+    if (distance_text(text, time, visit->now))
+        with(page, "<time datetime=\"$\" title=\"$\">$</time>", time, time, text);
+    else
+        with(page, "$", absent);
 }
 
 void put_number(struct page *page, json_int_t number)

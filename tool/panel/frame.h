@@ -24,6 +24,9 @@ void frame_send_on(struct answer *answer, char *path);
 /* A point in time, as the tool's JSON says it. absent: a literal in its place where there is none. */
 void put_time(struct page *page, const char *time, const char *absent);
 
+/* The same as its distance from now: "in 3 days", "5 minutes ago". */
+void put_distance(struct page *page, const struct visit *visit, const char *time, const char *absent);
+
 /* A number. */
 void put_number(struct page *page, json_int_t number);
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "panel/distance.h"
 #include "panel/frame.h"
 #include "terminal/say.h"
 #include "text.h"
@@ -34,15 +35,20 @@ void page_domains(struct answer *answer, const struct visit *visit)
 
 /* ---- one token ---- */
 
-static void put_state(struct page *page, const json_t *token)
+enum { SOON = 14 * 24 * 60 * 60 };
+
+static void put_state(struct page *page, const struct visit *visit, const json_t *token)
 {
-    const char *state = text_of(token, "state");
+    const char *state = text_of(token, "state"), *expires = text_of(token, "expires");
 
     if (strcmp(state, "revoked") == 0) {
         markup(page, "Revoked ");
         put_time(page, text_of(token, "revoked"), "");
     } else if (strcmp(state, "expired") == 0) {
         markup(page, "Expired");
+    } else if (distance_within(expires, visit->now, SOON)) {
+        markup(page, "Active, expires ");
+        put_distance(page, visit, expires, "");
     } else {
         markup(page, "Active");
     }
@@ -76,10 +82,10 @@ static void put_history(struct page *page, const json_t *history)
     markup(page, "</tbody>\n</table>\n");
 }
 
-static void put_facts(struct page *page, const json_t *token)
+static void put_facts(struct page *page, const struct visit *visit, const json_t *token)
 {
     markup(page, "<dl>\n<dt>State</dt><dd>");
-    put_state(page, token);
+    put_state(page, visit, token);
     with(page, "</dd>\n<dt>Id</dt><dd>$</dd>\n<dt>Serial</dt><dd>", text_of(token, "id"));
     put_number(page, json_integer_value(json_object_get(token, "serial")));
     markup(page, "</dd>\n<dt>Created</dt><dd>");
@@ -141,7 +147,7 @@ void page_token(struct answer *answer, const struct visit *visit)
         with(page, "<h1><bdi>$</bdi></h1>\n", text_of(shown.json, "label"));
         if (strcmp(text_of(shown.json, "state"), "revoked") == 0)
             put_done(page, form_text(&visit->query, "done"));
-        put_facts(page, shown.json);
+        put_facts(page, visit, shown.json);
         markup(page, "<p class=\"next\">");
         put_actions(page, visit, shown.json);
         markup(page, "</p>\n");
@@ -230,15 +236,20 @@ static void choose(struct listing *listing, const json_t *list)
 static void put_filter(struct page *page, const struct listing *listing, const struct visit *visit)
 {
     static const char *const shows[][2] = {{"active", "Active"}, {"ended", "Ended"}, {"all", "All"}};
+    const json_int_t active = json_integer_value(json_object_get(visit->domain, "active")),
+                     all = json_integer_value(json_object_get(visit->domain, "tokens"));
+    const json_int_t counts[] = {active, all - active, all};
     char *query = form_encoded(listing->query);
 
     markup(page, "<nav aria-label=\"Which tokens\">Show: ");
     for (size_t i = 0; i < 3; i++) {
         if (strcmp(shows[i][0], listing->show) == 0)
-            with(page, "<a aria-current=\"page\" href=\"?show=$&amp;q=$\"><strong>$</strong></a> ",
-                 shows[i][0], query, shows[i][1]);
+            with(page, "<a aria-current=\"page\" href=\"?show=$&amp;q=$\"><strong>$</strong> ", shows[i][0],
+                 query, shows[i][1]);
         else
-            with(page, "<a href=\"?show=$&amp;q=$\">$</a> ", shows[i][0], query, shows[i][1]);
+            with(page, "<a href=\"?show=$&amp;q=$\">$ ", shows[i][0], query, shows[i][1]);
+        put_number(page, counts[i]);
+        markup(page, "</a> ");
     }
     with(page,
          "</nav>\n<form method=\"get\" role=\"search\"><input type=\"hidden\" name=\"show\" value=\"$\">\n"
@@ -258,14 +269,14 @@ static void put_row(struct page *page, const struct listing *listing, const stru
          visit->panel->prefix, visit->route.domain, text_of(token, "id"), text_of(token, "label"));
     put_number(page, serial_of(token));
     markup(page, "</small></th><td role=\"cell\" data-name=\"State\">");
-    put_state(page, token);
+    put_state(page, visit, token);
     markup(page, "</td><td role=\"cell\" data-name=\"Created\">");
     put_time(page, text_of(token, "created"), "not known");
     markup(page, "</td><td role=\"cell\" data-name=\"Expires\">");
     put_time(page, text_of(token, "expires"), "never");
     if (listing->used) {
         markup(page, "</td><td role=\"cell\" data-name=\"Last used\">");
-        put_time(page, text_of(token, "last_used"), "not known");
+        put_distance(page, visit, text_of(token, "last_used"), "not known");
     }
     markup(page, "</td><td role=\"cell\" class=\"actions\">");
     put_actions(page, visit, token);
