@@ -1,5 +1,7 @@
 """toktab-panel in a real Chromium: copying, the keyboard, what Back shows, narrow and dark screens."""
 
+import html
+import json
 import os
 import re
 import unittest
@@ -11,13 +13,13 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
-from harness import TOP
-from panel_host import PanelCase
+from harness import TOP, wait_until
+from panel_host import HTTP, HTTPS, PanelCase, certificates
 
 SHOTS = os.path.join(TOP, "build", "browser")
 PARAMETERS = (
     "--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--no-first-run",
-    "--disable-background-networking",
+    "--disable-background-networking", "--ignore-certificate-errors",
     "--host-resolver-rules=MAP panel.test 127.0.0.1, MAP evil.test 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )  # fmt: skip
 
@@ -26,6 +28,7 @@ CROSS = "data:text/html,<form method=post action='%s'><input name=label value=x>
 
 class BrowserCase(PanelCase):
     script = True
+    scheme = "http"
     domains = [{"name": "shop", "admins": ["web:alice@example.com"], "scopes": ["read", "write"]}]
 
     @classmethod
@@ -45,7 +48,7 @@ class BrowserCase(PanelCase):
         self.browser.get_log("browser")  # of the test before
 
     def url(self, path, host="panel.test", login="alice%40example.com:wonder@"):
-        return "http://%s%s:%d%s" % (login, host, self.nginx.port, path)
+        return "%s://%s%s:%d%s" % (self.scheme, login, host, self.nginx.port, path)
 
     def open(self, path, **named):
         self.browser.get(self.url(path, **named))
@@ -155,6 +158,221 @@ class Page(BrowserCase):
         self.wait_for("Refused")
         self.assertIn("This did not come from this site.", self.find("main").text)
         self.assertEqual(self.tool("list", "--json").out, before)
+
+
+class Again(BrowserCase):
+    """Reload, Back and Forward after a token was created: there is one, and it is not shown again."""
+
+    def labels(self):
+        return [token["label"] for token in json.loads(self.tool("list", "--json").out)]
+
+    def test_reload(self):
+        token = self.create("reloaded")
+        self.browser.refresh()
+        self.wait_for("This form was sent already")
+        self.assertNotIn(token, self.browser.page_source)
+        self.assertEqual(self.labels().count("reloaded"), 1)
+
+    def test_back_and_again(self):
+        token = self.create("back")
+        self.browser.back()
+        self.wait_for("Create a token")
+        self.assertNotIn(token, self.browser.page_source)
+        self.find("form button").click()
+        WebDriverWait(self.browser, 30).until(lambda _: self.browser.find_elements(By.CSS_SELECTOR, "[role=alert], strong"))
+        self.assertIn("Nothing", self.find("main").text)
+        self.assertEqual(self.labels().count("back"), 1)
+
+    def test_forward(self):
+        token = self.create("forward")
+        self.browser.back()
+        self.wait_for("Create a token")
+        self.browser.forward()
+        self.assertNotIn(token, self.browser.page_source)
+        self.assertEqual(self.labels().count("forward"), 1)
+
+    def test_after_revoke(self):
+        self.create("ended")
+        self.open("/shop/?q=ended")
+        self.browser.find_element(By.PARTIAL_LINK_TEXT, "Revoke").click()
+        self.wait_for("Revoke")
+        self.find("form button").click()
+        self.wait_for("ended")
+        self.browser.refresh()
+        self.wait_for("ended")
+        self.assertEqual(self.find(".done").text, "Token revoked.")
+        self.browser.back()
+        self.wait_for("Revoke")
+        self.find("form button").click()
+        WebDriverWait(self.browser, 30).until(lambda _: "Nothing" in self.find("main").text)
+
+
+class FromElsewhere(BrowserCase):
+    """Forms of others, with the password that the browser remembers."""
+
+    http = HTTP + "server { listen 127.0.0.1:{port}; server_name evil.test; default_type text/html; }"
+    form = "<form method=post action='%s'%s><input name=label value=x><button>x</button></form>"
+
+    def setUp(self):
+        super().setUp()
+        self.open("/shop/")
+        before = self.tool("list", "--json").out
+        self.addCleanup(lambda: self.assertEqual(self.tool("list", "--json").out, before))
+
+    def foreign(self, more=""):
+        return self.form % (self.url("/shop/new", login=""), more)
+
+    def refused(self):
+        self.wait_for("Refused")
+        self.assertIn("This did not come from this site.", self.find("main").text)
+
+    def posts(self):
+        """The statuses of all that were answered."""
+        with open(os.path.join(self.nginx.folder, "access.log")) as file:
+            return re.findall(r'^\d+ (\d+) "POST /shop/new ', file.read(), re.M)
+
+    def test_file(self):
+        path = os.path.join(self.site.dir, "form.html")
+        with open(path, "w") as file:
+            file.write(self.foreign())
+        self.browser.get("file://" + path)
+        self.find("button").click()
+        self.refused()
+
+    def frame(self, sandbox, form):
+        page = "<iframe sandbox='%s' srcdoc='%s'></iframe>" % (sandbox, html.escape(form))
+        self.nginx.write("html/frame.html", page)
+        self.open("/frame.html", host="evil.test", login="")
+        self.browser.switch_to.frame(0)
+        self.find("button").click()
+        self.browser.switch_to.default_content()
+
+    def test_sandboxed_frame(self):
+        before = len(self.posts())
+        self.frame("allow-forms", self.foreign())
+        wait_until(lambda: len(self.posts()) > before, "the form")
+        self.assertIn(self.posts()[-1], ("401", "403"))  # without the password, or with it
+
+    def test_out_of_a_sandboxed_frame(self):
+        self.frame("allow-forms allow-top-navigation", self.foreign(" target=_top"))
+        self.refused()
+
+
+class Https(BrowserCase):
+    http = HTTPS
+    scheme = "https"
+
+    @classmethod
+    def prepare(cls):
+        certificates(cls.nginx.folder, "panel.test")
+
+    def test_copy(self):
+        token = self.create("over https")
+        self.assertTrue(self.browser.execute_script("return isSecureContext && !!navigator.clipboard"))
+        self.find("#copy").click()
+        WebDriverWait(self.browser, 10).until(lambda _: self.find("#copied").text == "Copied.")
+        self.assertEqual(self.pasted(), token)
+        self.no_complaints()
+
+
+CONTRASTS = """
+    const parse = text => text.match(/[\\d.]+/g).map(Number);
+    const part = c => (c /= 255) <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
+    const light = ([r, g, b]) => 0.2126 * part(r) + 0.7152 * part(g) + 0.0722 * part(b);
+    const behind = element => {
+        for (; element; element = element.parentElement) {
+            const color = parse(getComputedStyle(element).backgroundColor);
+            if (color.length < 4 || color[3] === 1) return color;
+        }
+        return matchMedia('(prefers-color-scheme: dark)').matches ? [0, 0, 0] : [255, 255, 255];
+    };
+    const ratio = (one, other) => {
+        const [low, high] = [light(one), light(other)].sort((a, b) => a - b);
+        return (high + 0.05) / (low + 0.05);
+    };
+    const found = [];
+    for (const element of document.body.querySelectorAll('*')) {
+        const style = getComputedStyle(element), input = element.matches('input[type=text], input[type=search], input[type=number]');
+        if (input) found.push([element.tagName, 'border', ratio(parse(style.borderTopColor), behind(element.parentElement))]);
+        if (input || [...element.childNodes].some(node => node.nodeType === 3 && node.data.trim()))
+            found.push([element.tagName, 'text', ratio(parse(style.color), behind(element))]);
+    }
+    return found;
+"""
+
+
+class ForEverybody(BrowserCase):
+    def media(self, scheme):
+        features = [{"name": "prefers-color-scheme", "value": scheme}]
+        self.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+
+    def contrasts(self, least=8):
+        found = self.browser.execute_script(CONTRASTS)
+        self.assertGreater(len(found), least)
+        for tag, kind, ratio in found:
+            self.assertGreaterEqual(ratio, 4.5 if kind == "text" else 3, (tag, kind, self.heading()))
+
+    def test_contrast(self):
+        """WCAG 2: 4.5 for text, 3 for the borders of fields."""
+        for scheme in ("light", "dark"):
+            self.media(scheme)
+            self.create("seen by all " + scheme)
+            self.contrasts()
+            self.open("/shop/")
+            self.contrasts()
+            self.browser.find_element(By.PARTIAL_LINK_TEXT, "Revoke").click()
+            self.wait_for("Revoke")
+            self.contrasts()
+            self.find("form button").click()
+            self.wait_for("seen by all")
+            self.contrasts()
+            self.open("/shop/new")
+            self.find("form button").click()
+            WebDriverWait(self.browser, 30).until(lambda _: self.browser.find_elements(By.CSS_SELECTOR, ".trouble"))
+            self.contrasts()
+
+    def tree(self):
+        """What a screen reader is told: role, name, description and properties of each node."""
+        found = []
+        for node in self.browser.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"]:
+            if not node["ignored"]:
+                said = {prop["name"]: prop["value"].get("value") for prop in node.get("properties", ())}
+                said["description"] = node.get("description", {}).get("value", "")
+                found.append((node["role"]["value"], node.get("name", {}).get("value", ""), said))
+        return found
+
+    def said(self, role, name):
+        """The properties of the one node of this role whose name begins so."""
+        found = [said for one, text, said in self.tree() if one == role and text.startswith(name)]
+        self.assertEqual(len(found), 1, (role, name, self.tree()))
+        return found[0]
+
+    def test_accessibility_tree(self):
+        self.create("CI deploy")
+        self.assertTrue(self.said("textbox", 'Token of "CI deploy"')["readonly"])
+        self.said("button", "Copy Token")
+        self.assertEqual(self.said("heading", "Token created")["level"], 1)
+        self.assertEqual(self.said("status", "")["live"], "polite")
+        self.assertEqual(self.browser.switch_to.active_element.tag_name, "h1")
+        for width in (1280, 360):
+            self.screen(width, 740)
+            self.open("/shop/?q=CI")
+            self.said("table", "Tokens, newest first")
+            for name in ("Label", "State", "Created", "Expires", "Actions"):
+                self.said("columnheader", name)
+            self.said("rowheader", "CI deploy")
+            self.said("link", "Revoke CI deploy")
+            self.said("link", "Rotate CI deploy")
+            self.said("navigation", "Which tokens")
+            self.said("searchbox", "Label")
+        self.screen(1280, 800)
+        self.open("/shop/new")
+        self.assertIn("What the token is for", self.said("textbox", "Token Label")["description"])
+        self.find("form button").click()
+        WebDriverWait(self.browser, 30).until(lambda _: self.browser.find_elements(By.CSS_SELECTOR, ".trouble"))
+        self.said("alert", "")
+        self.assertEqual(self.said("textbox", "Token Label")["invalid"], "true")
+        self.assertEqual(self.browser.switch_to.active_element.get_attribute("role"), "alert")
 
 
 class WithoutScript(BrowserCase):

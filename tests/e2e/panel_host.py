@@ -39,6 +39,20 @@ def manual(name):
 
 
 HTTP = "server { listen 127.0.0.1:{port}; %s }" % manual("basic")
+HTTPS = HTTP.replace("{port};", "{port} ssl; ssl_certificate {folder}/server.pem; ssl_certificate_key {folder}/server.key;")
+
+
+def openssl(*args):
+    subprocess.run(["openssl", *args], check=True, capture_output=True)
+
+
+def certificates(folder, host):
+    """server.pem and server.key, for a day."""
+    at = os.path.join(folder, "server")
+    openssl(
+        "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "1",
+        "-subj", "/CN=" + host, "-addext", "subjectAltName=DNS:" + host, "-keyout", at + ".key", "-out", at + ".pem",
+    )  # fmt: skip
 
 
 class Panel:
@@ -183,8 +197,13 @@ class PanelCase(unittest.TestCase):
         http = cls.http.replace("%(socket)s", cls.panel.path)
         cls.nginx = Nginx(os.path.join(cls.site.dir, "nginx"), cls.site.conf, http)
         cls.nginx.write("passwords", "".join("%s:{PLAIN}%s\n" % user for user in cls.users.items()))
+        cls.prepare()
         cls.nginx.start()
         cls.addClassCleanup(cls.end)
+
+    @classmethod
+    def prepare(cls):
+        """Make the files that its nginx needs."""
 
     @classmethod
     def make_tool(cls):
