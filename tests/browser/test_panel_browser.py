@@ -14,7 +14,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
 from harness import TOP, wait_until
-from panel_host import HTTP, HTTPS, PanelCase, certificates
+from panel_host import HTTP, HTTPS, PanelCase, certificate
 
 SHOTS = os.path.join(TOP, "build", "browser")
 PARAMETERS = (
@@ -264,7 +264,7 @@ class Https(BrowserCase):
 
     @classmethod
     def prepare(cls):
-        certificates(cls.nginx.folder, "panel.test")
+        certificate(os.path.join(cls.nginx.folder, "server"), "/CN=panel.test")
 
     def test_copy(self):
         token = self.create("over https")

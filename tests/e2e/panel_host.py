@@ -46,12 +46,11 @@ def openssl(*args):
     subprocess.run(["openssl", *args], check=True, capture_output=True)
 
 
-def certificates(folder, host):
-    """server.pem and server.key, for a day."""
-    at = os.path.join(folder, "server")
+def certificate(path, subject, *more):
+    """PATH.pem and PATH.key, for a day; signed by itself, unless more names a -CA and its -CAkey."""
     openssl(
         "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "1",
-        "-subj", "/CN=" + host, "-addext", "subjectAltName=DNS:" + host, "-keyout", at + ".key", "-out", at + ".pem",
+        "-subj", subject, "-keyout", path + ".key", "-out", path + ".pem", *more,
     )  # fmt: skip
 
 
@@ -226,6 +225,9 @@ class PanelCase(unittest.TestCase):
     def create(self, label="a token", *args, domain="example.com"):
         return self.site.guard(self.tool("-d", domain, "create", "-l", label, *args).out.strip())
 
+    def connection(self):
+        return http.client.HTTPConnection("127.0.0.1", self.nginx.port, timeout=60)
+
     def ask(self, path, user="alice@example.com", form=None, headers=(), method=None):
         """One request. form: the fields to send, or bytes."""
         fields = {}
@@ -236,7 +238,7 @@ class PanelCase(unittest.TestCase):
             fields["Content-Type"] = "application/x-www-form-urlencoded"
             form = form if isinstance(form, bytes) else urllib.parse.urlencode(form).encode()
         fields.update(headers)
-        connection = http.client.HTTPConnection("127.0.0.1", self.nginx.port, timeout=60)
+        connection = self.connection()
         try:
             connection.request(method or ("GET" if form is None else "POST"), path, form, fields)
             return Got(connection.getresponse())
