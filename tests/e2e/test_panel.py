@@ -2,8 +2,10 @@
 
 import json
 import re
+import secrets
 import unittest
 
+from harness import IS_ROOT, NOBODY
 from panel_host import PanelCase
 
 
@@ -206,6 +208,44 @@ class Listing(StoryCase):
 
     def test_empty(self):
         self.assertIn("There are no tokens in empty yet.", self.expect(200, "/empty/").text)
+
+
+class Many(StoryCase):
+    """More than 10,000 tokens, of which some have ended."""
+
+    domains = [{"name": "many", "foreign": True, "admins": ["web:alice@example.com"]}]
+    count = 10_004
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        keys = "".join("Number %d\tsk-live-%s\n" % (i, secrets.token_hex(24)) for i in range(1, cls.count + 1))
+        result = cls.site.run("import", "-y", "-", stdin=keys, user=NOBODY if IS_ROOT else None)
+        assert result.code == 0, result.err
+        cls.tool(cls(), "revoke", "-y", *map(str, range(9_001, 9_101)))
+
+    def test_list(self):
+        got = self.expect(200, "/many/")
+        self.assertIn("Active 9904 Ended 100 All 10004", got.text)
+        self.assertEqual(self.labels("/many/"), ["Number %d" % i for i in range(self.count, self.count - 50, -1)])
+        self.assertEqual(self.labels("/many/?before=3"), ["Number 2", "Number 1"])
+        self.assertEqual(self.labels("/many/?show=ended"), ["Number %d" % i for i in range(9_100, 9_050, -1)])
+
+    def test_search(self):
+        self.assertEqual(self.labels("/many/?show=all&q=number+9099"), ["Number 9099"])
+        self.assertNotIn("Search older tokens", self.expect(200, "/many/?show=all&q=number").text)
+        got = self.expect(200, "/many/?show=all&q=number+4")
+        self.assertIn("Older", got.text)
+        self.assertNotIn("there may be older ones", got.text)
+
+    def test_search_older(self):
+        """A label of one of the oldest is found, too."""
+        self.tool("update", "4", "-l", "the oldest")
+        got = self.expect(200, "/many/?show=all&q=oldest")
+        self.assertIn("there may be older ones", got.text)
+        older = next(link for link in got.page.links if "before=" in link)
+        self.assertEqual(self.labels("/many/" + older), ["the oldest"])
+        self.assertNotIn("there may be older ones", self.expect(200, "/many/" + older).text)
 
 
 if __name__ == "__main__":

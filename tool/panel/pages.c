@@ -167,7 +167,8 @@ struct listing {
     const json_t **tokens;             /* newest first */
     size_t count;
     bool more;
-    bool used; /* does one say when it was last used? */
+    json_int_t rest; /* where the search ended, though there may be older ones; 0: it did not */
+    bool used;       /* does one say when it was last used? */
 };
 
 static void take_wishes(struct listing *listing, const struct visit *visit)
@@ -217,6 +218,20 @@ static int newer_first(const void *left, const void *right)
     return (one < other) - (one > other);
 }
 
+static json_int_t oldest(const json_t *list)
+{
+    json_int_t least = serial_of(json_array_get(list, 0));
+    size_t i;
+    json_t *token;
+
+    json_array_foreach(list, i, token)
+    {
+        if (serial_of(token) < least)
+            least = serial_of(token);
+    }
+    return least;
+}
+
 /* Keep those whose label has the text in it, without regard to the case of ASCII letters. */
 static void choose(struct listing *listing, const json_t *list)
 {
@@ -228,6 +243,8 @@ static void choose(struct listing *listing, const json_t *list)
         listing->tokens[listing->count++] = token;
     qsort(listing->tokens, listing->count, sizeof(const json_t *), newer_first);
     listing->more = listing->count > PAGE_ROWS;
+    if (!listing->more && *listing->query && json_array_size(list) == SEARCHED_MAX)
+        listing->rest = oldest(list);
     listing->count = listing->more ? PAGE_ROWS : listing->count;
     for (i = 0; i < listing->count; i++)
         listing->used = listing->used || *text_of(listing->tokens[i], "last_used");
@@ -327,6 +344,11 @@ static void put_paging(struct page *page, const struct listing *listing)
         put_number(page, serial_of(listing->tokens[listing->count - 1]));
         markup(page, "\">Older</a>\n");
     }
+    if (listing->rest) {
+        with(page, "<a href=\"?show=$&amp;q=$&amp;before=", listing->show, query);
+        put_number(page, listing->rest);
+        markup(page, "\">Search older tokens</a>\n");
+    }
     markup(page, "</p>\n");
     free(query);
 }
@@ -348,8 +370,8 @@ void page_list(struct answer *answer, const struct visit *visit)
         free(title);
         with(page, "<h1>Tokens of $</h1>\n", visit->route.domain);
         put_filter(page, &listing, visit);
-        if (*listing.query && json_array_size(reply.json) == SEARCHED_MAX)
-            markup(page, "<p>Only the newest 10,000 of these tokens were searched.</p>\n");
+        if (listing.rest)
+            markup(page, "<p>Only 10,000 tokens are searched at once: there may be older ones.</p>\n");
         if (listing.count > 0)
             put_table(page, &listing, visit);
         else
