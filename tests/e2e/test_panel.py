@@ -163,6 +163,26 @@ class Domains(StoryCase):
         self.expect(400, "/example.com/?q=%ff")
 
 
+class Damage(StoryCase):
+    def test_one_store_of_two(self):
+        """The other domain goes on, and the page says which one does not."""
+        self.create(domain="intern")
+        _, name = self.made("to be revoked")
+        with open(self.site.path("intern"), "r+b") as file:
+            file.seek(20)
+            file.write(b"#")
+        text = self.expect(200, "/", "bob@example.com").text
+        self.assertRegex(text, r"example\.com , active tokens: [1-9]")
+        self.assertIn("intern , active tokens: not known", text)
+        for path in ("/", "/" + name):
+            self.expect(500, "/intern" + path, "bob@example.com")
+        got = self.send(500, "/intern/new", "bob@example.com", label="x")
+        self.assertIn("damaged", got.text)
+        self.assertIn("Nothing was done.", got.text)
+        self.send(303, "/example.com/%s/revoke" % name, "bob@example.com")
+        self.assertEqual(self.show(name)["state"], "revoked")
+
+
 class Listing(StoryCase):
     domains = [
         {"name": "many", "admins": ["web:alice@example.com"]},

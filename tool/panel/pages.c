@@ -26,7 +26,10 @@ void page_domains(struct answer *answer, const struct visit *visit)
     {
         with(page, "<li><a href=\"$/$/\">$</a>, active tokens: ", visit->panel->prefix,
              text_of(domain, "name"), text_of(domain, "name"));
-        put_number(page, json_integer_value(json_object_get(domain, "active")));
+        if (json_is_integer(json_object_get(domain, "active")))
+            put_number(page, json_integer_value(json_object_get(domain, "active")));
+        else
+            markup(page, "not known");
         markup(page, "</li>\n");
     }
     markup(page, "</ul>\n");

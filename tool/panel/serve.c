@@ -107,16 +107,18 @@ static void serve_user(struct answer *answer, struct visit *visit)
 
     tool_run(&reply, &visit->panel->tool, visit->user, (const char *const[]){"domains", "--json", NULL});
     visit->domains = reply.json;
-    if (reply.status == STATUS_NOT_PERMITTED || (reply.status == 0 && json_array_size(reply.json) == 0)) {
+    /* whatever the status is: a damaged store must not keep the user from the other domains */
+    if (json_array_size(visit->domains) > 0) {
+        if (find_domain(answer, visit))
+            show(answer, visit);
+    } else if (reply.status == 0 || reply.status == STATUS_NOT_PERMITTED) {
         text = composed("%s is not an admin of any domain here. Ask whoever runs this server.", visit->user);
         refuse(answer, visit, 403, "No domains", text);
         free(text);
-    } else if (reply.status != 0) {
+    } else {
         /* nothing that changes anything was started yet */
         visit->post = false;
         frame_fail(answer, visit, &reply);
-    } else if (find_domain(answer, visit)) {
-        show(answer, visit);
     }
     reply_free(&reply);
 }

@@ -205,7 +205,7 @@ static void understand(struct reply *reply, const struct stream *out, const stru
         log_line("the tool did not print JSON");
         reply->status = TOOL_UNKNOWN;
     }
-    if (reply->status == STATUS_DONE)
+    if (!error)
         reply->json = json_incref(json);
     json_decref(json);
 }

@@ -17,7 +17,7 @@ enum {
 
 struct reply {
     int status;   /* exit status, or one of the above */
-    json_t *json; /* what it printed, if the status is 0 */
+    json_t *json; /* what it printed, but for an error; never NULL if the status is 0 */
     char *text;   /* its message, without "toktab: "; "" if it is not for whoever looks at the page */
     char *field;  /* which of the values given it means; "" if none */
 };
