@@ -143,7 +143,10 @@ class Life(unittest.TestCase):
         self.ends(0, "toktab-panel ", "--version")
         self.ends(2, "not a socket that listens")
         self.ends(2, "unexpected argument", "x")
-        self.ends(2, "--prefix", "--prefix", "tokens")
+        for prefix in ("tokens", "/tokens/", "//tokens.test", "/to kens"):
+            self.ends(2, "--prefix: begin with a slash", "--prefix", prefix)
+        for origin in ("tokens.test", "https://", "https://tokens.test/", "https://tokens.test/tokens", "ftp://tokens.test"):
+            self.ends(2, "--origin: a scheme and a host", "--origin", origin)
         self.ends(2, "", "--nosuch")
 
     def test_listen(self):

@@ -161,13 +161,33 @@ static bool prefix_valid(const char *prefix)
     size_t length = strlen(prefix);
 
     return length == 0 ||
-           (prefix[0] == '/' && prefix[length - 1] != '/' &&
+           (prefix[0] == '/' && prefix[length - 1] != '/' && !strstr(prefix, "//") &&
             strspn(prefix, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-/") == length);
+}
+
+/* As browsers write it: with a path, or a slash at its end, it would be equal to none. */
+static bool origin_valid(const char *origin)
+{
+    const char *host = strstr(origin, "://");
+
+    return host && (strncmp(origin, "https:", 6) == 0 || strncmp(origin, "http:", 5) == 0) &&
+           host[3] != '\0' && host[3 + strcspn(host + 3, "/?# ")] == '\0';
+}
+
+/* What is wrong with the options, or NULL. */
+static const char *trouble_with(const struct panel *panel)
+{
+    if (!prefix_valid(panel->prefix))
+        return "--prefix: begin with a slash, and end without one: /tokens";
+    if (panel->origin && !origin_valid(panel->origin))
+        return "--origin: a scheme and a host, without a path: https://tokens.example.com";
+    return NULL;
 }
 
 /* -1: go on; else the exit status. */
 static int take_options(int argc, char **argv, struct panel *panel, const char **listens)
 {
+    const char *trouble;
     int option;
 
     while ((option = getopt_long(argc, argv, "c:h", longs, NULL)) != -1) {
@@ -197,10 +217,10 @@ static int take_options(int argc, char **argv, struct panel *panel, const char *
             return STATUS_USAGE;
         }
     }
-    if (optind == argc && prefix_valid(panel->prefix))
+    trouble = optind < argc ? "unexpected argument (see toktab-panel --help)" : trouble_with(panel);
+    if (!trouble)
         return -1;
-    log_line(optind < argc ? "unexpected argument (see toktab-panel --help)"
-                           : "--prefix: begin with a slash, and end without one: /tokens");
+    log_line("%s", trouble);
     return STATUS_USAGE;
 }
 
