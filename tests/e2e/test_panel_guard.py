@@ -180,6 +180,21 @@ class Once(GuardCase):
         for form in forms:
             self.site.guard(self.expect(200, "/example.com/new", form=form).page.token)
 
+    def test_no_admin_any_more(self):
+        """Between the form and its sending."""
+        _, name = self.made("stays")
+        paths = ("new", "%s/revoke" % name, "%s/rotate" % name)
+        forms = [dict(self.expect(200, "/example.com/" + path).page.fields, label="x") for path in paths]
+        before = self.tool("list", "--json").out
+        with open(self.site.conf, "rb") as file:
+            text = file.read()
+        self.addCleanup(self.site.configure, text)
+        self.site.configure(text.replace(b"web:alice@example.com", b"web:carol@example.com"))
+        for path, form in zip(paths, forms):
+            got = self.expect(403, "/example.com/" + path, form=form)
+            self.assertIn("alice@example.com is not an admin of any domain here", got.text)
+        self.assertEqual(self.tool("list", "--json").out, before)
+
     def test_refused_then_again(self):
         got = self.send(422, "/example.com/new", label="")
         self.assertIn("Nothing was done.", got.text)
