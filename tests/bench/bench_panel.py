@@ -1,0 +1,39 @@
+"""The page of toktab-panel at 10,000 tokens: a request on its socket, with all that the tool does for it."""
+
+import os
+import secrets
+import sys
+import time
+
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "e2e"))
+
+from harness import IS_ROOT, NOBODY, Site
+from panel_host import PANEL, Panel, parameters, speak
+
+TOKENS = 10_000
+PAGES = (("list", ""), ("search", "q=nothing+has+this"))
+
+
+def rows(rounds):
+    """Yields (name, unit, goal, values)."""
+    if not os.path.exists(PANEL):
+        return
+    owner = NOBODY if IS_ROOT else None
+    site = Site([{"name": "many", "foreign": True, "admins": ["web:alice@example.com"]}], owner=owner, group=owner)
+    panel = Panel(site)
+    try:
+        keys = "".join("Number %d\tsk-live-%s\n" % (i, secrets.token_hex(24)) for i in range(TOKENS))
+        site.run("import", "-y", "-", stdin=keys, user=owner)
+        panel.start()
+        for name, query in PAGES:
+            times = []
+            for _ in range(rounds):
+                began = time.perf_counter()
+                answer = speak(panel.path, parameters("/many/", QUERY_STRING=query))
+                times.append((time.perf_counter() - began) * 1000)
+                assert b"</strong> %d</a>" % TOKENS in answer, answer
+            yield "toktab-panel %s, 10,000 tokens" % name, "ms", "<=300", times
+    finally:
+        if panel.process:
+            panel.stop()
+        site.close()
