@@ -162,9 +162,11 @@ class Nginx:
     toktab_conf  for auth_toktab_config
     http         what stands inside http {}, where {port} and {folder} are filled in
     preload      a library that is loaded before the others
+    module       the path of the module
     """
 
     preload = None
+    module = MODULE
 
     def __init__(self, folder, toktab_conf, http, workers=2, level="info"):
         self.folder, self.toktab_conf, self.http, self.workers, self.level = folder, toktab_conf, http, workers, level
@@ -197,7 +199,7 @@ class Nginx:
     def write_conf(self):
         user = worker_user()
         filled = self.http.replace("{port}", str(self.port)).replace("{folder}", self.folder)
-        parts = dict(vars(self), http=filled, module=MODULE)
+        parts = dict(vars(self), http=filled, module=self.module)
         parts["user"] = "user %s %s;" % (user.pw_name, grp.getgrgid(user.pw_gid).gr_name) if user else ""
         self.write("conf/nginx.conf", CONF.format(**parts))
 

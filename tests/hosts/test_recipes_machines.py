@@ -13,7 +13,7 @@ import unittest
 
 from harness import Site, config_text, environment, wait_until
 from host import needs, program, run
-from nginx_host import BUILD, Nginx
+from nginx_host import BUILD, MODULE, Nginx
 from oracle_format import token_id
 from recipes import Shell, block, example, placed
 from test_recipes_operation import verify_units
@@ -66,6 +66,7 @@ class MachineCase(unittest.TestCase):
     def nginx(self, prefix, as_user=None):
         nginx = Elsewhere(os.path.join(self.site.dir, "nginx"), self.site.conf, HTTP, workers=1)
         nginx.prefix, nginx.as_user = prefix, as_user
+        nginx.module = shutil.copy(MODULE, self.site.dir)  # this tree may be in a home that only its owner may enter
         nginx.write("html/index.html", "the page")
         self.addCleanup(shutil.rmtree, nginx.folder)
         nginx.start()
