@@ -32,3 +32,11 @@ refused() {
         fail "$*: it was not refused"
     fi
 }
+
+# mistyped TOKEN: with another last character
+mistyped() {
+    case $1 in
+    *0) echo "${1%?}1" ;;
+    *) echo "${1%?}0" ;;
+    esac
+}
