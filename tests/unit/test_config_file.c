@@ -130,6 +130,7 @@ START_TEST(symbolic_links_are_followed)
     char directory[SCRATCH_PATH], version[SCRATCH_PATH], path[SCRATCH_PATH], relative[SCRATCH_PATH];
     struct config config;
     struct fault fault;
+    bool loaded;
 
     scratch_directory(directory);
     put_directory_in(version, directory, "..2026_01");
@@ -155,7 +156,10 @@ START_TEST(symbolic_links_are_followed)
     ck_assert_ptr_nonnull(strstr(fault.text, path));
     ck_assert_int_eq(chmod(version, 0755), 0);
     ck_assert_int_eq(chmod(directory, 0770), 0); /* and so on the way there, before any link */
-    ck_assert_int_eq(config_load(&config, path, &fault), getgid() == 0 ? 0 : -1);
+    loaded = config_load(&config, path, &fault) == 0;
+    ck_assert(loaded == (getgid() == 0));
+    if (loaded)
+        config_unload(&config);
     ck_assert_int_eq(chmod(directory, 0777), 0);
     ck_assert_int_eq(config_load(&config, path, &fault), -1);
     ck_assert_int_eq(errno, EPERM);
