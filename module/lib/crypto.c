@@ -53,6 +53,31 @@ void crypto_sum_seal(unsigned char sum[CHAIN_SIZE], const char *line, size_t len
 #define WIPES __attribute__((noinline))
 #endif
 
+/* For clang before 15, which has no such attribute. */
+static inline void clear_vectors(void)
+{
+#if !__has_attribute(zero_call_used_regs) && defined(__x86_64__)
+#define CLEAR(n) __asm__ volatile("pxor %%xmm" #n ", %%xmm" #n : : : "xmm" #n)
+    CLEAR(0);
+    CLEAR(1);
+    CLEAR(2);
+    CLEAR(3);
+    CLEAR(4);
+    CLEAR(5);
+    CLEAR(6);
+    CLEAR(7);
+    CLEAR(8);
+    CLEAR(9);
+    CLEAR(10);
+    CLEAR(11);
+    CLEAR(12);
+    CLEAR(13);
+    CLEAR(14);
+    CLEAR(15);
+#undef CLEAR
+#endif
+}
+
 /* Not inlined, for it must be the one that libsodium calls. */
 static void *(*const volatile copy)(void *, const void *, size_t) = memcpy;
 
@@ -70,6 +95,7 @@ WIPES void crypto_wipe_traces(size_t length)
 
     copy(frame, zeros, length < sizeof(zeros) ? length : sizeof(zeros));
     crypto_wipe(frame, sizeof(frame));
+    clear_vectors();
 }
 
 void crypto_hash_token(unsigned char hash[HASH_SIZE], const char *text, size_t length,
