@@ -378,7 +378,7 @@ class Recipes(SiteTest):
         os.unlink(path)
         return json.loads(done.stdout)
 
-    def test_nginx_map(self):
+    def test_map_of_nginx(self):
         tokens = self.recipe("keys of an nginx\\s+map", """
 http {
     map $uri $other { default 1; /some/rather/long/path/of/ours x; }
