@@ -225,18 +225,8 @@ static enum status read_and_print(const struct session *session, const char *id,
     return status;
 }
 
-static enum status take_option(void *context, int option)
-{
-    struct chosen *chosen = context;
-
-    if (option != 'l')
-        return STATUS_USAGE;
-    chosen->label = optarg;
-    return STATUS_DONE;
-}
-
 static const struct options options = {
-    .shorts = "l:", .longs = longs, .take = take_option, .help = help, .most = 1};
+    .shorts = "l:", .longs = longs, .take = chosen_take_label, .help = help, .most = 1};
 
 static enum status run(struct session *session, int argc, char **argv)
 {

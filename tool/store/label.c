@@ -1,5 +1,6 @@
 #include "store/label.h"
 
+#include <getopt.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,6 +72,14 @@ static enum status find(const struct session *session, const struct chosen *chos
     free(found);
     tokens_free(&tokens);
     return status;
+}
+
+enum status chosen_take_label(void *chosen, int option)
+{
+    if (option != 'l')
+        return STATUS_USAGE;
+    ((struct chosen *)chosen)->label = optarg;
+    return STATUS_DONE;
 }
 
 enum status refs_choose(struct refs *refs, const struct session *session, const struct chosen *chosen,

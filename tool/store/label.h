@@ -21,6 +21,9 @@ struct chosen {
     int count;
 };
 
+/* For commands whose only own option is -l: take of struct options. */
+enum status chosen_take_label(void *chosen, int option);
+
 /*
  * Make the refs and resolve them: the TOKEN-REFs, or the one token of that label. Prints what is wrong, with
  * the candidates if the label means several tokens. Returns as refs_resolve() does; a label wants the whole
