@@ -145,8 +145,9 @@ class Policy(SiteTest):
     def test_limits(self):
         self.create("x", "-e", "1d")
         self.refused(2, "update", "1", "-s", "raed", says=["raed", "read,write"])
-        self.refused(2, "update", "1", "-e", "11d", says=["10d", "max_lifetime"])
-        self.refused(2, "update", "1", "-e", "never", says="max_lifetime")
+        # also in the very second of its making
+        self.refused(2, "update", "1", "-e", "11d", says=["10d", "max_lifetime", "must expire by"])
+        self.refused(2, "update", "1", "-e", "never", says=["max_lifetime", "must expire by"])
         self.ok("update", "1", "-s", "write", "-e", "9d")
 
     def test_a_life_begins_with_the_creation(self):

@@ -67,7 +67,7 @@ static enum status choose_expiry(struct request *request, const struct domain *d
     struct record *record = &request->issue.record;
 
     if (request->expires)
-        return lifetime_parse(request->expires, domain, record->time, record->time, &record->expires);
+        return lifetime_parse(request->expires, domain, NULL, record->time, &record->expires);
     record->expires = lifetime_default(domain, record->time, &request->issue.rule);
     return STATUS_DONE;
 }

@@ -97,7 +97,7 @@ static enum status take_times(struct request *request, const struct domain *doma
         return fail(STATUS_USAGE, "grace time \"%.15s%s\": %s", request->grace, cut_mark(request->grace),
                     fault.text);
     }
-    return request->expires ? lifetime_parse(request->expires, domain, now, now, &record->expires)
+    return request->expires ? lifetime_parse(request->expires, domain, NULL, now, &record->expires)
                             : STATUS_DONE;
 }
 

@@ -157,7 +157,7 @@ static enum status update(struct session *session, struct request *request, stru
     if (status == STATUS_DONE && request->expires)
         status = ref_read(&refs->list[0], &record);
     if (status == STATUS_DONE && request->expires)
-        status = lifetime_parse(request->expires, session->domain, record.created, (int64_t)time(NULL),
+        status = lifetime_parse(request->expires, session->domain, &record.created, (int64_t)time(NULL),
                                 &request->end);
     return status == STATUS_DONE ? apply(session, request, refs) : status;
 }

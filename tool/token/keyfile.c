@@ -187,8 +187,7 @@ static const char *take_member(struct key *key, const struct keyfile *keyfile, c
     if (strcmp(name, "from") == 0)
         return take_list(attributes, value, attributes_add_nets) ? NULL : wants_from;
     if (strcmp(name, "expires") == 0)
-        return text && lifetime_parse(text, keyfile->domain, keyfile->now, keyfile->now, &key->expires) ==
-                           STATUS_DONE
+        return text && lifetime_parse(text, keyfile->domain, NULL, keyfile->now, &key->expires) == STATUS_DONE
                    ? NULL
                    : wants_expires;
     return "unknown member (known: key, label, expires, scopes, from, user)";

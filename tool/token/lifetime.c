@@ -27,7 +27,7 @@ int64_t lifetime_default(const struct domain *domain, int64_t now, const char **
     return lifetime_end(domain, length, now, &capped);
 }
 
-enum status lifetime_parse(const char *text, const struct domain *domain, int64_t created, int64_t now,
+enum status lifetime_parse(const char *text, const struct domain *domain, const int64_t *created, int64_t now,
                            int64_t *expires)
 {
     struct fault fault;
@@ -36,15 +36,15 @@ enum status lifetime_parse(const char *text, const struct domain *domain, int64_
     say_field("expiry");
     if (!when_parse(text, now, expires, &fault))
         return fail(STATUS_USAGE, "expiry \"%.15s%s\": %s", text, cut_mark(text), fault.text);
-    if (!domain->max_lifetime || *expires - created <= domain->max_lifetime) {
+    if (!domain->max_lifetime || *expires - (created ? *created : now) <= domain->max_lifetime) {
         say_field(NULL);
         return STATUS_DONE;
     }
     duration_format(most, domain->max_lifetime);
-    if (created == now)
+    if (!created)
         return fail(STATUS_USAGE, "expiry: domain \"%s\" allows at most %s (max_lifetime)", domain->name,
                     most);
-    when_format_local(last, created + domain->max_lifetime);
+    when_format_local(last, *created + domain->max_lifetime);
     return fail(STATUS_USAGE,
                 "expiry: domain \"%s\" allows at most %s (max_lifetime), so this token must expire by %s: to "
                 "keep the access longer, rotate it",

@@ -6,10 +6,11 @@
 #include "terminal/say.h"
 
 /*
- * The expiry that -e names, for a token of the domain that was created then. Prints what is wrong and returns
- * STATUS_USAGE if the text is not a time, the time is past, or it is more than max_lifetime after creation.
+ * The expiry that -e names, for a token of the domain that was created then, or (NULL) that is created now.
+ * Prints what is wrong and returns STATUS_USAGE if the text is not a time, the time is past, or it is more
+ * than max_lifetime after creation.
  */
-enum status lifetime_parse(const char *text, const struct domain *domain, int64_t created, int64_t now,
+enum status lifetime_parse(const char *text, const struct domain *domain, const int64_t *created, int64_t now,
                            int64_t *expires);
 
 /* The expiry of a token that is created now without -e, and the rule that sets it, for a message. */
