@@ -7,7 +7,7 @@ import unittest
 from unittest import mock
 
 from harness import TOKTAB, Result, SiteTest
-from hook_host import Installation
+from hook_host import Installation, sanitizers
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 VERIFIES = int(os.environ.get("LOOKS", "500000"))
@@ -37,6 +37,8 @@ class Looks(SiteTest):
         ended = subprocess.run(command, capture_output=True, env=self.installed.environment(), timeout=TIME, **options)
         return Result(command, ended.returncode, ended.stdout, ended.stderr)
 
+    @unittest.skipIf("address,undefined" in sanitizers(),
+        "the locks of this sanitizer's allocator stay taken in a child, if another thread held one at the fork")
     def test_nobody_is_admitted_once_the_tool_has_said_revoked(self):
         result = self.run_host("stress", self.site.conf, TOKTAB, VERIFIES, stdin=subprocess.DEVNULL)
         self.assertEqual(result.code, 0, result)
