@@ -62,6 +62,7 @@ BAD = {
     "isolate": "\u2066CI\u2069".encode(),
     "line separator": "a\u2028b".encode(),
     "tag characters": "CI\U000e0041\U000e007f".encode(),
+    "a token": b"it was " + make_token("acme").encode() + b"!",
 }
 
 
@@ -105,6 +106,13 @@ class Labels(SiteTest):
             with self.subTest(what):
                 self.refused(2, "update", "1", "-l", label)
         self.assertEqual(self.json("show", "1")["label"], "good")
+
+    def test_no_message_shows_a_token(self):
+        token = self.site.guard(make_token("acme"))
+        for args in ("create", "-l"), ("scan",), ("import",), ("mend",), ("verify",), ("show",):
+            with self.subTest(args):
+                result = self.refused((2, 66, 77), *args, token)
+                self.assertNotIn(token[len("acme_") + 12 :][:8], result.err)
 
     def test_revoke_refuses_the_same_as_a_reason(self):
         self.create()

@@ -143,6 +143,25 @@ START_TEST(several_are_found_each_in_its_line)
 }
 END_TEST
 
+START_TEST(secrets_are_hidden_where_they_stand)
+{
+    char a[TOKEN_MAX + 1], b[TOKEN_MAX + 1], text[TEXT_SIZE], hidden[TEXT_SIZE],
+        stars[TOKEN_BODY - ID_LENGTH + 1];
+
+    memset(stars, '*', sizeof(stars));
+    make(a, "tok");
+    make(b, "acme");
+    snprintf(text, sizeof(text), "/tmp/%s/%s.txt", a, b);
+    snprintf(hidden, sizeof(hidden), "/tmp/%.*s%.*s/%.*s%.*s.txt", 4 + ID_LENGTH, a, TOKEN_BODY - ID_LENGTH,
+             stars, 5 + ID_LENGTH, b, TOKEN_BODY - ID_LENGTH, stars);
+    ck_assert(holds_token(text));
+    hide_secrets(text);
+    ck_assert_str_eq(text, hidden);
+    ck_assert(!holds_token(text));
+    ck_assert(!holds_token(""));
+}
+END_TEST
+
 Suite *finder_suite(void)
 {
     Suite *suite = suite_create("finder");
@@ -151,6 +170,7 @@ Suite *finder_suite(void)
     tcase_add_loop_test(tests, is_found_where_it_stands, 0, sizeof(texts) / sizeof(texts[0]));
     tcase_add_test(tests, a_changed_character_is_no_token);
     tcase_add_test(tests, several_are_found_each_in_its_line);
+    tcase_add_test(tests, secrets_are_hidden_where_they_stand);
     suite_add_tcase(suite, tests);
     return suite;
 }

@@ -16,6 +16,7 @@
 #include "terminal/output.h"
 #include "terminal/secret.h"
 #include "token/describe.h"
+#include "token/finder.h"
 #include "token/keyfile.h"
 
 static const char help[] =
@@ -65,6 +66,7 @@ static enum status open_file(struct session *session, char **name)
         return fail(STATUS_NOT_PERMITTED,
                     "import: through sudo or with --as, give the keys on stdin: toktab import - < FILE");
     fd = open(*name, O_RDONLY | O_NOCTTY | O_CLOEXEC);
+    hide_secrets(*name); /* messages show it */
     if (fd < 0 || dup2(fd, STDIN_FILENO) < 0)
         return fail(status_of(errno), "%s: cannot be read: %s", *name, strerror(errno));
     close(fd);

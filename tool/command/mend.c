@@ -16,6 +16,7 @@
 #include "terminal/output.h"
 #include "terminal/progress.h"
 #include "token/describe.h"
+#include "token/finder.h"
 
 static const char help[] =
     "Usage: toktab [-c CONF] [-d DOMAIN] mend [OPTIONS] [COPY…]\n"
@@ -53,6 +54,7 @@ static enum status read_copies(struct mending *mending, char **names, int count)
         bool good = fd >= 0 && mending_read(file, fd);
         int error = errno;
 
+        hide_secrets(names[i - 1]); /* messages show it */
         file->name = names[i - 1];
         if (fd >= 0)
             close(fd);

@@ -38,22 +38,12 @@ struct request {
     struct given given;
 };
 
-/* A finder_visit(); context: the text. The id stays readable. */
-static void hide_secret(void *context, const char *token, size_t length, uint64_t line)
-{
-    char *text = context, *secret = text + (token - text) + length - TOKEN_BODY + ID_LENGTH;
-
-    (void)line;
-    memset(secret, '*', TOKEN_BODY - ID_LENGTH);
-}
-
 /* The name of a file, safe to show and to keep as a reason: it may contain a token. */
 static char *name_shown(const char *name)
 {
     char *shown = showable(span_of(name));
-    struct finder finder = {0};
 
-    finder_look(&finder, shown, strlen(shown), hide_secret, shown);
+    hide_secrets(shown);
     return shown;
 }
 

@@ -6,6 +6,7 @@
 
 #include "cidr.h"
 #include "nearest.h"
+#include "token/finder.h"
 
 static char *escape(const char *text, const char *also)
 {
@@ -60,6 +61,8 @@ static enum status set(char **attribute, const char *name, const char *text, boo
                     "%s: must be UTF-8 without control characters and invisible format characters", name);
     if (!any_visible(span_of(text)) && !(empty && *text == '\0'))
         return fail(STATUS_USAGE, "%s: must have a character that can be seen", name);
+    if (holds_token(text))
+        return fail(STATUS_USAGE, "%s: holds a token: lists would show it to others", name);
     free(*attribute);
     *attribute = escape(text, "");
     return STATUS_DONE;

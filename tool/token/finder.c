@@ -83,3 +83,33 @@ size_t finder_look(struct finder *finder, const char *buffer, size_t size, finde
     finder->from = at - (size - keep);
     return keep;
 }
+
+static void note_any(void *context, const char *token, size_t length, uint64_t line)
+{
+    (void)token, (void)length, (void)line;
+    *(bool *)context = true;
+}
+
+bool holds_token(const char *text)
+{
+    struct finder finder = {0};
+    bool found = false;
+
+    finder_look(&finder, text, strlen(text), note_any, &found);
+    return found;
+}
+
+static void hide_secret(void *context, const char *token, size_t length, uint64_t line)
+{
+    char *text = context, *secret = text + (token - text) + length - TOKEN_BODY + ID_LENGTH;
+
+    (void)line;
+    memset(secret, '*', TOKEN_BODY - ID_LENGTH);
+}
+
+void hide_secrets(char *text)
+{
+    struct finder finder = {0};
+
+    finder_look(&finder, text, strlen(text), hide_secret, text);
+}

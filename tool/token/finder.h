@@ -27,4 +27,9 @@ typedef void finder_visit(void *context, const char *token, size_t length, uint6
 size_t finder_look(struct finder *finder, const char *buffer, size_t size, finder_visit *visit,
                    void *context);
 
+bool holds_token(const char *text);
+
+/* Write "*" over the secret of each token in the text; ids stay readable. */
+void hide_secrets(char *text);
+
 #endif
