@@ -101,12 +101,17 @@ static void print_failure(enum status status)
 }
 
 /* A store opened as descriptor 0, 1 or 2 would get messages written into it. */
-static bool have_standard_streams(void)
+static enum status have_standard_streams(void)
 {
-    for (int fd = 0; fd <= 2; fd++)
-        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) != fd)
-            return false;
-    return true;
+    for (int fd = 0; fd <= 2; fd++) {
+        if (fcntl(fd, F_GETFD) >= 0)
+            continue;
+        if (errno != EBADF)
+            return fail(STATUS_IO, "descriptor %d: cannot be examined: %s", fd, strerror(errno));
+        if (open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) != fd)
+            return fail(STATUS_IO, "descriptor %d: closed, and /dev/null cannot be opened in its place", fd);
+    }
+    return STATUS_DONE;
 }
 
 int main(int argc, char **argv)
@@ -114,17 +119,16 @@ int main(int argc, char **argv)
     enum status status;
 
     secret_protect();
-    if (!have_standard_streams())
-        return STATUS_IO;
+    status = have_standard_streams();
     /* labels are UTF-8, and are shown so in any locale */
     if (!setlocale(LC_CTYPE, "") || strcmp(nl_langinfo(CODESET), "UTF-8") != 0)
         setlocale(LC_CTYPE, "C.UTF-8");
     /* errors instead, so that the command can finish properly */
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
-    if (crypto_start() < 0)
+    if (status == STATUS_DONE && crypto_start() < 0)
         status = fail(STATUS_MISSING, "libsodium: no source of randomness");
-    else
+    if (status == STATUS_DONE)
         status = run(argc, argv);
     if (status != STATUS_DONE && asks_for_json(argv))
         print_failure(status);
