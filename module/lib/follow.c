@@ -71,7 +71,8 @@ bool reader_holds_fd(struct reader *reader, struct stat *status)
     int fd = reader->fd;
     struct identity now;
 
-    if (fd < 0 || fstat(fd, status) < 0)
+    /* a passing error is asked about again: to take our own descriptor for another's would lose it */
+    if (fd < 0 || (fstat(fd, status) < 0 && (errno == EBADF || fstat(fd, status) < 0)))
         return false;
     now = identity_of(status);
     return identity_same_file(&now, &reader->held);
