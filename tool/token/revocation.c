@@ -33,7 +33,9 @@ static enum status append(struct log *log, const struct batch *batch, size_t i, 
     record.revoked = record.time = (int64_t)time(NULL);
     record.reason = (struct span){"", 0};
     attributes_apply(revocation->attributes, &record);
-    return change_append(log, batch->session, &record, true, fault);
+    status = change_append(log, batch->session, &record, true, fault);
+    revocation->written = status == STATUS_DONE;
+    return status;
 }
 
 static void give_up(struct revocation *revocation, enum status status, const struct fault *fault)
@@ -96,7 +98,9 @@ static void acknowledge(const struct ref *ref, struct revocation *revocation)
     char *label;
 
     if (revocation->why) {
-        fail(revocation->status, "token %.15s: NOT revoked: %s", ref->text, revocation->why);
+        fail(revocation->status, "token %.15s: NOT %s: %s", ref->text,
+             revocation->written ? "known to be revoked, though its line was written" : "revoked",
+             revocation->why);
         free(revocation->why);
         revocation->why = NULL;
         return;

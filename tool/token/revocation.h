@@ -12,6 +12,7 @@ struct revocation {
     enum status status;
     char *why;        /* why it was not revoked; NULL: it was */
     bool was_revoked; /* already, before this */
+    bool written;     /* its line is in the store, whatever became of it after that */
 };
 
 /*
