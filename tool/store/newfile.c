@@ -49,11 +49,11 @@ bool newfile_begin(struct newfile *newfile, int directory, const char *target)
     crypto_random_bytes(secret, sizeof(secret));
     hex_encode(hex, secret, sizeof(secret));
     snprintf(newfile->name, sizeof(newfile->name), ".%s.new-%s", newfile->target, hex);
+    newfile->buffer = must_have(malloc(NEWFILE_BUFFER)); /* before there is a file that would be left behind */
     newfile->fd = openat(directory, newfile->name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (newfile->fd < 0)
-        return false;
-    newfile->buffer = must_have(malloc(NEWFILE_BUFFER));
-    return true;
+        free(newfile->buffer);
+    return newfile->fd >= 0;
 }
 
 /* The group bits of a file with such a list are its mask: without the list they would be the group's rights.
