@@ -19,30 +19,31 @@ static const char *done(const struct record *record)
                                             : "updated";
 }
 
-/* What a thread writes: its own, for nobody waits for it for ever. */
-struct writing {
-    struct journal journal;
-    char *by;
-};
+/* Each line as it is written: the thread must not run out of memory, for that would end the command. */
+static void finish_lines(struct journal *journal, const char *by)
+{
+    for (size_t i = 0; i < journal->count; i++) {
+        char *line = composed("%s %s", by, journal->lines[i]);
 
+        free(journal->lines[i]);
+        journal->lines[i] = showable(span_of(line));
+        free(line);
+    }
+}
+
+/* argument: a journal of the thread's own, for nobody waits for it for ever */
 static void *write_all(void *argument)
 {
-    struct writing *writing = argument;
-    struct journal *journal = &writing->journal;
+    struct journal *journal = argument;
 
     openlog("toktab", LOG_PID, LOG_AUTHPRIV);
     for (size_t i = 0; i < journal->count; i++) {
-        char *line = composed("%s %s", writing->by, journal->lines[i]), *shown = showable(span_of(line));
-
-        syslog(LOG_AUTHPRIV | LOG_NOTICE, "%s", shown);
-        free(shown);
-        free(line);
+        syslog(LOG_AUTHPRIV | LOG_NOTICE, "%s", journal->lines[i]);
         free(journal->lines[i]);
     }
     closelog();
     free(journal->lines);
-    free(writing->by);
-    free(writing);
+    free(journal);
     return NULL;
 }
 
@@ -51,14 +52,15 @@ static void *write_all(void *argument)
 void journal_write(struct journal *journal, const char *by)
 {
     static bool given_up;
-    struct writing *writing;
+    struct journal *writing;
     struct timespec until;
     pthread_t thread;
 
     if (journal->count == 0)
         return;
     writing = must_have(malloc(sizeof(*writing)));
-    *writing = (struct writing){*journal, must_have(strdup(by))};
+    finish_lines(journal, by);
+    *writing = *journal;
     clock_gettime(CLOCK_REALTIME, &until);
     until.tv_sec += given_up ? 0 : PATIENCE + (time_t)(journal->count / PER_SECOND);
     *journal = (struct journal){0};
@@ -84,6 +86,11 @@ void journal_note(struct journal *journal, const char *domain, const struct reco
     char label[LINE_SIZE_MAX];
     long length = text_unescape(label, sizeof(label), record->label);
 
+    say_if_out_of_memory("before that token %" PRIu64 " (id %s) was %s%s", record->serial, record->id,
+                         done(record),
+                         record->op == OPERATION_CREATE ? ": revoke it unless somebody has it"
+                         : journal->count > 0           ? ", as the last of several"
+                                                        : "");
     /* the label is last, so that no label can look like another part of the line */
     keep(journal, composed("%s token %" PRIu64 " (id %s) in domain %s: \"%.*s\"", done(record),
                            record->serial, record->id, domain, length < 0 ? 0 : (int)length, label));
@@ -91,5 +98,6 @@ void journal_note(struct journal *journal, const char *domain, const struct reco
 
 void journal_note_head(struct journal *journal, const char *done, const char *domain, const char *head)
 {
+    say_if_out_of_memory("before that the store of domain %s was %s", domain, done);
     keep(journal, composed("%s the store of domain %s: HEAD %s", done, domain, head));
 }

@@ -259,6 +259,7 @@ enum status rewrite_install(struct log *log, struct newfile *file, struct fault 
     switch (newfile_install(file)) {
     case INSTALLED:
         log_note_durable(log);
+        say_if_out_of_memory("before that the new file of domain %s was put in place", log->domain);
         return STATUS_DONE;
     case INSTALL_FAILED:
         return rewrite_failed(log, fault);

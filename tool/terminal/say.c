@@ -6,10 +6,25 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { LINE_SHORT = 256 };
+
+static char done_so_far[LINE_SHORT];
+
+void say_if_out_of_memory(const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(done_so_far, sizeof(done_so_far), format, arguments);
+    va_end(arguments);
+}
+
 void *must_have(void *memory)
 {
     if (!memory) {
         fputs("toktab: out of memory\n", stderr);
+        if (done_so_far[0])
+            fprintf(stderr, "toktab: %s\n", done_so_far);
         exit(STATUS_IO);
     }
     return memory;

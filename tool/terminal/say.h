@@ -64,6 +64,10 @@ enum status status_of(int error);
 /* "s", or "" if count is 1. */
 const char *plural(uint64_t count);
 
+/* What to print besides if memory runs out from here on: a change that was made by then. Up to 255 bytes,
+ * none of which needs to be escaped. */
+void say_if_out_of_memory(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 /* Returns memory, or exits if it is NULL: no command could go on. */
 void *must_have(void *memory);
 
