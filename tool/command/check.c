@@ -49,7 +49,7 @@ struct check {
 
 static void add_fault(struct check *check, const char *text)
 {
-    json_array_append_new(check->faults, must_have(json_string(text)));
+    json_append(check->faults, json_string(text));
     say("%s/%s: %s", check->storefile.directory, check->storefile.name, text);
 }
 
@@ -123,8 +123,8 @@ static enum status print_object(const struct check *check, const struct proof *p
 
     if (!check->all_domains)
         return print_json(object);
-    json_object_set_new(object, "domain", must_have(json_string(check->domain)));
-    json_array_append_new(check->array, object);
+    json_add(object, "domain", json_string(check->domain));
+    json_append(check->array, object);
     return STATUS_DONE;
 }
 

@@ -117,7 +117,7 @@ static json_t *list_json(const char *text)
     struct span list = span_of(text), item;
 
     while (span_next_item(&list, &item))
-        json_array_append_new(array, must_have(json_stringn(item.at, item.length)));
+        json_append(array, json_stringn(item.at, item.length));
     return array;
 }
 
@@ -144,13 +144,13 @@ static enum status print_array(const struct found *found, size_t number)
     for (const struct found *one = found; one < found + number; one++) {
         const struct domain *domain = one->domain;
 
-        json_array_append_new(
-            array, must_have(json_pack(
-                       "{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:s}", "name", domain->name, "prefix",
-                       domain->prefix, "store", one->store, "scopes", list_json(domain->scopes),
-                       "default_lifetime", lifetime_json(domain->default_lifetime), "max_lifetime",
-                       lifetime_json(domain->max_lifetime), "tokens", number_json(one, one->tokens), "active",
-                       number_json(one, one->active), "admins", list_json(domain->admins), "may", one->may)));
+        json_append(array, json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:s}", "name",
+                                     domain->name, "prefix", domain->prefix, "store", one->store, "scopes",
+                                     list_json(domain->scopes), "default_lifetime",
+                                     lifetime_json(domain->default_lifetime), "max_lifetime",
+                                     lifetime_json(domain->max_lifetime), "tokens",
+                                     number_json(one, one->tokens), "active", number_json(one, one->active),
+                                     "admins", list_json(domain->admins), "may", one->may));
     }
     return print_json(array);
 }

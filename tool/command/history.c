@@ -176,7 +176,7 @@ static json_t *event_json(const struct event *event, const char *domain)
     json_decref(token);
     if (record.op == OPERATION_POINT) /* it belongs to no token */
         for (size_t i = 0; i < sizeof(of_token) / sizeof(of_token[0]); i++)
-            json_object_set_new(object, attribute_names[of_token[i]], json_null());
+            json_add(object, attribute_names[of_token[i]], json_null());
     return object;
 }
 

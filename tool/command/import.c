@@ -182,7 +182,7 @@ static enum status print(const struct request *request, const struct session *se
         return STATUS_DONE;
     array = must_have(json_array());
     for (size_t i = 0; i < keys->count; i++)
-        json_array_append_new(array, describe_json(&first[i], session->domain->name, keys->now));
+        json_append(array, describe_json(&first[i], session->domain->name, keys->now));
     return print_json(array);
 }
 

@@ -142,7 +142,7 @@ static enum status print(const struct mending *mending, const struct storefile *
         say("revoked token %" PRIu64 " (id %s): \"%s\"", record.serial, record.id, label);
         free(label);
         if (json)
-            json_array_append_new(ended, describe_json(&record, domain, rewrite->now));
+            json_append(ended, describe_json(&record, domain, rewrite->now));
     }
     if (mending->kept[0] != '\0')
         say("%s/%s: the damaged file: delete it when you no longer need it", storefile->directory,

@@ -79,7 +79,7 @@ static enum status revoke(const struct session *session, const struct request *r
     for (size_t i = 0; i < refs->count; i++)
         if (request->given.json && revocations[i].status == STATUS_DONE &&
             ref_record(&refs->list[i], &record))
-            json_array_append_new(array, describe_json(&record, session->domain->name, (int64_t)time(NULL)));
+            json_append(array, describe_json(&record, session->domain->name, (int64_t)time(NULL)));
     if (json_array_size(array) > 0)
         printed = print_json(refs->count == 1 ? json_incref(json_array_get(array, 0)) : json_incref(array));
     json_decref(array);

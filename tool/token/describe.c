@@ -147,13 +147,23 @@ static json_t *json_time(int64_t when)
     return must_have(json_string(text));
 }
 
+void json_add(json_t *object, const char *key, json_t *value)
+{
+    must_have(json_object_set_new(object, key, must_have(value)) == 0 ? object : NULL);
+}
+
+void json_append(json_t *array, json_t *value)
+{
+    must_have(json_array_append_new(array, must_have(value)) == 0 ? array : NULL);
+}
+
 static json_t *json_list(struct span list)
 {
     json_t *array = must_have(json_array());
     struct span item;
 
     while (span_next_item(&list, &item))
-        json_array_append_new(array, json_text(item));
+        json_append(array, json_text(item));
     return array;
 }
 
@@ -169,13 +179,19 @@ json_t *describe_json(const struct record *record, const char *domain, int64_t n
         json_time(record->used == 0 ? TIME_NEVER : record->used)));
 }
 
+/* json_dumps() leaves out what it has no memory for, and says nothing; json_dumpb() needs none. */
 bool write_json(json_t *value)
 {
-    char *text = must_have(json_dumps(value, JSON_INDENT(2)));
-    bool good = output_text(text);
+    size_t size = json_dumpb(value, NULL, 0, JSON_INDENT(2));
+    json_malloc_t take;
     json_free_t give_back;
+    char *text;
+    bool good;
 
-    json_get_alloc_funcs(NULL, &give_back); /* wipes a secret, after secret_guard_json() */
+    json_get_alloc_funcs(&take, &give_back); /* these wipe a secret, after secret_guard_json() */
+    text = must_have(size > 0 ? take(size) : NULL);
+    must_have(json_dumpb(value, text, size, JSON_INDENT(2)) == size ? text : NULL);
+    good = output_write(text, size);
     give_back(text);
     json_decref(value);
     return good;

@@ -47,6 +47,10 @@ char *describe(const struct record *record, const char *domain, enum attribute a
 /* All attributes as one object. The caller releases it. */
 json_t *describe_json(const struct record *record, const char *domain, int64_t now);
 
+/* Put a value, which they take over, into an object or an array. The tool exits if it is out of memory. */
+void json_add(json_t *object, const char *key, json_t *value);
+void json_append(json_t *array, json_t *value);
+
 /* Write a value to stdout and release it. False with errno. */
 bool write_json(json_t *value);
 

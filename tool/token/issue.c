@@ -61,7 +61,7 @@ enum status issue_print(const struct issue *issue, const struct session *session
 
         secret_guard_json();
         object = describe_json(record, session->domain->name, record->time);
-        json_object_set_new(object, "token", must_have(json_string(issue->token)));
+        json_add(object, "token", json_string(issue->token));
         status = print_json(object);
     } else if (issue->given.no_newline) {
         status = output_text(issue->token) ? STATUS_DONE : output_failed();
