@@ -65,14 +65,18 @@ struct found {
     const char *may;
 };
 
-/* What owners and modes let the process do. The caller is known to be allowed. */
+/* What owners and modes let the process do; NULL with errno: nobody can tell. The caller is known to be
+ * allowed. */
 static const char *rights(const char *directory, const char *store)
 {
     struct stat status;
+    bool there = stat(directory, &status) == 0;
 
-    if (stat(directory, &status) == 0 && (geteuid() == 0 || status.st_uid == geteuid()))
+    if (there && (geteuid() == 0 || status.st_uid == geteuid()))
         return "change";
-    return access(store, R_OK) == 0 || errno == ENOENT ? "read" : "nothing";
+    if ((there || errno == ENOENT) && (access(store, R_OK) == 0 || errno == ENOENT))
+        return "read";
+    return errno == EACCES ? "nothing" : NULL;
 }
 
 /* A store that cannot be read is reported and its status returned, but the others are still shown. */
@@ -89,6 +93,10 @@ static enum status look(struct found *found, const struct session *session)
         return fail(STATUS_NOT_FOUND, "domain \"%s\": the path of its store is too long",
                     session->domain->name);
     found->may = rights(session->config.store_dir, found->store);
+    if (!found->may) {
+        found->may = "nothing";
+        return fail(STATUS_IO, "%s: cannot be examined: %s", session->config.store_dir, strerror(errno));
+    }
     if (!tokens_exist(session)) {
         found->counted = true; /* the first token will create it */
         return STATUS_DONE;
