@@ -38,8 +38,18 @@ static void remove_leftovers(int directory, const char *target)
         close(fd);
 }
 
+static const struct newfile *unfinished;
+
+/* The tool may run out of memory, and exit, while somebody fills a file. */
+static void remove_unfinished(void)
+{
+    if (unfinished)
+        unlinkat(unfinished->directory, unfinished->name, 0);
+}
+
 bool newfile_begin(struct newfile *newfile, int directory, const char *target)
 {
+    static bool registered;
     unsigned char secret[SECRET_SIZE];
     char hex[SECRET_HEX + 1] = "";
 
@@ -51,9 +61,13 @@ bool newfile_begin(struct newfile *newfile, int directory, const char *target)
     snprintf(newfile->name, sizeof(newfile->name), ".%s.new-%s", newfile->target, hex);
     newfile->buffer = must_have(malloc(NEWFILE_BUFFER)); /* before there is a file that would be left behind */
     newfile->fd = openat(directory, newfile->name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (newfile->fd < 0)
+    if (newfile->fd < 0) {
         free(newfile->buffer);
-    return newfile->fd >= 0;
+        return false;
+    }
+    unfinished = newfile;
+    registered = registered || atexit(remove_unfinished) == 0;
+    return true;
 }
 
 /* The group bits of a file with such a list are its mask: without the list they would be the group's rights.
@@ -127,6 +141,7 @@ static void end(struct newfile *newfile)
 {
     int error = errno;
 
+    unfinished = NULL;
     close(newfile->fd);
     free(newfile->buffer);
     errno = error;
