@@ -16,7 +16,7 @@
 enum {
     RESERVE_LOW = 32 * 1024,     /* below this the reserve is allocated again */
     ACKNOWLEDGE_AFTER = 2000000, /* nanoseconds from durable to acknowledged: see the model in reader.h */
-    BLOCK = 4096,                /* bytes of a file that a power cut keeps or loses together */
+    SECTOR = 512,                /* bytes of a file that a power cut keeps or loses together */
 };
 
 static int close_if_open(int fd)
@@ -203,11 +203,11 @@ enum appended log_append(struct log *log, const struct tip *expected, const char
         return APPEND_UNAVAILABLE;
     if (log->synced == 0)
         log->synced = now.start; /* whoever wrote the last line may not have lived to sync it */
-    /* A power cut may keep any block of lines that are not yet synced. They must leave either whole lines in
-     * sequence or one rest that the next writer cuts off. So they all begin in one block, and together are
+    /* A power cut may keep any sector of lines that are not yet synced. They must leave either whole lines in
+     * sequence or one rest that the next writer cuts off. So they all begin in one sector, and together are
      * shorter than a rest may be. */
     may_wait = log->synced == now.end ||
-               (log->synced / BLOCK == now.end / BLOCK && now.end + length - log->synced < LINE_SIZE_MAX);
+               (log->synced / SECTOR == now.end / SECTOR && now.end + length - log->synced < LINE_SIZE_MAX);
     if (!may_wait && !log_sync(log))
         return APPEND_UNKNOWN;
     if (!write_all(log->file, line, length, now.end))
