@@ -12,14 +12,22 @@ enum {
     LINE_SIZE_LEAST = 160, /* bytes of the shortest possible line, with its LF */
 };
 
-static ssize_t read_at(int fd, void *bytes, size_t size, uint64_t offset)
+ssize_t read_at(int fd, void *bytes, size_t size, uint64_t offset)
 {
-    ssize_t got;
+    size_t had = 0;
 
-    do
-        got = pread(fd, bytes, size, (off_t)offset);
-    while (got < 0 && errno == EINTR);
-    return got;
+    while (had < size) {
+        ssize_t got = pread(fd, (char *)bytes + had, size - had, (off_t)(offset + had));
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return -1;
+        if (got == 0)
+            break;
+        had += (size_t)got;
+    }
+    return (ssize_t)had;
 }
 
 size_t load_lines_most(uint64_t bytes)

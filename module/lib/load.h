@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "chain.h"
 #include "fault.h"
@@ -24,6 +25,10 @@ struct known {
     struct position at;
     const struct index *index;
 };
+
+/* Read bytes at an offset, however many pread(2) gives at a time. Returns how many: fewer only at the end of
+ * the file; or -1 with errno. */
+ssize_t read_at(int fd, void *bytes, size_t size, uint64_t offset);
 
 /* Read the header of the domain's store. Leaves progress->newest as it is. False with fault. */
 bool load_header(struct progress *progress, int fd, const char *domain, struct fault *fault);

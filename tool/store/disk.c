@@ -4,22 +4,15 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "load.h"
+
 bool read_all(int fd, char *bytes, size_t size, uint64_t offset)
 {
-    while (size > 0) {
-        ssize_t got = pread(fd, bytes, size, (off_t)offset);
+    ssize_t got = read_at(fd, bytes, size, offset);
 
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0) {
-            errno = got == 0 ? EIO : errno;
-            return false;
-        }
-        bytes += got;
-        size -= (size_t)got;
-        offset += (uint64_t)got;
-    }
-    return true;
+    if (got >= 0 && (size_t)got < size)
+        errno = EIO;
+    return got >= 0 && (size_t)got == size;
 }
 
 bool write_all(int fd, const char *bytes, size_t length, uint64_t offset)

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "load.h"
 #include "store/lines.h"
 #include "terminal/progress.h"
 #include "terminal/say.h"
@@ -95,7 +96,7 @@ static bool prove_rest(struct proof *proof, int fd, uint64_t size, bool good, co
     char bytes[REST_SIZE_MAX + 1];
     size_t length;
     uint64_t left = size > proof->offset ? size - proof->offset : 0;
-    ssize_t got = pread(fd, bytes, left < sizeof(bytes) ? (size_t)left : sizeof(bytes), (off_t)proof->offset);
+    ssize_t got = read_at(fd, bytes, left < sizeof(bytes) ? (size_t)left : sizeof(bytes), proof->offset);
 
     if (got < 0)
         return fault_set_passing(fault, "cannot be read: %s", strerror(errno));
@@ -163,7 +164,11 @@ bool prove_on(struct proof *proof, int fd, const struct witness *witness, struct
     char byte;
 
     if (proof->rest == REST_LINE) { /* the last line may have got its missing LF since */
-        if (pread(fd, &byte, 1, (off_t)proof->offset) != 1 || byte != '\n')
+        ssize_t more = read_at(fd, &byte, 1, proof->offset);
+
+        if (more < 0)
+            return fault_set_passing(fault, "cannot be read: %s", strerror(errno));
+        if (more == 0 || byte != '\n')
             return true; /* nothing was added */
         proof->offset++;
     }
