@@ -5,7 +5,6 @@
 #include <string.h>
 
 _Static_assert(sizeof(struct digest) >= sizeof(crypto_generichash_blake2b_state), "state fits");
-_Static_assert(2 * HASH_SIZE == crypto_verify_64_BYTES, "a hash in hexadecimal");
 _Static_assert(_Alignof(struct digest) >= _Alignof(crypto_generichash_blake2b_state), "state is aligned");
 
 _Static_assert(CHAIN_SIZE == crypto_generichash_blake2b_SALTBYTES, "a chain is a salt");
@@ -137,7 +136,17 @@ void crypto_digest_end(struct digest *digest, unsigned char *result, size_t size
 
 bool crypto_equal_hex(const char a[2 * HASH_SIZE], const char b[2 * HASH_SIZE])
 {
-    return crypto_verify_64((const unsigned char *)a, (const unsigned char *)b) == 0;
+    uint64_t difference = 0;
+
+    for (size_t i = 0; i < 2 * HASH_SIZE; i += sizeof(uint64_t)) {
+        uint64_t of_a, of_b;
+
+        memcpy(&of_a, a + i, sizeof(of_a));
+        memcpy(&of_b, b + i, sizeof(of_b));
+        difference |= of_a ^ of_b;
+        __asm__("" : "+r"(difference)); /* so that the compiler cannot leave the loop early */
+    }
+    return difference == 0;
 }
 
 bool crypto_equal(const void *a, const void *b, size_t size)

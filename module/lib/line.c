@@ -2,6 +2,9 @@
 
 #include <endian.h>
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 /* The offsets of the columns of fixed width, from the id. */
 enum {
@@ -12,6 +15,7 @@ enum {
 
 static void split_fixed(struct line *line, const char *id)
 {
+    line->plain = false;
     line->column[COLUMN_ID] = (struct span){id, ID_LENGTH};
     line->column[COLUMN_OP] = (struct span){id + AT_OP, 1};
     line->column[COLUMN_HASH] = (struct span){id + AT_HASH, HASH_HEX};
@@ -19,22 +23,42 @@ static void split_fixed(struct line *line, const char *id)
 
 enum { STEP = 32 };
 
-/* A bit for each byte that is a "|"; the lowest bit is for the first byte. */
-static uint32_t bars_at(const char *at)
+typedef unsigned char octets __attribute__((vector_size(STEP / 2)));
+typedef signed char marks __attribute__((vector_size(STEP / 2))); /* each is 0 or -1 */
+typedef uint64_t halves __attribute__((vector_size(STEP / 2)));
+
+/* A bit for each mark; the lowest bit is for the first byte. */
+static inline uint64_t bits_of(marks some)
 {
-    typedef unsigned char octets __attribute__((vector_size(STEP / 2)));
-    typedef uint64_t halves __attribute__((vector_size(STEP / 2)));
-    uint32_t bars = 0;
+#ifdef __SSE2__
+    return (uint64_t)_mm_movemask_epi8((__m128i)some);
+#else
+    halves ones = (halves)(some & 1);
+
+    /* the lowest bits of eight bytes, side by side */
+    return le64toh(ones[0]) * UINT64_C(0x0102040810204080) >> 56 |
+           le64toh(ones[1]) * UINT64_C(0x0102040810204080) >> 56 << 8;
+#endif
+}
+
+/* Marks the bytes that are not printable ASCII, or a "%". */
+static inline marks odd_in(octets some)
+{
+    return ((marks)(some + 1) < 0x21) | (marks)(some == '%');
+}
+
+/* A bit for each byte that is a "|". odd: collects marks, unless it is NULL. */
+static inline uint64_t bars_at(const char *at, marks *odd)
+{
+    uint64_t bars = 0;
 
     for (int i = 0; i < STEP; i += STEP / 2) {
         octets some;
-        halves found;
 
         memcpy(&some, at + i, sizeof(some));
-        found = (halves)((octets)(some == '|') & 1);
-        /* the lowest bits of eight bytes, side by side */
-        for (int half = 0; half < 2; half++)
-            bars |= (uint32_t)(le64toh(found[half]) * UINT64_C(0x0102040810204080) >> 56) << (i + half * 8);
+        if (odd)
+            *odd |= odd_in(some);
+        bars |= bits_of((marks)(some == '|')) << i;
     }
     return bars;
 }
@@ -43,14 +67,15 @@ static uint32_t bars_at(const char *at)
  * Find the columns from the serial to the one before `next`. At least STEP bytes must follow the last bar of
  * these columns, or nothing after end is read. Returns where `next` begins; NULL: too few bars.
  */
-static inline const char *split_up_to(struct line *line, enum column next, const char *at, const char *end)
+static inline __attribute__((always_inline)) const char *
+split_up_to(struct line *line, enum column next, const char *at, const char *end, marks *odd)
 {
     const char *start = at;
     struct span *column = &line->column[COLUMN_SERIAL];
 
     for (; at + STEP <= end; at += STEP)
-        for (uint32_t bars = bars_at(at); bars != 0; bars &= bars - 1) {
-            const char *bar = at + (unsigned)__builtin_ctz(bars);
+        for (uint64_t bars = bars_at(at, odd); bars != 0; bars &= bars - 1) {
+            const char *bar = at + __builtin_ctzll(bars);
 
             *column++ = (struct span){start, (size_t)(bar - start)};
             start = bar + 1;
@@ -81,7 +106,7 @@ bool line_split(struct line *line, const char *text, size_t length)
 
     if (!at)
         return false;
-    at = split_up_to(line, COLUMN_CHAIN, at, end); /* the chain is longer than a word: no bar is missed */
+    at = split_up_to(line, COLUMN_CHAIN, at, end, NULL); /* no bar is missed: the chain is a step long */
     if (!at)
         return false;
     line->column[COLUMN_CHAIN] = (struct span){at, CHAIN_HEX};
@@ -92,7 +117,7 @@ bool line_split_ends(struct line *line, const char *text, size_t length)
 {
     const char *end = text + length - 1, *at = split_front(line, text, length), *chain, *before, *bar;
 
-    at = at ? split_up_to(line, COLUMN_CREATED, at, end) : NULL;
+    at = at ? split_up_to(line, COLUMN_CREATED, at, end, NULL) : NULL;
     if (!at || end - at < 2 * (CHAIN_HEX + 1))
         return false;
     chain = end - CHAIN_HEX;
@@ -111,7 +136,16 @@ void line_split_accepted(struct line *line, const char *id)
     line->column[COLUMN_N] = (struct span){NULL, 0};
     split_fixed(line, id);
     line->column[COLUMN_CHAIN] =
-        (struct span){split_up_to(line, COLUMN_CHAIN, id + AT_SERIAL, id + LINE_SIZE_MAX), CHAIN_HEX};
+        (struct span){split_up_to(line, COLUMN_CHAIN, id + AT_SERIAL, id + LINE_SIZE_MAX, NULL), CHAIN_HEX};
+}
+
+void line_split_for_verdict(struct line *line, const char *id)
+{
+    marks odd = {0};
+
+    split_fixed(line, id);
+    split_up_to(line, COLUMN_PRIOR, id + AT_SERIAL, id + LINE_SIZE_MAX, &odd); /* ends before the LF */
+    line->plain = bits_of(odd) == 0;
 }
 
 bool line_revoked(const char *id)

@@ -40,9 +40,11 @@ enum column {
 
 struct line {
     struct span column[COLUMNS];
+    bool plain; /* the columns from the serial to ext are known to be printable ASCII without a "%" */
 };
 
-/* Find the columns of a line that ends with its LF. False: it does not have the shape of a line. */
+/* Find the columns of a line that ends with its LF. False: it does not have the shape of a line. Leaves it
+ * open whether they are plain. */
 bool line_split(struct line *line, const char *text, size_t length);
 
 /* Find the columns up to the serial, and those from `prior` on, whatever is between them: for a reader that
@@ -52,6 +54,9 @@ bool line_split_ends(struct line *line, const char *text, size_t length);
 /* Like line_split() from the id on, for a line that line_split() has accepted before; it needs no end. The
  * column n is missing: at is NULL. */
 void line_split_accepted(struct line *line, const char *id);
+
+/* The same from the id to ext alone, and find out whether these columns are plain. */
+void line_split_for_verdict(struct line *line, const char *id);
 
 /* Is such a line revoked? */
 bool line_revoked(const char *id);

@@ -47,6 +47,16 @@ struct room {
     size_t size;
 };
 
+/* Unescape a text whose column is plain. Returns its length; -1: it does not fit. */
+static long copy_plain(struct room *room, struct span column)
+{
+    if (column.length >= room->size)
+        return -1;
+    memcpy(room->at, column.at, column.length);
+    room->at[column.length] = '\0';
+    return (long)column.length;
+}
+
 /* Take the text of this length at the start of the space; NULL: it is invalid. */
 static const char *take_text(struct room *room, long length)
 {
@@ -59,21 +69,38 @@ static const char *take_text(struct room *room, long length)
     return text;
 }
 
-static bool fill_identity(struct toktab_result *result, const struct record *record)
+/* Most texts are plain. */
+static bool fill_plain(struct toktab_result *result, const struct record *record)
+{
+    struct room room = {result->text, sizeof(result->text)};
+
+    result->label = take_text(&room, copy_plain(&room, record->label));
+    result->user = take_text(&room, copy_plain(&room, record->user));
+    result->scopes = take_text(&room, copy_plain(&room, record->scopes));
+    return result->label && result->user && result->scopes && record->label.length >= 1 &&
+           record->label.length <= LABEL_MAX;
+}
+
+static bool fill_escaped(struct toktab_result *result, const struct record *record)
 {
     struct room room = {result->text, sizeof(result->text)};
     long characters = 0;
 
-    memcpy(result->id, record->id, sizeof(record->id));
-    result->serial = record->serial;
-    result->created = record->created;
-    result->expires = record->expires;
     result->label = take_text(&room, text_unescape_plain(room.at, room.size, record->label, &characters));
     result->user = take_text(&room, text_unescape(room.at, room.size, record->user));
     result->scopes = take_text(&room, text_unescape(room.at, room.size, record->scopes));
     /* the verdict depends on the user, so no user may have two forms */
     return result->label && result->user && result->scopes && characters >= 1 && characters <= LABEL_MAX &&
            (result->user[0] == '\0' || !utf8_has_controls(span_of(result->user)));
+}
+
+static bool fill_identity(struct toktab_result *result, const struct record *record, bool plain)
+{
+    memcpy(result->id, record->id, sizeof(record->id));
+    result->serial = record->serial;
+    result->created = record->created;
+    result->expires = record->expires;
+    return plain ? fill_plain(result, record) : fill_escaped(result, record);
 }
 
 void policy_answer(struct toktab_result *result, enum toktab_verdict verdict, enum toktab_reason reason)
@@ -94,7 +121,7 @@ void policy_decide(struct toktab_result *result, const struct line *line, const 
 
     /* if a column that the verdict depends on is invalid although the chain is right, toktab did not write
      * it: admit nobody. `toktab check` checks the other columns. */
-    if (!record_check_for_verdict(&record, line, &foreign) || !fill_identity(result, &record)) {
+    if (!record_check_for_verdict(&record, line, &foreign) || !fill_identity(result, &record, line->plain)) {
         policy_answer(result, TOKTAB_ERROR, TOKTAB_REASON_STORE);
         return;
     }

@@ -29,7 +29,7 @@ static void decide(const struct question *question, const char *found, const uns
     struct line line;
 
     if (found)
-        line_split_accepted(&line, found);
+        line_split_for_verdict(&line, found);
     if (found && (!question->token || has_hash(&line, hash)))
         policy_decide(result, &line, &question->demand, now);
     else
@@ -59,8 +59,6 @@ static struct question with_id(const struct question *question, const char *stor
     struct question same = *question;
     unsigned char salt[CHAIN_SIZE] = {0};
 
-    if (same.id)
-        return same;
     hex_decode(salt, storeid, sizeof(salt)); /* a valid one: it is from a header */
     foreign_id(room, same.token, same.length, salt);
     same.id = room;
@@ -80,13 +78,16 @@ void question_ask(struct reader *reader, const struct question *question, struct
         policy_answer(result, TOKTAB_ERROR, TOKTAB_REASON_STORE);
         return;
     }
-    same = with_id(question, reader->storeid, room);
-    known = look_up(reader, &same, result);
+    if (!question->id) {
+        same = with_id(question, reader->storeid, room);
+        question = &same;
+    }
+    known = look_up(reader, question, result);
     if (standing == STANDING_GOOD && result->verdict == TOKTAB_ERROR &&
         !atomic_exchange(&reader->complained, true))
         notice_say(reader->notice, LOG_ALERT,
                    "store %s/%s: the line of token %.12s is invalid: run `toktab check`",
-                   reader->storefile.directory, reader->storefile.name, same.id);
+                   reader->storefile.directory, reader->storefile.name, question->id);
     if (standing == STANDING_GOOD)
         return;
     if (result->verdict == TOKTAB_DENY ? !known : !reader_still_trusted(reader))
@@ -130,7 +131,7 @@ static bool pass_once(const char *store_dir, struct onepass *onepass, const stru
     storeid[0] = '\0';
     if (!question->id && !read_storeid(storeid, &storefile, domain->name))
         return false;
-    same = with_id(question, storeid, room);
+    same = question->id ? *question : with_id(question, storeid, room);
     if (!onepass_find(onepass, &storefile, domain->name, same.id) ||
         (!question->id && strcmp(onepass->storeid, storeid) != 0)) /* another store came in between */
         return false;

@@ -292,7 +292,7 @@ static void note_use(struct usage *usage, const char *storeid, uint64_t serial)
 }
 
 /* Ask for a domain: its store, and the demands of the request. Notes the use of a token. */
-static void ask(struct toktab *table, const struct domain *domain, struct question question,
+static void ask(struct toktab *table, const struct domain *domain, struct question *question,
                 const struct toktab_request *request, struct toktab_result *result)
 {
     size_t number = (size_t)(domain - table->config.domains);
@@ -300,14 +300,14 @@ static void ask(struct toktab *table, const struct domain *domain, struct questi
     struct address address;
     char storeid[STOREID_HEX + 1];
 
-    question.demand.scopes = request->scopes ? span_of(request->scopes) : (struct span){"", 0};
-    question.demand.client = address_from_socket(&address, request->client) ? &address : NULL;
-    question.demand.user = request->user;
+    question->demand.scopes = request->scopes ? span_of(request->scopes) : (struct span){"", 0};
+    question->demand.client = address_from_socket(&address, request->client) ? &address : NULL;
+    question->demand.user = request->user;
     if (reader)
-        question_ask(reader, &question, result);
+        question_ask(reader, question, result);
     else
-        question_ask_once(&table->once, domain, &question, result, storeid);
-    if (domain->track_usage && question.token && result->verdict == TOKTAB_ALLOW)
+        question_ask_once(&table->once, domain, question, result, storeid);
+    if (domain->track_usage && question->token && result->verdict == TOKTAB_ALLOW)
         note_use(&table->usages[number], reader ? reader->storeid : storeid, result->serial);
 }
 
@@ -328,7 +328,7 @@ static void verify(struct toktab *table, const char *token, size_t length,
         policy_answer(result, TOKTAB_DENY, TOKTAB_REASON_MALFORMED);
         return;
     }
-    ask(table, domain, question, request, result);
+    ask(table, domain, &question, request, result);
     /* the hash covers the checksum too: if the hash was found, there is nothing left to check */
     if (question.id && result->id[0] == '\0' && !token_checksum_valid(token, length))
         policy_answer(result, TOKTAB_DENY, TOKTAB_REASON_MALFORMED);
@@ -347,7 +347,7 @@ static void recheck(struct toktab *table, const char *id, const struct toktab_re
         policy_answer(result, TOKTAB_DENY, TOKTAB_REASON_MALFORMED);
     } else {
         strcpy(copy, id);
-        ask(table, domain, (struct question){.id = copy}, request, result);
+        ask(table, domain, &(struct question){.id = copy}, request, result);
     }
 }
 

@@ -37,7 +37,7 @@ static void check_answer(const char *id)
 {
     static const struct address client = {4, {192, 0, 2, 1}};
     const struct demand demand = {.scopes = span_of("read"), .client = &client, .user = "deploy"};
-    struct toktab_result result = {.size = sizeof(result)};
+    struct toktab_result result = {.size = sizeof(result)}, quick = {.size = sizeof(quick)};
     struct record whole, needed;
     struct line line;
     bool foreign, good, enough;
@@ -50,6 +50,11 @@ static void check_answer(const char *id)
            (whole.serial == needed.serial && whole.created == needed.created &&
             whole.expires == needed.expires && whole.revoked == needed.revoked && whole.op == needed.op));
     policy_decide(&result, &line, &demand, NOW);
+    line_split_for_verdict(&line, id);
+    policy_decide(&quick, &line, &demand, NOW);
+    assert(quick.verdict == result.verdict && quick.reason == result.reason &&
+           strcmp(quick.label, result.label) == 0 && strcmp(quick.user, result.user) == 0 &&
+           strcmp(quick.scopes, result.scopes) == 0);
     assert(result.size == sizeof(result));
     assert((result.verdict == TOKTAB_ALLOW) == (result.reason == TOKTAB_REASON_NONE));
     assert((result.verdict == TOKTAB_ERROR) == (result.reason == TOKTAB_REASON_STORE));

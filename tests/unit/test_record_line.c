@@ -131,6 +131,32 @@ START_TEST(accepted_line_is_split_from_its_id)
 }
 END_TEST
 
+/* Only letters, digits and punctuation in the columns from the serial to ext count as plain. */
+START_TEST(plain_columns_are_told_from_others)
+{
+    static const struct {
+        const char *text;
+        bool plain;
+    } texts[] = {
+        {"", true},      {"a label~!", true}, {" ", true},    {"50%25", false}, {"M\xc3\xbcnchen", false},
+        {"\x1f", false}, {"\x7f", false},     {"\xff", false}};
+    char text[LINE_SIZE_MAX];
+    struct line line, quick;
+
+    for (int column = COLUMN_SERIAL; column <= COLUMN_EXT; column++) {
+        ck_assert(
+            line_split(&line, text, columns_join(text, sizeof(text), point_columns, column, texts[_i].text)));
+        ck_assert(!line.plain);
+        line_split_for_verdict(&quick, line.column[COLUMN_ID].at);
+        ck_assert_int_eq(quick.plain, texts[_i].plain);
+        for (int i = COLUMN_ID; i <= COLUMN_EXT; i++) {
+            ck_assert_ptr_eq(quick.column[i].at, line.column[i].at);
+            ck_assert_uint_eq(quick.column[i].length, line.column[i].length);
+        }
+    }
+}
+END_TEST
+
 START_TEST(revoked_is_seen)
 {
     static const struct {
@@ -276,6 +302,7 @@ Suite *record_line_suite(void)
     tcase_add_test(split, line_ends_with_its_lf);
     tcase_add_test(split, line_has_at_most_4096_bytes);
     tcase_add_loop_test(split, accepted_line_is_split_from_its_id, 0, 2);
+    tcase_add_loop_test(split, plain_columns_are_told_from_others, 0, 8);
     tcase_add_test(split, revoked_is_seen);
     suite_add_tcase(suite, split);
     tcase_add_loop_test(format, written_and_read_back, 0, 2);
