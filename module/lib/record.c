@@ -106,8 +106,10 @@ static bool list_suits(struct span list, bool (*valid)(struct span))
 /* Few texts have an escape: the others need only one pass. */
 static bool scopes_suit(struct span scopes)
 {
-    bool in_scope = scopes.length == 0;
+    bool in_scope = false;
 
+    if (scopes.length == 0)
+        return true;
     for (size_t i = 0; i < scopes.length; i++) {
         unsigned char c = (unsigned char)scopes.at[i];
 

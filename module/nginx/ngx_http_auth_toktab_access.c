@@ -64,6 +64,17 @@ static ngx_int_t verify_basic(ngx_http_request_t *r, struct toktab *table, ngx_s
     return NGX_OK;
 }
 
+/*
+ * The latest answer in full: it is too large to keep for each request, and to copy its texts costs as much as
+ * half of the hash. So a request gets a copy only when a variable asks for it, or when the next request asks
+ * the library before this one ends.
+ */
+static struct {
+    struct toktab_result result;
+    ngx_http_auth_toktab_answer_t *of; /* NULL: the texts are copied, or nobody needs them */
+    ngx_pool_t *pool;                  /* of that request */
+} latest;
+
 static u_char *keep_text(ngx_str_t *kept, u_char *p, const char *text, size_t len)
 {
     kept->data = p;
@@ -71,28 +82,66 @@ static u_char *keep_text(ngx_str_t *kept, u_char *p, const char *text, size_t le
     return ngx_cpymem(p, text, len);
 }
 
-/* A copy of the texts, because a whole result is too large to keep for each request. */
-static ngx_int_t keep_identity(ngx_http_request_t *r, ngx_http_auth_toktab_answer_t *last,
-                               const struct toktab_result *result)
+ngx_int_t ngx_http_auth_toktab_keep(ngx_http_auth_toktab_answer_t *last)
 {
-    size_t id = ngx_strlen(result->id), label, user, scopes;
+    const struct toktab_result *result = &latest.result;
+    size_t id, label, user, scopes;
     u_char *p;
 
-    if (id == 0)
+    if (latest.of != last)
         return NGX_OK;
+    latest.of = NULL;
+    id = ngx_strlen(result->id);
     label = ngx_strlen(result->label);
     user = ngx_strlen(result->user);
     scopes = ngx_strlen(result->scopes);
-    p = ngx_pnalloc(r->pool, id + label + user + scopes);
+    p = ngx_pnalloc(latest.pool, id + label + user + scopes);
     if (p == NULL)
         return NGX_ERROR;
     p = keep_text(&last->id, p, result->id, id);
     p = keep_text(&last->label, p, result->label, label);
     p = keep_text(&last->user, p, result->user, user);
     keep_text(&last->scopes, p, result->scopes, scopes);
-    last->serial = result->serial;
-    last->expires = result->expires;
     return NGX_OK;
+}
+
+void ngx_http_auth_toktab_forget(const ngx_http_auth_toktab_answer_t *last)
+{
+    if (latest.of == last)
+        latest.of = NULL;
+}
+
+static void clear_answer(ngx_http_auth_toktab_answer_t *last)
+{
+    ngx_http_auth_toktab_forget(last);
+    *last = (ngx_http_auth_toktab_answer_t){0};
+}
+
+/* The request of the latest answer goes on, and needs its texts: without memory for them it has no identity
+ * any more. */
+static struct toktab_result *new_result(void)
+{
+    struct toktab_result *result = &latest.result;
+
+    if (latest.of != NULL)
+        (void)ngx_http_auth_toktab_keep(latest.of);
+    result->size = sizeof(*result);
+    result->verdict = TOKTAB_ERROR; /* another version of the library may fill nothing in */
+    result->reason = TOKTAB_REASON_REQUEST;
+    result->id[0] = '\0';
+    return result;
+}
+
+/* A subrequest's copy is made at once: nobody says when its context goes. */
+static ngx_int_t take_identity(ngx_http_request_t *r, ngx_http_auth_toktab_answer_t *last)
+{
+    if (latest.result.id[0] == '\0')
+        return NGX_OK;
+    last->serial = latest.result.serial;
+    last->expires = latest.result.expires;
+    latest.of = last;
+    latest.pool = r->pool;
+    return r == r->main ? NGX_OK : ngx_http_auth_toktab_keep(last);
 }
 
 static ngx_int_t verify(ngx_http_request_t *r, const ngx_http_auth_toktab_loc_conf_t *conf,
@@ -105,21 +154,18 @@ static ngx_int_t verify(ngx_http_request_t *r, const ngx_http_auth_toktab_loc_co
         .scopes = (const char *)conf->scopes.data,
         .client = r->connection->sockaddr,
     };
-    struct toktab_result result;
+    struct toktab_result *result;
 
-    ngx_memzero(last, sizeof(*last));
-    result.size = sizeof(result);
-    result.verdict = TOKTAB_ERROR; /* another version of the library may fill nothing in */
-    result.reason = TOKTAB_REASON_REQUEST;
-    result.id[0] = '\0';
+    clear_answer(last);
+    result = new_result();
     if (!found->basic)
-        toktab_verify(mcf->table, (const char *)found->text.data, found->text.len, &request, &result);
-    else if (verify_basic(r, mcf->table, &found->text, &request, &result) != NGX_OK)
+        toktab_verify(mcf->table, (const char *)found->text.data, found->text.len, &request, result);
+    else if (verify_basic(r, mcf->table, &found->text, &request, result) != NGX_OK)
         return NGX_ERROR;
 
-    last->verdict = result.verdict;
-    last->reason = result.reason;
-    if (keep_identity(r, last, &result) != NGX_OK)
+    last->verdict = result->verdict;
+    last->reason = result->reason;
+    if (take_identity(r, last) != NGX_OK)
         return NGX_ERROR;
     last->domain = conf->domain;
     last->demanded_scopes = conf->scopes;
@@ -147,7 +193,7 @@ ngx_int_t ngx_http_auth_toktab_ask(ngx_http_request_t *r, ngx_http_auth_toktab_c
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         ctx->last.asked = began;
     } else if (rc != NGX_HTTP_INTERNAL_SERVER_ERROR) {
-        ngx_memzero(&ctx->last, sizeof(ctx->last));
+        clear_answer(&ctx->last);
         ctx->last.domain = conf->domain;
         ctx->last.unasked = rc;
     }
@@ -170,6 +216,8 @@ static void log_refusal(ngx_http_request_t *r, ngx_http_auth_toktab_ctx_t *ctx)
     if (last->reason == ctx->logged)
         return;
     ctx->logged = last->reason;
+    if (last->verdict == TOKTAB_DENY)
+        (void)ngx_http_auth_toktab_keep(&ctx->last);
     if (last->verdict == TOKTAB_ERROR) {
         ngx_log_error(NGX_LOG_ERR, log, 0, "toktab: cannot check tokens: %s, domain: \"%V\"",
                       last->reason == TOKTAB_REASON_STORE ? "the store is in trouble"

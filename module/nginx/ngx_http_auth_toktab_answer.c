@@ -103,11 +103,12 @@ static ngx_int_t respond(ngx_http_request_t *r, ngx_int_t status, const ngx_str_
 }
 
 /* status: what refuses the request, whatever error_page led here; NGX_OK: it is admitted. */
-static ngx_int_t send_json(ngx_http_request_t *r, const ngx_http_auth_toktab_ctx_t *ctx, ngx_int_t status)
+static ngx_int_t send_json(ngx_http_request_t *r, ngx_http_auth_toktab_ctx_t *ctx, ngx_int_t status)
 {
     ngx_str_t json;
 
-    if (make_json(r, &ctx->last, status == NGX_OK, &json) != NGX_OK)
+    if (ngx_http_auth_toktab_keep(&ctx->last) != NGX_OK ||
+        make_json(r, &ctx->last, status == NGX_OK, &json) != NGX_OK)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     if (status == NGX_OK)
         return respond(r, NGX_HTTP_OK, &json);

@@ -117,7 +117,7 @@ typedef struct {
     enum toktab_verdict verdict;
     enum toktab_reason reason;
 
-    /* For the variables; data is NULL: nothing to show. */
+    /* For the variables; data is NULL: nothing to show, or not yet kept. */
     ngx_str_t id;
     ngx_str_t label;
     ngx_str_t user;
@@ -211,6 +211,13 @@ ngx_int_t ngx_http_auth_toktab_find_credentials(ngx_http_request_t *r,
  * request that there is nothing to ask about.
  */
 ngx_int_t ngx_http_auth_toktab_ask(ngx_http_request_t *r, ngx_http_auth_toktab_ctx_t *ctx, int64_t holds);
+
+/* Copy the texts of an answer into it, before it is asked for them. NGX_ERROR: out of memory, and it has
+ * none. */
+ngx_int_t ngx_http_auth_toktab_keep(ngx_http_auth_toktab_answer_t *last);
+
+/* The answer is about to be freed. */
+void ngx_http_auth_toktab_forget(const ngx_http_auth_toktab_answer_t *last);
 
 /* The reason of an answer, as $toktab_reason has it: a constant string. */
 const char *ngx_http_auth_toktab_reason(const ngx_http_auth_toktab_answer_t *last);

@@ -5,9 +5,13 @@
 
 /* ---- the context ---- */
 
-/* An internal redirect clears the context, but not the pool's list of clean-ups. */
-static void context_mark(void *data)
+/* The end of a context. It also marks the context: an internal redirect clears nginx's pointer to it, but not
+ * the pool's list of clean-ups. */
+static void context_end(void *data)
 {
+    const ngx_http_auth_toktab_ctx_t *ctx = data;
+
+    ngx_http_auth_toktab_forget(&ctx->last);
 }
 
 ngx_http_auth_toktab_ctx_t *ngx_http_auth_toktab_get_ctx(ngx_http_request_t *r)
@@ -18,7 +22,7 @@ ngx_http_auth_toktab_ctx_t *ngx_http_auth_toktab_get_ctx(ngx_http_request_t *r)
     if (ctx != NULL || r != r->main || !(r->internal || r->filter_finalize))
         return ctx;
     for (cleanup = r->pool->cleanup; cleanup != NULL; cleanup = cleanup->next) {
-        if (cleanup->handler == context_mark)
+        if (cleanup->handler == context_end)
             return cleanup->data;
     }
     return NULL;
@@ -42,7 +46,7 @@ ngx_http_auth_toktab_ctx_t *ngx_http_auth_toktab_make_ctx(ngx_http_request_t *r)
         cleanup = ngx_pool_cleanup_add(r->pool, sizeof(*ctx));
         if (cleanup == NULL)
             return NULL;
-        cleanup->handler = context_mark;
+        cleanup->handler = context_end;
         ctx = cleanup->data;
         ngx_memzero(ctx, sizeof(*ctx));
     }
@@ -64,7 +68,8 @@ static void trim(ngx_str_t *value)
 }
 
 /* Does the value have this scheme, in upper or lower case? rest: what follows the scheme. */
-static ngx_uint_t has_scheme(const ngx_str_t *value, const char *scheme, size_t length, ngx_str_t *rest)
+static ngx_inline ngx_uint_t has_scheme(const ngx_str_t *value, const char *scheme, size_t length,
+                                        ngx_str_t *rest)
 {
     if (value->len < length)
         return 0;

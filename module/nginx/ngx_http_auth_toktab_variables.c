@@ -54,7 +54,9 @@ static const ngx_http_auth_toktab_answer_t *answer_to(ngx_http_request_t *r)
         ngx_http_auth_toktab_ask(r, ctx, INT64_MAX);
         ctx->settled = 0;
     }
-    return ctx == NULL || ctx->last.domain.data == NULL ? NULL : &ctx->last;
+    if (ctx == NULL || ctx->last.domain.data == NULL || ngx_http_auth_toktab_keep(&ctx->last) != NGX_OK)
+        return NULL;
+    return &ctx->last;
 }
 
 ngx_uint_t ngx_http_auth_toktab_user_may_be_key(ngx_http_request_t *r)

@@ -247,5 +247,53 @@ class Asked(NginxCase):
         self.assertEqual(self.fewest("/scopes/", self.create("a token", "-s", "read")), 2)
 
 
+class Meanwhile(NginxCase):
+    """One worker asks about other requests while a request goes on."""
+
+    http = """
+    auth_toktab default;
+    server {
+        listen 127.0.0.1:{port};
+        location / { }
+        location /held { proxy_pass http://127.0.0.1:{held}; }
+    }
+    """
+    options = {"workers": 1}
+
+    @classmethod
+    def prepare(cls):
+        cls.held = Held()
+        cls.addClassCleanup(cls.held.close)
+        cls.nginx.http = cls.nginx.http.replace("{held}", str(cls.held.port))
+
+    def send(self, connection, token):
+        self.held.go_on.clear()
+        connection.socket.sendall(b"GET /held HTTP/1.0\r\nAuthorization: Bearer %s\r\n\r\n" % token.encode())
+        self.assertTrue(self.held.arrived.wait(60))
+        self.held.arrived.clear()
+
+    def test_each_request_has_its_own_identity(self):
+        first = self.create("first", "-s", "read", "-u", "alice")
+        with self.nginx.connect() as connection:
+            self.send(connection, first)
+            self.expect(200, "/?second", self.create("second", "-s", "write"))
+            self.expect(401, "/?none")
+            self.expect(401, "/?unknown", first[:-1] + "~")
+            self.held.go_on.set()
+            self.assertEqual(connection.socket.recv(4096).split()[1], b"200")
+        self.assert_logged(r'/held HTTP/1.0" id=%s serial=\d+ label=first user=alice scopes=read ' % token_id(first))
+        self.assert_logged(r'second HTTP/1.1" id=\S{12} serial=\d+ label=second user=\S* scopes=write ')
+        self.assert_logged('none HTTP/1.1" id=- serial=- label=- ')
+        self.assert_logged('unknown HTTP/1.1" id=- serial=- label=- ')
+
+    def test_a_request_that_is_gone_is_forgotten(self):
+        with self.nginx.connect() as connection:
+            self.send(connection, self.create("gone"))
+        self.held.go_on.set()
+        self.assert_logged(' 499 "GET /held .* label=gone ')
+        self.expect(200, "/?next", self.create("next"))
+        self.assert_logged("next .* label=next ")
+
+
 if __name__ == "__main__":
     unittest.main()
