@@ -13,7 +13,10 @@ enum { TAG_SHIFT = 44, CHUNK_SHIFT = 36 };
 
 #define PLACE_MASK ((UINT64_C(1) << CHUNK_SHIFT) - 1)
 
-enum { SLOTS_MIN = 64, CHUNK_MIN = 64 * 1024, HUGE_PAGE = 2 * 1024 * 1024 };
+/* Positions come from 32 bits of a hash. */
+#define SLOTS_MAX (UINT64_C(1) << 32)
+
+enum { SLOTS_MIN = 64, CHUNK_MIN = 64 * 1024, HUGE_PAGE = 2 * 1024 * 1024, CACHE_LINE = 64 };
 
 /* Ids are random already; this spreads those of other writers too. */
 static uint64_t hash_of(const char id[ID_LENGTH])
@@ -28,6 +31,13 @@ static uint64_t hash_of(const char id[ID_LENGTH])
     hash ^= hash >> 32;
     hash *= UINT64_C(0xd6e8feb86659fd93);
     return hash ^ hash >> 29;
+}
+
+/* Where the search for an id begins: one of so many slots, which need not be a power of two. The tag is of
+ * other bits. */
+static size_t position_of(uint64_t hash, size_t slot_count)
+{
+    return (size_t)((hash & UINT32_MAX) * slot_count >> 32);
 }
 
 static const char *line_at(const struct index *index, uint64_t slot)
@@ -52,20 +62,22 @@ static void *allocate(size_t size)
 
 static _Atomic uint64_t *allocate_slots(size_t count)
 {
-    void *slots = allocate(count * sizeof(uint64_t));
+    void *slots = NULL;
 
+    if (count <= SLOTS_MAX)
+        slots = allocate(count * sizeof(uint64_t));
+    else
+        errno = ENOMEM;
     return slots ? memset(slots, 0, count * sizeof(uint64_t)) : NULL;
 }
 
 bool index_make(struct index *index, size_t tokens)
 {
-    size_t slots = SLOTS_MIN;
+    size_t slots = tokens / 3 * 4 + SLOTS_MIN;
 
-    while (slots / 4 * 3 < tokens)
-        slots *= 2;
     memset(index, 0, sizeof(*index));
     index->slots = allocate_slots(slots);
-    index->mask = slots - 1;
+    index->slot_count = slots;
     return index->slots != NULL;
 }
 
@@ -128,19 +140,26 @@ void index_keep(struct index *index, size_t length)
 
 bool index_holds(const struct index *index, size_t tokens)
 {
-    return index->count + tokens <= (index->mask + 1) / 4 * 3;
+    return index->count + tokens <= index->slot_count / 4 * 3;
 }
 
 /* The slot of an id, or the empty slot where it belongs. */
 static _Atomic uint64_t *slot_of(const struct index *index, const char id[ID_LENGTH], uint64_t hash)
 {
-    for (size_t i = (size_t)hash & index->mask;; i = (i + 1) & index->mask) {
+    for (size_t i = position_of(hash, index->slot_count);; i = i + 1 < index->slot_count ? i + 1 : 0) {
         uint64_t slot = atomic_load_explicit(&index->slots[i], memory_order_acquire);
 
         if (slot == 0)
             return &index->slots[i];
-        if (slot >> TAG_SHIFT == hash >> TAG_SHIFT && memcmp(line_at(index, slot), id, ID_LENGTH) == 0)
-            return &index->slots[i];
+        if (slot >> TAG_SHIFT == hash >> TAG_SHIFT) {
+            const char *line = line_at(index, slot);
+
+            /* the rest of the line comes at the same time as its start */
+            __builtin_prefetch(line + CACHE_LINE);
+            __builtin_prefetch(line + 2 * CACHE_LINE);
+            if (memcmp(line, id, ID_LENGTH) == 0)
+                return &index->slots[i];
+        }
     }
 }
 
@@ -148,11 +167,11 @@ bool index_grow(struct index *index)
 {
     struct index grown = *index;
 
-    grown.mask = index->mask * 2 + 1;
-    grown.slots = allocate_slots(grown.mask + 1);
+    grown.slot_count = index->slot_count * 2;
+    grown.slots = allocate_slots(grown.slot_count);
     if (!grown.slots)
         return false;
-    for (size_t i = 0; i <= index->mask; i++) {
+    for (size_t i = 0; i < index->slot_count; i++) {
         uint64_t slot = atomic_load_explicit(&index->slots[i], memory_order_relaxed);
         const char *id;
 
@@ -200,7 +219,7 @@ const char *index_find(const struct index *index, const char id[ID_LENGTH])
 
 void index_prefetch(const struct index *index, const char id[ID_LENGTH])
 {
-    __builtin_prefetch(&index->slots[hash_of(id) & index->mask]);
+    __builtin_prefetch(&index->slots[position_of(hash_of(id), index->slot_count)]);
 }
 
 enum { KEPT_DEAD = '#' }; /* in place of the "|" before the id */
@@ -227,7 +246,7 @@ static bool copy_line(struct index *to, const char *id, char mark)
 
 void index_each(const struct index *index, void (*visit)(void *context, const char *id), void *context)
 {
-    for (size_t i = 0; i <= index->mask; i++) {
+    for (size_t i = 0; i < index->slot_count; i++) {
         uint64_t slot = atomic_load_explicit(&index->slots[i], memory_order_acquire);
 
         if (slot != 0)

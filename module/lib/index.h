@@ -25,7 +25,7 @@ struct chunk {
 
 struct index {
     _Atomic uint64_t *slots;
-    size_t mask;  /* number of slots - 1 */
+    size_t slot_count;
     size_t count; /* slots in use: tokens */
     size_t dead;  /* bytes of the arena that no slot points to any more */
     size_t bytes; /* of the arena in use */
