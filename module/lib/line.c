@@ -148,11 +148,30 @@ void line_split_for_verdict(struct line *line, const char *id)
     line->plain = bits_of(odd) == 0;
 }
 
+static const char *behind_bar(const char *at)
+{
+    return (const char *)memchr(at, '|', LINE_SIZE_MAX) + 1;
+}
+
+struct span line_serial(const char *id)
+{
+    const char *at = id + AT_SERIAL;
+
+    return (struct span){at, (size_t)(behind_bar(at) - 1 - at)};
+}
+
+struct span line_origin(const char *id)
+{
+    const char *at = id + AT_HASH;
+
+    return (struct span){at, (size_t)(behind_bar(behind_bar(id + AT_SERIAL)) - at)};
+}
+
 bool line_revoked(const char *id)
 {
     const char *at = id + AT_SERIAL;
 
     for (int i = COLUMN_SERIAL; i < COLUMN_REVOKED; i++)
-        at = (const char *)memchr(at, '|', LINE_SIZE_MAX) + 1;
+        at = behind_bar(at);
     return at[0] != '-' || at[1] != '|';
 }

@@ -58,7 +58,11 @@ void line_split_accepted(struct line *line, const char *id);
 /* The same from the id to ext alone, and find out whether these columns are plain. */
 void line_split_for_verdict(struct line *line, const char *id);
 
-/* Is such a line revoked? */
+/* Of such a line: the serial; and what never changes, the columns from the hash to the time of creation. */
+struct span line_serial(const char *id);
+struct span line_origin(const char *id);
+
+/* Is such a line revoked? It needs no column behind `revoked`. */
 bool line_revoked(const char *id);
 
 #endif

@@ -151,7 +151,7 @@ static enum status check_content(struct check *check, int fd)
 {
     struct proof proof;
     struct fault fault;
-    bool proved = prove(&proof, fd, check->domain, check->expect, &progress_witness, &fault);
+    bool proved = prove_soundness(&proof, fd, check->domain, check->expect, &fault);
     enum status status;
 
     progress_clear();

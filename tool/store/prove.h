@@ -30,7 +30,8 @@ extern const struct witness progress_witness;
 struct proof {
     struct chain chain;
     struct expected_head *expect; /* NULL: none */
-    struct index index;           /* each token's last line, whole, after an LF */
+    struct index index;           /* each token's last line, whole, after an LF; or the start of it */
+    bool brief;                   /* its columns from the id to `revoked` alone, and an LF */
     uint64_t lines;               /* without the header */
     uint64_t offset;              /* after the last proved line */
     enum rest rest;      /* what follows it, to the end of the file; REST_LINE: that line was proved too */
@@ -44,7 +45,12 @@ struct proof {
 bool prove(struct proof *proof, int fd, const char *domain, struct expected_head *expect,
            const struct witness *witness, struct fault *fault);
 
-/* The same in three steps. Call prove_on() again if the file has grown. */
+/* The same for those who only ask whether the store is sound. It is brief, and shows progress on a terminal.
+ */
+bool prove_soundness(struct proof *proof, int fd, const char *domain, struct expected_head *expect,
+                     struct fault *fault);
+
+/* The same as prove() in three steps. Call prove_on() again if the file has grown. */
 bool prove_begin(struct proof *proof, int fd, const char *domain, struct expected_head *expect,
                  struct fault *fault);
 bool prove_on(struct proof *proof, int fd, const struct witness *witness, struct fault *fault);

@@ -22,11 +22,9 @@ static int by_serial(const void *a, const void *b)
 
 static uint64_t serial_of(const char *id)
 {
-    struct line line;
     uint64_t serial;
 
-    line_split_accepted(&line, id);
-    return decimal_parse(line.column[COLUMN_SERIAL], &serial) ? serial : 0;
+    return decimal_parse(line_serial(id), &serial) ? serial : 0;
 }
 
 /* For index_each(). */
