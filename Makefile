@@ -8,7 +8,8 @@
 #   make test-unit   one suite of the unit tests: SUITE=chain; without SUITE all of them
 #   make test-e2e    the tests from outside whose module.Class.test holds a word: TEST=test_revoke
 #   make torture     fuzzing, kills, damage and races for an hour: MINUTES=60
-#   make bench       measures
+#   make bench       measures, in half an hour; PART=nginx: one part, PART=list: which there are; BENCH=all: other
+#                    programs too, and 10,000,000 tokens
 #   make lint        looks at the layout of the code, clang-tidy, shellcheck
 #   make format      lays the C code out by .clang-format
 #   make compile_commands.json   how each C file is compiled, for clangd and other editors' helpers
@@ -117,6 +118,8 @@ PANEL_OBJECTS = $(patsubst tool/%.c,$(BUILD)/tool/%.o,$(wildcard tool/panel/*.c)
 UNIT_OBJECTS = $(patsubst tests/unit/%.c,$(BUILD)/unit/%.o,$(wildcard tests/unit/*.c))
 BENCHES = $(patsubst tests/bench/%.c,$(BUILD)/bench-%,\
     $(filter-out tests/bench/measure.c,$(wildcard tests/bench/*.c)))
+BENCH_ENGINES = $(patsubst tests/bench/engines/%.c,$(BUILD)/bench-engine-%,\
+    $(filter-out %/engine.c,$(wildcard tests/bench/engines/*.c)))
 FUZZ_HELPERS = tests/fuzz/fuzz.c tests/fuzz/repair.c tests/fuzz/damage.c
 # What make check only compiles: the benchmarks and the fuzz targets are run elsewhere.
 OTHER_OBJECTS = $(patsubst tests/%.c,$(BUILD)/%.o,$(wildcard tests/bench/*.c tests/fuzz/*.c))
@@ -234,6 +237,16 @@ $(BUILD)/bench-%: $(BUILD)/bench/%.o $(BUILD)/bench/measure.o $(LIB_OBJECTS)
 	$(call say,LD)
 	$Q$(LINK) $^ $(LIB_LIBS) $(LDLIBS)
 
+# Other ways to look a token up, whose libraries only BENCH=all installs.
+$(BUILD)/bench-engine-lmdb: LDLIBS += -llmdb
+$(BUILD)/bench-engine-cdb: LDLIBS += -lcdb
+$(BUILD)/bench-engine-sqlite: LDLIBS += -lsqlite3
+$(BUILD)/bench-engine-jwt: LDLIBS += -ljwt
+
+$(BUILD)/bench-engine-%: $(BUILD)/bench/engines/%.o $(BUILD)/bench/engines/engine.o $(BUILD)/bench/measure.o $(LIB_OBJECTS)
+	$(call say,LD)
+	$Q$(LINK) $^ $(LIB_LIBS) $(LDLIBS)
+
 # By libFuzzer, which clang has: tests/fuzz/run gives the variables that it wants.
 $(BUILD)/fuzz-%: $(BUILD)/fuzz/%.o $(FUZZ_HELPERS:tests/%.c=$(BUILD)/%.o) $(BUILD)/tool/inner.a $(LIB_OBJECTS)
 	$(call say,LD)
@@ -321,8 +334,8 @@ torture:
 	@tests/torture
 
 bench:
-	@tests/install-needed bench
-	@$(MAKE) --no-print-directory all $(BENCHES)
+	@tests/install-needed bench $(if $(filter all,$(BENCH)),,'make bench')
+	@$(MAKE) --no-print-directory all $(BENCHES) $(if $(filter all,$(BENCH)),$(BENCH_ENGINES))
 	@tests/bench/run
 
 lint: $(BUILD)/nginx/ngx_auto_config.h

@@ -80,7 +80,7 @@ int main(int count, char **arguments)
             values[kind][i] = ratios[kind];
     }
     for (size_t kind = 1; kind < KINDS; kind++)
-        print_row(kinds[kind].name, "", "", values[kind], rounds);
+        print_row(kinds[kind].name, "", values[kind], rounds);
     toktab_close(table);
     return 0;
 }

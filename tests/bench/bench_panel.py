@@ -9,13 +9,13 @@ sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pard
 
 from harness import IS_ROOT, NOBODY, Site
 from panel_host import PANEL, Panel, parameters, speak
+from rows import Row
 
 TOKENS = 10_000
 PAGES = (("list", ""), ("search", "q=nothing+has+this"))
 
 
-def rows(rounds):
-    """Yields (name, unit, goal, values)."""
+def rows(bench):
     if not os.path.exists(PANEL):
         return
     owner = NOBODY if IS_ROOT else None
@@ -27,12 +27,12 @@ def rows(rounds):
         panel.start()
         for name, query in PAGES:
             times = []
-            for _ in range(rounds):
+            for _ in range(bench.rounds):
                 began = time.perf_counter()
                 answer = speak(panel.path, parameters("/many/", QUERY_STRING=query))
                 times.append((time.perf_counter() - began) * 1000)
                 assert b"</strong> %d</a>" % TOKENS in answer, answer
-            yield "toktab-panel %s, 10,000 tokens" % name, "ms", "<=300", times
+            yield Row("toktab-panel, %s" % name, "ms", "<=300", times, TOKENS)
     finally:
         if panel.process:
             panel.stop()

@@ -1,25 +1,119 @@
-"""The tool on a great store against the tool on a small one: writing does not read the whole, revoking scans once.
-And scan against grep -F for one fixed string, over the same text in the page cache."""
+"""The tool: writing does not read the whole store, revoking scans it once. Against htpasswd, sqlite3, grep, and one pass
+over the file with the hash."""
 
 import os
+import secrets
 import subprocess
 import sysconfig
 import tempfile
-import time
 
-PREFIX = len("tok_")
-ID = 12
+from rows import Row, ratios
+from common import BUILD, SMALL, TOOL, create, peak_memory, timed, tool
 
-
-def run(tool, site, *arguments):
-    """Milliseconds, and what it printed."""
-    began = time.perf_counter()
-    output = subprocess.run([tool, "-c", site + "/toktab.conf", *arguments], check=True, stdin=subprocess.DEVNULL,
-                            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, encoding="utf-8").stdout
-    return (time.perf_counter() - began) * 1000, output
-
-
+UNPROVED = 20_000  # a smaller store is proved before anything is appended
+WAIT = 2  # milliseconds that a writer waits before it reports success
+KEYS = 100_000
 TEXT = 512 * 1024 * 1024
+
+
+def write(path, lines):
+    with open(path, "w", encoding="utf-8") as file:
+        file.writelines(lines)
+    return path
+
+
+def make_database(bench):
+    """1,000,000 rows, for sqlite3."""
+    path = bench.path("tokens.sqlite")
+    rows = write(bench.path("rows.csv"), ("%s,%s\n" % (secrets.token_hex(6), "0" * 64) for _ in range(bench.great)))
+    sql = ("PRAGMA journal_mode = WAL; CREATE TABLE tokens (id TEXT PRIMARY KEY, hash TEXT) WITHOUT ROWID;\n"
+           ".mode csv\n.import %s tokens\n" % rows)
+    subprocess.run(["sqlite3", path], input=sql, check=True, encoding="utf-8", stdout=subprocess.DEVNULL)
+    return path
+
+
+def make_passwords(bench):
+    """1,000,000 users, for htpasswd."""
+    return write(bench.path("users"), ("user%07d:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=\n" % i for i in range(bench.great)))
+
+
+def insert_row(database):
+    sql = "PRAGMA synchronous = FULL; INSERT INTO tokens VALUES ('%s', '%s')" % (secrets.token_hex(6), "0" * 64)
+    return timed("sqlite3", database, sql)[0]
+
+
+def changes(bench):
+    """create and revoke."""
+    stores = {tokens: bench.store(tokens, "tool") for tokens in (SMALL, UNPROVED, bench.great)}
+    database, users = make_database(bench), make_passwords(bench)
+    log = os.path.join(stores[bench.great], "default.tokens")
+    times = {}
+
+    def note(key, value):
+        times.setdefault(key, []).append(value)
+
+    for _ in range(bench.rounds):
+        for tokens, store in stores.items():
+            taken, token_id = create(store)
+            note(("create", tokens), taken)
+            note(("revoke", tokens), tool(store, "revoke", "-y", token_id)[0])
+        note("grep", timed("grep", "-m1", "-F", token_id, log)[0])
+        note("sqlite3", insert_row(database))
+        note("add", timed("htpasswd", "-bs", users, "measured", "secret")[0])
+        note("delete", timed("htpasswd", "-D", users, "measured")[0])
+    created, revoked = times["create", bench.great], times["revoke", bench.great]
+    yield Row("create / the same at 20,000 tokens", "", "<=1.1", ratios(created, times["create", UNPROVED]), bench.great)
+    yield Row("create / the same at 1,000 tokens", "", "", ratios(created, times["create", SMALL]), bench.great)
+    yield Row("create but for the wait of 2 ms / sqlite3 inserting a row", "", "<=1",
+              ratios([taken - WAIT for taken in created], times["sqlite3"]), bench.great)
+    yield Row("revoke, the last id / one pass of grep -m1 -F", "", "<=1", ratios(revoked, times["grep"]), bench.great)
+    yield Row("htpasswd adding / create", "", ">=100", ratios(times["add"], created), bench.great)
+    yield Row("htpasswd deleting / revoke", "", ">=10", ratios(times["delete"], revoked), bench.great)
+    for tokens in stores:
+        yield Row("create", "ms", "", times["create", tokens], tokens)
+        yield Row("revoke", "ms", "", times["revoke", tokens], tokens)
+    for what in ("sqlite3", "grep"):
+        yield Row(what, "ms", "", times[what], bench.great)
+
+
+def reading(bench):
+    """list and check."""
+    store = bench.store(bench.great)
+    log = os.path.join(store, "default.tokens")
+    times = {"list": [], "check": [], "pass": []}
+    for _ in range(bench.few(11)):
+        times["list"].append(tool(store, "list")[0])
+        times["check"].append(tool(store, "check")[0])
+        times["pass"].append(timed(os.path.join(BUILD, "bench-pass"), log)[0])
+    yield Row("list / one pass over the file with the hash", "", "<=3", ratios(times["list"], times["pass"]), bench.great)
+    yield Row("check / one pass over the file with the hash", "", "<=1.4", ratios(times["check"], times["pass"]), bench.great)
+    of_great, of_small = (peak_memory(TOOL, "-c", at + "/toktab.conf", "check") for at in (store, bench.store(SMALL)))
+    yield Row("memory of check / the same at 1,000 tokens", "", "<=1.1", [of_great / of_small], bench.great)
+    for what, values in times.items():
+        yield Row("one pass with the hash" if what == "pass" else what, "ms", "", values, bench.great)
+
+
+def importing(bench):
+    """import into an empty store."""
+    keys = write(bench.path("keys"), ("Number %d\tsk-live-%s\n" % (i, secrets.token_hex(24)) for i in range(KEYS)))
+    times = {"import": [], "pass": []}
+    for _ in range(bench.few()):
+        with tempfile.TemporaryDirectory(dir=bench.folder) as folder:
+            write(folder + "/toktab.conf",
+                  'store_dir = "%s";\ndomains = ( { name = "default"; foreign = true; } );\n' % folder)
+            times["import"].append(tool(folder, "import", "-y", keys)[0])
+            times["pass"].append(timed(os.path.join(BUILD, "bench-pass"), folder + "/default.tokens")[0])
+    yield Row("import / one pass over its file with the hash", "", "<=5", ratios(times["import"], times["pass"]), KEYS)
+    yield Row("import", "ms", "", times["import"], KEYS)
+
+
+def start(bench):
+    times = {command: [] for command in ("true", TOOL)}
+    for _ in range(bench.rounds * 10):
+        times["true"].append(timed("true")[0])
+        times[TOOL].append(timed(TOOL, "--version")[0])
+    yield Row("start of the tool (toktab --version) beyond true", "ms", "<=2",
+              [a - b for a, b in zip(times[TOOL], times["true"])])
 
 
 def write_text(path):
@@ -34,34 +128,20 @@ def write_text(path):
         file.truncate(TEXT)
 
 
-def scan_rows(tool, small, rounds):
-    scans, ratios = [], []
-    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
-        text = os.path.join(folder, "text")
-        write_text(text)
-        for _ in range(rounds):
-            scan, _ = run(tool, small, "scan", text)
-            began = time.perf_counter()
-            subprocess.run(["grep", "-F", "-c", "tok_none_has_this", text], stdout=subprocess.DEVNULL,
-                           env={**os.environ, "LC_ALL": "C"}, check=False)
-            ratios.append(scan / ((time.perf_counter() - began) * 1000))
-            scans.append(TEXT / 1000 / scan)
-    yield "toktab scan / grep -F, source code", "", "", ratios
-    yield "toktab scan, source code", "MB/s", ">=500", scans
+def scan(bench):
+    """scan against grep -F for one fixed string, over the same text in the page cache."""
+    scans, ratio = [], []
+    text = bench.path("text")
+    write_text(text)
+    for _ in range(bench.few(11)):
+        taken = tool(bench.store(SMALL), "scan", text)[0]
+        ratio.append(taken / timed("grep", "-F", "-c", "tok_none_has_this", text, status=1)[0])
+        scans.append(TEXT / 1000 / taken)
+    os.unlink(text)
+    yield Row("scan / grep -F, source code", "", "", ratio)
+    yield Row("scan, source code", "MB/s", ">=500", scans)
 
 
-def rows(tool, small, great, tokens, rounds):
-    """Yields (name, unit, goal, values)."""
-    times = {(command, site): [] for command in ("create", "revoke") for site in (small, great)}
-    for _ in range(rounds):
-        for site in (small, great):
-            taken, token = run(tool, site, "create", "-l", "measured")
-            times["create", site].append(taken)
-            taken, _ = run(tool, site, "revoke", "-y", token[PREFIX:PREFIX + ID])
-            times["revoke", site].append(taken)
-    for command in ("create", "revoke"):
-        ratios = [a / b for a, b in zip(times[command, great], times[command, small])]
-        yield "toktab %s, %s tokens / 1,000" % (command, format(tokens, ",")), "", "", ratios
-        yield "toktab %s, 1,000 tokens" % command, "ms", "", times[command, small]
-        yield "toktab %s, %s tokens" % (command, format(tokens, ",")), "ms", "", times[command, great]
-    yield from scan_rows(tool, small, rounds)
+def rows(bench):
+    for measure in (changes, reading, importing, start, scan):
+        yield from measure(bench)

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -121,17 +122,22 @@ void draw_batch(struct batch *batch, const struct tokens *tokens, uint64_t *stat
                tokens->length);
 }
 
-struct toktab *open_table(const char *directory)
+struct toktab *open_configured(const char *directory, const char *name)
 {
     struct toktab_options options = {.size = sizeof(options)};
     char path[PATH_SIZE], error[512] = "";
     struct toktab *table;
 
-    join_path(path, directory, "toktab.conf");
+    join_path(path, directory, name);
     options.config = path;
     table = toktab_open(&options, error, sizeof(error));
     must(table != NULL, error);
     return table;
+}
+
+struct toktab *open_table(const char *directory)
+{
+    return open_configured(directory, "toktab.conf");
 }
 
 double time_batch(struct toktab *table, const struct batch *batch, enum toktab_reason reason)
@@ -154,9 +160,19 @@ double time_batch(struct toktab *table, const struct batch *batch, enum toktab_r
     return (double)(end - start) / BATCH;
 }
 
-void print_row(const char *name, const char *unit, const char *goal, const double *values, size_t rounds)
+void hash_token(unsigned char hash[HASH_SIZE], const char *text, size_t length)
 {
-    printf("%s\t%s\t%s\t", name, unit, goal);
+    static const unsigned char personal[crypto_generichash_blake2b_PERSONALBYTES] = "toktab/token/v1";
+    unsigned char salt[crypto_generichash_blake2b_SALTBYTES] = {0};
+
+    memcpy(salt, text + length - TOKEN_BODY, ID_LENGTH);
+    crypto_generichash_blake2b_salt_personal(hash, HASH_SIZE, (const unsigned char *)text, length, NULL, 0,
+                                             salt, personal);
+}
+
+void print_row(const char *name, const char *unit, const double *values, size_t rounds)
+{
+    printf("%s\t%s\t", name, unit);
     for (size_t i = 0; i < rounds; i++)
         printf("%.6g%c", values[i], i + 1 < rounds ? ' ' : '\n');
 }

@@ -56,15 +56,19 @@ struct batch {
 
 void draw_batch(struct batch *batch, const struct tokens *tokens, uint64_t *state);
 
-/* The table of directory/toktab.conf. */
+/* The table of directory/toktab.conf, or of another configuration there. */
 struct toktab *open_table(const char *directory);
+struct toktab *open_configured(const char *directory, const char *name);
 
 /* Verify a batch as a host does that knows the client's address and wants to know whose token it is. Returns
  * the nanoseconds for one; each answer must be this one. */
 double time_batch(struct toktab *table, const struct batch *batch, enum toktab_reason reason);
 
-/* Print a row: its name, its unit ("" for a ratio), a goal ("<=1.3", or ""), and a value for each round. */
-void print_row(const char *name, const char *unit, const char *goal, const double *values, size_t rounds);
+/* What no verifier can do without: the salted hash of a token's text, by one call of libsodium. */
+void hash_token(unsigned char hash[HASH_SIZE], const char *text, size_t length);
+
+/* Print a row: its name, its unit ("" for a ratio), and a value for each round. */
+void print_row(const char *name, const char *unit, const double *values, size_t rounds);
 
 /* Memory for a value for each round. */
 double *new_values(size_t rounds);

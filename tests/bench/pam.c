@@ -106,12 +106,12 @@ static double time_crypt(const char *directory)
 
 static const struct {
     double (*measure)(const char *directory);
-    const char *name, *goal;
+    const char *name;
 } kinds[KINDS] = {
-    {time_login, "pam_start to pam_end, auth and account", ""},
-    {time_reading, "the same / reading the file once", ""},
-    {time_table, "the same / opening a table", ""},
-    {time_crypt, "the same / hashing a password for pam_unix", ""},
+    {time_login, "PAM: pam_start to pam_end"},
+    {time_reading, "PAM / reading the file once"},
+    {time_table, "PAM / opening a table"},
+    {time_crypt, "PAM / the hash that pam_unix needs"},
 };
 
 int main(int count, char **arguments)
@@ -132,6 +132,6 @@ int main(int count, char **arguments)
         values[0][i] /= 1e6;
     }
     for (size_t kind = 0; kind < KINDS; kind++)
-        print_row(kinds[kind].name, kind == 0 ? "ms" : "", kinds[kind].goal, values[kind], rounds);
+        print_row(kinds[kind].name, kind == 0 ? "ms" : "", values[kind], rounds);
     return 0;
 }

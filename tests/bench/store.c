@@ -1,8 +1,11 @@
 /*
- * bench-store DIRECTORY TOKENS: make a store of that many tokens, its configuration, and the tokens.
+ * bench-store DIRECTORY TOKENS [UPDATES]: make a store of that many tokens, of which one in a hundred was
+ * updated, until there are so many updates; its configuration; and the tokens.
  *
  * DIRECTORY/toktab.conf, default.tokens: as the tool would have written them, with labels as people give
- *     them; one token in a hundred was revoked, by a line at the end
+ *     them; one token in a hundred was revoked, by a line at the end. track_usage is off
+ * DIRECTORY/tracked.conf: the same, with track_usage on
+ * DIRECTORY/more: lines that follow those of default.tokens
  * DIRECTORY/valid, revoked: the tokens in clear, which is for measurements alone
  */
 #include <inttypes.h>
@@ -15,7 +18,7 @@
 #include "chain.h"
 #include "measure.h"
 
-enum { STARTED = 1700000000, YEAR = 365 * 86400, REVOKED_OF = 100 };
+enum { STARTED = 1700000000, YEAR = 365 * 86400, REVOKED_OF = 100, MORE = 5000 };
 
 struct store {
     FILE *lines, *valid, *revoked;
@@ -46,13 +49,14 @@ static void close_file(FILE *file)
     must(!ferror(file) && fclose(file) == 0, "writing");
 }
 
-static void write_config(const char *directory)
+static void write_config(const char *directory, const char *name, const char *track_usage)
 {
     char *path = realpath(directory, NULL);
-    FILE *file = create_file(directory, "toktab.conf");
+    FILE *file = create_file(directory, name);
 
     must(path != NULL, directory);
-    fprintf(file, "store_dir = \"%s\";\ndomains = ( { name = \"default\"; } );\n", path);
+    fprintf(file, "store_dir = \"%s\";\ndomains = ( { name = \"default\"; track_usage = %s; } );\n", path,
+            track_usage);
     close_file(file);
     free(path);
 }
@@ -99,6 +103,7 @@ static void create_token(struct store *store, size_t number)
 {
     static const char *const scopes[] = {"", "read", "read,write"};
     bool revoke = number % REVOKED_OF == REVOKED_OF - 1;
+    FILE *clear = revoke ? store->revoked : store->valid;
     char token[TOKEN_MAX + 1], label[LABEL_MAX];
     struct record record = {.op = OPERATION_CREATE, .revoked = TIME_NEVER, .expires = TIME_NEVER};
     size_t length = token_make(token, "tok");
@@ -116,11 +121,32 @@ static void create_token(struct store *store, size_t number)
     record.scopes = span_of(scopes[number % 3]);
     record.label = span_of(label);
     write_line(store, &record);
-    fprintf(revoke ? store->revoked : store->valid, "%s\n", token);
+    if (clear)
+        fprintf(clear, "%s\n", token);
     if (revoke) {
         memcpy(store->labels[store->to_revoke_count], label, sizeof(label));
         record.label = span_of(store->labels[store->to_revoke_count]);
         store->to_revoke[store->to_revoke_count++] = record;
+    }
+}
+
+/* The directory in which hosts note the last use. */
+static void make_used(const char *directory)
+{
+    char *path;
+
+    must(asprintf(&path, "%s/used", directory) > 0, directory);
+    must(mkdir(path, 0700) == 0 && chmod(path, 03730) == 0, path);
+    free(path);
+}
+
+static void update_tokens(struct store *store, size_t updates)
+{
+    for (size_t i = 0; i < updates; i++) {
+        struct record *record = &store->to_revoke[i % store->to_revoke_count];
+
+        record->op = OPERATION_UPDATE;
+        write_line(store, record);
     }
 }
 
@@ -136,12 +162,22 @@ static void revoke_tokens(struct store *store)
     }
 }
 
+/* Tokens that are not in the store. */
+static void write_more(struct store *store, const char *directory)
+{
+    store->lines = create_file(directory, "more");
+    store->valid = NULL;
+    for (size_t i = 0; i < MORE; i++)
+        create_token(store, REVOKED_OF * i); /* none of them is to be revoked */
+    close_file(store->lines);
+}
+
 int main(int count, char **arguments)
 {
     struct store store = {0};
     size_t tokens;
 
-    must(count == 3, "usage: bench-store DIRECTORY TOKENS");
+    must(count == 3 || count == 4, "usage: bench-store DIRECTORY TOKENS [UPDATES]");
     tokens = number_of(arguments[2]);
     /* token_make() asks for 55 random numbers, each a system call unless libsodium keeps its own generator */
     randombytes_set_implementation(&randombytes_internal_implementation);
@@ -152,14 +188,18 @@ int main(int count, char **arguments)
     store.lines = create_file(arguments[1], "default.tokens");
     store.valid = create_file(arguments[1], "valid");
     store.revoked = create_file(arguments[1], "revoked");
-    write_config(arguments[1]);
+    write_config(arguments[1], "toktab.conf", "false");
+    write_config(arguments[1], "tracked.conf", "true");
+    make_used(arguments[1]);
     write_header(&store);
     for (size_t i = 0; i < tokens; i++)
         create_token(&store, i);
+    update_tokens(&store, count == 4 ? number_of(arguments[3]) : 0);
     revoke_tokens(&store);
     close_file(store.lines);
     close_file(store.valid);
     close_file(store.revoked);
+    write_more(&store, arguments[1]);
     free(store.to_revoke);
     free(store.labels);
     return 0;

@@ -1,0 +1,73 @@
+"""A row of what was measured, and the table of all rows: on the terminal, and as CSV."""
+
+import collections
+import csv
+import statistics
+
+COLUMNS = ("part", "tokens", "what", "unit", "median", "minimum", "maximum", "rounds", "goal", "verdict",
+           "worker's time", "worker's instructions")
+WORDS = {"": "", "<=": "at most ", ">=": "at least "}
+NOISY = 0.04  # of the requests in a second: then the worker's processor time decides
+
+# what: the row without its number of tokens. unit: "" for a ratio. goal: "<=1.3", ">=0.98" or "". values: one for each
+# round. Of a row of nginx also the ratios of the worker's processor time, and the worker's instructions for a request.
+Row = collections.namedtuple("Row", "what unit goal values tokens worker_time instructions",
+                             defaults=(None, None, None))
+
+
+def ratios(of, to):
+    return [a / b for a, b in zip(of, to)]
+
+
+def meets(goal, value):
+    return value <= float(goal[2:]) if goal.startswith("<=") else value >= float(goal[2:])
+
+
+def is_noisy(values):
+    quarters = statistics.quantiles(values, n=4) if len(values) > 1 else values * 3
+    return quarters[2] - quarters[0] > NOISY * quarters[1]
+
+
+def judge(row):
+    """The verdict on a row, in a word or some."""
+    if not row.goal:
+        return ""
+    if row.worker_time and is_noisy(row.values):
+        # A worker that has a processor for itself answers as many requests as it has time for.
+        met = meets(row.goal, 1 / statistics.median(row.worker_time))
+        return ("met" if met else "MISSED") + " by the worker's time"
+    return "met" if meets(row.goal, statistics.median(row.values)) else "MISSED"
+
+
+def number(row, value):
+    return "%.1f" % value if row.unit else "%.3f" % value
+
+
+def name(row):
+    return "%s%s" % ("{:,} tokens: ".format(row.tokens) if row.tokens else "", row.what)
+
+
+class Table:
+    """Prints each row as it comes, and writes it to a file."""
+
+    def __init__(self, file):
+        self.csv = csv.writer(file)
+        self.csv.writerow(COLUMNS)
+        self.missed = self.met = 0
+
+    def begin(self, part):
+        print("\n%-70s %10s %-5s %25s  %-16s %s" % (part, "median", "", "(minimum..maximum)", "goal", ""))
+
+    def add(self, part, row):
+        median, least, greatest = statistics.median(row.values), min(row.values), max(row.values)
+        verdict = judge(row)
+        self.missed += verdict.startswith("MISSED")
+        self.met += verdict.startswith("met")
+        worker = "%.3f" % statistics.median(row.worker_time) if row.worker_time else ""
+        executed = "%.0f" % row.instructions if row.instructions else ""
+        print("%-70s %10s %-5s %25s  %-16s %s%s%s"
+              % (name(row), number(row, median), row.unit, "(%s..%s)" % (number(row, least), number(row, greatest)),
+                 WORDS[row.goal[:2]] + row.goal[2:], verdict, "  worker's time " + worker if worker else "",
+                 "  instructions " + executed if executed else ""), flush=True)
+        self.csv.writerow([part, row.tokens or "", row.what, row.unit or "ratio", "%.6g" % median, "%.6g" % least,
+                           "%.6g" % greatest, len(row.values), row.goal, verdict, worker, executed])
