@@ -36,7 +36,7 @@ def commands(store, rounds):
 def with_tokens(bench):
     sizes = [10 ** power for power in range(3, 8) if 10 ** power < bench.great] + [bench.great]
     for tokens in sizes + ([HUGE] if bench.all else []):
-        rounds = bench.few(3 if tokens > 100_000 else 7)
+        rounds = bench.few(1 if tokens == HUGE else 3 if tokens > 100_000 else 7)
         store = bench.store(tokens, "growth")
         for name in ("verify", "open"):
             yield from renamed(program(name, store, rounds, tokens=tokens))

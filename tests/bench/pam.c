@@ -1,18 +1,23 @@
 /*
  * bench-pam DIRECTORY ROUNDS MODULE: a login from pam_start() to pam_end(), with auth and account, against
  * reading the store's file once, against opening a table, and against crypt(3) of a password, which is the
- * least that pam_unix takes.
+ * least that pam_unix takes. And the memory that its question takes.
  */
 #include <crypt.h>
 #include <security/pam_appl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "measure.h"
 
 enum { STEP = 256 * 1024, KINDS = 4 };
+
+/* The kinds: see below. */
+enum { LOGIN, READING, TABLE };
 
 static char token[TOKEN_MAX + 1];
 
@@ -104,6 +109,46 @@ static double time_crypt(const char *directory)
     return (double)(thread_nanoseconds() - start);
 }
 
+static unsigned long peak_kilobytes(void)
+{
+    FILE *file = fopen("/proc/self/status", "re");
+    unsigned long peak = 0;
+    char line[256];
+
+    must(file != NULL, "/proc/self/status");
+    while (fgets(line, sizeof(line), file) && sscanf(line, "VmHWM: %lu kB", &peak) != 1)
+        continue;
+    fclose(file);
+    must(peak > 0, "VmHWM");
+    return peak;
+}
+
+/* In a process that has asked nothing before. */
+static double question_bytes(const char *directory)
+{
+    struct toktab_options options = {.size = sizeof(options), .once = 1};
+    unsigned long before,
+        *after = mmap(NULL, sizeof(*after), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    char *path, error[512];
+    int child, status;
+
+    must(after != MAP_FAILED && asprintf(&path, "%s/toktab.conf", directory) > 0, directory);
+    options.config = path;
+    child = fork();
+    must(child >= 0, "fork");
+    if (child == 0) {
+        struct toktab *table = toktab_open(&options, error, sizeof(error));
+
+        before = peak_kilobytes();
+        must(table && toktab_verify(table, token, strlen(token), NULL, NULL) == TOKTAB_ALLOW, "question");
+        *after = peak_kilobytes() - before;
+        _exit(0);
+    }
+    must(waitpid(child, &status, 0) == child && status == 0, "question");
+    free(path);
+    return (double)*after;
+}
+
 static const struct {
     double (*measure)(const char *directory);
     const char *name;
@@ -116,7 +161,7 @@ static const struct {
 
 int main(int count, char **arguments)
 {
-    double *values[KINDS];
+    double *values[KINDS], *proving, memory;
     size_t rounds;
 
     must(count == 4, "usage: bench-pam DIRECTORY ROUNDS MODULE");
@@ -125,13 +170,18 @@ int main(int count, char **arguments)
     memcpy(token, read_tokens(arguments[1], "valid").text, read_tokens(arguments[1], "valid").length);
     for (size_t kind = 0; kind < KINDS; kind++)
         values[kind] = new_values(rounds);
+    proving = new_values(rounds);
+    memory = question_bytes(arguments[1]);
     for (size_t i = 0; i < rounds; i++) {
-        values[0][i] = time_login(arguments[1]);
+        values[LOGIN][i] = time_login(arguments[1]);
         for (size_t kind = 1; kind < KINDS; kind++)
-            values[kind][i] = values[0][i] / kinds[kind].measure(arguments[1]);
-        values[0][i] /= 1e6;
+            values[kind][i] = values[LOGIN][i] / kinds[kind].measure(arguments[1]);
+        values[LOGIN][i] /= 1e6;
+        proving[i] = values[READING][i] / values[TABLE][i];
     }
     for (size_t kind = 0; kind < KINDS; kind++)
-        print_row(kinds[kind].name, kind == 0 ? "ms" : "", values[kind], rounds);
+        print_row(kinds[kind].name, kind == LOGIN ? "ms" : "", values[kind], rounds);
+    print_row("opening a table / reading the file once", "", proving, rounds);
+    print_row("memory of a question by a table with once", "kB", &memory, 1);
     return 0;
 }
