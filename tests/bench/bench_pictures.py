@@ -20,7 +20,7 @@ plot $data using ($0 * 0 + $2):0:(0):2:($0 - 0.35):($0 + 0.35):5:ytic(1) with bo
 GROWTH = """
 set terminal svg size 900,600 font "sans-serif,13" background "white"
 set output "%(file)s"
-set title "Cost against the number of tokens (medians)\\n%(machine)s"
+set title "Processor time against the number of tokens (medians)\\n%(machine)s"
 set logscale xy
 set format x "10^{%%L}"
 set xlabel "tokens in the store"

@@ -39,7 +39,7 @@ def make_passwords(bench):
 
 def insert_row(database):
     sql = "PRAGMA synchronous = FULL; INSERT INTO tokens VALUES ('%s', '%s')" % (secrets.token_hex(6), "0" * 64)
-    return timed("sqlite3", database, sql)[0]
+    return timed("sqlite3", database, sql).taken
 
 
 def changes(bench):
@@ -54,13 +54,13 @@ def changes(bench):
 
     for _ in range(bench.rounds):
         for tokens, store in stores.items():
-            taken, token_id = create(store)
-            note(("create", tokens), taken)
-            note(("revoke", tokens), tool(store, "revoke", "-y", token_id)[0])
-        note("grep", timed("grep", "-m1", "-F", token_id, log)[0])
+            created, token_id = create(store)
+            note(("create", tokens), created.taken)
+            note(("revoke", tokens), tool(store, "revoke", "-y", token_id).taken)
+        note("grep", timed("grep", "-m1", "-F", token_id, log).taken)
         note("sqlite3", insert_row(database))
-        note("add", timed("htpasswd", "-bs", users, "measured", "secret")[0])
-        note("delete", timed("htpasswd", "-D", users, "measured")[0])
+        note("add", timed("htpasswd", "-bs", users, "measured", "secret").taken)
+        note("delete", timed("htpasswd", "-D", users, "measured").taken)
     created, revoked = times["create", bench.great], times["revoke", bench.great]
     yield Row("create / the same at 20,000 tokens", "", "<=1.1", ratios(created, times["create", UNPROVED]), bench.great)
     yield Row("create / the same at 1,000 tokens", "", "", ratios(created, times["create", SMALL]), bench.great)
@@ -82,9 +82,9 @@ def reading(bench):
     log = os.path.join(store, "default.tokens")
     times = {"list": [], "check": [], "pass": []}
     for _ in range(bench.few(11)):
-        times["list"].append(tool(store, "list")[0])
-        times["check"].append(tool(store, "check")[0])
-        times["pass"].append(timed(os.path.join(BUILD, "bench-pass"), log)[0])
+        times["list"].append(tool(store, "list").taken)
+        times["check"].append(tool(store, "check").taken)
+        times["pass"].append(timed(os.path.join(BUILD, "bench-pass"), log).taken)
     yield Row("list / one pass over the file with the hash", "", "<=3", ratios(times["list"], times["pass"]), bench.great)
     yield Row("check / one pass over the file with the hash", "", "<=1.4", ratios(times["check"], times["pass"]), bench.great)
     of_great, of_small = (peak_memory(TOOL, "-c", at + "/toktab.conf", "check") for at in (store, bench.store(SMALL)))
@@ -101,8 +101,8 @@ def importing(bench):
         with tempfile.TemporaryDirectory(dir=bench.folder) as folder:
             write(folder + "/toktab.conf",
                   'store_dir = "%s";\ndomains = ( { name = "default"; foreign = true; } );\n' % folder)
-            times["import"].append(tool(folder, "import", "-y", keys)[0])
-            times["pass"].append(timed(os.path.join(BUILD, "bench-pass"), folder + "/default.tokens")[0])
+            times["import"].append(tool(folder, "import", "-y", keys).taken)
+            times["pass"].append(timed(os.path.join(BUILD, "bench-pass"), folder + "/default.tokens").taken)
     yield Row("import / one pass over its file with the hash", "", "<=5", ratios(times["import"], times["pass"]), KEYS)
     yield Row("import", "ms", "", times["import"], KEYS)
 
@@ -110,8 +110,8 @@ def importing(bench):
 def start(bench):
     times = {command: [] for command in ("true", TOOL)}
     for _ in range(bench.rounds * 10):
-        times["true"].append(timed("true")[0])
-        times[TOOL].append(timed(TOOL, "--version")[0])
+        times["true"].append(timed("true").taken)
+        times[TOOL].append(timed(TOOL, "--version").taken)
     yield Row("start of the tool (toktab --version) beyond true", "ms", "<=2",
               [a - b for a, b in zip(times[TOOL], times["true"])])
 
@@ -134,8 +134,8 @@ def scan(bench):
     text = bench.path("text")
     write_text(text)
     for _ in range(bench.few(11)):
-        taken = tool(bench.store(SMALL), "scan", text)[0]
-        ratio.append(taken / timed("grep", "-F", "-c", "tok_none_has_this", text, status=1)[0])
+        taken = tool(bench.store(SMALL), "scan", text).taken
+        ratio.append(taken / timed("grep", "-F", "-c", "tok_none_has_this", text, status=1).taken)
         scans.append(TEXT / 1000 / taken)
     os.unlink(text)
     yield Row("scan / grep -F, source code", "", "", ratio)

@@ -1,7 +1,9 @@
 """What the parts of the measurement share: the stores, the programs that were built, and how often to measure."""
 
+import collections
 import os
 import re
+import resource
 import subprocess
 import time
 
@@ -13,6 +15,10 @@ TOOL = os.path.join(BUILD, "toktab")
 SMALL, HUGE = 1000, 10_000_000
 ENV = {**os.environ, "LC_ALL": "C", "LD_LIBRARY_PATH": BUILD}  # where the modules find the library
 COUNTED = (100, 1100)  # how often a thing is done for callgrind, which counts the difference
+
+
+# A command that was run: milliseconds that it took, milliseconds of the processor, and what it printed.
+Run = collections.namedtuple("Run", "taken busy output")
 
 
 class Bench:
@@ -62,13 +68,16 @@ def program(name, *arguments, goals=(), tokens=None):
 
 
 def timed(*command, status=0, output=subprocess.DEVNULL):
-    """Milliseconds that a command takes, and what it prints where output is subprocess.PIPE."""
+    """Run a command; output=subprocess.PIPE where what it prints is wanted."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
     began = time.perf_counter()
     ended = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.PIPE, env=ENV, check=False)
     taken = (time.perf_counter() - began) * 1000
     if ended.returncode != status:
         raise RuntimeError("%s: exit status %d: %s" % (command, ended.returncode, ended.stderr.decode()))
-    return taken, (ended.stdout or b"").decode()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    busy = (after.ru_utime + after.ru_stime - used.ru_utime - used.ru_stime) * 1000
+    return Run(taken, busy, (ended.stdout or b"").decode())
 
 
 def tool(store, *arguments, domain="default", **more):
@@ -76,9 +85,9 @@ def tool(store, *arguments, domain="default", **more):
 
 
 def create(store):
-    """Milliseconds that it takes to create a token, and its id."""
-    taken, token = tool(store, "create", "-l", "measured", output=subprocess.PIPE)
-    return taken, token.partition("_")[2][:12]
+    """A Run that created a token, and the token's id."""
+    created = tool(store, "create", "-l", "measured", output=subprocess.PIPE)
+    return created, created.output.partition("_")[2][:12]
 
 
 def peak_memory(*command):

@@ -23,7 +23,7 @@ struct log {
 static double resident_bytes(void)
 {
     FILE *file = fopen("/proc/self/statm", "re");
-    unsigned long pages;
+    unsigned long pages = 0;
 
     must(file && fscanf(file, "%*u %lu", &pages) == 1, "/proc/self/statm");
     fclose(file);

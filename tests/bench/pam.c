@@ -35,7 +35,7 @@ static int converse(int count, const struct pam_message **messages, struct pam_r
 /* A service of its own, in a directory that stands for /etc/pam.d. */
 static void write_service(const char *directory, const char *module)
 {
-    char *path, *conf, *at = realpath(directory, NULL);
+    char *path = NULL, *conf = NULL, *at = realpath(directory, NULL);
     FILE *file;
 
     must(at && asprintf(&path, "%s/bench", at) > 0 && asprintf(&conf, "%s/toktab.conf", at) > 0, directory);
@@ -124,12 +124,12 @@ static unsigned long peak_kilobytes(void)
 }
 
 /* In a process that has asked nothing before. */
-static double question_bytes(const char *directory)
+static double question_kilobytes(const char *directory)
 {
     struct toktab_options options = {.size = sizeof(options), .once = 1};
     unsigned long before,
         *after = mmap(NULL, sizeof(*after), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    char *path, error[512];
+    char *path = NULL, error[512];
     int child, status;
 
     must(after != MAP_FAILED && asprintf(&path, "%s/toktab.conf", directory) > 0, directory);
@@ -171,7 +171,7 @@ int main(int count, char **arguments)
     for (size_t kind = 0; kind < KINDS; kind++)
         values[kind] = new_values(rounds);
     proving = new_values(rounds);
-    memory = question_bytes(arguments[1]);
+    memory = question_kilobytes(arguments[1]);
     for (size_t i = 0; i < rounds; i++) {
         values[LOGIN][i] = time_login(arguments[1]);
         for (size_t kind = 1; kind < KINDS; kind++)

@@ -47,12 +47,22 @@ def name(row):
     return "%s%s" % ("{:,} tokens: ".format(row.tokens) if row.tokens else "", row.what)
 
 
-class Table:
-    """Prints each row as it comes, and writes it to a file."""
+def rows_of_other_parts(path, parts):
+    """What an earlier run has written of the parts that are not measured now."""
+    try:
+        with open(path, encoding="utf-8", newline="") as file:
+            return [row for row in csv.reader(file) if row != list(COLUMNS) and row[0] not in parts]
+    except FileNotFoundError:
+        return []
 
-    def __init__(self, file):
+
+class Table:
+    """Prints each row as it comes, and writes it to a file, behind rows that are kept."""
+
+    def __init__(self, file, kept):
         self.csv = csv.writer(file)
         self.csv.writerow(COLUMNS)
+        self.csv.writerows(kept)
         self.missed = self.met = 0
 
     def begin(self, part):
