@@ -64,84 +64,10 @@ static ngx_int_t verify_basic(ngx_http_request_t *r, struct toktab *table, ngx_s
     return NGX_OK;
 }
 
-/*
- * The latest answer in full: it is too large to keep for each request, and to copy its texts costs as much as
- * half of the hash. So a request gets a copy only when a variable asks for it, or when the next request asks
- * the library before this one ends.
- */
-static struct {
-    struct toktab_result result;
-    ngx_http_auth_toktab_answer_t *of; /* NULL: the texts are copied, or nobody needs them */
-    ngx_pool_t *pool;                  /* of that request */
-} latest;
-
-static u_char *keep_text(ngx_str_t *kept, u_char *p, const char *text, size_t len)
-{
-    kept->data = p;
-    kept->len = len;
-    return ngx_cpymem(p, text, len);
-}
-
-ngx_int_t ngx_http_auth_toktab_keep(ngx_http_auth_toktab_answer_t *last)
-{
-    const struct toktab_result *result = &latest.result;
-    size_t id, label, user, scopes;
-    u_char *p;
-
-    if (latest.of != last)
-        return NGX_OK;
-    latest.of = NULL;
-    id = ngx_strlen(result->id);
-    label = ngx_strlen(result->label);
-    user = ngx_strlen(result->user);
-    scopes = ngx_strlen(result->scopes);
-    p = ngx_pnalloc(latest.pool, id + label + user + scopes);
-    if (p == NULL)
-        return NGX_ERROR;
-    p = keep_text(&last->id, p, result->id, id);
-    p = keep_text(&last->label, p, result->label, label);
-    p = keep_text(&last->user, p, result->user, user);
-    keep_text(&last->scopes, p, result->scopes, scopes);
-    return NGX_OK;
-}
-
-void ngx_http_auth_toktab_forget(const ngx_http_auth_toktab_answer_t *last)
-{
-    if (latest.of == last)
-        latest.of = NULL;
-}
-
 static void clear_answer(ngx_http_auth_toktab_answer_t *last)
 {
     ngx_http_auth_toktab_forget(last);
     *last = (ngx_http_auth_toktab_answer_t){0};
-}
-
-/* The request of the latest answer goes on, and needs its texts: without memory for them it has no identity
- * any more. */
-static struct toktab_result *new_result(void)
-{
-    struct toktab_result *result = &latest.result;
-
-    if (latest.of != NULL)
-        (void)ngx_http_auth_toktab_keep(latest.of);
-    result->size = sizeof(*result);
-    result->verdict = TOKTAB_ERROR; /* another version of the library may fill nothing in */
-    result->reason = TOKTAB_REASON_REQUEST;
-    result->id[0] = '\0';
-    return result;
-}
-
-/* A subrequest's copy is made at once: nobody says when its context goes. */
-static ngx_int_t take_identity(ngx_http_request_t *r, ngx_http_auth_toktab_answer_t *last)
-{
-    if (latest.result.id[0] == '\0')
-        return NGX_OK;
-    last->serial = latest.result.serial;
-    last->expires = latest.result.expires;
-    latest.of = last;
-    latest.pool = r->pool;
-    return r == r->main ? NGX_OK : ngx_http_auth_toktab_keep(last);
 }
 
 static ngx_int_t verify(ngx_http_request_t *r, const ngx_http_auth_toktab_loc_conf_t *conf,
@@ -157,7 +83,7 @@ static ngx_int_t verify(ngx_http_request_t *r, const ngx_http_auth_toktab_loc_co
     struct toktab_result *result;
 
     clear_answer(last);
-    result = new_result();
+    result = ngx_http_auth_toktab_new_result();
     if (!found->basic)
         toktab_verify(mcf->table, (const char *)found->text.data, found->text.len, &request, result);
     else if (verify_basic(r, mcf->table, &found->text, &request, result) != NGX_OK)
@@ -165,7 +91,7 @@ static ngx_int_t verify(ngx_http_request_t *r, const ngx_http_auth_toktab_loc_co
 
     last->verdict = result->verdict;
     last->reason = result->reason;
-    if (take_identity(r, last) != NGX_OK)
+    if (ngx_http_auth_toktab_take_identity(r, last) != NGX_OK)
         return NGX_ERROR;
     last->domain = conf->domain;
     last->demanded_scopes = conf->scopes;

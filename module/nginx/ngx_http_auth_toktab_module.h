@@ -212,6 +212,12 @@ ngx_int_t ngx_http_auth_toktab_find_credentials(ngx_http_request_t *r,
  */
 ngx_int_t ngx_http_auth_toktab_ask(ngx_http_request_t *r, ngx_http_auth_toktab_ctx_t *ctx, int64_t holds);
 
+/* Where the library puts its next answer: only one is kept in full. */
+struct toktab_result *ngx_http_auth_toktab_new_result(void);
+
+/* That answer is this request's. NGX_ERROR: out of memory. */
+ngx_int_t ngx_http_auth_toktab_take_identity(ngx_http_request_t *r, ngx_http_auth_toktab_answer_t *last);
+
 /* Copy the texts of an answer into it, before it is asked for them. NGX_ERROR: out of memory, and it has
  * none. */
 ngx_int_t ngx_http_auth_toktab_keep(ngx_http_auth_toktab_answer_t *last);
