@@ -7,7 +7,9 @@ import statistics
 COLUMNS = ("part", "tokens", "what", "unit", "median", "minimum", "maximum", "rounds", "goal", "verdict",
            "worker's time", "worker's instructions")
 WORDS = {"": "", "<=": "at most ", ">=": "at least "}
-NOISY = 0.04  # of the requests in a second: then the worker's processor time decides
+# How far the middle half of the rounds may be apart: if further, the worker's processor time decides on requests per second,
+# and any other verdict says so.
+STEADY, QUIET = 0.04, 0.25
 
 # what: the row without its number of tokens. unit: "" for a ratio. goal: "<=1.3", ">=0.98" or "". values: one for each
 # round. Of a row of nginx also the ratios of the worker's processor time, and the worker's instructions for a request.
@@ -23,20 +25,22 @@ def meets(goal, value):
     return value <= float(goal[2:]) if goal.startswith("<=") else value >= float(goal[2:])
 
 
-def is_noisy(values):
+def varies(values, share):
+    """Is the middle half wider than this share of the median?"""
     quarters = statistics.quantiles(values, n=4) if len(values) > 1 else values * 3
-    return quarters[2] - quarters[0] > NOISY * quarters[1]
+    return quarters[2] - quarters[0] > share * abs(quarters[1])
 
 
 def judge(row):
     """The verdict on a row, in a word or some."""
     if not row.goal:
         return ""
-    if row.worker_time and is_noisy(row.values):
+    if row.worker_time and varies(row.values, STEADY):
         # A worker that has a processor for itself answers as many requests as it has time for.
         met = meets(row.goal, 1 / statistics.median(row.worker_time))
         return ("met" if met else "MISSED") + " by the worker's time"
-    return "met" if meets(row.goal, statistics.median(row.values)) else "MISSED"
+    met = meets(row.goal, statistics.median(row.values))
+    return ("met" if met else "MISSED") + (" (noisy)" if varies(row.values, QUIET) else "")
 
 
 def number(row, value):
