@@ -9,6 +9,7 @@ import os
 from common import HUGE, SMALL, create, program, tool
 from rows import Row
 
+MANY = 100_000
 CHANGES = (1000, 10_000, 100_000, 1_000_000)
 PROCESSES = (1, 2, 4, 8)
 DOMAINS = (1, 10, 100, 1000)
@@ -17,8 +18,9 @@ LIBRARY = {"toktab_verify": "verify", "toktab_open": "open", "memory of a token"
 
 
 def renamed(rows, more=""):
-    """Those rows of a program that show how it grows."""
-    return [row._replace(what=LIBRARY[row.what] + more) for row in rows if row.what in LIBRARY]
+    """Those rows of a program that show how it grows. Of few tokens the memory is mostly the table's own."""
+    return [row._replace(what=LIBRARY[row.what] + more) for row in rows
+            if row.what in LIBRARY and (row.unit != "bytes" or row.tokens >= MANY)]
 
 
 def commands(store, rounds):
@@ -84,7 +86,7 @@ def with_domains(bench):
             if not os.path.exists(os.path.join(store, name + ".tokens")):
                 tool(store, "create", "-l", "measured", domain=name)
         for name in ("verify", "open"):
-            yield from renamed([row for row in program(name, store, rounds, tokens=SMALL) if row.unit != "bytes"], more)
+            yield from renamed(program(name, store, rounds, tokens=SMALL), more)
         yield Row("create" + more, "ms", "", [create(store)[0].busy for _ in range(rounds)], SMALL)
 
 
