@@ -7,9 +7,9 @@ import subprocess
 REQUESTS = """
 set terminal svg size 900,%(height)d font "sans-serif,13" background "white"
 set output "%(file)s"
-set title "Requests per second that one nginx worker answers (median, least and greatest)\\n%(machine)s"
+set title "Requests per second of one nginx worker\\n(median, least, greatest; %(machine)s)"
 set style fill solid
-set yrange [-0.7:%(count)d - 0.3] reverse
+set yrange [-0.7:%(count)d - 0.3]
 set xrange [0:*]
 set grid xtics
 set ytics nomirror
@@ -20,14 +20,14 @@ plot $data using ($0 * 0 + $2):0:(0):2:($0 - 0.35):($0 + 0.35):5:ytic(1) with bo
 GROWTH = """
 set terminal svg size 900,600 font "sans-serif,13" background "white"
 set output "%(file)s"
-set title "Processor time against the number of tokens (medians)\\n%(machine)s"
+set title "Processor time against the number of tokens\\n(medians; %(machine)s)"
 set logscale xy
-set format x "10^{%%L}"
+set format xy "10^{%%L}"
 set xlabel "tokens in the store"
 set ylabel "microseconds"
 set xrange [800:*]
 set grid
-set key outside right
+set key outside right top Left reverse samplen 2
 plot %(plots)s
 """
 OURS, OTHERS = 0x2E6F9E, 0xB8B8B8
@@ -53,7 +53,7 @@ def draw_requests(rows, path, machine):
             bars.setdefault(label, [float(row[key]) for key in ("median", "minimum", "maximum")])
     if not bars:
         return False
-    ordered = sorted(bars.items(), key=lambda bar: -bar[1][0])
+    ordered = sorted(bars.items(), key=lambda bar: bar[1][0])  # the first one is at the bottom
     data = "".join('"%s" %f %f %f %d\n' % (escaped(name), *values, OURS if "toktab" in name else OTHERS)
                    for name, values in ordered)
     gnuplot("$data << end\n%send\n" % data + REQUESTS % {
