@@ -115,17 +115,29 @@ static int hex_value(char c)
     return hex_values[(unsigned char)c] - 1;
 }
 
+/* The values of digits; of others too, which are marked. */
+static octets values_of(octets digits, octets *wrong)
+{
+    *wrong |= outside(digits, '0', '9') & outside(digits, 'a', 'f');
+    return (digits & 15) + (digits >> 6) * 9;
+}
+
 bool hex_decode(unsigned char *bytes, const char *hex, size_t size)
 {
-    int wrong = 0;
+    octets wrong = {0};
 
-    for (size_t i = 0; i < size; i++) {
-        int high = hex_value(hex[2 * i]), low = hex_value(hex[2 * i + 1]);
+    for (size_t i = 0; i < size; i += HEX_STEP) {
+        octets first = values_of(octets_at(hex + 2 * i), &wrong);
+        octets second = values_of(octets_at(hex + 2 * i + STEP), &wrong);
+        octets high =
+            __builtin_shufflevector(first, second, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+        octets low =
+            __builtin_shufflevector(first, second, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
+        octets some = high << 4 | low;
 
-        wrong |= high | low; /* -1: not a digit */
-        bytes[i] = (unsigned char)(high * 16 + low);
+        memcpy(bytes + i, &some, STEP);
     }
-    return wrong >= 0;
+    return !any(wrong);
 }
 
 /* Without a table or a branch, because the bytes may be a hash that somebody tries to guess. */
@@ -228,6 +240,11 @@ static octets not_printable_ascii(octets some)
     return outside(some, 0x20, 0x7e);
 }
 
+bool text_is_ascii(struct span text)
+{
+    return is_all_right(text, not_printable_ascii);
+}
+
 static struct span after(struct span text, size_t count)
 {
     return (struct span){text.at + count, text.length - count};
@@ -238,7 +255,7 @@ static size_t plain_ascii(struct span text)
 {
     size_t count = 0;
 
-    if (is_all_right(text, not_printable_ascii))
+    if (text_is_ascii(text))
         return text.length;
     while (count < text.length && text.at[count] >= 0x20 && text.at[count] < 0x7f)
         count++;

@@ -49,8 +49,8 @@ bool span_list_whole(struct span list);
 /* Is each item of the list wanted one of the list given? */
 bool span_list_holds_all(struct span given, struct span wanted);
 
-/* Lower case only. hex has 2 * size characters, without a NUL. For encoding, size must be a multiple of
- * HEX_STEP. The time of decoding depends on the text: use it only for what is no secret. */
+/* Lower case only. hex has 2 * size characters, without a NUL. size must be a multiple of HEX_STEP. The time
+ * depends on size alone. */
 enum { HEX_STEP = 16 };
 bool hex_decode(unsigned char *bytes, const char *hex, size_t size);
 void hex_encode(char *hex, const unsigned char *bytes, size_t size);
@@ -61,6 +61,9 @@ bool base62_valid(const char *text, size_t length);
 
 /* Parse the whole text as a decimal that fits: only digits, no sign, no leading zero. */
 bool decimal_parse(struct span text, uint64_t *value);
+
+/* Is it all printable ASCII? */
+bool text_is_ascii(struct span text);
 
 /* Length of the UTF-8 character (RFC 3629) at the start of a text that is not empty, with its code point; 0:
  * not UTF-8. */

@@ -77,9 +77,12 @@ static bool hides(uint32_t point)
 
 char *showable(struct span text)
 {
-    char *shown = must_have(malloc(text.length * 8 + 1)), *end = shown; /* \u{202E}: 3 bytes become 8 */
+    char *shown, *end;
     uint32_t point;
 
+    if (text_is_ascii(text))
+        return must_have(strndup(text.at, text.length));
+    shown = end = must_have(malloc(text.length * 8 + 1)); /* \u{202E}: 3 bytes become 8 */
     while (text.length > 0) {
         size_t length = utf8_first(text, &point);
 

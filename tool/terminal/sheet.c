@@ -13,6 +13,7 @@
 enum {
     TERMINAL_WIDTH = 80, /* if the terminal does not tell */
     NARROWEST = 12,      /* a column does not wrap below this */
+    BUFFER_SIZE = 64 * 1024,
 };
 
 static void measure(struct sheet *sheet, const struct cell cells[])
@@ -40,17 +41,37 @@ static char *pad(char *end, size_t width, size_t room)
     return end + missing;
 }
 
+static bool flush(struct sheet *sheet)
+{
+    size_t size = sheet->buffered;
+
+    sheet->buffered = 0;
+    return output_write(sheet->buffer, size);
+}
+
+/* Space for a line in the buffer; a line that is longer than the buffer makes it longer. NULL: the lines
+ * before it cannot be written. */
+static char *room_for(struct sheet *sheet, size_t size)
+{
+    if (sheet->buffered + size > BUFFER_SIZE && !flush(sheet))
+        return NULL;
+    if (!sheet->buffer || size > BUFFER_SIZE)
+        sheet->buffer = must_have(realloc(sheet->buffer, size > BUFFER_SIZE ? size : BUFFER_SIZE));
+    return sheet->buffer + sheet->buffered;
+}
+
 /* The next line of a row. rest: what of each cell is not printed yet. */
-static bool print_line(const struct sheet *sheet, const struct cell cells[], struct span rest[])
+static bool print_line(struct sheet *sheet, const struct cell cells[], struct span rest[])
 {
     enum { COLOUR_SIZE = sizeof("\033[33m\033[0m") };
     size_t size = 1, blanks = 0; /* not 0 without columns */
     char *line, *end;
-    bool good;
 
     for (size_t i = 0; i < sheet->count; i++)
         size += rest[i].length + sheet->width[i] + COLOUR_SIZE + 1;
-    line = end = must_have(malloc(size));
+    line = end = room_for(sheet, size);
+    if (!line)
+        return false;
     for (size_t i = 0; i < sheet->count; i++) {
         bool wraps = sheet->terminal && sheet->columns[i].wraps;
         struct span part = wraps ? wrap_line(&rest[i], sheet->width[i]) : rest[i];
@@ -76,9 +97,8 @@ static bool print_line(const struct sheet *sheet, const struct cell cells[], str
     while (sheet->terminal && end > line && end[-1] == ' ')
         end--;
     *end++ = '\n';
-    good = output_write(line, (size_t)(end - line));
-    free(line);
-    return good;
+    sheet->buffered += (size_t)(end - line);
+    return true;
 }
 
 static bool any_left(const struct sheet *sheet, const struct span rest[])
@@ -89,7 +109,7 @@ static bool any_left(const struct sheet *sheet, const struct span rest[])
     return false;
 }
 
-static bool print_row(const struct sheet *sheet, const struct cell cells[])
+static bool print_row(struct sheet *sheet, const struct cell cells[])
 {
     struct span rest[SHEET_COLUMNS];
     bool good;
@@ -207,8 +227,11 @@ enum status sheet_print(struct sheet *sheet, sheet_rows *rows, void *context)
     leave_out_empty_columns(sheet);
     if (status == STATUS_DONE && sheet->rows > 0)
         status = sheet->terminal ? print_on_terminal(sheet) : print_for_program(sheet, rows, context);
+    if (status == STATUS_DONE && !flush(sheet))
+        status = output_failed();
     for (size_t i = 0; sheet->terminal && i < sheet->rows; i++)
         free_cells(sheet, sheet->cells + i * sheet->count);
     free(sheet->cells);
+    free(sheet->buffer);
     return status;
 }

@@ -33,6 +33,8 @@ struct sheet {
     bool filled[SHEET_COLUMNS];  /* has a cell that is not "-" */
     struct cell *cells;          /* of all rows, for a terminal */
     uint64_t rows;               /* so far */
+    char *buffer;                /* of lines that are not written yet */
+    size_t buffered;
     bool measured;
 };
 

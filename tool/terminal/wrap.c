@@ -22,6 +22,8 @@ size_t wrap_width(struct span text)
 {
     size_t width = 0, columns;
 
+    if (text_is_ascii(text))
+        return text.length;
     while (text.length > 0) {
         text = after(text, first(text, &columns));
         width += columns;
