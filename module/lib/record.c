@@ -1,8 +1,5 @@
 #include "record.h"
 
-#include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "cidr.h"
@@ -312,43 +309,56 @@ bool ext_parse(struct span ext, bool *foreign)
 }
 
 /* Appends to a line under construction; a line that is too long stays too long. */
-static void put(char text[LINE_SIZE_MAX], size_t *length, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static void put(char text[LINE_SIZE_MAX], size_t *length, const char *format, ...)
+static void put(char text[LINE_SIZE_MAX], size_t *length, const char *bytes, size_t count)
 {
-    size_t room = *length < LINE_SIZE_MAX ? LINE_SIZE_MAX - *length : 0;
-    va_list arguments;
-    int written;
+    if (count > 0 && *length <= LINE_SIZE_MAX && count <= LINE_SIZE_MAX - *length)
+        memcpy(text + *length, bytes, count);
+    *length += count;
+}
 
-    va_start(arguments, format);
-    written = vsnprintf(room ? text + *length : NULL, room, format, arguments);
-    va_end(arguments);
-    *length += written < 0 ? LINE_SIZE_MAX : (size_t)written;
+static void put_column(char text[LINE_SIZE_MAX], size_t *length, const char *bytes, size_t count)
+{
+    put(text, length, bytes, count);
+    put(text, length, "|", 1);
 }
 
 static void put_span(char text[LINE_SIZE_MAX], size_t *length, struct span span)
 {
-    put(text, length, "%.*s|", (int)span.length, span.at);
+    put_column(text, length, span.at, span.length);
+}
+
+static void put_number(char text[LINE_SIZE_MAX], size_t *length, uint64_t number)
+{
+    enum { DIGITS_MAX = 20 };
+    char digits[DIGITS_MAX], *first = digits + DIGITS_MAX;
+
+    do {
+        *--first = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    put_column(text, length, first, (size_t)(digits + DIGITS_MAX - first));
 }
 
 static void put_time(char text[LINE_SIZE_MAX], size_t *length, int64_t time)
 {
     if (time == TIME_NEVER)
-        put(text, length, "-|");
+        put_column(text, length, "-", 1);
     else
-        put(text, length, "%" PRId64 "|", time);
+        put_number(text, length, (uint64_t)time);
 }
 
 size_t record_format(char text[LINE_SIZE_MAX], const struct record *record)
 {
-    char hash[HASH_HEX + 1] = "", before[CHAIN_HEX + 1] = "";
+    char hash[HASH_HEX], before[CHAIN_HEX];
     size_t length = 0;
 
     hex_encode(hash, record->hash, HASH_SIZE);
     hex_encode(before, record->before, CHAIN_SIZE);
-    put(text, &length, "%" PRIu64 "|%s|%c|%s|%" PRIu64 "|", record->n, record->id, record->op, hash,
-        record->serial);
+    put_number(text, &length, record->n);
+    put_column(text, &length, record->id, strlen(record->id));
+    put_column(text, &length, &record->op, 1);
+    put_column(text, &length, hash, HASH_HEX);
+    put_number(text, &length, record->serial);
     put_time(text, &length, record->created);
     put_time(text, &length, record->expires);
     put_time(text, &length, record->revoked);
@@ -361,6 +371,7 @@ size_t record_format(char text[LINE_SIZE_MAX], const struct record *record)
     put_span(text, &length, record->reason);
     put_span(text, &length, record->prev);
     put_span(text, &length, record->ext);
-    put(text, &length, "%" PRIu64 "|%s|", record->prior, before);
+    put_number(text, &length, record->prior);
+    put_column(text, &length, before, CHAIN_HEX);
     return length + CHAIN_HEX + 1 <= LINE_SIZE_MAX ? length : 0;
 }
