@@ -73,6 +73,10 @@ static void sort(struct refs *refs)
     memset(refs->named, 0, sizeof(refs->named));
     for (size_t i = 0; i < refs->count; i++)
         refs->named[refs->list[i].name_length] = true;
+    refs->length_count = 0;
+    for (size_t length = 0; length <= ID_LENGTH; length++)
+        if (refs->named[length])
+            refs->lengths[refs->length_count++] = length;
     qsort(refs->sorted, refs->count, sizeof(struct ref *), compare_sorted);
 }
 
@@ -201,11 +205,12 @@ static void hand_out(struct refs *refs, const struct found *found)
 
     if (memcmp(wanted.name, record_no_id, ID_LENGTH) == 0)
         return;
-    if (!decimal_parse(found->columns.column[COLUMN_SERIAL], &wanted.serial))
+    if (refs->named[0] && !decimal_parse(found->columns.column[COLUMN_SERIAL], &wanted.serial))
         wanted.serial = 0; /* matches no ref */
-    for (; wanted.name_length <= ID_LENGTH; wanted.name_length++)
-        if (refs->named[wanted.name_length])
-            hand_to(refs, &wanted, found, take_line);
+    for (size_t i = 0; i < refs->length_count; i++) {
+        wanted.name_length = refs->lengths[i];
+        hand_to(refs, &wanted, found, take_line);
+    }
     if (refs->named[ID_LENGTH] && prev->length == ID_LENGTH)
         hand_to(refs, &(struct ref){.name = prev->at, .name_length = ID_LENGTH}, found, take_successor);
 }

@@ -32,9 +32,11 @@ struct refs {
     struct ref *list;
     struct ref **sorted; /* equal refs side by side */
     size_t count;
-    bool named[ID_LENGTH + 1]; /* is there a ref with a name of that length? [0]: a serial */
-    struct stat file;          /* the file that was read */
-    struct chain chain;        /* how far */
+    bool named[ID_LENGTH + 1];     /* is there a ref with a name of that length? [0]: a serial */
+    size_t lengths[ID_LENGTH + 1]; /* these lengths */
+    size_t length_count;
+    struct stat file;   /* the file that was read */
+    struct chain chain; /* how far */
     uint64_t offset;
     char storeid[STOREID_HEX + 1];
     char chosen[ID_LENGTH + 1]; /* the id that a label means */
