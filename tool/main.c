@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "command/command.h"
@@ -114,6 +115,21 @@ static enum status have_standard_streams(void)
     return STATUS_DONE;
 }
 
+/* A stack that ends in the middle of a change would leave it half done, and out of the system's log. */
+static enum status have_stack(void)
+{
+    enum { NEEDED = 256 * 1024 };
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_STACK, &limit) < 0 || limit.rlim_cur >= NEEDED)
+        return STATUS_DONE;
+    limit.rlim_cur = NEEDED;
+    if (limit.rlim_max >= NEEDED && setrlimit(RLIMIT_STACK, &limit) == 0)
+        return STATUS_DONE;
+    return fail(STATUS_MISSING, "the limit of the stack is too small: allow %d KiB (ulimit -s)",
+                NEEDED / 1024);
+}
+
 int main(int argc, char **argv)
 {
     enum status status;
@@ -126,6 +142,8 @@ int main(int argc, char **argv)
     /* errors instead, so that the command can finish properly */
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
+    if (status == STATUS_DONE)
+        status = have_stack();
     if (status == STATUS_DONE && crypto_start() < 0)
         status = fail(STATUS_MISSING, "libsodium: no source of randomness");
     if (status == STATUS_DONE)

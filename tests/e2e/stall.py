@@ -30,10 +30,11 @@ def open_device(folder):
 
 
 class Stalled:
-    """Within "with Stalled(path, owner)", what is read from this regular file never comes. It seems to belong to owner."""
+    """Within "with Stalled(path, owner)", what is read from this regular file never comes. It seems to belong to owner,
+    and to have this mode."""
 
-    def __init__(self, path, owner=0):
-        self.path, self.owner = path, owner
+    def __init__(self, path, owner=0, mode=0o644):
+        self.path, self.owner, self.mode = path, owner, stat.S_IFREG | mode
         self.waiting = threading.Event()  # is set when somebody reads
 
     def __enter__(self):
@@ -73,8 +74,7 @@ class Stalled:
         if operation == INIT:
             return struct.pack("<IIIIHHIIHHI28x", 7, 31, 65536, 0, 12, 9, 65536, 1, 0, 0, 0)
         if operation == GETATTR:
-            mode = stat.S_IFREG | 0o644
-            return struct.pack("<QII6Q10I", 3600, 0, 0, 1, SIZE, 8, 0, 0, 0, 0, 0, 0, mode, 1, self.owner, 0, 0, 4096, 0)
+            return struct.pack("<QII6Q10I", 3600, 0, 0, 1, SIZE, 8, 0, 0, 0, 0, 0, 0, self.mode, 1, self.owner, 0, 0, 4096, 0)
         if operation == OPEN:
             return struct.pack("<QII", 1, 0, 0)
         return b""

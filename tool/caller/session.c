@@ -10,6 +10,7 @@
 
 #include "caller/sudo.h"
 #include "nearest.h"
+#include "terminal/stall.h"
 
 static enum status find_caller(struct session *session)
 {
@@ -260,7 +261,9 @@ int session_open_store(struct storefile *storefile, const struct session *sessio
     int fd;
 
     storefile_of_domain(storefile, session->config.store_dir, session->domain->name);
+    stall_watch(storefile);
     fd = storefile_open(storefile, O_RDONLY, status_of_file, &fault);
+    stall_over();
     *status = fd >= 0
                   ? STATUS_DONE
                   : fail(status_of(errno), "%s/%s: %s", storefile->directory, storefile->name, fault.text);

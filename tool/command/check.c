@@ -14,6 +14,7 @@
 #include "terminal/options.h"
 #include "terminal/output.h"
 #include "terminal/progress.h"
+#include "terminal/stall.h"
 #include "token/describe.h"
 
 static const char help[] =
@@ -80,8 +81,12 @@ static int open_store(struct check *check, enum status *status)
     const struct storefile *storefile = &check->storefile;
     struct fault fault;
     struct stat store;
-    int fd = storefile_open(storefile, O_RDONLY, &store, &fault), error = errno, directory;
+    int fd, error, directory;
 
+    stall_watch(storefile);
+    fd = storefile_open(storefile, O_RDONLY, &store, &fault);
+    stall_over();
+    error = errno;
     if (fd >= 0)
         return fd;
     *status = status_of(error);
@@ -151,10 +156,13 @@ static enum status check_content(struct check *check, int fd)
 {
     struct proof proof;
     struct fault fault;
-    bool proved = prove_soundness(&proof, fd, check->domain, check->expect, &fault);
     enum status status;
+    bool proved;
 
+    stall_watch(&check->storefile);
+    proved = prove_soundness(&proof, fd, check->domain, check->expect, &fault);
     progress_clear();
+    stall_over();
     if (!proved)
         add_fault(check, fault.text);
     status = print(check, &proof, proved);

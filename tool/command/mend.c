@@ -15,6 +15,7 @@
 #include "terminal/options.h"
 #include "terminal/output.h"
 #include "terminal/progress.h"
+#include "terminal/stall.h"
 #include "token/describe.h"
 #include "token/finder.h"
 
@@ -104,8 +105,10 @@ static enum status look_and_ask(struct mending *mending, struct storefile *store
 
     if (fd < 0)
         return status;
+    stall_watch(storefile);
     status = mending_look(mending, fd, session->domain->name, &progress_witness, &fault);
     progress_clear();
+    stall_over();
     close(fd);
     if (mending->damage.text[0] != '\0')
         say("%s/%s: %s", storefile->directory, storefile->name, mending->damage.text);

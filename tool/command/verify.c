@@ -18,6 +18,7 @@
 #include "terminal/options.h"
 #include "terminal/output.h"
 #include "terminal/secret.h"
+#include "terminal/stall.h"
 #include "token/attributes.h"
 #include "token/describe.h"
 
@@ -172,6 +173,7 @@ static enum status verify(struct session *session, struct request *request)
     struct notice notice = {keep_message, &news};
     const char *scopes = request->attributes.scopes;
     enum status status = session_open(session);
+    struct storefile storefile;
     struct toktab *table;
     struct config one;
     char error[512], *plain;
@@ -182,7 +184,10 @@ static enum status verify(struct session *session, struct request *request)
     if (!config_copy_one(&one, &session->config, session->domain))
         must_have(NULL);
     one.domains[0].track_usage = false; /* a check is not a use */
+    storefile_of_domain(&storefile, session->config.store_dir, session->domain->name);
+    stall_watch(&storefile);
     table = table_make(&one, &notice, false, &fault);
+    stall_over();
     if (!table)
         return fail(STATUS_IO, "%s", fault.text);
     plain = unescaped(span_of(scopes ? scopes : ""));

@@ -8,7 +8,7 @@
 /* Up to the last line; what a killed writer left behind it stays behind. */
 static bool copy_lines(struct newfile *file, int from, const struct tip *tip)
 {
-    char bytes[64 * 1024];
+    static char bytes[64 * 1024]; /* too large for a small stack */
     uint64_t offset = 0;
 
     while (offset < tip->end) {

@@ -12,6 +12,8 @@
 /* How many seconds the system's log may take, and how many lines it takes in each further one at least. */
 enum { PATIENCE = 1, PER_SECOND = 1000 };
 
+enum { THREAD_STACK = 256 * 1024 }; /* bytes, whatever RLIMIT_STACK is */
+
 static const char *done(const struct record *record)
 {
     return record->op == OPERATION_CREATE   ? "created"
@@ -54,6 +56,7 @@ void journal_write(struct journal *journal, const char *by)
     static bool given_up;
     struct journal *writing;
     struct timespec until;
+    pthread_attr_t attributes;
     pthread_t thread;
 
     if (journal->count == 0)
@@ -64,12 +67,15 @@ void journal_write(struct journal *journal, const char *by)
     clock_gettime(CLOCK_REALTIME, &until);
     until.tv_sec += given_up ? 0 : PATIENCE + (time_t)(journal->count / PER_SECOND);
     *journal = (struct journal){0};
-    if (pthread_create(&thread, NULL, write_all, writing) != 0)
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, THREAD_STACK);
+    if (pthread_create(&thread, &attributes, write_all, writing) != 0)
         write_all(writing);
     else if (pthread_timedjoin_np(thread, NULL, &until) != 0 && !given_up) {
         given_up = true;
         say("the system's log takes nothing: this is recorded only in the store's history");
     }
+    pthread_attr_destroy(&attributes);
 }
 
 static void keep(struct journal *journal, char *line)

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "terminal/progress.h"
+#include "terminal/stall.h"
 
 static void add(void *context, const struct event *event)
 {
@@ -32,8 +33,10 @@ enum status lineage_read(struct lineage *lineage, const struct session *session)
     fd = session_open_store(&storefile, session, &store, &status);
     if (fd < 0)
         return status;
+    stall_watch(&storefile);
     proved = prove(&lineage->proof, fd, session->domain->name, NULL, &witness, &fault);
     progress_clear();
+    stall_over();
     if (!proved)
         status = session_unproved(&storefile, &fault);
     close(fd);

@@ -48,13 +48,11 @@ static enum status open_lock(int *lock, int directory, const char *name, const s
         fault_set(fault, "cannot stat its lock %s: %s", name, strerror(errno));
         return STATUS_IO;
     }
-    if (S_ISREG(status.st_mode) && status.st_nlink <= 1 &&
-        (status.st_uid == 0 || status.st_uid == directory_status->st_uid))
+    /* a second link does not count: where fs.protected_hardlinks is 0, any member of the group can make one
+     */
+    if (S_ISREG(status.st_mode) && (status.st_uid == 0 || status.st_uid == directory_status->st_uid))
         return STATUS_DONE;
-    fault_set(
-        fault,
-        "its lock %s is not a regular file of the directory's owner, or has a second hard link: move it away",
-        name);
+    fault_set(fault, "its lock %s is not a regular file of the directory's owner: move it away", name);
     return STATUS_NOT_PERMITTED;
 }
 

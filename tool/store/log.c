@@ -12,6 +12,7 @@
 #include "store/lock.h"
 #include "store/newfile.h"
 #include "store/tip.h"
+#include "terminal/stall.h"
 
 enum {
     RESERVE_LOW = 32 * 1024,     /* below this the reserve is allocated again */
@@ -40,6 +41,7 @@ void log_end(struct log *log)
     lock_release(log->lock);
     log->lock = -1;
     log->directory = close_if_open(log->directory);
+    stall_over();
     /* until earlier looks no longer count; an absolute time, which no signal makes later or earlier */
     while (log->durable != 0 && clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &then, NULL) == EINTR)
         continue;
@@ -76,7 +78,6 @@ static bool make_store(struct log *log, const struct stat *directory)
 /* Lock the store, then open it. */
 static enum status begin(struct log *log, bool make, struct fault *fault)
 {
-    static const int ends[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGALRM, SIGUSR1, SIGUSR2};
     struct stat directory, file;
     sigset_t interruptions;
     enum status status;
@@ -87,11 +88,10 @@ static enum status begin(struct log *log, bool make, struct fault *fault)
     status = lock_take(&log->lock, log->directory, log->domain, &directory, fault);
     if (status != STATUS_DONE)
         return status;
+    stall_watch(&log->storefile);
     /* a command that is interrupted from here on would leave the next one to clean up, and no trace of itself
-     * in the system's log; sudo passes all of these on */
-    sigemptyset(&interruptions);
-    for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
-        sigaddset(&interruptions, ends[i]);
+     * in the system's log; sudo passes most signals on, and timers outlive execve(2) */
+    sigfillset(&interruptions);
     sigprocmask(SIG_BLOCK, &interruptions, NULL);
     log->file = storefile_open(&log->storefile, O_RDWR, &file, fault);
     if (log->file < 0 && errno == ENOENT && make) {

@@ -75,7 +75,7 @@ bool newfile_begin(struct newfile *newfile, int directory, const char *target)
 static bool keep_access_list(int fd, int as)
 {
     static const char name[] = "system.posix_acl_access";
-    char list[ACCESS_LIST_MAX];
+    static char list[ACCESS_LIST_MAX]; /* too large for a small stack */
     ssize_t size = fgetxattr(as, name, list, sizeof(list));
 
     if (size < 0 && errno == EOPNOTSUPP)

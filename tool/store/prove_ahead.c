@@ -7,6 +7,7 @@
 #include "freshness.h"
 #include "store/tip.h"
 #include "terminal/progress.h"
+#include "terminal/stall.h"
 
 /* A store without a tip counts as small: the proof will say what is wrong. */
 static bool is_large(const struct prove_ahead *proving, int fd, const char *domain)
@@ -27,14 +28,16 @@ void prove_ahead_begin(struct prove_ahead *proving, const struct session *sessio
 
     *proving = (struct prove_ahead){.most_lines = most_lines};
     storefile_of_domain(&storefile, session->config.store_dir, domain);
+    stall_watch(&storefile);
     proving->fd = storefile_open(&storefile, O_RDONLY, &status, &fault);
-    if (proving->fd < 0 || is_large(proving, proving->fd, domain))
-        return;
-    proving->begun = prove_begin(&proving->proof, proving->fd, domain, NULL, &fault) &&
-                     prove_on(&proving->proof, proving->fd, &progress_witness, &fault);
-    progress_clear();
-    if (!proving->begun)
-        proof_free(&proving->proof);
+    if (proving->fd >= 0 && !is_large(proving, proving->fd, domain)) {
+        proving->begun = prove_begin(&proving->proof, proving->fd, domain, NULL, &fault) &&
+                         prove_on(&proving->proof, proving->fd, &progress_witness, &fault);
+        progress_clear();
+        if (!proving->begun)
+            proof_free(&proving->proof);
+    }
+    stall_over();
 }
 
 static bool is_same_file(int a, int b)

@@ -13,6 +13,7 @@
 #include "store/tip.h"
 #include "store/used.h"
 #include "storefile.h"
+#include "terminal/stall.h"
 
 enum { SERIAL_DIGITS_MAX = 10, ID_PREFIX_MIN = 4 };
 
@@ -316,10 +317,12 @@ static enum status read_store(struct refs *refs, const struct session *session, 
     int fd;
 
     storefile_of_domain(&storefile, session->config.store_dir, refs->domain);
+    stall_watch(&storefile);
     fd = storefile_open(&storefile, O_RDONLY, &store, &fault);
     status = fd < 0 ? status_of(errno) : refs_read(refs, fd, prove, &fault);
     if (fd >= 0)
         close(fd);
+    stall_over();
     return status == STATUS_DONE ? status
                                  : fail(status, "%s/%s: %s", storefile.directory, storefile.name, fault.text);
 }

@@ -9,6 +9,7 @@
 
 #include "load.h"
 #include "store/used.h"
+#include "terminal/stall.h"
 
 /* By id too: two tokens may have one serial in a bad store, which only `toktab check` refuses. */
 static int by_serial(const void *a, const void *b)
@@ -105,9 +106,11 @@ enum status tokens_read_lines(struct tokens *tokens, const struct session *sessi
     fd = session_open_store(&storefile, session, &store, &status);
     if (fd < 0)
         return status;
+    stall_watch(&storefile);
     if (!read_proved(tokens, fd, &store, session, &fault))
         status = session_unproved(&storefile, &fault);
     close(fd);
+    stall_over();
     if (status != STATUS_DONE)
         return status;
     tokens->list = must_have(calloc(tokens->index.count + 1, sizeof(*tokens->list)));
