@@ -84,9 +84,9 @@ static enum status compact(const struct session *session, const struct request *
         status = renew(&rewrite, proving, &log, request->age, &fault);
         if (status == STATUS_DONE) {
             head_format(head, rewrite.header.epoch, rewrite.at.n, rewrite.at.chain);
-            journal_note_head(&log.journal, "compacted", domain, head);
+            journal_note_head(&log.journal, rewrite.by, "compacted", domain, head);
         }
-        change_record(&log, session);
+        log_end(&log);
     }
     if (status != STATUS_DONE)
         return fail(status, "%s", fault.text);

@@ -142,9 +142,11 @@ static enum status write_keys(struct request *request, const struct session *ses
         newfile_abandon(&extension.file);
         return status;
     }
+    for (size_t i = 0; i < keys->count; i++)
+        journal_note(&log->journal, session->caller.by, log->domain, &request->records[i]);
     status = extend_install(&extension, log, fault);
-    for (size_t i = 0; i < keys->count && status == STATUS_DONE; i++)
-        journal_note(&log->journal, log->domain, &request->records[i]);
+    if (status == STATUS_DONE)
+        journal_made(&log->journal, NULL);
     return status;
 }
 

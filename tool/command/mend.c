@@ -169,12 +169,13 @@ static void note(const struct mending *mending, struct log *log)
     struct record record;
 
     head_format(head, rewrite->header.epoch, rewrite->at.n, rewrite->at.chain);
-    journal_note_head(&log->journal, "mended", log->domain, head);
+    journal_note_head(&log->journal, rewrite->by, "mended", log->domain, head);
     for (size_t i = 0; i < snapshot->count; i++)
         if (snapshot->lines[i].ends) {
             event_record(&record, index_find(&mending->proof.index, snapshot->lines[i].id));
-            journal_note(&log->journal, log->domain, &record);
+            journal_note(&log->journal, rewrite->by, log->domain, &record);
         }
+    journal_made(&log->journal, NULL);
 }
 
 static enum status mend(const struct session *session, struct mending *mending, bool json)
@@ -194,7 +195,7 @@ static enum status mend(const struct session *session, struct mending *mending, 
         status = mending_replace(mending, &log, &fault);
         if (status == STATUS_DONE)
             note(mending, &log);
-        change_record(&log, session);
+        log_end(&log);
     }
     if (status != STATUS_DONE)
         return fail(status, "%s", fault.text);

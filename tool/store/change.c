@@ -89,10 +89,13 @@ enum status change_append(struct log *log, const struct session *session, struct
         return STATUS_USAGE;
     }
     /* a full disk may stop create, but not revoke */
+    journal_note(&log->journal, session->caller.by, log->domain, record);
     appended = log_append(log, &tip, text, length, !ends);
     status = explain(log, appended, fault);
     if (appended == APPENDED || appended == APPEND_UNKNOWN) /* hosts may have applied it */
-        journal_note(&log->journal, log->domain, record);
+        journal_made(&log->journal, record);
+    else
+        journal_forget(&log->journal);
     return status;
 }
 
@@ -124,18 +127,8 @@ enum status change_confirm(struct log *log, struct fault *fault)
     return status;
 }
 
-void change_record(struct log *log, const struct session *session)
-{
-    sigset_t before = log->signals;
-
-    sigprocmask(SIG_SETMASK, NULL, &log->signals); /* what would end us waits until the journal is written */
-    log_end(log);
-    journal_write(&log->journal, session->caller.by);
-    sigprocmask(SIG_SETMASK, &before, NULL);
-}
-
 void change_end(struct log *log, const struct session *session)
 {
-    change_record(log, session);
+    log_end(log);
     used_make_directory(session);
 }

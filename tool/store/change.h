@@ -16,7 +16,7 @@ enum { REVOCATION_SIZE = 512 };
 size_t change_format(char text[LINE_SIZE_MAX], struct record *record, const unsigned char origin[CHAIN_SIZE],
                      unsigned char chain[CHAIN_SIZE]);
 
-/* Only change_record() and change_end() print. The caller prints fault after them. */
+/* Only change_end() prints. The caller prints fault after it. */
 
 /* Read the record of refs->list[i] again under the lock, since somebody may have changed it. record points
  * into refs. STATUS_NOT_FOUND, STATUS_DAMAGED, STATUS_IO. */
@@ -45,11 +45,7 @@ enum status change_make(struct log *log, const struct session *session, struct r
  * STATUS_IO, STATUS_DAMAGED. */
 enum status change_confirm(struct log *log, struct fault *fault);
 
-/* log_end(), then, without the lock, write the changes to the system's log. Signals that came meanwhile wait
- * for that too. */
-void change_record(struct log *log, const struct session *session);
-
-/* The same, and make the directory for last use if it is missing. */
+/* log_end(), and make the directory for last use if it is missing. */
 void change_end(struct log *log, const struct session *session);
 
 #endif

@@ -10,21 +10,33 @@
 
 #include "record.h"
 
-/* Changes that are in the store but not yet in the system's log. All zeros: none. */
+/* Changes that are not yet in the system's log. All zeros: none. */
 struct journal {
     char **lines;
-    size_t count, room;
+    size_t count, made, room; /* made: how many of the lines are in the store */
+    struct journal *writing;  /* room for a thread's own */
+    void *reserve;            /* memory that is free by the time of writing */
 };
 
-/* Keep a change, under the lock, where nothing may be written elsewhere. Copies what it needs of the record.
+/*
+ * Keep a change, under the lock, where nothing may be written elsewhere: before it is made, for if memory
+ * ends then, nothing was done. Copies what it needs of the record. by: as in the column of a line.
  */
-void journal_note(struct journal *journal, const char *domain, const struct record *record);
+void journal_note(struct journal *journal, const char *by, const char *domain, const struct record *record);
 
-/* The same for a whole store that was "compacted" or "mended". */
-void journal_note_head(struct journal *journal, const char *done, const char *domain, const char *head);
+/* What was kept was done: if the process exits before journal_write(), it is written then. last: the change
+ * to name if memory ends from here on; NULL: none. */
+void journal_made(struct journal *journal, const struct record *last);
 
-/* Write what was kept, in the name of whoever did it, and forget it. by: as in the column of a line. Waits
- * for the system's log for a second or so, then says that it takes nothing. */
-void journal_write(struct journal *journal, const char *by);
+/* Forget what was kept since: it was not done. */
+void journal_forget(struct journal *journal);
+
+/* Keep that a whole store was "compacted" or "mended", and that this was done. */
+void journal_note_head(struct journal *journal, const char *by, const char *done, const char *domain,
+                       const char *head);
+
+/* Write what was done, and forget it. Waits for the system's log for a second or so, then says that it takes
+ * nothing. */
+void journal_write(struct journal *journal);
 
 #endif

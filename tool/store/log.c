@@ -42,6 +42,7 @@ void log_end(struct log *log)
     log->lock = -1;
     log->directory = close_if_open(log->directory);
     stall_over();
+    journal_write(&log->journal);
     /* until earlier looks no longer count; an absolute time, which no signal makes later or earlier */
     while (log->durable != 0 && clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &then, NULL) == EINTR)
         continue;

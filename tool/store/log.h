@@ -38,7 +38,7 @@ enum appended {
     APPEND_UNAVAILABLE, /* nothing was done */
 };
 
-/* None of these prints. The caller prints fault after log_end(). */
+/* None of these prints but log_end(). The caller prints fault after it. */
 
 /*
  * Lock and open a domain's store. make: create the store if it is missing. After STATUS_DONE the caller calls
@@ -47,8 +47,9 @@ enum appended {
 enum status log_begin(struct log *log, const char *directory, const char *domain, bool make,
                       struct fault *fault);
 
-/* Release the lock. If anything became durable, wait until earlier looks no longer count. After that the
- * change may be acknowledged. */
+/* Release the lock, then write the changes to the system's log; signals that came meanwhile wait for that
+ * too. If anything became durable, wait until earlier looks no longer count. After that the change may be
+ * acknowledged. */
 void log_end(struct log *log);
 
 /* Find where the log ends. STATUS_DAMAGED if its header or last lines do not prove themselves. */

@@ -1,8 +1,8 @@
 /*
  * Tells whoever waits that the file system does not answer.
  *
- * A member of the stores' group can hold a store's inode inside the kernel, by a read of its own that never ends
- * (SECURITY.md). No signal interrupts whoever then waits for that inode, so another thread speaks.
+ * A member of the stores' group can hold a store's inode inside the kernel, by a read of its own that never
+ * ends (SECURITY.md). No signal interrupts whoever then waits for that inode, so another thread speaks.
  */
 #ifndef STALL_H
 #define STALL_H
