@@ -4,10 +4,11 @@
  *
  *     look_host stress CONFIG TOOL VERIFIES
  *
- * Threads of one table and processes verify in a loop while the tool creates, revokes and compacts. From the
- * moment that the tool says "revoked" nobody is admitted by that token, and from the moment that it prints a
- * token until its revocation begins, everybody is. Goes on for at least so many verifies and a hundredth of a
- * percent as many changes.
+ * Eight threads of one table, and four processes that fork, close their descriptors and open the table again,
+ * verify in a loop while the tool creates, revokes, rotates, updates, compacts and mends, and is stopped now
+ * and then in the middle. From the moment that the tool says "revoked" nobody is admitted by that token, and
+ * from the moment that it prints a token until its revocation begins, everybody is. Goes on for at least so
+ * many verifies and a hundredth of a percent as many changes.
  *
  *     look_host calls CONFIG VERIFIES      standard input: a good token
  *
@@ -41,7 +42,14 @@
 
 #define MUST(condition) ((condition) ? (void)0 : (void)errx(1, "line %d: %s is not so", __LINE__, #condition))
 
-enum { SAMPLES = 65536, ALIVE = 3, THREADS = 2, ASKED_BY_A_CHILD = 2000, VERIFIES_OF_A_CHANGE = 10000 };
+enum {
+    SAMPLES = 65536,
+    ALIVE = 3,
+    THREADS = 8,
+    PROCESSES = 4,
+    ASKED_BY_A_CHILD = 2000,
+    VERIFIES_OF_A_CHANGE = 10000,
+};
 
 struct sample {
     char token[128];
@@ -137,6 +145,30 @@ static void ask_in_process(struct toktab *table)
     _exit(0);
 }
 
+/* A process that opens the table again and again; its child has closed all descriptors, as daemons do. */
+static void ask_and_reopen(void)
+{
+    MUST(prctl(PR_SET_PDEATHSIG, SIGKILL) == 0);
+    MUST(setpriority(PRIO_PROCESS, 0, 19) == 0);
+    while (!atomic_load(&contest->stop)) {
+        struct toktab *table = open_table();
+        int status, child;
+
+        ask_some(table, ASKED_BY_A_CHILD);
+        child = fork();
+        if (child == 0) {
+            close_range(3, ~0U, 0);
+            ask_some(table, ASKED_BY_A_CHILD);
+            _exit(0);
+        }
+        MUST(waitpid(child, &status, 0) == child && status == 0);
+        atomic_fetch_add(&contest->children, 1);
+        ask_some(table, ASKED_BY_A_CHILD);
+        toktab_close(table);
+    }
+    _exit(0);
+}
+
 /* ---- the admin ---- */
 
 /* The tool, which has said what was waited for and may not have ended yet. */
@@ -181,18 +213,43 @@ static void end(struct run *run)
     MUST(waitpid(run->child, &status, 0) == run->child && status == 0);
 }
 
-static void create_sample(void)
+static void id_of(char id[13], const struct sample *sample)
 {
-    char *const arguments[] = {"toktab", "-c", (char *)config, "create", "-l", "asked for", NULL};
+    snprintf(id, 13, "%s", strchr(sample->token, '_') + 1);
+}
+
+/* Run a command that prints a new token; old: the one that it ends. */
+static void make_sample(char *const arguments[], struct sample *old)
+{
     unsigned number = atomic_load(&contest->created);
     struct run run;
 
     MUST(number < SAMPLES);
+    if (old)
+        atomic_store(&old->ending, true);
     begin(&run, arguments, 1, "tok_");
+    if (old)
+        atomic_store(&old->ended, true);
     snprintf(contest->samples[number].token, sizeof(contest->samples[number].token), "%.*s",
              (int)strcspn(run.line, "\n"), run.line);
     atomic_store(&contest->created, number + 1);
     end(&run);
+}
+
+static void create_sample(void)
+{
+    char *const arguments[] = {"toktab", "-c", (char *)config, "create", "-l", "asked for", NULL};
+
+    make_sample(arguments, NULL);
+}
+
+static void rotate_sample(struct sample *sample)
+{
+    char id[13];
+    char *const arguments[] = {"toktab", "-c", (char *)config, "rotate", "--grace", "0s", id, NULL};
+
+    id_of(id, sample);
+    make_sample(arguments, sample);
 }
 
 static void revoke_sample(struct sample *sample)
@@ -201,56 +258,94 @@ static void revoke_sample(struct sample *sample)
     char *const arguments[] = {"toktab", "-c", (char *)config, "revoke", "-y", id, NULL};
     struct run run;
 
-    snprintf(id, sizeof(id), "%s", strchr(sample->token, '_') + 1);
+    id_of(id, sample);
     atomic_store(&sample->ending, true);
     begin(&run, arguments, 2, "toktab: revoked ");
     atomic_store(&sample->ended, true);
     end(&run);
 }
 
-static void compact_store(void)
+/* Stopped at any moment, perhaps with the lock, while others verify; then it goes on. */
+static void update_sample(const struct sample *sample, unsigned number)
 {
-    char *const arguments[] = {"toktab", "-c", (char *)config, "compact", NULL};
+    static unsigned moment;
+    char id[13], label[32];
+    char *const arguments[] = {"toktab", "-c", (char *)config, "update", "-l", label, id, NULL};
+    int child = fork(), status;
+
+    if (child == 0) {
+        id_of(id, sample);
+        snprintf(label, sizeof(label), "of change %u", number);
+        if (!freopen("/dev/null", "w", stderr))
+            _exit(127);
+        execv(tool, arguments);
+        _exit(127);
+    }
+    MUST(child > 0);
+    usleep(moment++ * 97 % 8000);
+    kill(child, SIGSTOP);
+    usleep(3000);
+    kill(child, SIGCONT);
+    MUST(waitpid(child, &status, 0) == child && status == 0);
+}
+
+/* What changes no token: compact, or mend, which begins a new epoch. */
+static void renew_store(char *command)
+{
+    char *const arguments[] = {
+        "toktab", "-c", (char *)config, command, strcmp(command, "mend") == 0 ? "-y" : NULL, NULL};
     struct run run;
 
     begin(&run, arguments, 1, "");
     end(&run);
 }
 
+static void change(unsigned number)
+{
+    unsigned created = atomic_load(&contest->created);
+
+    if (number % 3 == 2 && created >= ALIVE)
+        rotate_sample(&contest->samples[created - ALIVE]);
+    else
+        create_sample();
+    if (number % 3 != 2 && created >= ALIVE)
+        revoke_sample(&contest->samples[created - ALIVE]);
+    if (number % 4 == 0)
+        update_sample(&contest->samples[created], number);
+    if (number % 16 == 0)
+        renew_store("compact");
+    if (number % 32 == 8)
+        renew_store("mend");
+}
+
 static int stress(unsigned long verifies)
 {
     struct toktab *table;
-    int children[2];
+    int children[1 + PROCESSES];
     unsigned changes = 0;
 
     create_sample();
     table = open_table();
     MUST(ask(table, contest->samples[0].token) == TOKTAB_ALLOW);
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 1 + PROCESSES; i++) {
         children[i] = fork();
         MUST(children[i] >= 0);
+        if (children[i] == 0 && i == 0)
+            ask_in_process(table);
         if (children[i] == 0)
-            ask_in_process(i == 0 ? table : open_table());
+            ask_and_reopen();
     }
-    while (atomic_load(&contest->verifies) < verifies || changes < verifies / VERIFIES_OF_A_CHANGE) {
-        unsigned created = atomic_load(&contest->created);
-
-        create_sample();
-        if (created >= ALIVE)
-            revoke_sample(&contest->samples[created - ALIVE]);
-        if (created % 16 == 0)
-            compact_store();
-        changes += 2;
-    }
+    while (atomic_load(&contest->verifies) < verifies || 2 * changes < verifies / VERIFIES_OF_A_CHANGE)
+        change(changes++);
     atomic_store(&contest->stop, true);
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 1 + PROCESSES; i++) {
         int status;
 
         MUST(waitpid(children[i], &status, 0) == children[i] && status == 0);
     }
     toktab_close(table);
-    printf("%lu verifies, %lu forked processes, %u changes: %lu stale, %lu refused wrongly\n",
-           contest->verifies, contest->children, changes, contest->stale, contest->refused);
+    printf("%lu verifies, %lu forked processes, at least %u changes: %lu stale, %lu refused wrongly\n",
+           contest->verifies, contest->children, 2 * changes, contest->stale, contest->refused);
     return contest->stale == 0 && contest->refused == 0 ? 0 : 1;
 }
 
