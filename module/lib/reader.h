@@ -13,7 +13,8 @@
  * after the line was there, so the index holds it. The second millisecond is room for what two readings of
  * one clock may differ by. All times are of CLOCK_MONOTONIC in one process: L is on a page that fork(2)
  * wipes, so a child makes its own look first. The coarse clock will not do: a stalled processor holds it back
- * for the others.
+ * for the others. tests/model tries all ways in which the steps of two writers and two threads can follow
+ * each other.
  */
 #ifndef READER_H
 #define READER_H
