@@ -1,5 +1,6 @@
 """What the manual shows is what there is."""
 
+import glob
 import os
 import re
 import subprocess
@@ -236,6 +237,25 @@ class Pam(unittest.TestCase):
         rows = re.findall(r"^\.It (?:deny|error) Ta ([a-z, ]+) Ta Dv PAM_", read("module/pam/pam_toktab.8"), re.M)
         shown = [reason for row in rows for reason in row.split(", ") if reason != "any other"]
         self.assertEqual(sorted(shown), sorted(reason.lower() for reason in made if reason != "NONE"))
+
+
+class Promises(unittest.TestCase):
+    """The tests that SECURITY.md names for what is promised: there are such."""
+
+    def test_each_test_is_there(self):
+        suites = set(re.findall(r'suite_create\("(\w+)"\)', "".join(
+            read(path) for path in glob.glob("tests/unit/*.c", root_dir=TOP))))
+        page = read("SECURITY.md")
+        for name in re.findall(r"`(test_[\w.]+)`", page):
+            module, *inside = name.split(".")
+            paths = glob.glob("tests/*/%s.py" % module, root_dir=TOP)
+            self.assertEqual(len(paths), 1, name)
+            for part in inside:
+                self.assertTrue(re.search(r"(class|def) %s\b" % part, read(paths[0])), name)
+        for names in re.findall(r"suites? ((?:`\w+`(?:, | and )?)+)", page):
+            self.assertLessEqual(set(re.findall(r"`((?!test_)\w+)`", names)), suites)
+        for path in re.findall(r"`(tests/[\w/.]+)`", page):
+            self.assertTrue(os.path.exists(os.path.join(TOP, path)), path)
 
 
 if __name__ == "__main__":
