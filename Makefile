@@ -7,7 +7,7 @@
 #   make check-all   installs what is missing, then runs the tests that make check leaves out
 #   make test-unit   one suite of the unit tests: SUITE=chain; without SUITE all of them
 #   make test-e2e    the tests from outside whose module.Class.test holds a word: TEST=test_revoke
-#   make torture     fuzzing, kills, damage and races for an hour: MINUTES=60
+#   make torture     fuzzing, kills, damage and races for an hour: MINUTES=60; or one PART, as races
 #   make bench       measures, in half an hour; PART=nginx: one part, PART=list: which there are; BENCH=all: other
 #                    programs too, and 10,000,000 tokens
 #   make lint        looks at the layout of the code, clang-tidy, shellcheck

@@ -67,10 +67,8 @@ class Circumstances(MachineTest):
     def test_limits(self):
         for kind, values in LIMITS.items():
             for value in values:
-                result = self.change("%d %d" % (kind, value), lambda kind=kind, value=value:
+                self.change("%d %d" % (kind, value), lambda kind=kind, value=value:
                     resource.setrlimit(kind, (value, value)))  # fmt: skip
-                if kind == resource.RLIMIT_STACK and value >= 64 * KIB:
-                    self.assertIn(result.code, (0, 69), result)
         self.assertEqual(self.change("no limit").code, 0)
         self.ok("-d", "shop", "revoke", "-y", token_id(self.token))
 
