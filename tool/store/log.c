@@ -17,7 +17,6 @@
 enum {
     RESERVE_LOW = 32 * 1024,     /* below this the reserve is allocated again */
     ACKNOWLEDGE_AFTER = 2000000, /* nanoseconds from durable to acknowledged: see the model in reader.h */
-    SECTOR = 512,                /* bytes of a file that a power cut keeps or loses together */
 };
 
 static int close_if_open(int fd)
@@ -189,7 +188,7 @@ enum appended log_append(struct log *log, const struct tip *expected, const char
 {
     struct tip now;
     struct fault fault;
-    bool reserved, may_wait;
+    bool reserved;
 
     errno = EIO;
     if (log_tip(log, &now, &fault) != STATUS_DONE)
@@ -202,14 +201,10 @@ enum appended log_append(struct log *log, const struct tip *expected, const char
     reserved = keep_reserve_after(log->file, now.end + length);
     if (keep_reserve && !reserved)
         return APPEND_UNAVAILABLE;
-    if (log->synced == 0)
-        log->synced = now.start; /* whoever wrote the last line may not have lived to sync it */
-    /* A power cut may keep any sector of lines that are not yet synced. They must leave either whole lines in
-     * sequence or one rest that the next writer cuts off. So they all begin in one sector, and together are
-     * shorter than a rest may be. */
-    may_wait = log->synced == now.end ||
-               (log->synced / SECTOR == now.end / SECTOR && now.end + length - log->synced < LINE_SIZE_MAX);
-    if (!may_wait && !log_sync(log))
+    /* Of what is not yet synced a power cut may keep any sector, and in its place leave NULs. That must be
+     * one rest, which the next writer cuts off, so no second line waits; and whoever wrote the last line may
+     * not have lived to sync it. */
+    if (log->synced != now.end && !log_sync(log))
         return APPEND_UNKNOWN;
     if (!write_all(log->file, line, length, now.end))
         return take_back(log->file, now.end, length);

@@ -8,7 +8,7 @@
 #include "store/change.h"
 #include "token/describe.h"
 
-enum { AT_ONCE = 500 }; /* tokens revoked under one lock, for which others may be waiting */
+enum { AT_ONCE = 100 }; /* tokens revoked under one lock, for which others may be waiting */
 
 /* What is revoked under one lock, with one sync: tokens first to last - 1. */
 struct batch {
