@@ -17,6 +17,7 @@
 enum {
     RESERVE_LOW = 32 * 1024,     /* below this the reserve is allocated again */
     ACKNOWLEDGE_AFTER = 2000000, /* nanoseconds from durable to acknowledged: see the model in reader.h */
+    SECTOR = 512,                /* bytes of a file that a power cut keeps or loses together */
 };
 
 static int close_if_open(int fd)
@@ -183,6 +184,17 @@ static enum appended take_back(int fd, uint64_t end, size_t length)
     return APPEND_UNAVAILABLE;
 }
 
+/* If a sector held no more of the line than its first byte, a power cut could lose that byte alone, which is
+ * damage (chain_rest()): so it is made durable first. */
+static bool write_line(struct log *log, const char *line, size_t length, uint64_t offset)
+{
+    size_t first = offset % SECTOR == SECTOR - 1 ? 1 : 0;
+
+    if (first > 0 && (!write_all(log->file, line, first, offset) || !log_sync(log)))
+        return false;
+    return write_all(log->file, line + first, length - first, offset + first);
+}
+
 enum appended log_append(struct log *log, const struct tip *expected, const char *line, size_t length,
                          bool keep_reserve)
 {
@@ -206,7 +218,7 @@ enum appended log_append(struct log *log, const struct tip *expected, const char
      * not have lived to sync it. */
     if (log->synced != now.end && !log_sync(log))
         return APPEND_UNKNOWN;
-    if (!write_all(log->file, line, length, now.end))
+    if (!write_line(log, line, length, now.end))
         return take_back(log->file, now.end, length);
     return APPENDED;
 }
