@@ -7,7 +7,8 @@
 #   make check-all   installs what is missing, then runs the tests that make check leaves out
 #   make test-unit   one suite of the unit tests: SUITE=chain; without SUITE all of them
 #   make test-e2e    the tests from outside whose module.Class.test holds a word: TEST=test_revoke
-#   make torture     fuzzing, kills, damage and races for an hour: MINUTES=60; or one PART, as races
+#   make torture     fuzzing, kills, faults, damage and races for an hour and a half: MINUTES=60; or one part:
+#                    PART=crash, power, faults, full or races
 #   make bench       measures, in half an hour; PART=nginx: one part, PART=list: which there are; BENCH=all: other
 #                    programs too, and 10,000,000 tokens
 #   make lint        looks at the layout of the code, clang-tidy, shellcheck
@@ -247,6 +248,22 @@ $(BUILD)/bench-engine-%: $(BUILD)/bench/engines/%.o $(BUILD)/bench/engines/engin
 	$(call say,LD)
 	$Q$(LINK) $^ $(LIB_LIBS) $(LDLIBS)
 
+# By tests/fault: what makes system calls and allocations fail, preloaded; and a host of the library.
+FAULT_TOOLS = $(BUILD)/fault-shim.so $(BUILD)/fault-host
+FAULT_OBJECTS = $(patsubst tests/fault/%.c,$(BUILD)/fault/%.o,$(filter-out tests/fault/host.c,$(wildcard tests/fault/*.c)))
+
+$(BUILD)/fault/%.o: tests/fault/%.c $(BUILD)/flags
+	$(call say,CC)
+	$Q$(COMPILE) -fPIC -fvisibility=hidden -Imodule $<
+
+$(BUILD)/fault-shim.so: $(FAULT_OBJECTS)
+	$(call say,LD)
+	$Q$(CC) $(ALL_CFLAGS) -shared -Wl,-soname,$(@F) $(ALL_LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(BUILD)/fault-host: $(BUILD)/fault/host.o $(BUILD)/libtoktab.so $(BUILD)/fault-shim.so
+	$(call say,LD)
+	$Q$(CC) $(ALL_CFLAGS) -pie $(ALL_LDFLAGS) -o $@ $< -L$(BUILD) -ltoktab $(BUILD)/fault-shim.so $(LDLIBS)
+
 # By libFuzzer, which clang has: tests/fuzz/run gives the variables that it wants.
 $(BUILD)/fuzz-%: $(BUILD)/fuzz/%.o $(FUZZ_HELPERS:tests/%.c=$(BUILD)/%.o) $(BUILD)/tool/inner.a $(LIB_OBJECTS)
 	$(call say,LD)
@@ -319,7 +336,7 @@ check:
 
 check-all:
 	@tests/install-needed check-all
-	@$(MAKE) --no-print-directory all $(BUILD)/unit-tests
+	@$(MAKE) --no-print-directory all $(BUILD)/unit-tests $(FAULT_TOOLS)
 	@tests/check-all
 
 test-unit: $(BUILD)/unit-tests
@@ -330,7 +347,8 @@ test-e2e: all
 
 torture:
 	@tests/install-needed check-all tests/fuzz
-	@$(MAKE) --no-print-directory all $(BUILD)/unit-tests
+	@tests/install-needed check-all tests/fault
+	@$(MAKE) --no-print-directory all $(BUILD)/unit-tests $(FAULT_TOOLS)
 	@tests/torture
 
 bench:
@@ -358,7 +376,7 @@ compile_commands.json: $(if $(NGINX_SRC),$(BUILD)/nginx/ngx_auto_config.h)
 	$(file >$@.new,$(call compiled,$(wildcard module/lib/*.c),$(LIB_FLAGS)))
 	$(file >>$@.new,$(call compiled,$(wildcard module/pam/*.c),$(PAM_FLAGS)))
 	$(if $(NGINX_SRC),$(file >>$@.new,$(call compiled,$(wildcard module/nginx/*.c),$(MODULE_FLAGS))))
-	$(file >>$@.new,$(call compiled,$(wildcard tool/*.c tool/*/*.c tests/unit/*.c tests/bench/*.c tests/fuzz/*.c),$(PANEL_FLAGS)))
+	$(file >>$@.new,$(call compiled,$(wildcard tool/*.c tool/*/*.c tests/unit/*.c tests/bench/*.c tests/fuzz/*.c tests/fault/*.c),$(PANEL_FLAGS)))
 	@{ echo '['; grep . $@.new | sed '$$!s/$$/,/'; echo ']'; } > $@; rm $@.new
 
 # From a copy of the tree: what was built here, for other paths, is left alone.

@@ -1,6 +1,5 @@
-"""What is acknowledged is on disk: locks, two writers, SIGKILL, limits, and output that nobody takes."""
+"""What is acknowledged is on disk: locks, two writers, limits, and output that nobody takes. For kills see tests/fault."""
 
-import contextlib
 import ctypes
 import fcntl
 import json
@@ -15,11 +14,9 @@ import time
 import unittest
 
 from harness import Site, SiteTest, killed_at_end, wait_until
-from oracle import Writer
-from oracle_format import make_token, parse_token, token_id
+from oracle_format import parse_token, token_id
 
 WRITERS, CREATES = 2, 100
-KILLS = 200
 
 
 def typical_time(test):
@@ -159,62 +156,6 @@ class Concurrency(SiteTest):
                 process.communicate()
             self.assertEqual([process.returncode for process in processes], [0, 0])
             self.assertIsNotNone(self.record(token).revoked)
-
-
-class Killed(SiteTest):
-    def run_and_kill(self, args, limit):
-        """stdout and stderr of a command that was killed after a while, or came to its end before."""
-        process = self.site.start(*args)
-        try:
-            output = process.communicate(timeout=random.uniform(0, limit))
-        except subprocess.TimeoutExpired:
-            process.kill()
-            output = process.communicate()
-        return process.returncode, output
-
-    def test_create(self):
-        limit = 1.2 * typical_time(self)
-        acknowledged, killed = [], 0
-        for _ in range(KILLS):
-            code, (stdout, _) = self.run_and_kill(["create", "-l", "x"], limit)
-            killed += code == -9
-            if stdout.endswith(b"\n"):
-                acknowledged.append(self.site.guard(stdout.decode().strip()))
-        store = self.site.read()
-        self.assertGreater(killed, 0, "nothing was killed: the test proves nothing")
-        self.assertGreater(len(acknowledged), 0, "everything was killed: the test proves nothing")
-        self.assertEqual([token for token in acknowledged if token_id(token) not in store.tokens], [])
-        self.assertEqual(self.json("check")["head"], store.head())
-        self.create("after it all")
-        self.assertEqual(self.site.read().torn, b"")
-
-    def test_revoke(self):
-        limit = 1.2 * typical_time(self)
-        writer = Writer("example.com")
-        tokens = [self.site.guard(make_token()) for _ in range(KILLS // 2)]
-        for token in tokens:
-            writer.create(token)
-        self.site.put(writer)
-        acknowledged = []
-        for token in tokens:
-            code, _ = self.run_and_kill(["revoke", "-y", token_id(token)], limit)
-            if code == 0:
-                acknowledged.append(token)
-        store = self.site.read()
-        for token in acknowledged:
-            self.assertIsNotNone(store.record(token_id(token)).revoked)
-        self.ok("check")
-
-    def test_a_new_store_appears_complete(self):
-        limit = 1.2 * typical_time(self)
-        for _ in range(60):
-            os.unlink(self.site.path())
-            self.run_and_kill(["create", "-l", "x"], limit)
-            if os.path.exists(self.site.path()):
-                self.site.read()
-            else:
-                self.create()
-        self.create("leftovers disturb nobody")
 
 
 class LastNewline(SiteTest):

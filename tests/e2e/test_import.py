@@ -2,14 +2,11 @@
 
 import json
 import os
-import random
 import re
 import resource
 import secrets
-import signal
 import struct
 import subprocess
-import time
 import unittest
 
 from harness import NOBODY, TOKTAB, TOP, Site, SiteTest, environment, needs_root, needs_terminal
@@ -314,30 +311,8 @@ class Import(SiteTest):
         self.refused(2, "import", "-y", "-", stdin="x" * (64 << 20) + "y", says="64 MiB")
 
 
-class Killed(SiteTest):
+class Concurrency(SiteTest):
     domains = [{"name": "default", "foreign": True}]
-
-    def test_at_any_moment(self):
-        """The store has all keys of an import, or none."""
-        self.create("first")
-        text, killed = "\n".join("x\t" + make_key() for _ in range(3000)), 0
-        began = time.monotonic()
-        self.ok("import", "-y", "-", stdin=text)
-        typical = time.monotonic() - began
-        for number in range(30):
-            before = self.site.read().n
-            text = "\n".join("%d\t%s" % (number, make_key()) for _ in range(100 + number))
-            with self.site.start("import", "-y", "-", stdin=subprocess.PIPE) as process:
-                process.stdin.write(text.encode())
-                process.stdin.close()
-                time.sleep(random.uniform(0, typical))
-                process.kill()
-                killed += process.wait() == -signal.SIGKILL
-            self.assertIn(self.site.read().n - before, (0, 100 + number))
-        self.assertGreater(killed, 0, "nothing was killed: the test proves nothing")
-        self.ok("import", "-y", "-", stdin="last\t" + make_key())
-        self.assertEqual(self.site.files(), ["default.lock", "default.tokens"])
-        self.ok("check")
 
     def test_two_at_once(self):
         """Both are there; or, where they have a key in common, one."""

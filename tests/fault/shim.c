@@ -1,0 +1,236 @@
+/*
+ * Preloaded into the tool or a host: every system call fails, is cut short or is the last one, as the tests
+ * plan it. A seccomp filter sends all of them here but those made by raw(). That needs no ptrace(2), no
+ * privilege and no second process, and misses no call, whichever library makes it.
+ */
+#include "shim.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#ifndef __x86_64__
+#error "raw() and the registers are those of x86-64"
+#endif
+
+struct control *control;
+static pid_t first_process;
+static bool paused; /* see fault_pause() */
+
+__asm__(".text\n"
+        ".hidden raw\n"
+        ".globl raw\n"
+        ".type raw, @function\n"
+        "raw:\n"
+        "    mov %rdi, %rax\n"
+        "    mov %rsi, %rdi\n"
+        "    mov %rdx, %rsi\n"
+        "    mov %rcx, %rdx\n"
+        "    mov %r8, %r10\n"
+        "    mov %r9, %r8\n"
+        "    mov 8(%rsp), %r9\n"
+        "    syscall\n"
+        ".hidden raw_called\n"
+        ".globl raw_called\n"
+        "raw_called:\n"
+        "    ret\n");
+extern const char raw_called[];
+
+/* While a host does what is no part of the test, nothing is counted. */
+__attribute__((visibility("default"))) void fault_pause(bool pause)
+{
+    paused = pause;
+}
+
+static bool is_it(enum source source, int32_t call, uint64_t number)
+{
+    bool at = control->at == number || (control->at == 0 && atomic_load(&control->happened) == 0);
+
+    if (control->plan == PLAN_NONE || control->source != source || !at ||
+        (control->call != ANY_CALL && control->call != call))
+        return false;
+    atomic_store(&control->happened, 1);
+    return true;
+}
+
+bool is_planned(enum source source, int32_t call)
+{
+    return control && !paused && is_it(source, call, atomic_fetch_add(&control->count[source], 1) + 1);
+}
+
+bool in_first_thread(void)
+{
+    return raw(SYS_gettid, 0, 0, 0, 0, 0, 0) == first_process;
+}
+
+static void die(void)
+{
+    raw(SYS_kill, raw(SYS_getpid, 0, 0, 0, 0, 0, 0), SIGKILL, 0, 0, 0, 0);
+}
+
+/* The mask is set in what the handler returns to. SIGSYS stays out of it: a trap while it is blocked would
+ * kill. */
+static long set_mask(const struct call *call, ucontext_t *context)
+{
+    uint64_t *mask = (uint64_t *)(void *)&context->uc_sigmask, old = *mask, given;
+
+    if (call->argument[1]) {
+        memcpy(&given, (const void *)call->argument[1], sizeof(given));
+        if (call->argument[0] == SIG_BLOCK)
+            *mask |= given;
+        else if (call->argument[0] == SIG_UNBLOCK)
+            *mask &= ~given;
+        else
+            *mask = given;
+        *mask &= ~(uint64_t)(1ULL << (SIGSYS - 1));
+    }
+    if (call->argument[2])
+        memcpy((void *)call->argument[2], &old, sizeof(old));
+    return 0;
+}
+
+static bool is_transfer(long number)
+{
+    return number == SYS_read || number == SYS_write || number == SYS_pread64 || number == SYS_pwrite64;
+}
+
+static void cut(struct call *call)
+{
+    long length = call->argument[2], part = control->part;
+
+    if (!is_transfer(call->number) || length < 2)
+        return;
+    part = part == PART_HALF ? length / 2 : part == PART_ALL_BUT_ONE ? length - 1 : part;
+    call->argument[2] = part < length ? part : length - 1;
+}
+
+static long fail(const struct call *call)
+{
+    if (call->number == SYS_close) /* the descriptor is gone, whatever is reported */
+        raw(SYS_close, call->argument[0], 0, 0, 0, 0, 0);
+    if (call->number == SYS_brk) /* it reports where the end still is */
+        return raw(SYS_brk, 0, 0, 0, 0, 0, 0);
+    return -control->error;
+}
+
+static void trace(uint64_t number, const struct call *call, long result)
+{
+    if (number <= TRACE_MAX)
+        control->trace[number - 1] =
+            (struct traced){(int32_t)call->number, in_others(),       call->argument[0],
+                            call->argument[1],     call->argument[2], result};
+}
+
+static long answer(struct call *call, ucontext_t *context)
+{
+    const long *a = call->argument;
+    struct before before;
+    bool planned, is_end = call->number == SYS_exit_group;
+    uint64_t number;
+    long result;
+
+    if (call->number == SYS_rt_sigprocmask)
+        return set_mask(call, context);
+    if (call->number == SYS_rt_sigaction && a[0] == SIGSYS)
+        return 0;
+    if (paused)
+        return raw(call->number, a[0], a[1], a[2], a[3], a[4], a[5]);
+    number = atomic_fetch_add(&control->count[CALLS], 1) + 1;
+    trace(number, call, 0);
+    planned = is_it(CALLS, (int32_t)call->number, number);
+    if (planned && control->plan == PLAN_KILL)
+        die();
+    if (planned && control->plan == PLAN_FAIL)
+        return fail(call);
+    if (planned)
+        cut(call);
+    if (is_end && in_first_thread())
+        find_leaks((const void *)context->uc_mcontext.gregs[REG_RSP]);
+    if (control->records)
+        log_before(&before, call);
+    result = raw(call->number, a[0], a[1], a[2], a[3], a[4], a[5]);
+    if (control->records)
+        log_after(&before, call, result);
+    if (planned && control->plan == PLAN_TEAR)
+        die();
+    trace(number, call, result);
+    return result;
+}
+
+static void on_trap(int signal, siginfo_t *info, void *context)
+{
+    greg_t *registers = ((ucontext_t *)context)->uc_mcontext.gregs;
+    struct call call = {info->si_syscall,
+                        {registers[REG_RDI], registers[REG_RSI], registers[REG_RDX], registers[REG_R10],
+                         registers[REG_R8], registers[REG_R9]}};
+
+    (void)signal;
+    registers[REG_RAX] = answer(&call, context);
+}
+
+static bool trap_all(void)
+{
+    uint64_t from = (uint64_t)(uintptr_t)raw_called;
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 1, 0),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_rt_sigreturn, 10, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone3, 10, 0), /* glibc then uses clone(2) */
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_execve, 8, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 0,
+                 2), /* a thread has a stack of its own to return on */
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args)),
+        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, CLONE_VM, 5, 0),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, instruction_pointer)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)from, 0, 2),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, instruction_pointer) + 4),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)(from >> 32), 1, 0),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+    };
+    struct sock_fprog program = {sizeof(filter) / sizeof(filter[0]), filter};
+    struct sigaction action = {.sa_sigaction = on_trap, .sa_flags = SA_SIGINFO | SA_NODEFER | SA_RESTART};
+
+    return sigaction(SIGSYS, &action, NULL) == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+           prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) == 0;
+}
+
+__attribute__((constructor)) static void begin(void)
+{
+    static const char wrong[] = "shim: no control file, or no seccomp(2)\n";
+    const char *path = getenv("TOKTAB_FAULT");
+    int fd = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
+    struct stat status;
+    void *mapped;
+
+    if (!path)
+        return;
+    if (fd < 0 || fstat(fd, &status) < 0)
+        goto failed;
+    mapped = mmap(NULL, (size_t)status.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    close(fd);
+    if (mapped == MAP_FAILED)
+        goto failed;
+    first_process = getpid();
+    control = mapped;
+    if (trap_all())
+        return;
+failed:
+    raw(SYS_write, 2, (long)(intptr_t)wrong, sizeof(wrong) - 1, 0, 0, 0);
+    _exit(99);
+}
