@@ -59,7 +59,8 @@ bool newfile_begin(struct newfile *newfile, int directory, const char *target)
     crypto_random_bytes(secret, sizeof(secret));
     hex_encode(hex, secret, sizeof(secret));
     snprintf(newfile->name, sizeof(newfile->name), ".%s.new-%s", newfile->target, hex);
-    newfile->buffer = must_have(malloc(NEWFILE_BUFFER)); /* before there is a file that would be left behind */
+    newfile->buffer =
+        must_have(malloc(NEWFILE_BUFFER)); /* before there is a file that would be left behind */
     newfile->fd = openat(directory, newfile->name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (newfile->fd < 0) {
         free(newfile->buffer);
