@@ -53,7 +53,8 @@ static struct nonce_used *use_nonce(struct answer *answer, const struct visit *v
     struct purpose purpose = visit_purpose(visit, action);
     struct nonce_used *used = NULL;
 
-    switch (nonce_use(&visit->panel->nonces, &purpose, form_text(&visit->form, "nonce"), visit->now, &used)) {
+    switch (nonce_use(&visit->panel->nonces, &purpose, form_text(&visit->form, "nonce"),
+                      visit->began / 1000, &used)) {
     case NONCE_GOOD:
         return used;
     case NONCE_OLD:
@@ -215,7 +216,7 @@ void change_create(struct answer *answer, struct visit *visit)
     if (!used)
         return;
     collect(&arguments, visit);
-    if (visit_run(visit, &reply, (const char *const *)arguments.list) == 0 && !*text_of(reply.json, "token"))
+    if (visit_change(visit, &reply, (const char *const *)arguments.list) == 0 && !*text_of(reply.json, "token"))
         reply.status = TOOL_UNKNOWN;
     if (reply.status == 0) {
         remember(used, reply.json);
@@ -230,7 +231,7 @@ void change_create(struct answer *answer, struct visit *visit)
 
 /* ---- revoke ---- */
 
-static void revoke(struct answer *answer, const struct visit *visit, const json_t *token)
+static void revoke(struct answer *answer, struct visit *visit, const json_t *token)
 {
     struct nonce_used *used = use_nonce(answer, visit, "revoke", form_revoke, token);
     const char *done = strcmp(text_of(token, "state"), "revoked") == 0 ? "already" : "revoked";
@@ -247,7 +248,7 @@ static void revoke(struct answer *answer, const struct visit *visit, const json_
         arguments[count++] = reason;
     arguments[count++] = "--";
     arguments[count++] = id;
-    if (visit_run(visit, &reply, arguments) == 0) {
+    if (visit_change(visit, &reply, arguments) == 0) {
         remember(used, reply.json);
         frame_send_on(answer,
                       composed("%s/%s/%s?done=%s", visit->panel->prefix, visit->route.domain, id, done));
@@ -273,7 +274,7 @@ void change_revoke(struct answer *answer, struct visit *visit)
 
 /* ---- rotate ---- */
 
-static void rotate(struct answer *answer, const struct visit *visit, const json_t *token)
+static void rotate(struct answer *answer, struct visit *visit, const json_t *token)
 {
     struct nonce_used *used = use_nonce(answer, visit, "rotate", form_rotate, token);
     const char *wish = form_text(&visit->form, "grace"), *id = visit->route.id;
@@ -283,7 +284,7 @@ static void rotate(struct answer *answer, const struct visit *visit, const json_
     if (!used)
         return;
     grace = composed("--grace=%s", *wish ? wish : "24h");
-    if (visit_run(visit, &reply, (const char *const[]){"rotate", "--json", grace, "--", id, NULL}) == 0 &&
+    if (visit_change(visit, &reply, (const char *const[]){"rotate", "--json", grace, "--", id, NULL}) == 0 &&
         !*text_of(reply.json, "token"))
         reply.status = TOOL_UNKNOWN;
     if (reply.status == 0) {

@@ -34,7 +34,7 @@ static void put_nonce(struct page *page, const struct visit *visit, const char *
     struct purpose purpose = visit_purpose(visit, action);
     char text[NONCE_SIZE];
 
-    nonce_make(&visit->panel->nonces, &purpose, visit->now, text);
+    nonce_make(&visit->panel->nonces, &purpose, visit->began / 1000, text);
     with(page, "<input type=\"hidden\" name=\"nonce\" value=\"$\">\n", text);
 }
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "crypto.h"
+#include "panel/clock.h"
 #include "panel/files.h"
 #include "panel/listener.h"
 #include "panel/log.h"
@@ -112,7 +113,7 @@ static void answer_request(FCGX_Request *request, struct panel *panel)
 
     asked_read(&asked, request->envp);
     read_body(&asked, request->in);
-    serve(&answer, panel, &asked, (int64_t)time(NULL));
+    serve(&answer, panel, &asked, (int64_t)time(NULL), clock_now());
     answer_headers(&headers, &answer);
     FCGX_PutStr(headers.text, (int)headers.length, request->out);
     if (answer.page.length > 0)

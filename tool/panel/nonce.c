@@ -51,25 +51,38 @@ void nonce_make(const struct nonces *nonces, const struct purpose *purpose, int6
     text[NONCE_SIZE - 1] = '\0';
 }
 
-/* The place where it is remembered, else a free one, else NULL. */
-static struct nonce_used *place_of(struct nonces *nonces, const struct nonce *nonce, int64_t now)
+static struct nonce_used *find(struct nonces *nonces, const struct nonce *nonce)
 {
-    struct nonce_used *free = NULL;
+    for (struct nonce_used *used = nonces->used; used < nonces->used + NONCES_MAX; used++)
+        if (used->taken && memcmp(used->random, nonce->random, NONCE_RANDOM) == 0)
+            return used;
+    return NULL;
+}
+
+/* A free place for this user, or NULL. Frees those that nobody needs any more. */
+static struct nonce_used *place_for(struct nonces *nonces, const unsigned char user[CHAIN_SIZE], int64_t now)
+{
+    struct nonce_used *place = NULL;
+    size_t free = 0, own = 0;
 
     for (struct nonce_used *used = nonces->used; used < nonces->used + NONCES_MAX; used++) {
-        if (used->until > 0 && memcmp(used->random, nonce->random, NONCE_RANDOM) == 0)
-            return used;
-        if (!free && used->until < now)
-            free = used;
+        used->taken = used->taken && now <= used->until;
+        if (!used->taken) {
+            place = used;
+            free++;
+        } else if (memcmp(used->user, user, CHAIN_SIZE) == 0) {
+            own++;
+        }
     }
-    return free;
+    return own < free ? place : NULL;
 }
 
 enum nonce_answer nonce_use(struct nonces *nonces, const struct purpose *purpose, const char *text,
                             int64_t now, struct nonce_used **used)
 {
-    unsigned char mac[HASH_SIZE];
+    unsigned char mac[HASH_SIZE], user[CHAIN_SIZE];
     struct nonce nonce;
+    struct digest digest;
     int64_t made;
 
     if (strlen(text) != NONCE_SIZE - 1 || !hex_decode((unsigned char *)&nonce, text, sizeof(nonce)))
@@ -80,12 +93,17 @@ enum nonce_answer nonce_use(struct nonces *nonces, const struct purpose *purpose
     memcpy(&made, nonce.time, sizeof(made));
     if (now > made + NONCE_LIFE)
         return NONCE_OLD;
-    *used = place_of(nonces, &nonce, now);
+    *used = find(nonces, &nonce);
+    if (*used)
+        return NONCE_USED;
+    crypto_digest_start(&digest, CHAIN_SIZE);
+    add_text(&digest, purpose->user);
+    crypto_digest_end(&digest, user, CHAIN_SIZE);
+    *used = place_for(nonces, user, now);
     if (!*used)
         return NONCE_FULL;
-    if ((*used)->until > 0 && memcmp((*used)->random, nonce.random, NONCE_RANDOM) == 0)
-        return NONCE_USED;
-    **used = (struct nonce_used){.until = made + NONCE_LIFE, .at = now};
+    **used = (struct nonce_used){.taken = true, .until = made + NONCE_LIFE};
     memcpy((*used)->random, nonce.random, NONCE_RANDOM);
+    memcpy((*used)->user, user, CHAIN_SIZE);
     return NONCE_GOOD;
 }

@@ -4,7 +4,9 @@
  * A nonce is a time and random bytes, and their keyed hash together with the user and what the form does. The
  * key lives as long as the process: a restart makes open forms old, and nothing else. Used nonces are
  * remembered with what became of them, for as long as they would be good; only those that were good are, so
- * an outsider cannot fill the table.
+ * an outsider cannot fill the table. Nor can one user: who has more of it than is free gets no more.
+ *
+ * Times are in seconds, on a clock that nobody sets.
  */
 #ifndef PANEL_NONCE_H
 #define PANEL_NONCE_H
@@ -27,8 +29,9 @@ struct purpose {
 };
 
 struct nonce_used {
-    unsigned char random[NONCE_RANDOM];
-    int64_t until, at;          /* until when it would be good; when it was used; until is 0: a free place */
+    unsigned char random[NONCE_RANDOM], user[CHAIN_SIZE]; /* user: a digest of whose form it was */
+    bool taken;                 /* else the place is free */
+    int64_t until;              /* until when it would be good */
     char result[ID_LENGTH + 1]; /* the id of the token that the form made, or ended; else empty */
     bool refused;               /* the form did nothing; if there is no result either, it is not known */
 };
@@ -42,7 +45,7 @@ enum nonce_answer {
     NONCE_GOOD, /* and used from now on */
     NONCE_OLD,  /* or of another user, another form, another run of the program, or none at all */
     NONCE_USED, /* *used: what became of it */
-    NONCE_FULL, /* too many were used: nothing is forgotten early */
+    NONCE_FULL, /* too many were used, by this user or by all: nothing is forgotten early */
 };
 
 /* Takes a new key. */

@@ -140,7 +140,7 @@ void page_token(struct answer *answer, const struct visit *visit)
 
     if (visit_show(visit, &shown, visit->route.id) != 0) {
         frame_fail(answer, visit, &shown);
-    } else if (visit_run(visit, &history,
+    } else if (visit_read(visit, &history,
                          (const char *const[]){"history", "--json", "--", visit->route.id, NULL}) != 0) {
         frame_fail(answer, visit, &history);
     } else {
@@ -205,7 +205,7 @@ static int read_list(const struct listing *listing, const struct visit *visit, s
     }
     if (strcmp(listing->show, "ended") != 0)
         arguments[count++] = "--active";
-    return visit_run(visit, reply, arguments);
+    return visit_read(visit, reply, arguments);
 }
 
 static json_int_t serial_of(const json_t *token)

@@ -105,7 +105,7 @@ static void serve_user(struct answer *answer, struct visit *visit)
     struct reply reply;
     char *text;
 
-    tool_run(&reply, &visit->panel->tool, visit->user, (const char *const[]){"domains", "--json", NULL});
+    visit_domains(visit, &reply);
     visit->domains = reply.json;
     /* whatever the status is: a damaged store must not keep the user from the other domains */
     if (json_array_size(visit->domains) > 0) {
@@ -116,14 +116,12 @@ static void serve_user(struct answer *answer, struct visit *visit)
         refuse(answer, visit, 403, "No domains", text);
         free(text);
     } else {
-        /* nothing that changes anything was started yet */
-        visit->post = false;
         frame_fail(answer, visit, &reply);
     }
     reply_free(&reply);
 }
 
-void serve(struct answer *answer, struct panel *panel, struct asked *asked, int64_t now)
+void serve(struct answer *answer, struct panel *panel, struct asked *asked, int64_t now, int64_t began)
 {
     char *query = must_have(strdup(asked->query ? asked->query : ""));
     struct visit *visit = must_have(calloc(1, sizeof(*visit)));
@@ -132,6 +130,7 @@ void serve(struct answer *answer, struct panel *panel, struct asked *asked, int6
         asked->from.own = panel->origin;
     visit->panel = panel;
     visit->now = now;
+    visit->began = began;
     visit->user = asked->user ? asked->user : "";
     visit->post = asked->method && strcmp(asked->method, "POST") == 0;
     visit->route = route_find(panel->prefix, asked->path ? asked->path : "");

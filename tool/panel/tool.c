@@ -8,17 +8,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "crypto.h"
+#include "panel/clock.h"
 #include "panel/log.h"
 #include "terminal/say.h"
 
 enum {
     ARGUMENTS_MAX = 300,
-    TIME_LIMIT = 45 * 1000, /* ms; it waits up to 10 s for the lock, and nginx waits 60 s for us */
     OUTPUT_MAX = 64 * 1024 * 1024,
     MESSAGES_MAX = 64 * 1024,
     READ_AT_LEAST = 4096,
@@ -33,6 +33,8 @@ struct stream {
 
 struct child {
     pid_t pid;
+    int status;
+    int signals; /* readable when a child has ended */
     struct stream streams[2]; /* stdout, stderr */
 };
 
@@ -51,71 +53,69 @@ static void grow(struct stream *stream)
     stream->size = size;
 }
 
-/* False for more than it may be. */
-static bool read_some(struct stream *stream)
+/* Read what is there. False for more than it may be. */
+static bool read_available(struct stream *stream)
 {
-    ssize_t got;
+    ssize_t got = 1;
 
-    grow(stream);
-    got = read(stream->fd, stream->text + stream->length, stream->size - stream->length - 1);
-    if (got < 0 && errno == EINTR)
-        return true;
-    if (got <= 0) {
-        close(stream->fd);
-        stream->fd = -1;
-        return true;
+    while (stream->fd >= 0 && got > 0) {
+        grow(stream);
+        got = read(stream->fd, stream->text + stream->length, stream->size - stream->length - 1);
+        if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) {
+            close(stream->fd);
+            stream->fd = -1;
+        }
+        stream->length += got > 0 ? (size_t)got : 0;
+        if (stream->length > stream->most)
+            return false;
     }
-    stream->length += (size_t)got;
-    return stream->length <= stream->most;
+    return true;
 }
 
-static int64_t now_in_ms(void)
+static bool has_ended(struct child *child)
 {
-    struct timespec now;
+    struct signalfd_siginfo signal;
 
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    while (read(child->signals, &signal, sizeof(signal)) > 0) {
+    }
+    return waitpid(child->pid, &child->status, WNOHANG) == child->pid;
 }
 
-/* Read both streams to their ends. False if that takes too long, or is too much. */
-static bool read_all(struct child *child)
+/* Read both streams until it has ended: a child of its own may keep them open, and it may close them before.
+ * False if that takes too long, or is too much. */
+static bool follow(struct child *child, int64_t until)
 {
-    int64_t end = now_in_ms() + TIME_LIMIT;
+    bool ended = false;
 
-    while (child->streams[0].fd >= 0 || child->streams[1].fd >= 0) {
-        struct pollfd polled[2] = {{.fd = child->streams[0].fd, .events = POLLIN},
-                                   {.fd = child->streams[1].fd, .events = POLLIN}};
-        int64_t left = end - now_in_ms();
+    while (!ended) {
+        struct pollfd polled[3] = {{.fd = child->streams[0].fd, .events = POLLIN},
+                                   {.fd = child->streams[1].fd, .events = POLLIN},
+                                   {.fd = child->signals, .events = POLLIN}};
+        int64_t left = until - clock_now();
 
-        if (left <= 0)
+        if (left <= 0 || (poll(polled, 3, (int)left) < 0 && errno != EINTR))
             return false;
-        if (poll(polled, 2, (int)left) < 0 && errno != EINTR)
-            return false;
+        ended = has_ended(child); /* what it wrote before is read now */
         for (int i = 0; i < 2; i++)
-            if (polled[i].revents && !read_some(&child->streams[i]))
-                return false;
+            if (!read_available(&child->streams[i]))
+                return ended;
     }
     return true;
 }
 
 /* The exit status, or TOOL_UNKNOWN. */
-static int wait_for(struct child *child)
+static int wait_for(struct child *child, int64_t until)
 {
-    int status;
-
-    if (!read_all(child)) {
+    if (!follow(child, until)) {
         log_line("the tool did not end in time, or said too much: killed");
         kill(child->pid, SIGKILL);
+        while (waitpid(child->pid, &child->status, 0) < 0)
+            if (errno != EINTR)
+                return TOOL_UNKNOWN;
     }
-    for (int i = 0; i < 2; i++)
-        if (child->streams[i].fd >= 0)
-            close(child->streams[i].fd);
-    while (waitpid(child->pid, &status, 0) < 0)
-        if (errno != EINTR)
-            return TOOL_UNKNOWN;
-    if (WIFEXITED(status))
-        return WEXITSTATUS(status);
-    log_line("the tool was killed by signal %d", WTERMSIG(status));
+    if (WIFEXITED(child->status))
+        return WEXITSTATUS(child->status);
+    log_line("the tool was killed by signal %d", WTERMSIG(child->status));
     return TOOL_UNKNOWN;
 }
 
@@ -146,28 +146,50 @@ static int spawn(pid_t *pid, char *const argv[], int out, int err)
     return error;
 }
 
+/* Signals of children, from now on. */
+static int watch_children(void)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static void close_all(const int fds[], size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (fds[i] >= 0)
+            close(fds[i]);
+}
+
+/* Our end of a pipe, from which reading never waits. */
+static struct stream stream_of(int fd, size_t most)
+{
+    fcntl(fd, F_SETFL, O_NONBLOCK);
+    return (struct stream){.fd = fd, .most = most};
+}
+
 static bool start(struct child *child, char *const argv[])
 {
-    int out[2], err[2], error;
+    enum { SIGNALS, OUT, OUT_ITS, ERR, ERR_ITS, FDS };
+    int fds[FDS] = {watch_children(), -1, -1, -1, -1}, error;
 
-    if (pipe2(out, O_CLOEXEC) < 0)
-        return false;
-    if (pipe2(err, O_CLOEXEC) < 0) {
-        close(out[0]);
-        close(out[1]);
-        return false;
-    }
-    error = spawn(&child->pid, argv, out[1], err[1]);
-    close(out[1]);
-    close(err[1]);
+    if (fds[SIGNALS] < 0 || pipe2(&fds[OUT], O_CLOEXEC) < 0 || pipe2(&fds[ERR], O_CLOEXEC) < 0)
+        error = errno;
+    else
+        error = spawn(&child->pid, argv, fds[OUT_ITS], fds[ERR_ITS]);
     if (error) {
-        close(out[0]);
-        close(err[0]);
+        close_all(fds, FDS);
         errno = error;
         return false;
     }
-    child->streams[0] = (struct stream){.fd = out[0], .most = OUTPUT_MAX};
-    child->streams[1] = (struct stream){.fd = err[0], .most = MESSAGES_MAX};
+    close(fds[OUT_ITS]);
+    close(fds[ERR_ITS]);
+    child->signals = fds[SIGNALS];
+    child->streams[0] = stream_of(fds[OUT], OUTPUT_MAX);
+    child->streams[1] = stream_of(fds[ERR], MESSAGES_MAX);
     return true;
 }
 
@@ -210,7 +232,8 @@ static void understand(struct reply *reply, const struct stream *out, const stru
     json_decref(json);
 }
 
-int tool_run(struct reply *reply, const struct tool *tool, const char *user, const char *const arguments[])
+int tool_run(struct reply *reply, const struct tool *tool, const char *user, const char *const arguments[],
+             int64_t until)
 {
     const char *argv[ARGUMENTS_MAX + 1] = {tool->path, "--as"};
     struct child child = {0};
@@ -230,7 +253,8 @@ int tool_run(struct reply *reply, const struct tool *tool, const char *user, con
     } else if (!start(&child, (char *const *)argv)) {
         log_line("%s: cannot be run: %s", tool->path, strerror(errno));
     } else {
-        reply->status = wait_for(&child);
+        reply->status = wait_for(&child, until);
+        close_all((const int[]){child.signals, child.streams[0].fd, child.streams[1].fd}, 3);
         for (int i = 0; i < 2; i++)
             if (child.streams[i].text)
                 child.streams[i].text[child.streams[i].length] = '\0';

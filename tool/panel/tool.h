@@ -3,6 +3,7 @@
 #define PANEL_TOOL_H
 
 #include <jansson.h>
+#include <stdint.h>
 
 /* How to run it. config: for -c; NULL: the system's. */
 struct tool {
@@ -25,10 +26,11 @@ struct reply {
 /*
  * Run "toktab --as web:USER ARGUMENTS" and wait for it. It inherits nothing but stderr's place: no
  * descriptor, no environment, no signal mask. What it says on stderr goes to ours, but for messages about
- * what the user typed. arguments ends with NULL; --json is among them. Returns reply->status. Call
- * reply_free() whatever it is.
+ * what the user typed. arguments ends with NULL; --json is among them. until: when it is killed, on the clock
+ * of clock_now(). Returns reply->status. Call reply_free() whatever it is.
  */
-int tool_run(struct reply *reply, const struct tool *tool, const char *user, const char *const arguments[]);
+int tool_run(struct reply *reply, const struct tool *tool, const char *user, const char *const arguments[],
+             int64_t until);
 void reply_free(struct reply *reply);
 
 #endif

@@ -21,8 +21,10 @@ struct panel {
 struct visit {
     struct panel *panel;
     const char *user; /* known to have only the characters of a name */
-    int64_t now;
+    int64_t now;      /* seconds since 1970 */
+    int64_t began;    /* on the clock of clock_now() */
     bool post;
+    bool changing; /* the tool was started to change something, which it may have done */
     struct route route;
     struct form query, form; /* form: of a POST, else empty */
     json_t *domains;         /* of this user, as domains --json says */
@@ -35,11 +37,15 @@ const char *text_of(const json_t *json, const char *key);
 /* What the nonce of a form of this visit is for. action: "create", "revoke", "rotate". */
 struct purpose visit_purpose(const struct visit *visit, const char *action);
 
-/* Run the tool in the domain of the route for the user of the visit. arguments: the command and what follows,
- * ended by NULL. As tool_run(). */
-int visit_run(const struct visit *visit, struct reply *reply, const char *const arguments[]);
+/* Run the tool for the user of the visit, to read: as tool_run(). The first in the domain of the route, with
+ * the command and what follows, ended by NULL. */
+int visit_read(const struct visit *visit, struct reply *reply, const char *const arguments[]);
+int visit_domains(const struct visit *visit, struct reply *reply);
 
-/* The same for "show --json" of the token of the route, or of this id. */
+/* visit_read() of "show --json" of this id. */
 int visit_show(const struct visit *visit, struct reply *reply, const char *id);
+
+/* The same as visit_read(), to change something. It has time enough: it waits up to 10 s for the lock. */
+int visit_change(struct visit *visit, struct reply *reply, const char *const arguments[]);
 
 #endif
