@@ -83,7 +83,7 @@ class Markup(unittest.TestCase):
                     self.assertIn(value, IN_ADDRESSES, (file, literal))
 
     def test_searches_are_encoded(self):
-        with open(FOLDER + "/pages.c") as file:
+        with open(FOLDER + "/list.c") as file:
             named = re.findall(r"\*query = ([^;]*)", file.read())
         self.assertEqual(set(named), {"form_encoded(listing->query)"})
 

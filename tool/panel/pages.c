@@ -6,7 +6,6 @@
 #include "panel/distance.h"
 #include "panel/frame.h"
 #include "terminal/say.h"
-#include "text.h"
 
 void page_domains(struct answer *answer, const struct visit *visit)
 {
@@ -40,7 +39,7 @@ void page_domains(struct answer *answer, const struct visit *visit)
 
 enum { SOON = 14 * 24 * 60 * 60 };
 
-static void put_state(struct page *page, const struct visit *visit, const json_t *token)
+void put_state(struct page *page, const struct visit *visit, const json_t *token)
 {
     const char *state = text_of(token, "state"), *expires = text_of(token, "expires");
 
@@ -108,7 +107,7 @@ static void put_facts(struct page *page, const struct visit *visit, const json_t
     markup(page, "</dl>\n");
 }
 
-static void put_actions(struct page *page, const struct visit *visit, const json_t *token)
+void put_actions(struct page *page, const struct visit *visit, const json_t *token)
 {
     const char *state = text_of(token, "state"), *prefix = visit->panel->prefix,
                *domain = visit->route.domain;
@@ -159,229 +158,4 @@ void page_token(struct answer *answer, const struct visit *visit)
     }
     reply_free(&shown);
     reply_free(&history);
-}
-
-/* ---- the list ---- */
-
-enum { PAGE_ROWS = 50, SEARCHED_MAX = 10000 };
-
-struct listing {
-    const char *show, *query, *before; /* what was asked for */
-    const json_t **tokens;             /* newest first */
-    size_t count;
-    bool more;
-    json_int_t rest; /* where the search ended, though there may be older ones; 0: it did not */
-    bool used;       /* does one say when it was last used? */
-};
-
-static void take_wishes(struct listing *listing, const struct visit *visit)
-{
-    uint64_t serial;
-
-    listing->show = form_text(&visit->query, "show");
-    if (strcmp(listing->show, "ended") != 0 && strcmp(listing->show, "all") != 0)
-        listing->show = "active";
-    listing->query = form_text(&visit->query, "q");
-    listing->before = form_text(&visit->query, "before");
-    if (!decimal_parse(span_of(listing->before), &serial))
-        listing->before = "";
-}
-
-static int read_list(const struct listing *listing, const struct visit *visit, struct reply *reply)
-{
-    const char *arguments[12] = {"list", "--json", "--newest"};
-    char most[16];
-    size_t count = 3;
-
-    snprintf(most, sizeof(most), "%d", *listing->query ? SEARCHED_MAX : PAGE_ROWS + 1);
-    arguments[count++] = most;
-    if (*listing->before) {
-        arguments[count++] = "--before";
-        arguments[count++] = listing->before;
-    }
-    if (strcmp(listing->show, "active") != 0) {
-        arguments[count++] = "--revoked";
-        arguments[count++] = "--expired";
-    }
-    if (strcmp(listing->show, "ended") != 0)
-        arguments[count++] = "--active";
-    return visit_read(visit, reply, arguments);
-}
-
-static json_int_t serial_of(const json_t *token)
-{
-    return json_integer_value(json_object_get(token, "serial"));
-}
-
-static int newer_first(const void *left, const void *right)
-{
-    json_int_t one = serial_of(*(const json_t *const *)left),
-               other = serial_of(*(const json_t *const *)right);
-
-    return (one < other) - (one > other);
-}
-
-static json_int_t oldest(const json_t *list)
-{
-    json_int_t least = serial_of(json_array_get(list, 0));
-    size_t i;
-    json_t *token;
-
-    json_array_foreach(list, i, token)
-    {
-        if (serial_of(token) < least)
-            least = serial_of(token);
-    }
-    return least;
-}
-
-/* Keep those whose label has the text in it, without regard to the case of ASCII letters. */
-static void choose(struct listing *listing, const json_t *list)
-{
-    size_t i;
-    json_t *token;
-
-    listing->tokens = must_have(calloc(json_array_size(list) + 1, sizeof(const json_t *)));
-    json_array_foreach(list, i, token) if (strcasestr(text_of(token, "label"), listing->query))
-        listing->tokens[listing->count++] = token;
-    qsort(listing->tokens, listing->count, sizeof(const json_t *), newer_first);
-    listing->more = listing->count > PAGE_ROWS;
-    if (!listing->more && *listing->query && json_array_size(list) == SEARCHED_MAX)
-        listing->rest = oldest(list);
-    listing->count = listing->more ? PAGE_ROWS : listing->count;
-    for (i = 0; i < listing->count; i++)
-        listing->used = listing->used || *text_of(listing->tokens[i], "last_used");
-}
-
-static void put_filter(struct page *page, const struct listing *listing, const struct visit *visit)
-{
-    static const char *const shows[][2] = {{"active", "Active"}, {"ended", "Ended"}, {"all", "All"}};
-    const json_int_t active = json_integer_value(json_object_get(visit->domain, "active")),
-                     all = json_integer_value(json_object_get(visit->domain, "tokens"));
-    const json_int_t counts[] = {active, all - active, all};
-    char *query = form_encoded(listing->query);
-
-    markup(page, "<nav aria-label=\"Which tokens\">Show: ");
-    for (size_t i = 0; i < 3; i++) {
-        if (strcmp(shows[i][0], listing->show) == 0)
-            with(page, "<a aria-current=\"page\" href=\"?show=$&amp;q=$\"><strong>$</strong> ", shows[i][0],
-                 query, shows[i][1]);
-        else
-            with(page, "<a href=\"?show=$&amp;q=$\">$ ", shows[i][0], query, shows[i][1]);
-        put_number(page, counts[i]);
-        markup(page, "</a> ");
-    }
-    with(page,
-         "</nav>\n<form method=\"get\" role=\"search\"><input type=\"hidden\" name=\"show\" value=\"$\">\n"
-         "<label for=\"q\">Label</label> <input type=\"search\" id=\"q\" name=\"q\" value=\"$\"> "
-         "<button>Filter</button></form>\n",
-         listing->show, listing->query);
-    with(page, "<p><a class=\"button\" href=\"$/$/new\">Create Token</a></p>\n", visit->panel->prefix,
-         visit->route.domain);
-    free(query);
-}
-
-static void put_row(struct page *page, const struct listing *listing, const struct visit *visit,
-                    const json_t *token)
-{
-    with(page,
-         "<tr role=\"row\"><th scope=\"row\" role=\"rowheader\"><a href=\"$/$/$\"><bdi>$</bdi></a> <small>",
-         visit->panel->prefix, visit->route.domain, text_of(token, "id"), text_of(token, "label"));
-    put_number(page, serial_of(token));
-    markup(page, "</small></th><td role=\"cell\" data-name=\"State\">");
-    put_state(page, visit, token);
-    markup(page, "</td><td role=\"cell\" data-name=\"Created\">");
-    put_time(page, text_of(token, "created"), "not known");
-    markup(page, "</td><td role=\"cell\" data-name=\"Expires\">");
-    put_time(page, text_of(token, "expires"), "never");
-    if (listing->used) {
-        markup(page, "</td><td role=\"cell\" data-name=\"Last used\">");
-        put_distance(page, visit, text_of(token, "last_used"), "not known");
-    }
-    markup(page, "</td><td role=\"cell\" class=\"actions\">");
-    put_actions(page, visit, token);
-    markup(page, "</td></tr>\n");
-}
-
-static void put_table(struct page *page, const struct listing *listing, const struct visit *visit)
-{
-    markup(page, "<table role=\"table\">\n<caption>Tokens, newest first. All times are UTC.</caption>\n"
-                 "<thead><tr role=\"row\"><th scope=\"col\" role=\"columnheader\">Label</th>"
-                 "<th scope=\"col\" role=\"columnheader\">State</th>"
-                 "<th scope=\"col\" role=\"columnheader\">Created</th>"
-                 "<th scope=\"col\" role=\"columnheader\">Expires</th>");
-    if (listing->used)
-        markup(page, "<th scope=\"col\" role=\"columnheader\">Last used</th>");
-    markup(page,
-           "<th scope=\"col\" role=\"columnheader\"><span class=\"vh\">Actions</span></th></tr></thead>\n"
-           "<tbody>\n");
-    for (size_t i = 0; i < listing->count; i++)
-        put_row(page, listing, visit, listing->tokens[i]);
-    markup(page, "</tbody>\n</table>\n");
-}
-
-static void put_empty(struct page *page, const struct listing *listing, const struct visit *visit)
-{
-    if (json_integer_value(json_object_get(visit->domain, "tokens")) == 0)
-        with(page,
-             "<p>There are no tokens in $ yet. A token lets a program use an API without a password.</p>\n",
-             visit->route.domain);
-    else if (*listing->query)
-        with(page,
-             "<p>No such token has \"<bdi>$</bdi>\" in its label. <a href=\"?show=all\">Show all "
-             "tokens.</a></p>\n",
-             listing->query);
-    else
-        markup(page, "<p>There are no such tokens here. <a href=\"?show=all\">Show all tokens.</a></p>\n");
-}
-
-static void put_paging(struct page *page, const struct listing *listing)
-{
-    char *query = form_encoded(listing->query);
-
-    markup(page, "<p class=\"next\">");
-    if (*listing->before)
-        with(page, "<a href=\"?show=$&amp;q=$\">Newest</a>\n", listing->show, query);
-    if (listing->more) {
-        with(page, "<a href=\"?show=$&amp;q=$&amp;before=", listing->show, query);
-        put_number(page, serial_of(listing->tokens[listing->count - 1]));
-        markup(page, "\">Older</a>\n");
-    }
-    if (listing->rest) {
-        with(page, "<a href=\"?show=$&amp;q=$&amp;before=", listing->show, query);
-        put_number(page, listing->rest);
-        markup(page, "\">Search older tokens</a>\n");
-    }
-    markup(page, "</p>\n");
-    free(query);
-}
-
-void page_list(struct answer *answer, const struct visit *visit)
-{
-    struct page *page = &answer->page;
-    struct listing listing = {0};
-    struct reply reply;
-    char *title;
-
-    take_wishes(&listing, visit);
-    if (read_list(&listing, visit, &reply) != 0) {
-        frame_fail(answer, visit, &reply);
-    } else {
-        choose(&listing, reply.json);
-        title = composed("Tokens of %s", visit->route.domain);
-        frame_begin(answer, visit, 200, title);
-        free(title);
-        with(page, "<h1>Tokens of $</h1>\n", visit->route.domain);
-        put_filter(page, &listing, visit);
-        if (listing.rest)
-            markup(page, "<p>Only 10,000 tokens are searched at once: there may be older ones.</p>\n");
-        if (listing.count > 0)
-            put_table(page, &listing, visit);
-        else
-            put_empty(page, &listing, visit);
-        put_paging(page, &listing);
-        frame_end(answer);
-    }
-    free(listing.tokens);
-    reply_free(&reply);
 }

@@ -7,6 +7,7 @@
 #include "panel/ending.h"
 #include "panel/files.h"
 #include "panel/frame.h"
+#include "panel/list.h"
 #include "panel/log.h"
 #include "panel/origin.h"
 #include "panel/pages.h"
