@@ -24,7 +24,6 @@ PANEL = os.path.join(BUILD, "toktab-panel")
 SNIPPET = os.path.join(TOP, "conf", "panel", "toktab-panel.conf")
 
 
-
 def manual(name):
     """An example of toktab-panel(8), as it is shown, but for paths."""
     with open(os.path.join(TOP, "tool", "panel", "toktab-panel.8")) as file:
@@ -57,6 +56,9 @@ def certificate(path, subject, *more):
 class Panel:
     """toktab-panel on a socket of its own. tool: another program in the place of the tool."""
 
+    runner = ()  # what it runs under
+    user = NOBODY if IS_ROOT else None
+
     def __init__(self, site, tool=None, options=()):
         self.site, self.path = site, os.path.join(site.dir, "panel.sock")
         self.log_path = os.path.join(site.dir, "panel.log")
@@ -73,8 +75,8 @@ class Panel:
             listener.bind(self.path)
             os.chmod(self.path, 0o666)
             listener.listen(16)
-            command = [self.program, "--tool", self.tool, "-c", self.site.conf, *self.options]
-            more = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if IS_ROOT else {}
+            command = [*self.runner, self.program, "--tool", self.tool, "-c", self.site.conf, *self.options]
+            more = {} if self.user is None else {"user": self.user, "group": self.user, "extra_groups": []}
             with open(self.log_path, "ab") as log:
                 self.process = subprocess.Popen(
                     command, stdin=listener, stdout=subprocess.DEVNULL, stderr=log, env=environment(), cwd="/", **more
@@ -84,6 +86,11 @@ class Panel:
     def log(self):
         with open(self.log_path, errors="replace") as file:
             return file.read()
+
+    def memory(self):
+        """What it holds, in KiB."""
+        with open("/proc/%d/status" % self.process.pid) as file:
+            return int(re.search(r"^VmRSS:\s+(\d+) kB", file.read(), re.M)[1])
 
     def stop(self):
         """Its exit status after SIGTERM."""
@@ -127,29 +134,38 @@ class Got:
         return "<%s %s %.3000s>" % (self.status, self.headers, self.text)
 
 
-def speak(path, parameters, body=b"", cut=None):
-    """FastCGI without a web server: the answer's bytes. parameters: pairs; cut: send only so many bytes, then wait."""
+def speak(path, parameters, body=b"", cut=None, keep=False):
+    """FastCGI without a web server: the answer's bytes. parameters: pairs; cut: send only so many bytes, then wait.
 
-    def record(kind, content):
-        return struct.pack(">BBHHBx", 1, kind, 1, len(content), 0) + content
+    keep: ask that the connection be kept.
+    """
+
+    def records(kind, content):
+        """In pieces, so that there is no other copy of what is long."""
+        for i in range(0, len(content) + 60000, 60000):
+            piece = memoryview(content)[i : i + 60000]
+            yield struct.pack(">BBHHBx", 1, kind, 1, len(piece), 0)
+            yield piece
+            if not piece:
+                return
 
     def pair(name, value):
         name, value = name.encode(), value.encode()
         return struct.pack(">II", len(name) | 1 << 31, len(value) | 1 << 31) + name + value
 
-    data = record(1, struct.pack(">HB5x", 1, 0))
+    begin = struct.pack(">BBHHBxHB5x", 1, 1, 1, 8, 0, 1, keep)
     named = b"".join(pair(*item) for item in parameters)
-    data += b"".join(record(4, named[i : i + 60000]) for i in range(0, len(named), 60000)) + record(4, b"")
-    data += b"".join(record(5, body[i : i + 60000]) for i in range(0, len(body), 60000)) + record(5, b"")
+    data = [begin, *records(4, named), *records(5, body)]
     connection = socket.socket(socket.AF_UNIX)
     connection.settimeout(60)
     connection.connect(path)
     if cut is not None:
-        connection.sendall(data[:cut])
+        connection.sendall(b"".join(data)[:cut])
         return connection
     with connection:
         with contextlib.suppress(BrokenPipeError):  # it need not read all of a body
-            connection.sendall(data)
+            for piece in data:
+                connection.sendall(piece)
         answer, rest = b"", b""
         while True:
             got = connection.recv(65536)

@@ -5,8 +5,8 @@ import re
 import secrets
 import unittest
 
-from harness import IS_ROOT, NOBODY
-from panel_host import PanelCase
+from harness import IS_ROOT, NOBODY, wait_until
+from panel_host import PANEL, PanelCase
 
 
 class StoryCase(PanelCase):
@@ -54,6 +54,15 @@ class Story(StoryCase):
         shown = self.show(name)
         self.assertEqual((shown["state"], shown["reason"]), ("revoked", "it was lost"))
         self.assertNotIn("Token revoked.", self.expect(200, "/example.com/%s" % name).text)
+
+    def test_revoked_by_whom(self):
+        _, name = self.made("by bob")
+        self.send(303, "/example.com/%s/revoke" % name, "bob@example.com")
+        for path in ("/example.com/?show=ended", "/example.com/" + name):
+            self.assertRegex(self.expect(200, path).text, r"Revoked 20\d\d-\d\d-\d\d \d\d:\d\d by web:bob@example\.com")
+        got = self.expect(409, "/example.com/%s/revoke" % name)
+        self.assertIn("This token was revoked already.", got.text)
+        self.assertEqual(got.page.fields, {})
 
     def test_revoked_meanwhile(self):
         _, name = self.made("by two")
@@ -121,6 +130,104 @@ class Story(StoryCase):
             self.assertNotIn("style=", got.body.decode())
 
 
+class Secrets(StoryCase):
+    """Tokens that are pasted where none belongs. Afterwards no file holds one, not even a log of nginx."""
+
+    def refused(self, path, form, field):
+        got = self.send(422, path, more=form)
+        self.assertIn("This looks like a token.", got.text)
+        self.assertFalse(self.site.leaks(got.body))
+        self.assertEqual(got.page.fields[field], "")
+        self.assertIn("#" + field, got.page.links)
+        return got
+
+    def test_search(self):
+        token, _ = self.made("searched for")
+        for text in (token, "  %s\t" % token, "Authorization: Bearer " + token, token + "x", token[1:]):
+            self.refused("/example.com/", {"q": text}, "q")
+
+    def test_in_the_address(self):
+        """It is too late, and the page says so, without another copy."""
+        token = "tok_" + "0" * 61
+        got = self.expect(422, "/example.com/?show=all&q=%s" % token)
+        self.assertIn("It is now in the history of your browser and in the log of the server: revoke it.", got.text)
+        self.assertNotIn(token, got.body.decode())
+        self.assertNotIn("looks like a token", self.expect(200, "/example.com/new?label=" + token).text)
+
+    def test_forms(self):
+        token, name = self.made("typed")
+        for field in ("label", "user", "from"):
+            got = self.refused("/example.com/new", {"label": "kept", "expires": "days", "days": "7", field: "x " + token}, field)
+            self.assertEqual(got.page.fields["days"], "7")
+        self.refused("/example.com/%s/revoke" % name, {"reason": token}, "reason")
+        self.assertEqual(self.show(name)["state"], "active")
+        form = {**got.page.fields, "label": "the form is still good", "from": ""}
+        self.site.guard(self.expect(200, "/example.com/new", form=form).page.token)
+
+
+class Scopes(StoryCase):
+    many = ["s%d" % i for i in range(200)]
+    odd = ["<b>", "a&b", "'", "=", "-x", "%41", "+", "$"]
+    domains = [
+        {"name": "many", "admins": ["web:alice@example.com"], "scopes": many},
+        {"name": "odd", "prefix": "odd", "admins": ["web:alice@example.com"], "scopes": odd},
+    ]  # fmt: skip
+
+    def test_all(self):
+        for domain, scopes in (("many", self.many), ("odd", self.odd)):
+            got = self.send(200, "/%s/new" % domain, label="all", more={"scope-" + scope: "yes" for scope in scopes})
+            token = self.site.guard(got.page.token)
+            self.assertEqual(sorted(self.show(token.split("_")[1][:12], domain)["scopes"]), sorted(scopes))
+
+    def test_none_of_them(self):
+        got = self.send(422, "/odd/new", label="x", more={"scope-nosuch": "yes"})
+        self.assertIn("#scopes", got.page.links)
+
+
+class Lifetimes(StoryCase):
+    domains = [
+        {"name": name, "admins": ["web:alice@example.com"], **more}
+        for name, more in (
+            ("any", {}), ("longest", {"max_lifetime": "14d"}), ("both", {"default_lifetime": "36h", "max_lifetime": "365d"}),
+            ("hours", {"max_lifetime": "90m"}),
+        )
+    ]  # fmt: skip
+
+    def test_choices(self):
+        """Only what the domain allows."""
+        for domain, words, choices, days in (
+            ("any", "Without an expiry it works until it is revoked.", ["days", "never"], "30"),
+            ("longest", "in 14 days (default) .*At most 14 days from now.", ["default", "days"], "14"),
+            ("both", "in 36 hours (default) .*At most 365 days from now.", ["default", "days"], "30"),
+            ("hours", "in 90 minutes (default) .*At most 90 minutes from now.", ["default"], None),
+        ):
+            got = self.expect(200, "/%s/new" % domain)
+            self.assertRegex(got.text, words.replace("(", r"\(").replace(")", r"\)"))
+            self.assertEqual([a["value"] for _, a in got.page.tags if a.get("name") == "expires"], choices)
+            self.assertEqual(got.page.fields.get("days"), days)
+            self.site.guard(self.send(200, "/%s/new" % domain, label="as it comes").page.token)
+
+    def test_days_that_are_not_chosen(self):
+        """Somebody typed 7 there, and would have got a token that never expires."""
+        got = self.send(422, "/any/new", label="kept", days="7")
+        self.assertIn("A number of days was typed, but another expiry is chosen.", got.text)
+        self.assertEqual((got.page.fields["label"], got.page.fields["days"]), ("kept", "7"))
+        form = {**got.page.fields, "expires": "days"}
+        self.site.guard(self.expect(200, "/any/new", form=form).page.token)
+
+    def test_no_number_of_days(self):
+        for days in ("", "0", "1.5", "-1", "d", "366001"):
+            got = self.send(422, "/any/new", label="kept", expires="days", days=days)
+            self.assertIn("Give a whole number of days, such as 30. Nothing was done.", got.text)
+            self.assertEqual((got.page.fields["label"], got.page.fields["days"]), ("kept", days))
+
+    def test_too_long(self):
+        got = self.send(422, "/longest/new", label="x", expires="days", days="15")
+        self.assertIn("14d", got.text)
+        self.assertIn("#expires", got.page.links)
+        self.assertEqual((got.page.fields["days"], got.page.fields["expires"]), ("15", "days"))
+
+
 class Domains(StoryCase):
     def test_the_only_one(self):
         self.assertTrue(self.expect(303, "/").header("Location").endswith("/example.com/"))
@@ -157,8 +264,10 @@ class Domains(StoryCase):
         for path in ("/example.com/new/", "/example.com/nosuch", "/x", "/example.com/--version000", "/-d/"):
             self.expect(404, path)
         self.expect(404, "/example.com/000000000000")
-        for path in ("/", "/example.com/"):
+        _, name = self.made()
+        for path in ("/", "/example.com/" + name):
             self.assertEqual(self.expect(405, path, form={}).header("Allow"), "GET, HEAD")
+        self.assertEqual(self.expect(405, "/example.com/", method="PUT").header("Allow"), "GET, HEAD, POST")
         self.assertEqual(self.expect(405, "/example.com/new", method="DELETE").header("Allow"), "GET, HEAD, POST")
         self.expect(400, "/example.com/?q=%ff")
 
@@ -221,10 +330,35 @@ class Listing(StoryCase):
             self.assertIn("State Active%s Id" % says, self.expect(200, "/soon/" + name).text)
         self.assertEqual(self.expect(200, "/soon/").text.count("Active, expires in 3 days"), 1)
 
+    def test_one_of_many(self):
+        self.assertIn("1 to 50 of 117", self.expect(200, "/many/").text)
+        self.assertIn("1 to 50 of 120", self.expect(200, "/many/?show=all").text)
+        for query in ("?show=ended", "?q=Number", "?before=60"):
+            self.assertNotIn("1 to ", self.expect(200, "/many/" + query).text)
+
+    def test_odd_queries(self):
+        """Each is a page: never the words of the tool."""
+        newest = self.labels("/many/")
+        for query in ("?before=0", "?before=", "?before=-1", "?before=007", "?before=1e3", "?before=99999999999999999999", "?show=x", "?x=y", "?"):
+            self.assertEqual(self.labels("/many/" + query), newest, query)
+        self.assertEqual(self.labels("/many/?before=18446744073709551615"), newest)
+        self.assertIn("There are no such tokens here.", self.expect(200, "/many/?before=1").text)
+
+    def test_other_domains(self):
+        got = self.expect(200, "/many/")
+        self.assertLessEqual({"/many/", "/soon/", "/empty/"}, set(got.page.links))
+
+    def test_search_form(self):
+        """It is sent on: what is searched for gets into the address only after it was looked at."""
+        got = self.send(303, "/many/", q="number 119&<", show="all")
+        self.assertEqual(got.header("Location"), "/many/?show=all&q=number%20119%26%3C")
+        got = self.send(303, "/many/?show=ended&q=2&before=3", q="Number 3")
+        self.assertEqual(self.labels(got.header("Location")), ["Number 3"])
+
     def test_filter(self):
         self.assertEqual(self.labels("/many/?q=nUMBER+11"), ["Number %d" % i for i in (*range(119, 109, -1), 11)])
         got = self.expect(200, "/many/?q=%22%3Cb%3E*")
-        self.assertIn('No such token has " "<b>* " in its label.', got.text)
+        self.assertIn('No active token has " "<b>* " in its label.', got.text)
 
     def test_empty(self):
         self.assertIn("There are no tokens in empty yet.", self.expect(200, "/empty/").text)
@@ -250,6 +384,15 @@ class Many(StoryCase):
         self.assertEqual(self.labels("/many/"), ["Number %d" % i for i in range(self.count, self.count - 50, -1)])
         self.assertEqual(self.labels("/many/?before=3"), ["Number 2", "Number 1"])
         self.assertEqual(self.labels("/many/?show=ended"), ["Number %d" % i for i in range(9_100, 9_050, -1)])
+
+    def test_memory(self):
+        """What a search takes is given back."""
+        self.expect(200, "/many/")
+        before = self.panel.memory()
+        self.expect(200, "/many/?show=all&q=number")
+        with open(PANEL, "rb") as file:
+            if b"__asan_init" not in file.read():
+                wait_until(lambda: self.panel.memory() < before + 1024, "little memory")
 
     def test_search(self):
         self.assertEqual(self.labels("/many/?show=all&q=number+9099"), ["Number 9099"])

@@ -136,9 +136,29 @@ class Once(GuardCase):
         again = self.expect(409, "/example.com/new", form=got.sent)
         self.assertIn("This form was sent already", again.text)
         self.assertIn("only once", again.text)
+        self.assertRegex(again.text, r"was created 20\d\d-\d\d-\d\d \d\d:\d\d UTC. It cannot be shown again.")
+        self.assertIn("/example.com/%s/revoke" % token.split("_")[1][:12], again.page.links)
         self.assertIn("/example.com/" + token.split("_")[1][:12], again.page.links)
         self.assertFalse(self.site.leaks(again.body))
         self.assertEqual(self.count(), before)
+
+    def test_two_admins(self):
+        """At once: each gets her own."""
+        users = ("alice@example.com", "bob@example.com")
+        forms = {user: dict(self.expect(200, "/example.com/new", user).page.fields, label=user) for user in users}
+        got = {}
+        threads = [
+            threading.Thread(target=lambda user=user: got.update({user: self.ask("/example.com/new", user, form=forms[user])}))
+            for user in users
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        for user in users:
+            token = self.site.guard(got[user].page.token)
+            shown = json.loads(self.tool("show", "--json", token.split("_")[1][:12]).out)
+            self.assertEqual((shown["label"], shown["by"].split("/")[0]), (user, "web:" + user))
 
     def test_at_the_same_time(self):
         form = dict(self.expect(200, "/example.com/new").page.fields, label="at once")
@@ -221,6 +241,12 @@ class Forms(GuardCase):
                 self.assertFalse([a for _, attributes in got.page.tags for a in attributes if a.startswith("on")])
                 self.assertIn(" ".join(label.split()), got.text, path)
 
+    def test_long_labels(self):
+        for letter in ("\u00fc", "\u20ac", "\U0001f511"):
+            self.made(128 * letter)
+            got = self.send(422, "/example.com/new", label=129 * letter)
+            self.assertEqual(got.page.fields["label"], 129 * letter)
+
     def test_what_was_typed_is_kept(self):
         typed = {"label": '"a" <b>', "from": "nonsense", "user": "bob", "scopes": "one,two", "expires": "days", "days": "7"}
         got = self.send(422, "/example.com/new", more=typed)
@@ -228,12 +254,16 @@ class Forms(GuardCase):
             self.assertEqual(got.page.fields[name], value, name)
         self.assertIn("nonsense", got.text)
         self.assertTrue(any(attributes.get("role") == "alert" for _, attributes in got.page.tags))
+        self.assertIn("#from", got.page.links)
+        wrong = next(attributes for _, attributes in got.page.tags if "aria-invalid" in attributes)
+        self.assertEqual((wrong["id"], wrong["aria-describedby"]), ("from", "from-trouble from-hint"))
+        self.assertEqual(sum(attributes.get("id") == "from-trouble" for _, attributes in got.page.tags), 1)
 
     def test_refused(self):
         self.unchanged()
         for typed in (
             {"label": ""}, {"label": " "}, {"label": "a\nb"}, {"label": "\u202egnp.exe"}, {"label": "a" * 129}, {"label": "x", "expires": "days", "days": "-1"},
-            {"label": "x", "expires": "days", "days": ""}, {"label": "x", "expires": "days", "days": "x"}, {"label": "x", "scopes": "a b"},
+            {"label": "x", "expires": "days", "days": ""}, {"label": "x", "expires": "days", "days": "x"}, {"label": "x", "expires": "weird"}, {"label": "x", "expires": "days", "days": "99999999999999"}, {"label": "x", "scopes": "a b"},
         ):  # fmt: skip
             got = self.send(422, "/example.com/new", more=typed)
             self.assertIn("Nothing was done.", got.text, typed)
@@ -260,8 +290,10 @@ class Forms(GuardCase):
             self.assertIn(b"Status: %d " % status, got, length)
 
     def test_many_parameters(self):
-        got = speak(self.panel.path, [*parameters(), *[("X%d" % i, "y" * 1000) for i in range(18_000)]])
+        """180 MB of them."""
+        got = speak(self.panel.path, [*parameters(), *[("X%d" % i, "y" * 1_000_000) for i in range(180)]])
         self.assertIn(b"Status: 303 ", got)
+        self.expect(200, "/example.com/")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """How toktab-panel begins and ends: sockets, signals, clients that say nothing."""
 
 import contextlib
+import errno
 import os
 import re
 import signal
@@ -15,10 +16,12 @@ from panel_host import Page, Panel, parameters, speak
 
 SLOW = """\
 #!/bin/sh
+%(before)s
 echo started >> %(folder)s/started
 while [ ! -e %(folder)s/go ]; do sleep 0.02; done
-echo '[{"name": "example.com"}, {"name": "two"}]'
+%(after)s
 """
+TWO = """echo '[{"name": "example.com"}, {"name": "two"}]'"""
 
 
 class Life(unittest.TestCase):
@@ -38,13 +41,14 @@ class Life(unittest.TestCase):
     def path(self, name):
         return os.path.join(self.site.dir, name)
 
-    def slow(self):
+    def slow(self, before="", after=TWO):
         """A tool that waits for a file."""
         folder = self.path("told")
         os.mkdir(folder)
         os.chmod(folder, 0o777)
         with open(self.path("slow"), "w") as file:
-            file.write(SLOW % {"folder": folder})
+            tool = {"tool": self.site.tool(NOBODY)}
+            file.write(SLOW % {"folder": folder, "before": before % tool, "after": after % tool})
         os.chmod(self.path("slow"), 0o755)
         self.panel.tool = self.path("slow")
         return folder
@@ -98,22 +102,52 @@ class Life(unittest.TestCase):
         self.assertIn(b"Your domains", speak(self.panel.path, parameters()))
         self.assertEqual(self.panel.stop(), 0)
 
+    def test_client_that_left_before_its_turn(self):
+        """Nobody would see what is done for it: nothing is."""
+        folder = self.slow(before='echo "$*" >> $(dirname $0)/told/calls')
+        self.panel.start()
+        with speak(self.panel.path, parameters(), cut=100_000):
+            wait_until(lambda: os.path.exists(folder + "/started"), "the tool")
+            speak(self.panel.path, parameters("/example.com/new", "bob@example.com"), cut=100_000).close()
+            with open(folder + "/go", "w"):
+                pass
+            self.assertIn(b"Your domains", speak(self.panel.path, parameters()))
+        with open(folder + "/calls") as file:
+            self.assertNotIn("bob", file.read())
+
+    def test_connections_are_not_kept(self):
+        """A web server that keeps one would hold up all others."""
+        self.panel.start()
+        with speak(self.panel.path, parameters(), cut=100_000, keep=True) as connection:
+            self.assertIn(b"Status: 303", b"".join(iter(lambda: connection.recv(65536), b"")))
+        self.works()
+
+    def test_client_that_does_not_close(self):
+        """It has its answer, and stays."""
+        self.panel.start()
+        with speak(self.panel.path, parameters(), cut=100_000) as connection:
+            self.assertIn(b"Status: 303", connection.recv(65536))
+            self.assertEqual(self.panel.stop(), 0)
+
     def test_client_that_left_before_a_token(self):
         """The answer that nobody took does not stay in memory."""
+        folder = self.slow('case "$*" in *create*) ;; *) exec %(tool)s "$@" ;; esac', '%(tool)s "$@"')
         self.panel.start()
         page = Page(speak(self.panel.path, parameters("/example.com/new")).split(b"\r\n\r\n", 1)[1].decode())
         body = urllib.parse.urlencode({**page.fields, "label": "nobody took it"}).encode()
         more = {"CONTENT_TYPE": "application/x-www-form-urlencoded", "CONTENT_LENGTH": str(len(body))}
         with speak(self.panel.path, parameters("/example.com/new", method="POST", **more), body, cut=100_000):
+            wait_until(lambda: os.path.exists(folder + "/started"), "the tool")
+        with open(folder + "/go", "w"):
             pass
         wait_until(lambda: "nobody took it" in self.listed(), "the token")
         wait_until(lambda: not self.children(), "the end of the tool")
         try:
-            list(memory_of(self.panel.process.pid))
+            self.remembered(b"")
         except PermissionError as error:
             self.skipTest("the memory of the page cannot be read here: %s" % error)
-        wait_until(lambda: not self.remembered(rb"tok_\w{61}"), "a memory without the token")
-        self.assertTrue(self.remembered(rb"alice@example\.com"), "that is not its memory")
+        wait_until(lambda: self.remembered(rb"tok_\w{61}") == [], "a memory without the token")
+        wait_until(lambda: self.remembered(rb"alice@example\.com"), "its memory")
 
     def listed(self):
         return self.site.run("list", user=NOBODY if IS_ROOT else None).out
@@ -123,7 +157,13 @@ class Life(unittest.TestCase):
             return file.read()
 
     def remembered(self, pattern):
-        return [found for part in memory_of(self.panel.process.pid) for found in re.findall(pattern, part)]
+        """None: it gave memory back meanwhile."""
+        try:
+            return [found for part in memory_of(self.panel.process.pid) for found in re.findall(pattern, part)]
+        except OSError as error:
+            if error.errno == errno.EIO:
+                return None
+            raise
 
     def run_alone(self, *options, stdin=subprocess.DEVNULL):
         more = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if IS_ROOT else {}

@@ -24,7 +24,7 @@ if "domains" in sys.argv:
     print(json.dumps([{"name": "example.com", "tokens": 1, "active": 1, "scopes": [],
                        "default_lifetime": None, "max_lifetime": None}]))
 elif "show" in sys.argv:
-    print(json.dumps(token))
+    exec(open(folder + "/show").read() if os.path.exists(folder + "/show") else "print(json.dumps(token))")
 elif "list" in sys.argv or "history" in sys.argv:
     print(json.dumps([token]))
 else:
@@ -48,6 +48,13 @@ class ToolCase(PanelCase):
     def told_to(self, text):
         with open(os.path.join(self.folder, "do"), "w") as file:
             file.write(textwrap.dedent(text))
+
+    def shows(self, text):
+        """From now on, to the end of the test, what it does in the place of show."""
+        path = os.path.join(self.folder, "show")
+        with open(path, "w") as file:
+            file.write(text)
+        self.addCleanup(os.unlink, path)
 
     def calls(self):
         with open(os.path.join(self.folder, "calls")) as file:
@@ -141,6 +148,62 @@ class Ends(ToolCase):
                 self.assertIn("It is not known whether this was done.", got.text, text)
                 again = self.expect(409, "/example.com/" + path, form=got.sent)
                 self.assertIn("It is not known what became of it.", again.text)
+
+    def test_doubt_of_what_was_not_begun(self):
+        """What only reads has failed: nothing that changes anything was started."""
+        forms = [(path, self.expect(200, path).page.fields) for path in ("/example.com/Qfj7et6GnHPH/revoke", "/example.com/Qfj7et6GnHPH/rotate")]
+        self.shows("os.kill(os.getpid(), 9)")
+        for path, form in forms:
+            got = self.expect(500, path, form=form)
+            self.assertIn("Nothing was done.", got.text)
+            self.assertNotIn("not known whether", got.text)
+
+    def test_doubt_of_a_revocation(self):
+        self.told_to("os.kill(os.getpid(), 9)")
+        got = self.send(500, "/example.com/Qfj7et6GnHPH/revoke")
+        self.assertIn("It is not known whether this was done. Look at the token: if it is still active, revoke it again.", got.text)
+
+    def test_hangs_before_it_changes(self):
+        """Then there would be too little time to change something."""
+        form = self.expect(200, "/example.com/Qfj7et6GnHPH/revoke").page.fields
+        self.shows("import time; time.sleep(300)")
+        self.told_to("print(json.dumps(token))")
+        before = len(self.calls())
+        got = self.expect(500, "/example.com/Qfj7et6GnHPH/revoke", form=form)
+        self.assertIn("Nothing was done.", got.text)
+        self.assertFalse([call for call in self.calls()[before:] if "revoke" in call["argv"]])
+        self.wait_for_log("the tool did not end in time")
+
+    def test_closes_its_output(self):
+        """And ends later: it is waited for."""
+        self.told_to(
+            """
+            import time
+            print(json.dumps({**token, "token": "tok_x"}), flush=True)
+            os.close(1)
+            os.close(2)
+            time.sleep(0.3)
+            open(folder + "/ended", "w").close()
+            """
+        )
+        self.assertEqual(self.send(200, "/example.com/new", label="x").page.token, "tok_x")
+        self.assertTrue(os.path.exists(self.folder + "/ended"))
+
+    def test_child_keeps_its_output(self):
+        """The tool itself has ended: nobody waits for its child."""
+        self.told_to(
+            """
+            import time
+            print(json.dumps({**token, "token": "tok_x"}), flush=True)
+            if os.fork() == 0:
+                while not os.path.exists(folder + "/answered"):
+                    time.sleep(0.02)
+            """
+        )
+        self.addCleanup(lambda: open(self.folder + "/answered", "w").close())
+        before = self.panel.log()
+        self.assertEqual(self.send(200, "/example.com/new", label="x").page.token, "tok_x")
+        self.assertEqual(self.panel.log(), before)
 
     def test_hostile_answers(self):
         self.told_to('print(json.dumps({**token, "label": "<b>\\\\u0000\\\\u202e", "token": "\\"><script>"}))')

@@ -1,10 +1,12 @@
-/* Forms, URLs' queries, and paths, as toktab-panel takes them. */
+/* Forms, URLs' queries, paths, and parameters, as toktab-panel takes them. */
 #include "panel/form.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "fuzz.h"
+#include "panel/asked.h"
 #include "panel/html.h"
 #include "panel/route.h"
 #include "text.h"
@@ -52,6 +54,33 @@ static void check_route(const char *path)
     assert(route.kind < ROUTE_TOKEN || strlen(route.id) == ID_LENGTH);
 }
 
+/* The parameters of a request, one a line: nothing is believed that is not named once. */
+static void check_parameters(char *lines)
+{
+    enum { MOST = 64 };
+    char *parameters[MOST + 1] = {NULL}, *next;
+    struct asked asked = {0};
+    size_t count = 0, users = 0;
+
+    for (char *line = lines; line && count < MOST; line = next) {
+        next = strchr(line, '\n');
+        if (next)
+            *next++ = '\0';
+        users += strncmp(line, "REMOTE_USER=", strlen("REMOTE_USER=")) == 0;
+        parameters[count++] = line;
+    }
+    asked_read(&asked, parameters);
+    assert(!asked.user ||
+           (users == 1 && *asked.user && strlen(asked.user) <= 128 && !strpbrk(asked.user, "/:,| %\"")));
+    assert(asked_length(&asked) <= BODY_MAX + 1);
+    if (!asked.from.own)
+        asked.from.own = "https://panel.test";
+    if (origin_allows_post(&asked.from) && asked.from.origin)
+        assert(strcmp(asked.from.origin, "null") == 0 || strcasecmp(asked.from.origin, asked.from.own) == 0);
+    origin_allows_page(&asked.from);
+    origin_sends_form(asked.content_type);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char *copy = new_string(data, size), *text = malloc(size + 1);
@@ -65,6 +94,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (form_parse(&form, text, size))
         for (size_t i = 0; i < form.count; i++)
             check_field(&form, i);
+    if (form_hide_tokens(&form))
+        assert(!form_hide_tokens(&form));
+    check_parameters(copy);
     free(text);
     free(copy);
     return 0;

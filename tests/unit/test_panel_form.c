@@ -91,6 +91,38 @@ START_TEST(encoded_and_back)
 }
 END_TEST
 
+#define BODY "0123456789012345678901234567890123456789012345678901234567890"
+
+static const struct {
+    const char *value;
+    bool hidden;
+} pasted[] = {
+    {"tok_" BODY, true},          {"x tok_" BODY " y", true}, {"_" BODY, true},
+    {"tok__" BODY, true},         {"tok_x tok_" BODY, true},  {"tok_" BODY "0", true},
+    {"%22tok_" BODY "%22", true}, {"tok_0 " BODY, false},     {"tok_", false},
+    {BODY BODY, false},           {"CI_deploy", false},       {"_0123456789-" BODY, false},
+};
+
+START_TEST(tokens)
+{
+    char text[256], *copy;
+    struct form form;
+
+    snprintf(text, sizeof(text), "a=kept&label=%s&b=%s", pasted[_i].value, pasted[_i].value);
+    ck_assert(parse(&form, text, &copy));
+    if (pasted[_i].hidden) {
+        ck_assert_str_eq(form_hide_tokens(&form), "label");
+        ck_assert_str_eq(form_text(&form, "label"), "");
+        ck_assert_str_eq(form_text(&form, "b"), "");
+    } else {
+        ck_assert_ptr_null(form_hide_tokens(&form));
+        ck_assert_str_ne(form_text(&form, "label"), "");
+    }
+    ck_assert_str_eq(form_text(&form, "a"), "kept");
+    free(copy);
+}
+END_TEST
+
 Suite *panel_form_suite(void)
 {
     Suite *suite = suite_create("panel_form");
@@ -101,6 +133,7 @@ Suite *panel_form_suite(void)
     tcase_add_loop_test(test, bad_ones, 0, sizeof(bad) / sizeof(bad[0]));
     tcase_add_test(test, too_many);
     tcase_add_test(test, encoded_and_back);
+    tcase_add_loop_test(test, tokens, 0, sizeof(pasted) / sizeof(pasted[0]));
     suite_add_tcase(suite, test);
     return suite;
 }

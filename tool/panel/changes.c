@@ -7,12 +7,34 @@
 #include "panel/files.h"
 #include "panel/forms.h"
 #include "panel/frame.h"
+#include "panel/pages.h"
 #include "terminal/say.h"
 
 typedef void show_form(struct answer *answer, const struct visit *visit, const struct trouble *trouble,
                        const json_t *token);
 
 /* ---- forms that were sent twice ---- */
+
+static void put_what_it_did(struct page *page, const struct visit *visit, const json_t *token)
+{
+    const char *domain = visit->route.domain, *prefix = visit->panel->prefix;
+
+    with(page, "<p>The token \"<a href=\"$/$/$\"><bdi>$</bdi></a>\", serial ", prefix, domain,
+         text_of(token, "id"), text_of(token, "label"));
+    put_number(page, json_integer_value(json_object_get(token, "serial")));
+    if (visit->route.kind == ROUTE_REVOKE) {
+        markup(page, ", was meant. Its state now: ");
+        put_state(page, visit, token);
+    } else {
+        markup(page, ", was created ");
+        put_time(page, text_of(token, "created"), "at a time not known");
+        markup(page,
+               " UTC. It cannot be shown again. If you have not copied it, revoke it and create another");
+    }
+    markup(page, ".</p>\n<p class=\"next\">");
+    put_actions(page, visit, token);
+    with(page, "<a href=\"$/$/new\">Create another</a></p>\n", prefix, domain);
+}
 
 static void say_sent_already(struct answer *answer, const struct visit *visit, const struct nonce_used *used)
 {
@@ -28,17 +50,8 @@ static void say_sent_already(struct answer *answer, const struct visit *visit, c
     }
     frame_begin(answer, visit, 409, "This form was sent already");
     markup(page, "<h1>This form was sent already</h1>\n<p><strong>Nothing more was done.</strong></p>\n");
-    if (visit_show(visit, &reply, used->result) == 0) {
-        with(page, "<p>It was about the token <a href=\"$/$/$\"><bdi>$</bdi></a>, serial ",
-             visit->panel->prefix, visit->route.domain, used->result, text_of(reply.json, "label"));
-        put_number(page, json_integer_value(json_object_get(reply.json, "serial")));
-        markup(page, ".");
-        if (strcmp(text_of(reply.json, "state"), "active") == 0)
-            markup(page,
-                   " A token that was created cannot be shown again: if you have not copied it, revoke it "
-                   "and create another.");
-        markup(page, "</p>\n");
-    }
+    if (visit_show(visit, &reply, used->result) == 0)
+        put_what_it_did(page, visit, reply.json);
     with(page, "<p><a href=\"$/$/\">Back to the tokens of $</a></p>\n", visit->panel->prefix,
          visit->route.domain, visit->route.domain);
     frame_end(answer);
@@ -50,22 +63,27 @@ static struct nonce_used *use_nonce(struct answer *answer, const struct visit *v
                                     show_form *show, const json_t *token)
 {
     static const struct trouble old = {403, "This form is too old. Please send it again.", ""};
+    static const struct trouble full = {
+        503, "Too many forms were sent within two hours. Please send it again later.", ""};
     struct purpose purpose = visit_purpose(visit, action);
     struct nonce_used *used = NULL;
 
-    switch (nonce_use(&visit->panel->nonces, &purpose, form_text(&visit->form, "nonce"),
-                      visit->began / 1000, &used)) {
+    if (visit->secret) {
+        show(answer, visit, &(struct trouble){422, token_was_typed, visit->secret}, token);
+        return NULL;
+    }
+    switch (nonce_use(&visit->panel->nonces, &purpose, form_text(&visit->form, "nonce"), visit->began / 1000,
+                      &used)) {
     case NONCE_GOOD:
         return used;
-    case NONCE_OLD:
-        show(answer, visit, &old, token);
-        return NULL;
     case NONCE_USED:
         say_sent_already(answer, visit, used);
         return NULL;
+    case NONCE_FULL:
+        show(answer, visit, &full, token);
+        return NULL;
     default:
-        frame_say(answer, visit, 503, "Too many changes", "Too many forms were sent within two hours.",
-                  "Nothing was done.");
+        show(answer, visit, &old, token);
         return NULL;
     }
 }
@@ -78,14 +96,6 @@ struct sending {
     show_form *show;
     const json_t *token; /* NULL: a new one */
 };
-
-/* The name of the field of our forms that the tool means: it also speaks of what was in it. */
-static const char *field_of(const struct reply *reply)
-{
-    if (strcmp(reply->field, "scope") == 0)
-        return "scopes";
-    return strcmp(reply->field, "expiry") == 0 ? "expires" : reply->field;
-}
 
 /* The tool did not do it: the form again, where another try may help. */
 static void answer_failure(struct answer *answer, const struct visit *visit, const struct reply *reply,
@@ -100,7 +110,7 @@ static void answer_failure(struct answer *answer, const struct visit *visit, con
         return;
     }
     text = *reply->text ? composed("%s.", reply->text) : composed("%s", ending.text);
-    sending->show(answer, visit, &(struct trouble){ending.http, text, field_of(reply)}, sending->token);
+    sending->show(answer, visit, &(struct trouble){ending.http, text, reply->field}, sending->token);
     free(text);
 }
 
@@ -145,7 +155,7 @@ static void show_once(struct answer *answer, const struct visit *visit, const js
         if (strcmp(text_of(old, "state"), "active") == 0) {
             markup(page, ", works until ");
             put_time(page, text_of(old, "expires"), "it is revoked");
-            markup(page, ", UTC.</p>\n");
+            markup(page, " UTC.</p>\n");
         } else {
             markup(page, ", does not work any more.</p>\n");
         }
@@ -158,7 +168,7 @@ static void show_once(struct answer *answer, const struct visit *visit, const js
 /* ---- create ---- */
 
 struct arguments {
-    char *list[FORM_FIELDS_MAX + 16];
+    char *list[ARGUMENTS_MAX + 1];
     size_t count;
 };
 
@@ -176,6 +186,25 @@ static void add_typed(struct arguments *arguments, const struct visit *visit, co
         add(arguments, composed("--%s=%s", name, value));
 }
 
+/* Those that were checked. */
+static void add_scopes(struct arguments *arguments, const struct visit *visit)
+{
+    char *list = must_have(strdup(""));
+
+    for (size_t i = 0; i < visit->form.count; i++) {
+        const char *name = visit->form.fields[i].name;
+        char *shorter = list;
+
+        if (strncmp(name, "scope-", strlen("scope-")) != 0)
+            continue;
+        list = composed("%s%s%s", list, *list ? "," : "", name + strlen("scope-"));
+        free(shorter);
+    }
+    if (*list)
+        add(arguments, composed("--scopes=%s", list));
+    free(list);
+}
+
 static void collect(struct arguments *arguments, const struct visit *visit)
 {
     const char *expires = form_text(&visit->form, "expires");
@@ -183,13 +212,11 @@ static void collect(struct arguments *arguments, const struct visit *visit)
     add(arguments, composed("create"));
     add(arguments, composed("--json"));
     add(arguments, composed("--label=%s", form_text(&visit->form, "label")));
-    if (strcmp(expires, "never") == 0)
-        add(arguments, composed("--expires=never"));
-    else if (strcmp(expires, "days") == 0)
+    if (strcmp(expires, "days") == 0)
         add(arguments, composed("--expires=%sd", form_text(&visit->form, "days")));
-    for (size_t i = 0; i < visit->form.count; i++)
-        if (strncmp(visit->form.fields[i].name, "scope-", strlen("scope-")) == 0)
-            add(arguments, composed("--scopes=%s", visit->form.fields[i].name + strlen("scope-")));
+    else if (*expires && strcmp(expires, "default") != 0)
+        add(arguments, composed("--expires=%s", expires));
+    add_scopes(arguments, visit);
     add_typed(arguments, visit, "scopes");
     add_typed(arguments, visit, "from");
     add_typed(arguments, visit, "user");
@@ -204,19 +231,21 @@ static void show_create(struct answer *answer, const struct visit *visit, const 
 
 void change_create(struct answer *answer, struct visit *visit)
 {
+    const struct trouble *trouble = visit->post ? form_days_trouble(visit) : &no_trouble;
     struct arguments arguments = {0};
     struct nonce_used *used;
     struct reply reply;
 
-    if (!visit->post) {
-        form_create(answer, visit, &no_trouble);
+    if (!visit->post || (trouble && !visit->secret)) {
+        form_create(answer, visit, trouble);
         return;
     }
     used = use_nonce(answer, visit, "create", show_create, NULL);
     if (!used)
         return;
     collect(&arguments, visit);
-    if (visit_change(visit, &reply, (const char *const *)arguments.list) == 0 && !*text_of(reply.json, "token"))
+    if (visit_change(visit, &reply, (const char *const *)arguments.list) == 0 &&
+        !*text_of(reply.json, "token"))
         reply.status = TOOL_UNKNOWN;
     if (reply.status == 0) {
         remember(used, reply.json);
@@ -265,6 +294,8 @@ void change_revoke(struct answer *answer, struct visit *visit)
 
     if (visit_show(visit, &shown, visit->route.id) != 0)
         frame_fail(answer, visit, &shown);
+    else if (!visit->post && strcmp(text_of(shown.json, "state"), "revoked") == 0)
+        frame_say(answer, visit, 409, "Not possible", "This token was revoked already.", "");
     else if (visit->post)
         revoke(answer, visit, shown.json);
     else

@@ -39,6 +39,7 @@ static const char style[] =
     ".warning, .trouble, .done { padding: .5rem 1rem; border-left: .4rem solid; }\n"
     ".warning { color: var(--warn); background: var(--warn-back); }\n"
     ".trouble { color: var(--bad); } .done { color: var(--good); }\n"
+    ".domains { display: flex; flex-wrap: wrap; gap: 0 1rem; list-style: none; margin: 0; padding: 0; }\n"
     "table { border-collapse: collapse; width: 100%; } caption { text-align: left; }\n"
     "th, td { text-align: left; padding: .4rem .75rem .4rem 0; border-bottom: 1px solid var(--line);\n"
     "    vertical-align: top; }\n"

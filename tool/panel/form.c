@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "terminal/say.h"
+#include "token.h"
 
 static int hex_value(char digit)
 {
@@ -74,6 +75,28 @@ const char *form_text(const struct form *form, const char *name)
     const char *value = form_value(form, name);
 
     return value ? value : "";
+}
+
+/* Its checksum is not looked at: a token that was mistyped, or followed by more, is as secret. */
+static bool holds_token(const char *text)
+{
+    while ((text = strchr(text, '_')))
+        if (strspn(++text, base62_digits) >= TOKEN_BODY)
+            return true;
+    return false;
+}
+
+const char *form_hide_tokens(struct form *form)
+{
+    const char *name = NULL;
+
+    for (size_t i = form->count; i-- > 0;) {
+        if (holds_token(form->fields[i].value)) {
+            name = form->fields[i].name;
+            form->fields[i].value = "";
+        }
+    }
+    return name;
 }
 
 char *form_encoded(const char *text)

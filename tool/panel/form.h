@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { FORM_FIELDS_MAX = 128 };
+enum { FORM_FIELDS_MAX = 512 };
 
 struct form {
     struct {
@@ -26,6 +26,10 @@ const char *form_value(const struct form *form, const char *name);
 
 /* The same, but "" then. */
 const char *form_text(const struct form *form, const char *name);
+
+/* Empty each value with what looks like a token in it: no page may show it, and no command line have it. The
+ * name of the first such field, or NULL. */
+const char *form_hide_tokens(struct form *form);
 
 /* A text as it must stand in the query of a URL. The caller frees it. Never NULL. */
 char *form_encoded(const char *text);

@@ -3,10 +3,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "panel/forms.h"
 #include "panel/frame.h"
 #include "panel/pages.h"
 #include "terminal/say.h"
 #include "text.h"
+
+static const char token_in_address[] = "There was a token in the address. It is now in the history of your "
+                                       "browser and in the log of the server: "
+                                       "revoke it.";
 
 enum { PAGE_ROWS = 50, SEARCHED_MAX = 10000 };
 
@@ -19,16 +24,16 @@ struct listing {
     bool used;       /* does one say when it was last used? */
 };
 
-static void take_wishes(struct listing *listing, const struct visit *visit)
+static void take_wishes(struct listing *listing, const struct form *form)
 {
     uint64_t serial;
 
-    listing->show = form_text(&visit->query, "show");
+    listing->show = form_text(form, "show");
     if (strcmp(listing->show, "ended") != 0 && strcmp(listing->show, "all") != 0)
         listing->show = "active";
-    listing->query = form_text(&visit->query, "q");
-    listing->before = form_text(&visit->query, "before");
-    if (!decimal_parse(span_of(listing->before), &serial))
+    listing->query = form_text(form, "q");
+    listing->before = form_text(form, "before");
+    if (!decimal_parse(span_of(listing->before), &serial) || serial == 0)
         listing->before = "";
 }
 
@@ -98,12 +103,38 @@ static void choose(struct listing *listing, const json_t *list)
         listing->used = listing->used || *text_of(listing->tokens[i], "last_used");
 }
 
+static void put_domains(struct page *page, const struct visit *visit)
+{
+    size_t i;
+    json_t *domain;
+
+    if (json_array_size(visit->domains) < 2)
+        return;
+    markup(page, "<nav aria-label=\"Your domains\"><ul class=\"domains\">\n");
+    json_array_foreach(visit->domains, i, domain)
+    {
+        with(page, "<li><a href=\"$/$/\"", visit->panel->prefix, text_of(domain, "name"));
+        if (domain == visit->domain)
+            markup(page, " aria-current=\"page\"");
+        with(page, ">$</a></li>\n", text_of(domain, "name"));
+    }
+    markup(page, "</ul></nav>\n");
+}
+
+/* How many there are in all. */
+static json_int_t count_of(const struct visit *visit, const char *show)
+{
+    const json_int_t active = json_integer_value(json_object_get(visit->domain, "active")),
+                     all = json_integer_value(json_object_get(visit->domain, "tokens"));
+
+    if (strcmp(show, "active") == 0)
+        return active;
+    return strcmp(show, "ended") == 0 ? all - active : all;
+}
+
 static void put_filter(struct page *page, const struct listing *listing, const struct visit *visit)
 {
     static const char *const shows[][2] = {{"active", "Active"}, {"ended", "Ended"}, {"all", "All"}};
-    const json_int_t active = json_integer_value(json_object_get(visit->domain, "active")),
-                     all = json_integer_value(json_object_get(visit->domain, "tokens"));
-    const json_int_t counts[] = {active, all - active, all};
     char *query = form_encoded(listing->query);
 
     markup(page, "<nav aria-label=\"Which tokens\">Show: ");
@@ -113,13 +144,14 @@ static void put_filter(struct page *page, const struct listing *listing, const s
                  query, shows[i][1]);
         else
             with(page, "<a href=\"?show=$&amp;q=$\">$ ", shows[i][0], query, shows[i][1]);
-        put_number(page, counts[i]);
+        put_number(page, count_of(visit, shows[i][0]));
         markup(page, "</a> ");
     }
     with(page,
-         "</nav>\n<form method=\"get\" role=\"search\"><input type=\"hidden\" name=\"show\" value=\"$\">\n"
-         "<label for=\"q\">Label</label> <input type=\"search\" id=\"q\" name=\"q\" value=\"$\"> "
-         "<button>Filter</button></form>\n",
+         "</nav>\n<form method=\"post\" action=\"?\" role=\"search\"><input type=\"hidden\" name=\"show\" "
+         "value=\"$\">\n"
+         "<label for=\"q\">Label</label> <input type=\"search\" id=\"q\" name=\"q\" value=\"$\" "
+         "autocomplete=\"off\"> <button>Filter</button></form>\n",
          listing->show, listing->query);
     with(page, "<p><a class=\"button\" href=\"$/$/new\">Create Token</a></p>\n", visit->panel->prefix,
          visit->route.domain);
@@ -173,18 +205,25 @@ static void put_empty(struct page *page, const struct listing *listing, const st
              visit->route.domain);
     else if (*listing->query)
         with(page,
-             "<p>No such token has \"<bdi>$</bdi>\" in its label. <a href=\"?show=all\">Show all "
+             "<p>No $ token has \"<bdi>$</bdi>\" in its label. <a href=\"?show=all\">Show all "
              "tokens.</a></p>\n",
-             listing->query);
+             strcmp(listing->show, "all") == 0 ? "" : listing->show, listing->query);
     else
         markup(page, "<p>There are no such tokens here. <a href=\"?show=all\">Show all tokens.</a></p>\n");
 }
 
-static void put_paging(struct page *page, const struct listing *listing)
+static void put_paging(struct page *page, const struct listing *listing, const struct visit *visit)
 {
     char *query = form_encoded(listing->query);
 
     markup(page, "<p class=\"next\">");
+    if (!*listing->before && !*listing->query && listing->more) {
+        markup(page, "1 to ");
+        put_number(page, (json_int_t)listing->count);
+        markup(page, " of ");
+        put_number(page, count_of(visit, listing->show));
+        markup(page, "\n");
+    }
     if (*listing->before)
         with(page, "<a href=\"?show=$&amp;q=$\">Newest</a>\n", listing->show, query);
     if (listing->more) {
@@ -201,31 +240,56 @@ static void put_paging(struct page *page, const struct listing *listing)
     free(query);
 }
 
-void page_list(struct answer *answer, const struct visit *visit)
+/* The form is a POST, because what is pasted there may be a token, and logs and histories keep addresses. */
+static void send_on(struct answer *answer, const struct visit *visit, const struct listing *listing)
+{
+    char *query = form_encoded(listing->query);
+
+    frame_send_on(answer, composed("%s/%s/?show=%s&q=%s", visit->panel->prefix, visit->route.domain,
+                                   listing->show, query));
+    free(query);
+}
+
+static void show_list(struct answer *answer, const struct visit *visit, const struct listing *listing,
+                      const struct trouble *trouble)
 {
     struct page *page = &answer->page;
+    char *title = composed("Tokens of %s", visit->route.domain);
+
+    frame_begin(answer, visit, trouble->status, title);
+    free(title);
+    put_domains(page, visit);
+    with(page, "<h1>Tokens of $</h1>\n", visit->route.domain);
+    put_trouble(page, trouble);
+    put_filter(page, listing, visit);
+    if (listing->rest)
+        markup(page, "<p>Only 10,000 tokens are searched at once: there may be older ones.</p>\n");
+    if (listing->count > 0)
+        put_table(page, listing, visit);
+    else
+        put_empty(page, listing, visit);
+    put_paging(page, listing, visit);
+    frame_end(answer);
+}
+
+void page_list(struct answer *answer, const struct visit *visit)
+{
     struct listing listing = {0};
     struct reply reply;
-    char *title;
 
-    take_wishes(&listing, visit);
+    take_wishes(&listing, visit->post ? &visit->form : &visit->query);
+    if (visit->post && !visit->secret) {
+        send_on(answer, visit, &listing);
+        return;
+    }
     if (read_list(&listing, visit, &reply) != 0) {
         frame_fail(answer, visit, &reply);
     } else {
         choose(&listing, reply.json);
-        title = composed("Tokens of %s", visit->route.domain);
-        frame_begin(answer, visit, 200, title);
-        free(title);
-        with(page, "<h1>Tokens of $</h1>\n", visit->route.domain);
-        put_filter(page, &listing, visit);
-        if (listing.rest)
-            markup(page, "<p>Only 10,000 tokens are searched at once: there may be older ones.</p>\n");
-        if (listing.count > 0)
-            put_table(page, &listing, visit);
-        else
-            put_empty(page, &listing, visit);
-        put_paging(page, &listing);
-        frame_end(answer);
+        show_list(answer, visit, &listing,
+                  visit->secret
+                      ? &(struct trouble){422, visit->post ? token_was_typed : token_in_address, "q"}
+                      : &no_trouble);
     }
     free(listing.tokens);
     reply_free(&reply);

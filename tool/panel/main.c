@@ -1,6 +1,8 @@
 /* toktab-panel: a page for domain admins, as a FastCGI program. One process, one request at a time. */
 #include <fcgiapp.h>
 #include <getopt.h>
+#include <malloc.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,6 +96,15 @@ static void read_body(struct asked *asked, FCGX_Stream *in)
     asked->body_cut = asked->body_length != length;
 }
 
+/* The web server gives up after a while, and the request may have waited as long for others: nobody would see
+ * a token that is made now. */
+static bool is_abandoned(const FCGX_Request *request)
+{
+    struct pollfd peer = {.fd = request->ipcFd};
+
+    return poll(&peer, 1, 0) > 0;
+}
+
 /* libfcgi keeps the last 8 KiB, in which there may be a token, also of an answer that nobody took. start:
  * where they began. */
 static void wipe_stream(FCGX_Stream *out, unsigned char *start)
@@ -121,7 +132,9 @@ static void answer_request(FCGX_Request *request, struct panel *panel)
     wipe_stream(request->out, start);
     page_free(&headers);
     answer_free(&answer);
+    crypto_wipe(body, sizeof(body)); /* somebody may have pasted a token */
     crypto_wipe_stack();
+    malloc_trim(0); /* a search takes 35 MB, which are not needed again so soon */
 }
 
 static int answer_requests(struct panel *panel)
@@ -137,7 +150,9 @@ static int answer_requests(struct panel *panel)
         status = FCGX_Accept_r(&request);
         block_end(SIG_BLOCK);
         if (status == 0) {
-            answer_request(&request, panel);
+            request.keepConnection = 0; /* a connection that is kept would hold up all others */
+            if (!is_abandoned(&request))
+                answer_request(&request, panel);
             FCGX_Finish_r(&request);
         } else if (!ending) {
             log_line("no connection can be accepted: %s", strerror(-status));

@@ -30,8 +30,8 @@ struct purpose {
 
 struct nonce_used {
     unsigned char random[NONCE_RANDOM], user[CHAIN_SIZE]; /* user: a digest of whose form it was */
-    bool taken;                 /* else the place is free */
-    int64_t until;              /* until when it would be good */
+    bool taken;                                           /* else the place is free */
+    int64_t until;                                        /* until when it would be good */
     char result[ID_LENGTH + 1]; /* the id of the token that the form made, or ended; else empty */
     bool refused;               /* the form did nothing; if there is no result either, it is not known */
 };

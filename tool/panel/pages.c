@@ -39,6 +39,16 @@ void page_domains(struct answer *answer, const struct visit *visit)
 
 enum { SOON = 14 * 24 * 60 * 60 };
 
+/* Who made the last change: for a revoked token, who revoked it. by: NAME/UID/LOGINUID. */
+static void put_who(struct page *page, const char *by)
+{
+    char *name = must_have(strndup(by, strcspn(by, "/")));
+
+    if (*name)
+        with(page, " by <bdi>$</bdi>", name);
+    free(name);
+}
+
 void put_state(struct page *page, const struct visit *visit, const json_t *token)
 {
     const char *state = text_of(token, "state"), *expires = text_of(token, "expires");
@@ -46,6 +56,7 @@ void put_state(struct page *page, const struct visit *visit, const json_t *token
     if (strcmp(state, "revoked") == 0) {
         markup(page, "Revoked ");
         put_time(page, text_of(token, "revoked"), "");
+        put_who(page, text_of(token, "by"));
     } else if (strcmp(state, "expired") == 0) {
         markup(page, "Expired");
     } else if (distance_within(expires, visit->now, SOON)) {
@@ -140,7 +151,7 @@ void page_token(struct answer *answer, const struct visit *visit)
     if (visit_show(visit, &shown, visit->route.id) != 0) {
         frame_fail(answer, visit, &shown);
     } else if (visit_read(visit, &history,
-                         (const char *const[]){"history", "--json", "--", visit->route.id, NULL}) != 0) {
+                          (const char *const[]){"history", "--json", "--", visit->route.id, NULL}) != 0) {
         frame_fail(answer, visit, &history);
     } else {
         title = composed("%s - %s", text_of(shown.json, "label"), visit->route.domain);

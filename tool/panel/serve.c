@@ -20,15 +20,15 @@ static bool refuse(struct answer *answer, const struct visit *visit, int status,
     return false;
 }
 
-static bool changes_something(enum route_kind kind)
+static bool takes_form(enum route_kind kind)
 {
-    return kind == ROUTE_CREATE || kind == ROUTE_REVOKE || kind == ROUTE_ROTATE;
+    return kind == ROUTE_LIST || kind == ROUTE_CREATE || kind == ROUTE_REVOKE || kind == ROUTE_ROTATE;
 }
 
 /* The checks of a form that was sent, but for its nonce. */
 static bool admit_form(struct answer *answer, struct visit *visit, struct asked *asked)
 {
-    if (!changes_something(visit->route.kind))
+    if (!takes_form(visit->route.kind))
         return refuse(answer, visit, 405, "Not possible", "This page takes no form.");
     if (!origin_allows_post(&asked->from))
         return refuse(answer, visit, 403, "Refused", "This did not come from this site.");
@@ -38,11 +38,12 @@ static bool admit_form(struct answer *answer, struct visit *visit, struct asked 
         return refuse(answer, visit, 413, "Too long", "The form is too long.");
     if (asked->body_cut || !form_parse(&visit->form, asked->body, asked->body_length))
         return refuse(answer, visit, 400, "Not a form", "The form is damaged.");
+    visit->secret = form_hide_tokens(&visit->form);
     return true;
 }
 
-/* May the request be looked at? Else answers. */
-static bool admit(struct answer *answer, struct visit *visit, struct asked *asked)
+/* May the request be looked at? Else answers. query: is parsed in place. */
+static bool admit(struct answer *answer, struct visit *visit, struct asked *asked, char *query)
 {
     if (!asked->user || !asked->from.own || !asked->path || !asked->method) {
         log_line("%s: see toktab-panel(8)",
@@ -50,11 +51,14 @@ static bool admit(struct answer *answer, struct visit *visit, struct asked *aske
                               : "PANEL_SELF, DOCUMENT_URI or REQUEST_METHOD is missing or given twice");
         return refuse(answer, visit, 500, "Not set up", "The web server does not say properly who you are.");
     }
-    answer->form = changes_something(visit->route.kind);
+    answer->form = takes_form(visit->route.kind);
     if (!visit->post && strcmp(asked->method, "GET") != 0 && strcmp(asked->method, "HEAD") != 0)
         return refuse(answer, visit, 405, "Not possible", "This page does not know that method.");
     if (visit->route.kind == ROUTE_NONE)
         return refuse(answer, visit, 404, "Not found", "There is no such page.");
+    if (!form_parse(&visit->query, query, strlen(query)))
+        return refuse(answer, visit, 400, "Not possible", "The address is damaged.");
+    visit->secret = form_hide_tokens(&visit->query);
     if (visit->post)
         return admit_form(answer, visit, asked);
     if (visit->route.kind != ROUTE_FILE && !origin_allows_page(&asked->from))
@@ -135,10 +139,8 @@ void serve(struct answer *answer, struct panel *panel, struct asked *asked, int6
     visit->user = asked->user ? asked->user : "";
     visit->post = asked->method && strcmp(asked->method, "POST") == 0;
     visit->route = route_find(panel->prefix, asked->path ? asked->path : "");
-    if (admit(answer, visit, asked)) {
-        if (!form_parse(&visit->query, query, strlen(query)))
-            refuse(answer, visit, 400, "Not found", "The address is damaged.");
-        else if (visit->route.kind != ROUTE_FILE)
+    if (admit(answer, visit, asked, query)) {
+        if (visit->route.kind != ROUTE_FILE)
             serve_user(answer, visit);
         else if (!files_find(answer, visit->route.file))
             refuse(answer, visit, 404, "Not found", "There is no such page.");

@@ -18,7 +18,7 @@
 #include "terminal/say.h"
 
 enum {
-    ARGUMENTS_MAX = 300,
+    WORDS_MAX = 32, /* of its command line */
     OUTPUT_MAX = 64 * 1024 * 1024,
     MESSAGES_MAX = 64 * 1024,
     READ_AT_LEAST = 4096,
@@ -34,7 +34,7 @@ struct stream {
 struct child {
     pid_t pid;
     int status;
-    int signals; /* readable when a child has ended */
+    int signals;              /* readable when a child has ended */
     struct stream streams[2]; /* stdout, stderr */
 };
 
@@ -53,8 +53,8 @@ static void grow(struct stream *stream)
     stream->size = size;
 }
 
-/* Read what is there. False for more than it may be. */
-static bool read_available(struct stream *stream)
+/* Read what is there. What is more than it may be is lost. */
+static void read_available(struct stream *stream)
 {
     ssize_t got = 1;
 
@@ -66,10 +66,8 @@ static bool read_available(struct stream *stream)
             stream->fd = -1;
         }
         stream->length += got > 0 ? (size_t)got : 0;
-        if (stream->length > stream->most)
-            return false;
+        stream->length = stream->length < stream->most ? stream->length : stream->most;
     }
-    return true;
 }
 
 static bool has_ended(struct child *child)
@@ -82,7 +80,7 @@ static bool has_ended(struct child *child)
 }
 
 /* Read both streams until it has ended: a child of its own may keep them open, and it may close them before.
- * False if that takes too long, or is too much. */
+ * False if that takes too long. */
 static bool follow(struct child *child, int64_t until)
 {
     bool ended = false;
@@ -97,8 +95,7 @@ static bool follow(struct child *child, int64_t until)
             return false;
         ended = has_ended(child); /* what it wrote before is read now */
         for (int i = 0; i < 2; i++)
-            if (!read_available(&child->streams[i]))
-                return ended;
+            read_available(&child->streams[i]);
     }
     return true;
 }
@@ -107,7 +104,7 @@ static bool follow(struct child *child, int64_t until)
 static int wait_for(struct child *child, int64_t until)
 {
     if (!follow(child, until)) {
-        log_line("the tool did not end in time, or said too much: killed");
+        log_line("the tool did not end in time: killed");
         kill(child->pid, SIGKILL);
         while (waitpid(child->pid, &child->status, 0) < 0)
             if (errno != EINTR)
@@ -235,7 +232,7 @@ static void understand(struct reply *reply, const struct stream *out, const stru
 int tool_run(struct reply *reply, const struct tool *tool, const char *user, const char *const arguments[],
              int64_t until)
 {
-    const char *argv[ARGUMENTS_MAX + 1] = {tool->path, "--as"};
+    const char *argv[WORDS_MAX + 1] = {tool->path, "--as"};
     struct child child = {0};
     size_t count = 2;
     char *name = composed("web:%s", user);
@@ -246,7 +243,7 @@ int tool_run(struct reply *reply, const struct tool *tool, const char *user, con
         argv[count++] = "-c";
         argv[count++] = tool->config;
     }
-    while (*arguments && count < ARGUMENTS_MAX)
+    while (*arguments && count < WORDS_MAX)
         argv[count++] = *arguments++;
     if (*arguments) {
         log_line("too many arguments for the tool");

@@ -1,7 +1,6 @@
 #include "panel/visit.h"
 
 enum {
-    ARGUMENTS_MAX = FORM_FIELDS_MAX + 16, /* each field of a form is one at most */
     /* ms since the request came: nginx waits 60 s for the answer to it */
     READ_BEFORE_CHANGE = 10 * 1000,
     CHANGED = 55 * 1000, /* a change has 45 s, and is not killed before */

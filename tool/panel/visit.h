@@ -11,6 +11,8 @@
 #include "panel/route.h"
 #include "panel/tool.h"
 
+enum { ARGUMENTS_MAX = 16 }; /* of the tool's command and what follows */
+
 struct panel {
     struct tool tool;
     const char *prefix; /* of all paths, without a slash at its end; may be empty */
@@ -26,7 +28,8 @@ struct visit {
     bool post;
     bool changing; /* the tool was started to change something, which it may have done */
     struct route route;
-    struct form query, form; /* form: of a POST, else empty */
+    struct form query, form; /* form: of a POST, else empty; what looks like a token is hidden in both */
+    const char *secret;      /* the first field in which there was one; NULL: none */
     json_t *domains;         /* of this user, as domains --json says */
     const json_t *domain;    /* the one of the route, among them */
 };
