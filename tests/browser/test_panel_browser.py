@@ -63,6 +63,21 @@ class BrowserCase(PanelCase):
         changing = (NoSuchElementException, StaleElementReferenceException)
         WebDriverWait(self.browser, 30, ignored_exceptions=changing).until(lambda _: heading in self.heading())
 
+    def arrived(self, words):
+        """At an address with these words, whose page is there."""
+        there = "return document.readyState === 'complete' && location.href"
+        WebDriverWait(self.browser, 30).until(lambda _: words in (self.browser.execute_script(there) or ""))
+
+    def done(self):
+        """What the next page says was done: the page before may have a like heading."""
+        changing = (NoSuchElementException, StaleElementReferenceException)
+        return WebDriverWait(self.browser, 30, ignored_exceptions=changing).until(lambda _: self.find(".done").text)
+
+    def wait_for_focus(self, name, value):
+        changing = (NoSuchElementException, StaleElementReferenceException)
+        wait = WebDriverWait(self.browser, 30, ignored_exceptions=changing)
+        wait.until(lambda _: self.browser.switch_to.active_element.get_attribute(name) == value)
+
     def create(self, label):
         self.open("/shop/new")
         self.find("#label").send_keys(label)
@@ -107,20 +122,85 @@ class Page(BrowserCase):
         self.shot("revoke")
         self.find("form button").click()
         self.wait_for("CI deploy")
-        self.assertEqual(self.find(".done").text, "Token revoked.")
+        self.assertEqual(self.done(), "Token revoked.")
         self.shot("token")
         self.no_complaints()
 
-    def test_by_keyboard(self):
-        self.open("/shop/new")
+    def tab_to(self, says):
+        """Go on with the Tab key, up to what has this id or these words."""
         for _ in range(60):
             field = self.browser.switch_to.active_element
-            if field.get_attribute("id") == "label":
-                break
+            if says in (field.get_attribute("id"), " ".join(field.text.split())) and field.tag_name != "body":
+                return field
             field.send_keys(Keys.TAB)
-        field.send_keys("typed", Keys.ENTER)
+        raise AssertionError("not reached by keyboard: " + says)
+
+    def test_by_keyboard(self):
+        """The whole story."""
+        self.open("/shop/")
+        self.tab_to("Create Token").send_keys(Keys.ENTER)
+        self.wait_for("Create a token")
+        self.tab_to("label").send_keys("typed", Keys.ENTER)
+        self.wait_for("Token created")
+        token = self.site.guard(self.find("#token").get_attribute("value"))
+        self.tab_to("copy").send_keys(Keys.SPACE)
+        WebDriverWait(self.browser, 10).until(lambda _: self.find("#copied").text == "Copied.")
+        self.tab_to("Done").send_keys(Keys.ENTER)
+        self.wait_for("Tokens of shop")
+        self.tab_to("Rotate typed").send_keys(Keys.ENTER)
+        self.wait_for("Rotate")
+        self.tab_to("Rotate Token").send_keys(Keys.ENTER)
         self.wait_for("Token created")
         self.site.guard(self.find("#token").get_attribute("value"))
+        self.open("/shop/%s" % token.split("_")[1][:12])
+        self.tab_to("Revoke typed").send_keys(Keys.ENTER)
+        self.wait_for("Revoke")
+        self.tab_to("reason").send_keys("by keyboard", Keys.ENTER)
+        self.wait_for("typed")
+        self.assertEqual(self.done(), "Token revoked.")
+        self.assertEqual(self.pasted(), token)
+
+    def test_to_what_is_wrong(self):
+        """The link of an error leads to its field, which says it, too."""
+        self.open("/shop/new")
+        self.find("#label").send_keys("kept")
+        self.find("#from").send_keys("nowhere", Keys.ENTER)
+        WebDriverWait(self.browser, 30).until(lambda _: self.browser.find_elements(By.CSS_SELECTOR, ".trouble"))
+        self.wait_for_focus("role", "alert")
+        self.browser.switch_to.active_element.send_keys(Keys.TAB)
+        self.browser.switch_to.active_element.send_keys(Keys.ENTER)
+        self.wait_for_focus("id", "from")
+        self.assertEqual(self.find("#from").get_attribute("value"), "nowhere")
+        self.assertIn("nowhere", self.find("#from-trouble").text)
+        self.assertEqual(self.find("#label").get_attribute("value"), "kept")
+        self.shot("wrong")
+
+    def test_search(self):
+        """What is pasted gets into the address only if it is no token."""
+        token = self.create("wanted")
+        self.create("other")
+        self.open("/shop/")
+        self.find("#q").send_keys("WANTED", Keys.ENTER)
+        self.arrived("q=WANTED")
+        self.assertIn("wanted", self.find("table").text)
+        self.assertNotIn("other", self.find("table").text)
+        self.open("/shop/")
+        self.find("#q").send_keys(token, Keys.ENTER)
+        WebDriverWait(self.browser, 30).until(lambda _: self.browser.find_elements(By.CSS_SELECTOR, ".trouble"))
+        self.assertNotIn(token[8:], self.browser.current_url)
+        self.assertNotIn(token, self.browser.page_source)
+
+    def test_two_tabs(self):
+        first = self.browser.current_window_handle
+        self.open("/shop/new")
+        self.find("#label").send_keys("first tab")
+        self.browser.switch_to.new_window("tab")
+        other = self.create("second tab")
+        self.browser.close()
+        self.browser.switch_to.window(first)
+        self.find("form button").click()
+        self.wait_for("Token created")
+        self.assertNotEqual(self.site.guard(self.find("#token").get_attribute("value")), other)
 
     def test_back_shows_no_token(self):
         token = self.create("gone with the page")
@@ -129,13 +209,22 @@ class Page(BrowserCase):
         self.browser.back()
         self.assertNotIn(token, self.browser.page_source)
 
-    def test_hostile_label(self):
-        label = "<script>document.title='x'</script>\"'><b>"
-        self.create(label)
-        self.open("/shop/")
-        self.assertIn(label, self.find("table").text)
-        self.assertNotEqual(self.browser.title, "x")
+    def test_hostile_labels(self):
+        for label in ("<script>document.title='x'</script>\"'><b>", "\"' onfocus='alert(1)' autofocus x=\"", "\u05d0\u05d1 (1) \u05d2"):
+            self.create(label)
+            self.open("/shop/")
+            self.assertIn(label, self.find("table").text)
+            self.assertNotEqual(self.browser.title, "x")
+            self.browser.find_element(By.LINK_TEXT, label).click()
+            self.wait_for(label)
         self.no_complaints()
+
+    def test_label_that_turns_the_text(self):
+        self.open("/shop/new")
+        self.find("#label").send_keys("\u202egnp.exe", Keys.ENTER)
+        WebDriverWait(self.browser, 30).until(lambda _: self.browser.find_elements(By.CSS_SELECTOR, ".trouble"))
+        self.assertIn("Nothing was done.", self.find(".trouble").text)
+        self.assertNotIn("\u202e", self.browser.page_source)
 
     def test_narrow_and_dark(self):
         self.create("W" * 128)
@@ -200,7 +289,7 @@ class Again(BrowserCase):
         self.wait_for("ended")
         self.browser.refresh()
         self.wait_for("ended")
-        self.assertEqual(self.find(".done").text, "Token revoked.")
+        self.assertEqual(self.done(), "Token revoked.")
         self.browser.back()
         self.wait_for("Revoke")
         self.find("form button").click()
@@ -230,6 +319,13 @@ class FromElsewhere(BrowserCase):
         """The statuses of all that were answered."""
         with open(os.path.join(self.nginx.folder, "access.log")) as file:
             return re.findall(r'^\d+ (\d+) "POST /shop/new ', file.read(), re.M)
+
+    def test_another_origin(self):
+        """That only has another name."""
+        self.nginx.write("html/form.html", self.foreign())
+        self.open("/form.html", host="evil.test", login="")
+        self.find("button").click()
+        self.refused()
 
     def test_file(self):
         path = os.path.join(self.site.dir, "form.html")
@@ -353,7 +449,7 @@ class ForEverybody(BrowserCase):
         self.said("button", "Copy Token")
         self.assertEqual(self.said("heading", "Token created")["level"], 1)
         self.assertEqual(self.said("status", "")["live"], "polite")
-        self.assertEqual(self.browser.switch_to.active_element.tag_name, "h1")
+        self.wait_for_focus("tagName", "H1")
         for width in (1280, 360):
             self.screen(width, 740)
             self.open("/shop/?q=CI")
@@ -372,7 +468,7 @@ class ForEverybody(BrowserCase):
         WebDriverWait(self.browser, 30).until(lambda _: self.browser.find_elements(By.CSS_SELECTOR, ".trouble"))
         self.said("alert", "")
         self.assertEqual(self.said("textbox", "Token Label")["invalid"], "true")
-        self.assertEqual(self.browser.switch_to.active_element.get_attribute("role"), "alert")
+        self.wait_for_focus("role", "alert")
 
 
 class WithoutScript(BrowserCase):
@@ -383,6 +479,24 @@ class WithoutScript(BrowserCase):
         self.assertFalse(self.find("#copy").is_displayed())
         self.assertTrue(self.find("#token").is_displayed())
         self.assertTrue(re.fullmatch(r"tok_\w{61}", token))
+
+    def test_story(self):
+        self.create("no script at all")
+        self.browser.find_element(By.LINK_TEXT, "Done").click()
+        self.wait_for("Tokens of shop")
+        self.find("#q").send_keys("at all", Keys.ENTER)
+        self.arrived("q=at")
+        self.browser.find_element(By.PARTIAL_LINK_TEXT, "Rotate").click()
+        self.wait_for("Rotate")
+        self.find("form button").click()
+        self.wait_for("Token created")
+        self.site.guard(self.find("#token").get_attribute("value"))
+        self.open("/shop/?q=at+all")
+        self.browser.find_element(By.PARTIAL_LINK_TEXT, "Revoke").click()
+        self.wait_for("Revoke")
+        self.find("form button").click()
+        self.wait_for("no script at all")
+        self.assertEqual(self.done(), "Token revoked.")
 
 
 if __name__ == "__main__":
