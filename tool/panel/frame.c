@@ -49,19 +49,20 @@ void frame_say(struct answer *answer, const struct visit *visit, int status, con
     frame_end(answer);
 }
 
+static const char doubt_of_revocation[] =
+    "It is not known whether this was done. Look at the token: if it is "
+    "still active, revoke it again.";
+static const char doubt_of_token[] =
+    "It is not known whether this was done. Look at the list of tokens: if it has "
+    "a new token that you have not seen, revoke it.";
+
 void frame_fail(struct answer *answer, const struct visit *visit, const struct reply *reply)
 {
     struct ending ending = ending_of(reply->status);
     const char *done = visit->post ? "Nothing was done." : "Nothing was changed.";
 
     if (ending.in_doubt && visit->changing)
-        done =
-            visit->route.kind == ROUTE_REVOKE
-                ? "It is not known whether this was done. Look at the token: if it is still active, revoke "
-                  "it "
-                  "again."
-                : "It is not known whether this was done. Look at the list of tokens: if it has a new token "
-                  "that you have not seen, revoke it.";
+        done = visit->route.kind == ROUTE_REVOKE ? doubt_of_revocation : doubt_of_token;
     frame_say(answer, visit, ending.http, "This did not work", *reply->text ? reply->text : ending.text,
               done);
 }

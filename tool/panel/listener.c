@@ -9,8 +9,6 @@
 
 #include "panel/log.h"
 
-enum { QUEUE = 64 };
-
 static bool is_left_behind(const struct sockaddr_un *address)
 {
     struct stat status;
@@ -36,8 +34,9 @@ static int make(const struct sockaddr_un *address)
     if (fd < 0)
         return -1;
     mask = umask(0117);
-    error =
-        bind(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 || listen(fd, QUEUE) < 0 ? errno : 0;
+    error = bind(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 || listen(fd, SOMAXCONN) < 0
+                ? errno
+                : 0;
     umask(mask);
     if (!error)
         return fd;
