@@ -119,6 +119,11 @@ class Ends(ToolCase):
             if code > 2:
                 self.wait_for_log("exit status %d: toktab: out of the tool /a/path" % code)
 
+    def test_old_token_that_never_expires(self):
+        self.told_to('print(json.dumps({**token, "token": "tok_x"}))')
+        got = self.send(200, "/example.com/Qfj7et6GnHPH/rotate")
+        self.assertIn("The old token, serial 17, works until it is revoked.", got.text)
+
     def test_retry(self):
         self.told_to("sys.exit(75)")
         got = self.send(503, "/example.com/new", label="kept")
@@ -196,7 +201,7 @@ class Ends(ToolCase):
             import time
             print(json.dumps({**token, "token": "tok_x"}), flush=True)
             if os.fork() == 0:
-                while not os.path.exists(folder + "/answered"):
+                while os.path.exists(folder) and not os.path.exists(folder + "/answered"):
                     time.sleep(0.02)
             """
         )

@@ -155,7 +155,9 @@ static void show_once(struct answer *answer, const struct visit *visit, const js
         if (strcmp(text_of(old, "state"), "active") == 0) {
             markup(page, ", works until ");
             put_time(page, text_of(old, "expires"), "it is revoked");
-            markup(page, " UTC.</p>\n");
+            if (*text_of(old, "expires"))
+                markup(page, " UTC");
+            markup(page, ".</p>\n");
         } else {
             markup(page, ", does not work any more.</p>\n");
         }
