@@ -307,6 +307,7 @@ static void ask(struct toktab *table, const struct domain *domain, struct questi
         question_ask(reader, question, result);
     else
         question_ask_once(&table->once, domain, question, result, storeid);
+    question->demand.client = NULL;
     if (domain->track_usage && question->token && result->verdict == TOKTAB_ALLOW)
         note_use(&table->usages[number], reader ? reader->storeid : storeid, result->serial);
 }

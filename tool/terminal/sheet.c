@@ -87,7 +87,7 @@ static bool print_line(struct sheet *sheet, const struct cell cells[], struct sp
             end = pad(end, width, sheet->width[i]);
         if (sheet->colours && cells[i].colour != COLOUR_NONE && part.length > 0)
             end += sprintf(end, "\033[%dm%.*s\033[0m", (int)cells[i].colour, (int)part.length, part.at);
-        else
+        else if (part.length > 0)
             end = mempcpy(end, part.at, part.length);
         if (!sheet->columns[i].right)
             end = pad(end, width, sheet->width[i]);
@@ -111,7 +111,7 @@ static bool any_left(const struct sheet *sheet, const struct span rest[])
 
 static bool print_row(struct sheet *sheet, const struct cell cells[])
 {
-    struct span rest[SHEET_COLUMNS];
+    struct span rest[SHEET_COLUMNS] = {0};
     bool good;
 
     for (size_t i = 0; i < sheet->count; i++)
@@ -182,7 +182,7 @@ static void fit(struct sheet *sheet)
 
 static enum status print_on_terminal(struct sheet *sheet)
 {
-    struct cell headings[SHEET_COLUMNS];
+    struct cell headings[SHEET_COLUMNS] = {0};
     bool good = true;
 
     fit(sheet);
@@ -198,7 +198,7 @@ static enum status print_on_terminal(struct sheet *sheet)
 
 static enum status print_for_program(struct sheet *sheet, sheet_rows *rows, void *context)
 {
-    struct cell headings[SHEET_COLUMNS];
+    struct cell headings[SHEET_COLUMNS] = {0};
     enum status status = STATUS_DONE;
 
     sheet->measured = true;
@@ -212,7 +212,7 @@ static enum status print_for_program(struct sheet *sheet, sheet_rows *rows, void
 enum status sheet_print(struct sheet *sheet, sheet_rows *rows, void *context)
 {
     const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
-    struct cell headings[SHEET_COLUMNS];
+    struct cell headings[SHEET_COLUMNS] = {0};
     enum status status;
 
     sheet->terminal = isatty(STDOUT_FILENO);
