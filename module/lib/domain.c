@@ -5,7 +5,7 @@
 
 #include "record.h"
 
-enum { STALE_LIMIT_DEFAULT = 60, WEB_NAME_MAX = 128 };
+enum { STALE_LIMIT_DEFAULT = 60, MAX_LAG_DEFAULT = 30, WEB_NAME_MAX = 128, SOURCE_MAX = 1024 };
 
 #define WEB "web:"
 
@@ -15,9 +15,11 @@ bool domain_start(struct domain *domain)
     strcpy(domain->prefix, "tok");
     domain->track_usage = true;
     domain->stale_limit = STALE_LIMIT_DEFAULT;
+    domain->max_lag = MAX_LAG_DEFAULT;
     domain->admins = strdup("");
     domain->scopes = strdup("");
-    return domain->admins && domain->scopes;
+    domain->source = strdup("");
+    return domain->admins && domain->scopes && domain->source;
 }
 
 bool domain_copy(struct domain *copy, const struct domain *domain)
@@ -25,13 +27,30 @@ bool domain_copy(struct domain *copy, const struct domain *domain)
     *copy = *domain;
     copy->admins = strdup(domain->admins);
     copy->scopes = strdup(domain->scopes);
-    return copy->admins && copy->scopes;
+    copy->source = strdup(domain->source);
+    return copy->admins && copy->scopes && copy->source;
 }
 
 void domain_free(struct domain *domain)
 {
     free(domain->admins);
     free(domain->scopes);
+    free(domain->source);
+}
+
+bool source_is_engine(const char *source)
+{
+    return source[0] != '\0' && !strpbrk(source, " /");
+}
+
+bool source_valid(const char *source)
+{
+    static const char engine[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
+    size_t length = strlen(source);
+
+    if (length > SOURCE_MAX || source[strspn(source, " ")] == '\0' || utf8_has_controls(span_of(source)))
+        return false;
+    return !source_is_engine(source) || strspn(source, engine) == length;
 }
 
 bool admin_is_web(struct span admin)

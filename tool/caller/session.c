@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "caller/sudo.h"
+#include "caller/writer.h"
 #include "nearest.h"
 #include "terminal/stall.h"
 
@@ -229,10 +230,31 @@ enum status session_open(struct session *session)
     return status == STATUS_DONE ? enter(session) : status;
 }
 
-enum status session_open_to_change(struct session *session)
+enum status session_open_to_follow(struct session *session)
 {
     session->changes = true;
     return session_open(session);
+}
+
+/* Refused here, before anybody is asked anything; what counts is what log_begin() finds under the lock. */
+enum status session_open_to_change(struct session *session)
+{
+    enum status status = session_open_to_follow(session);
+    struct storefile storefile;
+    struct fault fault;
+    int directory, store;
+
+    if (status != STATUS_DONE || session->domain->source[0] == '\0')
+        return status;
+    storefile_of_domain(&storefile, session->config.store_dir, session->domain->name);
+    directory = open(storefile.directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    store = openat(directory, storefile.name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    status = writer_may(session->domain, directory, store, &fault);
+    if (store >= 0)
+        close(store);
+    if (directory >= 0)
+        close(directory);
+    return status == STATUS_DONE ? status : fail(status, "domain %s: %s", session->domain->name, fault.text);
 }
 
 enum status session_open_all(struct session *session)

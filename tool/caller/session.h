@@ -27,8 +27,12 @@ struct session {
  */
 enum status session_open(struct session *session);
 
-/* The same for a command that writes: only the stores' owner can. */
+/* The same for a command that writes: only the stores' owner can, and only on a host that is not a follower,
+ * writer.h. */
 enum status session_open_to_change(struct session *session);
+
+/* The same for a command that writes what a source says, or ends that: on a follower too. */
+enum status session_open_to_follow(struct session *session);
 
 /* Refuse to guess the domain if the caller may change several and did not give -d: prints so and returns
  * STATUS_USAGE. Call it after session_open(). */

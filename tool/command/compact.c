@@ -77,7 +77,7 @@ static enum status compact(const struct session *session, const struct request *
     struct fault fault;
     struct log log;
     char head[HEAD_SIZE];
-    enum status status = log_begin(&log, directory, domain, false, &fault);
+    enum status status = log_begin(&log, session, LOG_CHANGE, &fault);
 
     if (status == STATUS_DONE) {
         fstat(log.file, &before);

@@ -93,7 +93,7 @@ static enum status create(struct session *session, struct request *request)
     if (status != STATUS_DONE)
         return status;
     prove_ahead_begin(&proving, session, PROVE_AHEAD_LINES);
-    status = log_begin(&log, session->config.store_dir, session->domain->name, true, &fault);
+    status = log_begin(&log, session, LOG_CREATION, &fault);
     if (status == STATUS_DONE) {
         output_catch_interruptions(); /* a token that nobody has seen must be reported */
         status = prove_ahead_finish(&proving, &log, &fault);

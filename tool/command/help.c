@@ -13,9 +13,9 @@ static const char help[] = "Usage: toktab help [COMMAND]\n"
 static const char usage[] = "Usage: toktab [-c CONF] [-d DOMAIN] [--as NAME] COMMAND [ARGS]\n";
 
 static const struct command *const commands[] = {
-    &command_create, &command_list,   &command_show,    &command_revoke,  &command_rotate,
-    &command_update, &command_verify, &command_history, &command_import,  &command_scan,
-    &command_check,  &command_mend,   &command_compact, &command_domains, &command_help,
+    &command_create,  &command_list,    &command_show,   &command_revoke, &command_rotate, &command_update,
+    &command_verify,  &command_history, &command_import, &command_scan,   &command_check,  &command_mend,
+    &command_compact, &command_domains, &command_log,    &command_follow, &command_help,
 };
 
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };

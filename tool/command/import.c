@@ -154,7 +154,7 @@ static enum status append(struct request *request, const struct session *session
 {
     struct fault fault;
     struct log log;
-    enum status status = log_begin(&log, session->config.store_dir, session->domain->name, true, &fault);
+    enum status status = log_begin(&log, session, LOG_CREATION, &fault);
 
     if (status == STATUS_DONE) {
         status = prove_ahead_finish(proving, &log, &fault);

@@ -188,7 +188,7 @@ static enum status mend(const struct session *session, struct mending *mending, 
 
     if (status != STATUS_DONE)
         return status;
-    status = log_begin(&log, session->config.store_dir, domain, false, &fault);
+    status = log_begin(&log, session, LOG_CHANGE, &fault);
     if (status == STATUS_DONE) {
         mending->rewrite.by = session->caller.by;
         mending->rewrite.now = (int64_t)time(NULL); /* the answer may have taken long */

@@ -195,7 +195,7 @@ static enum status append(const struct session *session, struct request *request
                           struct prove_ahead *proving, enum status *ended, struct fault *fault)
 {
     struct log log;
-    enum status status = log_begin(&log, session->config.store_dir, session->domain->name, false, fault);
+    enum status status = log_begin(&log, session, LOG_CHANGE, fault);
 
     if (status != STATUS_DONE)
         return status;

@@ -116,7 +116,7 @@ static enum status apply(const struct session *session, const struct request *re
     const struct record *after = &edit.after;
     struct fault fault;
     struct log log;
-    enum status status = log_begin(&log, session->config.store_dir, session->domain->name, false, &fault);
+    enum status status = log_begin(&log, session, LOG_CHANGE, &fault);
 
     if (status == STATUS_DONE) {
         status = change(&log, session, request, refs, &edit, &fault);

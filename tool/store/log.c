@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "caller/writer.h"
 #include "clock.h"
 #include "record.h"
 #include "store/lock.h"
@@ -66,10 +67,8 @@ static bool make_store(struct log *log, const struct stat *directory)
     length = header_format(text, &header);
     if (!newfile_begin(&file, log->directory, log->storefile.name))
         return false;
-    /* set group and mode on the descriptor, whatever the umask; if the directory's group is not permitted,
-     * the store keeps ours and is no less safe */
-    if ((fchown(file.fd, (uid_t)-1, directory->st_gid) < 0 && errno != EPERM) || fchmod(file.fd, 0640) < 0 ||
-        !newfile_add(&file, text, length) || !newfile_finish(&file)) {
+    if (!newfile_dress_first(&file, directory->st_gid) || !newfile_add(&file, text, length) ||
+        !newfile_finish(&file)) {
         newfile_abandon(&file);
         return false;
     }
@@ -77,11 +76,13 @@ static bool make_store(struct log *log, const struct stat *directory)
 }
 
 /* Lock the store, then open it. */
-static enum status begin(struct log *log, bool make, struct fault *fault)
+static enum status begin(struct log *log, const struct domain *domain, enum log_purpose purpose,
+                         struct fault *fault)
 {
     struct stat directory, file;
     sigset_t interruptions;
     enum status status;
+    int error;
 
     log->directory = storefile_open_directory(&log->storefile, &directory, fault);
     if (log->directory < 0)
@@ -95,19 +96,27 @@ static enum status begin(struct log *log, bool make, struct fault *fault)
     sigfillset(&interruptions);
     sigprocmask(SIG_BLOCK, &interruptions, NULL);
     log->file = storefile_open(&log->storefile, O_RDWR, &file, fault);
-    if (log->file < 0 && errno == ENOENT && make) {
+    error = log->file < 0 ? errno : 0;
+    if (purpose != LOG_FOLLOW && (error == 0 || error == ENOENT)) {
+        status = writer_may(domain, log->directory, log->file, fault);
+        if (status != STATUS_DONE)
+            return status;
+    }
+    if (error == ENOENT && purpose == LOG_CREATION) {
         if (!make_store(log, &directory)) {
             fault_set(fault, "cannot be created: %s", strerror(errno));
             return STATUS_CANNOT_CREATE;
         }
         log->file = storefile_open(&log->storefile, O_RDWR, &file, fault);
+        error = log->file < 0 ? errno : 0;
     }
-    return log->file >= 0 ? STATUS_DONE : status_of(errno);
+    return error == 0 || (error == ENOENT && purpose == LOG_FOLLOW) ? STATUS_DONE : status_of(error);
 }
 
-enum status log_begin(struct log *log, const char *directory, const char *domain, bool make,
+enum status log_begin(struct log *log, const struct session *session, enum log_purpose purpose,
                       struct fault *fault)
 {
+    const char *directory = session->config.store_dir, *domain = session->domain->name;
     struct fault what;
     enum status status;
     sigset_t stop;
@@ -123,7 +132,7 @@ enum status log_begin(struct log *log, const char *directory, const char *domain
     sigemptyset(&stop);
     sigaddset(&stop, SIGTSTP);
     sigprocmask(SIG_BLOCK, &stop, &log->signals);
-    status = begin(log, make, &what);
+    status = begin(log, session->domain, purpose, &what);
     if (status != STATUS_DONE) {
         log_end(log);
         fault_set(fault, "%s/%s: %s", directory, log->storefile.name, what.text);

@@ -14,6 +14,7 @@
 #include <signal.h>
 #include <sys/stat.h>
 
+#include "caller/session.h"
 #include "store/journal.h"
 #include "store/tip.h"
 #include "storefile.h"
@@ -40,11 +41,17 @@ enum appended {
 
 /* None of these prints but log_end(). The caller prints fault after it. */
 
+enum log_purpose {
+    LOG_CHANGE,   /* the store must exist */
+    LOG_CREATION, /* it is made if it is missing */
+    LOG_FOLLOW,   /* also on a follower; if it is missing, log->file is -1 */
+};
+
 /*
- * Lock and open a domain's store. make: create the store if it is missing. After STATUS_DONE the caller calls
- * log_end(); after anything else nothing is locked or open.
+ * Lock and open the store of the session's domain. On a follower only LOG_FOLLOW succeeds, writer.h. After
+ * STATUS_DONE the caller calls log_end(); after anything else nothing is locked or open.
  */
-enum status log_begin(struct log *log, const char *directory, const char *domain, bool make,
+enum status log_begin(struct log *log, const struct session *session, enum log_purpose purpose,
                       struct fault *fault);
 
 /* Release the lock, then write the changes to the system's log; signals that came meanwhile wait for that

@@ -99,6 +99,11 @@ bool newfile_dress(struct newfile *newfile, int as)
     return keep_access_list(newfile->fd, as) && fchmod(newfile->fd, old.st_mode & 07777) == 0;
 }
 
+bool newfile_dress_first(struct newfile *newfile, gid_t group)
+{
+    return (fchown(newfile->fd, (uid_t)-1, group) == 0 || errno == EPERM) && fchmod(newfile->fd, 0640) == 0;
+}
+
 void newfile_skip(struct newfile *newfile, size_t length)
 {
     newfile->end += length;

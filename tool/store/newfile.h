@@ -31,6 +31,10 @@ bool newfile_begin(struct newfile *newfile, int directory, const char *target);
  * the umask. Call it before the first byte. EPERM if the process may not give them. */
 bool newfile_dress(struct newfile *newfile, int as);
 
+/* Give it group and mode of a domain's first store, whatever the umask. If the group is not permitted, the
+ * file keeps ours and is no less safe. */
+bool newfile_dress_first(struct newfile *newfile, gid_t group);
+
 /* Leave out that many bytes, for newfile_fill() to write later. */
 void newfile_skip(struct newfile *newfile, size_t length);
 bool newfile_fill(struct newfile *newfile, const char *bytes, size_t length, uint64_t offset);

@@ -23,7 +23,7 @@ static const char *const synonyms[][2] = {
     {"set", "update"},        {"modify", "update"},
     {"change", "update"},     {"rename", "update"},
     {"extend", "update"},     {"test", "verify"},
-    {"validate", "verify"},   {"log", "history"},
+    {"validate", "verify"},   {"journal", "history"},
     {"audit", "history"},     {"changes", "history"},
     {"find", "scan"},         {"grep", "scan"},
     {"search", "scan"},       {"fsck", "check"},

@@ -32,6 +32,9 @@ enum {
     OPTION_AS,
     OPTION_NEWEST,
     OPTION_BEFORE,
+    OPTION_FOLLOW,
+    OPTION_ONCE,
+    OPTION_FLEET,
 };
 
 /* The options of a command, and how many arguments follow them. */

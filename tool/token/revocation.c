@@ -74,8 +74,7 @@ static enum status revoke_batch(const struct batch *batch, struct fault *fault)
 {
     const struct session *session = batch->session;
     struct log log;
-    enum status status = log_begin(&log, session->config.store_dir, session->domain->name, false, fault),
-                settled;
+    enum status status = log_begin(&log, session, LOG_CHANGE, fault), settled;
 
     if (status != STATUS_DONE) {
         give_up_from(batch, batch->first, status, fault);

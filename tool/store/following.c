@@ -1,0 +1,407 @@
+#include "store/following.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "caller/writer.h"
+#include "clock.h"
+#include "store/prove_ahead.h"
+#include "store/rewrite.h"
+
+/* For struct own_lines. */
+static enum own find_own(void *context, uint64_t n, struct span *line)
+{
+    struct following *following = context;
+
+    switch (numbered_find(&following->numbered, n)) {
+    case FOUND_LINE:
+        *line = following->numbered.at;
+        return OWN_LINE;
+    case FOUND_NONE:
+        return OWN_NONE;
+    case FOUND_ERROR:
+    default:
+        return OWN_ERROR;
+    }
+}
+
+/* Open the store and find where it ends. */
+static enum status stand(struct following *following, struct fault *fault)
+{
+    struct incoming *incoming = &following->incoming;
+    const char *domain = following->session->domain->name;
+    enum status status = STATUS_DONE;
+    struct fault what;
+    struct stat store;
+    struct tip tip;
+
+    if (following->store >= 0) {
+        numbered_free(&following->numbered);
+        close(following->store);
+    }
+    incoming->has_store = incoming->writer = false;
+    following->store = storefile_open(&following->storefile, O_RDONLY, &store, &what);
+    if (following->store < 0) {
+        if (errno == ENOENT)
+            return STATUS_DONE;
+        status = status_of(errno);
+        fault_set(fault, "%s/%s: %s", following->storefile.directory, following->storefile.name, what.text);
+        return status;
+    }
+    numbered_make(&following->numbered, following->store);
+    status = tip_read(&tip, following->store, domain, &what);
+    if (status != STATUS_DONE) {
+        fault_set(fault, "%s/%s: %s; or move it away, and it is fetched anew", following->storefile.directory,
+                  following->storefile.name, what.text);
+        return status;
+    }
+    incoming->mine = tip.chain;
+    incoming->has_store = true;
+    incoming->writer = writer_named(following->directory, domain, tip.chain.header.epoch);
+    return STATUS_DONE;
+}
+
+enum status following_begin(struct following *following, const struct session *session, struct fault *fault)
+{
+    const char *directory = session->config.store_dir, *domain = session->domain->name;
+    struct stat status;
+
+    *following = (struct following){
+        .session = session, .store = -1, .incoming = {.domain = domain, .own = {find_own, following}}};
+    storefile_of_domain(&following->storefile, directory, domain);
+    following->directory = storefile_open_directory(&following->storefile, &status, fault);
+    if (following->directory < 0)
+        return status_of(errno);
+    if (!contact_read(&following->contact, directory, domain))
+        following->contact = (struct contact){0};
+    return stand(following, fault);
+}
+
+static void abandon_file(struct following *following)
+{
+    if (following->filing)
+        newfile_abandon(&following->file);
+    following->filing = false;
+}
+
+void following_end(struct following *following)
+{
+    abandon_file(following);
+    if (following->appending)
+        log_end(&following->log);
+    if (following->store >= 0) {
+        numbered_free(&following->numbered);
+        close(following->store);
+    }
+    if (following->directory >= 0)
+        close(following->directory);
+    following->store = following->directory = -1;
+    following->appending = false;
+}
+
+static enum status failed(const struct following *following, struct fault *fault)
+{
+    fault_set(fault, "%s/%s: cannot be written: %s", following->storefile.directory,
+              following->storefile.name, strerror(errno));
+    return STATUS_IO;
+}
+
+static enum status changed(const struct following *following, struct fault *fault)
+{
+    fault_set(fault, "%s/%s: another process has changed it", following->storefile.directory,
+              following->storefile.name);
+    return STATUS_NO;
+}
+
+/* ---- lines ---- */
+
+static enum status append(struct following *following, struct span line, const struct chain *before,
+                          struct fault *fault)
+{
+    const struct tip expected = {.chain = *before};
+    enum status status;
+
+    if (!following->appending) {
+        status = log_begin(&following->log, following->session, LOG_FOLLOW, fault);
+        if (status != STATUS_DONE)
+            return status;
+        following->appending = true;
+    }
+    if (following->log.file < 0)
+        return changed(following, fault);
+    switch (log_append(&following->log, &expected, line.at, line.length, false)) {
+    case APPENDED:
+        return STATUS_DONE;
+    case APPEND_CONFLICT:
+        return changed(following, fault);
+    case APPEND_UNKNOWN:
+    case APPEND_UNAVAILABLE:
+    default:
+        return failed(following, fault);
+    }
+}
+
+enum status following_flush(struct following *following, struct fault *fault)
+{
+    enum status status = STATUS_DONE;
+
+    if (!following->appending)
+        return STATUS_DONE;
+    if (!log_sync(&following->log))
+        status = failed(following, fault);
+    log_end(&following->log);
+    following->appending = false;
+    return status;
+}
+
+/* ---- compactions ---- */
+
+/* What a P line asks for. The texts are the line's own. */
+struct point {
+    struct record record;
+    char by[LINE_SIZE_MAX], ext[LINE_SIZE_MAX];
+};
+
+static void point_split(struct point *point, struct span text)
+{
+    struct line line;
+
+    line_split(&line, text.at, text.length); /* judged already */
+    record_parse(&point->record, &line);
+    snprintf(point->by, sizeof(point->by), "%.*s", (int)point->record.by.length, point->record.by.at);
+    snprintf(point->ext, sizeof(point->ext), "%.*s", (int)point->record.ext.length, point->record.ext.at);
+}
+
+/* Under the lock: write the file that a compaction at this point makes, if it ends with this very P line. */
+static enum status rewrite_at(struct following *following, const struct point *point,
+                              const struct prove_ahead *proving, struct log *log, struct fault *fault)
+{
+    const struct chain *chain = &proving->proof.chain;
+    struct rewrite rewrite = {.header = chain->header,
+                              .prior = chain->serial,
+                              .by = point->by,
+                              .ext = point->ext,
+                              .now = point->record.time};
+    struct newfile file;
+    enum status status;
+
+    rewrite.header.base = chain->at.n;
+    memcpy(rewrite.header.basechain, chain->at.chain, CHAIN_SIZE);
+    rewrite.header.cutoff = point->record.expires;
+    snapshot_of_index(&rewrite.snapshot, &proving->proof.index);
+    snapshot_drop_dead(&rewrite.snapshot, rewrite.header.cutoff);
+    status = rewrite_write(&rewrite, log, &file, fault);
+    snapshot_free(&rewrite.snapshot);
+    if (status != STATUS_DONE)
+        return status;
+    if (position_equal(&rewrite.at, &following->incoming.mine.at))
+        return rewrite_install(log, &file, fault);
+    newfile_abandon(&file);
+    return STATUS_DAMAGED;
+}
+
+/* Prove first without the lock, as `compact` does. */
+static enum status compact(struct following *following, struct span line, const struct chain *before,
+                           struct fault *fault)
+{
+    struct prove_ahead proving;
+    struct point point;
+    struct log log;
+    enum status status;
+
+    point_split(&point, line);
+    prove_ahead_begin(&proving, following->session, UINT64_MAX);
+    status = log_begin(&log, following->session, LOG_FOLLOW, fault);
+    if (status == STATUS_DONE) {
+        if (log.file < 0)
+            status = changed(following, fault);
+        else if (prove_ahead_finish(&proving, &log, fault) != STATUS_DONE)
+            status = STATUS_IO;
+        else if (proving.proof.chain.header.epoch != before->header.epoch ||
+                 !position_equal(&proving.proof.chain.at, &before->at))
+            status = changed(following, fault);
+        else
+            status = rewrite_at(following, &point, &proving, &log, fault);
+        log_end(&log);
+    }
+    prove_ahead_end(&proving);
+    return status;
+}
+
+/* The line is kept even if our snapshot is another than the source's: then the file is fetched. */
+static enum status take_point(struct following *following, struct span line, const struct chain *before,
+                              struct fault *fault)
+{
+    enum status status = following_flush(following, fault);
+
+    if (status == STATUS_DONE)
+        status = compact(following, line, before, fault);
+    if (status == STATUS_DONE)
+        return stand(following, fault);
+    if (status != STATUS_DAMAGED)
+        return status;
+    status = append(following, line, before, fault);
+    if (status == STATUS_DONE)
+        status = following_flush(following, fault);
+    if (status != STATUS_DONE)
+        return status;
+    fault_set(fault,
+              "%s/%s: after a compaction this host's snapshot is another than the source's: fetching "
+              "the whole file",
+              following->storefile.directory, following->storefile.name);
+    return STATUS_DAMAGED;
+}
+
+/* ---- files ---- */
+
+/* The lock only while the file is begun: it may take long to come. */
+static enum status begin_file(struct following *following, struct fault *fault)
+{
+    struct stat directory;
+    struct log log;
+    enum status status = following_flush(following, fault);
+
+    abandon_file(following);
+    if (status == STATUS_DONE)
+        status = log_begin(&log, following->session, LOG_FOLLOW, fault);
+    if (status != STATUS_DONE)
+        return status;
+    if (log.file >= 0) {
+        status = rewrite_begin(&log, &following->file, fault);
+    } else if (!newfile_begin(&following->file, log.directory, following->storefile.name)) {
+        status = failed(following, fault);
+    } else if (fstat(log.directory, &directory) < 0 ||
+               !newfile_dress_first(&following->file, directory.st_gid)) {
+        status = failed(following, fault);
+        newfile_abandon(&following->file);
+    }
+    log_end(&log);
+    if (status != STATUS_DONE)
+        return status;
+    following->filing = true;
+    following->file.directory = following->directory;
+    following->file.target = following->storefile.name;
+    return STATUS_DONE;
+}
+
+static enum status add_to_file(struct following *following, struct span line, struct fault *fault)
+{
+    return newfile_add(&following->file, line.at, line.length) ? STATUS_DONE : failed(following, fault);
+}
+
+/* Under the lock: is the store still what the file was compared with? */
+static bool is_unchanged(const struct following *following, struct log *log)
+{
+    const struct chain *mine = &following->incoming.mine;
+    struct fault ignored;
+    struct tip tip;
+
+    if (log->file < 0 || !following->incoming.has_store)
+        return log->file < 0 && !following->incoming.has_store;
+    return log_tip(log, &tip, &ignored) == STATUS_DONE && tip.chain.header.epoch == mine->header.epoch &&
+           position_equal(&tip.chain.at, &mine->at);
+}
+
+/* DOMAIN.writer names an epoch that is over. */
+static void remove_writer(const struct following *following)
+{
+    char name[DOMAIN_NAME_MAX + sizeof(".writer")];
+
+    snprintf(name, sizeof(name), "%s.writer", following->session->domain->name);
+    unlinkat(following->directory, name, 0);
+}
+
+enum status following_install(struct following *following, struct fault *fault)
+{
+    struct newfile *file = &following->file;
+    struct log log;
+    enum status status;
+
+    if (!keep_room(file->fd, file->end, RESERVE) || !newfile_finish(file))
+        return failed(following, fault);
+    status = log_begin(&log, following->session, LOG_FOLLOW, fault);
+    if (status != STATUS_DONE)
+        return status;
+    if (is_unchanged(following, &log)) {
+        following->filing = false;
+        status = rewrite_install(&log, file, fault);
+        if (status == STATUS_DONE)
+            remove_writer(following);
+    } else {
+        status = changed(following, fault);
+    }
+    log_end(&log);
+    if (status != STATUS_DONE)
+        return status;
+    incoming_took_file(&following->incoming);
+    return stand(following, fault);
+}
+
+enum status following_take(struct following *following, enum incoming_verdict verdict, struct span line,
+                           const struct chain *before, struct fault *fault)
+{
+    enum status status;
+
+    switch (verdict) {
+    case INCOMING_LINE:
+        return append(following, line, before, fault);
+    case INCOMING_POINT:
+        return take_point(following, line, before, fault);
+    case INCOMING_FILE:
+        status = begin_file(following, fault);
+        return status == STATUS_DONE ? add_to_file(following, line, fault) : status;
+    case INCOMING_FILE_LINE:
+        return add_to_file(following, line, fault);
+    case INCOMING_FILE_END:
+        return following_install(following, fault);
+    case INCOMING_KNOWN:
+    case INCOMING_BEAT:
+    case INCOMING_TROUBLE:
+    default:
+        return STATUS_DONE;
+    }
+}
+
+/* ---- the last contact ---- */
+
+/* A hint, so a failure is ignored and nothing is synced. */
+static void write_contact(const struct following *following)
+{
+    char name[DOMAIN_NAME_MAX + sizeof(".contact")], text[CONTACT_TEXT_SIZE];
+    size_t length = contact_format(text, &following->contact);
+    struct stat directory;
+    int fd;
+
+    snprintf(name, sizeof(name), "%s.contact", following->session->domain->name);
+    fd = openat(following->directory, name,
+                O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0640);
+    if (fd < 0)
+        return;
+    if (fstat(following->directory, &directory) < 0 || fchown(fd, (uid_t)-1, directory.st_gid) < 0 ||
+        fchmod(fd, 0640) < 0 || pwrite(fd, text, length, 0) < 0 || ftruncate(fd, (off_t)length) < 0)
+        errno = 0;
+    close(fd);
+}
+
+void following_note(struct following *following, const char *state)
+{
+    const struct incoming *incoming = &following->incoming;
+    struct contact *contact = &following->contact;
+    bool same = strcmp(contact->state, state) == 0;
+    int64_t now = clock_now();
+
+    if (strcmp(state, CONTACT_GOOD) == 0)
+        contact->time = (int64_t)time(NULL);
+    if (incoming->said)
+        head_format(contact->head, incoming->source.epoch, incoming->source.n, incoming->source.chain);
+    snprintf(contact->state, sizeof(contact->state), "%s", state);
+    if (same && following->contact_noted != 0 && now - following->contact_noted < SECOND * 9 / 10)
+        return;
+    following->contact_noted = now;
+    write_contact(following);
+}

@@ -1,0 +1,53 @@
+/*
+ * Writes what a source says into this host's store, byte for byte, and where a compaction is due, the same
+ * file that the source has.
+ *
+ * It MUST write only what incoming.h has accepted, under the lock, and only if the store still ends where it
+ * ended when that was judged. What is not yet judged may be lost at any moment: the source is asked again.
+ */
+#ifndef FOLLOWING_H
+#define FOLLOWING_H
+
+#include "contact.h"
+#include "store/incoming.h"
+#include "store/log.h"
+#include "store/newfile.h"
+#include "store/numbered.h"
+
+struct following {
+    const struct session *session;
+    struct storefile storefile;
+    int directory, store; /* descriptors; -1: there is no store yet */
+    struct numbered numbered;
+    struct incoming incoming;
+    struct log log;
+    bool appending; /* log is begun: following_flush() */
+    struct newfile file;
+    bool filing; /* file is begun */
+    struct contact contact;
+    int64_t contact_noted; /* when that was written, on the monotonic clock */
+};
+
+/* Look at this host's store. Again after each failure: what was judged before does not count any more. After
+ * STATUS_DONE or a failure, following_end() is called. */
+enum status following_begin(struct following *following, const struct session *session, struct fault *fault);
+void following_end(struct following *following);
+
+/*
+ * Do what incoming_judge() has said of this line. before: where the log ended before it was judged.
+ * STATUS_NO: the store was changed by somebody else; begin anew. STATUS_DAMAGED: this host's snapshot is
+ * another than the source's, and the file must be fetched. Else the disk failed.
+ */
+enum status following_take(struct following *following, enum incoming_verdict verdict, struct span line,
+                           const struct chain *before, struct fault *fault);
+
+/* Make durable what was appended, and release the lock. */
+enum status following_flush(struct following *following, struct fault *fault);
+
+/* Put a file that is whole in the store's place. */
+enum status following_install(struct following *following, struct fault *fault);
+
+/* Note in DOMAIN.contact how things stand, at most once a second while nothing changes. */
+void following_note(struct following *following, const char *state);
+
+#endif

@@ -1,0 +1,119 @@
+#include "store/numbered.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "line.h"
+
+enum {
+    STEPS = 64,                /* lines to read on before the search starts anew */
+    NEAR = 16 * LINE_SIZE_MAX, /* bytes that are read rather than halved */
+};
+
+void numbered_make(struct numbered *numbered, int fd)
+{
+    const char *header;
+    size_t length;
+
+    *numbered = (struct numbered){0};
+    lines_make(&numbered->lines, fd, 0);
+    if (lines_next(&numbered->lines, &header, &length) == LINES_LINE)
+        numbered->start = length;
+}
+
+void numbered_free(struct numbered *numbered)
+{
+    lines_free(&numbered->lines);
+}
+
+static bool number_of(const char *text, size_t length, uint64_t *n)
+{
+    const char *bar = memchr(text, '|', length < 24 ? length : 24);
+
+    return bar && decimal_parse((struct span){text, (size_t)(bar - text)}, n);
+}
+
+/* The first line that begins after an offset and has a number. False: there is none within two lines. */
+static bool line_after(int fd, uint64_t offset, uint64_t *start, uint64_t *n)
+{
+    char bytes[2 * LINE_SIZE_MAX];
+    ssize_t got = pread(fd, bytes, sizeof(bytes), (off_t)offset);
+    const char *end = bytes + (got > 0 ? got : 0), *lf = bytes - 1;
+
+    while ((lf = memchr(lf + 1, '\n', (size_t)(end - lf) - 1)) != NULL && lf + 1 < end)
+        if (number_of(lf + 1, (size_t)(end - lf) - 1, n)) {
+            *start = offset + (uint64_t)(lf + 1 - bytes);
+            return true;
+        }
+    return false;
+}
+
+/* The start of a line of at most that number, not far before the one that is wanted. */
+static uint64_t halve(const struct numbered *numbered, uint64_t n)
+{
+    uint64_t low = numbered->start, high, start, number;
+    struct stat status;
+
+    high = fstat(numbered->lines.fd, &status) == 0 ? (uint64_t)status.st_size : low;
+    while (high > low && high - low > NEAR) {
+        uint64_t middle = low + (high - low) / 2;
+
+        if (line_after(numbered->lines.fd, middle, &start, &number) && start < high && number <= n)
+            low = start;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* Read the next line. */
+static enum found step(struct numbered *numbered)
+{
+    const char *text;
+    size_t length;
+
+    switch (lines_next(&numbered->lines, &text, &length)) {
+    case LINES_LINE:
+        numbered->at = (struct span){text, length};
+        numbered->offset = numbered->lines.offset;
+        errno = EINVAL;
+        return number_of(text, length, &numbered->n) ? FOUND_LINE : FOUND_ERROR;
+    case LINES_END:
+    case LINES_TORN:
+        return FOUND_NONE;
+    case LINES_TOO_LONG:
+        errno = EINVAL;
+        return FOUND_ERROR;
+    case LINES_ERROR:
+    default:
+        return FOUND_ERROR;
+    }
+}
+
+static enum found step_to(struct numbered *numbered, uint64_t n, unsigned most)
+{
+    enum found found = FOUND_LINE;
+
+    while (found == FOUND_LINE && (!numbered->at.at || numbered->n < n) && most-- > 0)
+        found = step(numbered);
+    if (found != FOUND_LINE)
+        numbered->at.at = NULL;
+    return found;
+}
+
+enum found numbered_find(struct numbered *numbered, uint64_t n)
+{
+    enum found found = numbered->at.at && numbered->n <= n ? step_to(numbered, n, STEPS) : FOUND_NONE;
+
+    if (found != FOUND_LINE || numbered->n < n) {
+        numbered->lines.offset = halve(numbered, n);
+        numbered->lines.start = numbered->lines.end = 0;
+        numbered->lines.skipping = false;
+        numbered->at.at = NULL;
+        found = step_to(numbered, n, UINT_MAX);
+    }
+    return found == FOUND_LINE && numbered->n != n ? FOUND_NONE : found;
+}

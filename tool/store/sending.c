@@ -1,0 +1,420 @@
+#include "store/sending.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "freshness.h"
+#include "store/numbered.h"
+#include "store/tip.h"
+#include "terminal/output.h"
+
+enum {
+    OUT_SIZE = 64 * 1024,
+    LOOK_EVERY = 20, /* milliseconds, without inotify */
+};
+
+/* Where the other side's log ends in this file. */
+enum place {
+    PLACE_HERE,   /* what it lacks begins at sender->offset */
+    PLACE_BEYOND, /* after this log's end: there is nothing to send, yet */
+    PLACE_FORK,   /* nowhere: this log has another line there */
+};
+
+struct sender {
+    const struct sending *sending;
+    struct storefile storefile;
+    int fd, notify;
+    struct identity seen; /* of the file when it was last read */
+    uint64_t synced;      /* the disk has it up to there */
+    struct lines lines;
+    bool has_head, placed;
+    struct expected_head head; /* what the other side has, while it has no place in this file */
+    struct chain chain;        /* at the last line sent */
+    uint64_t offset;           /* after it */
+    bool lf_due;               /* which lacked its LF here, and was sent with it */
+    int64_t beat;              /* when =HEAD was last said */
+    size_t pending;
+    char out[OUT_SIZE];
+};
+
+/* ---- output ---- */
+
+static bool flush(struct sender *sender)
+{
+    size_t length = sender->pending;
+
+    sender->pending = 0;
+    return output_write(sender->out, length);
+}
+
+static bool emit(struct sender *sender, const char *bytes, size_t length)
+{
+    if (length > OUT_SIZE - sender->pending && !flush(sender))
+        return false;
+    memcpy(sender->out + sender->pending, bytes, length);
+    sender->pending += length;
+    return true;
+}
+
+/* Nobody listens any more: that is how following ends. */
+static enum status unwritable(const struct sender *sender)
+{
+    return sender->sending->follow && errno == EPIPE ? STATUS_DONE : output_failed();
+}
+
+static bool say_head(struct sender *sender)
+{
+    const struct chain *chain = &sender->chain;
+    char head[HEAD_SIZE], line[HEAD_SIZE + 2];
+    struct fault fault;
+    struct tip tip;
+
+    if (!sender->placed) { /* what this store has, which is less */
+        if (tip_read(&tip, sender->fd, sender->sending->session->domain->name, &fault) != STATUS_DONE)
+            return true;
+        chain = &tip.chain;
+    }
+    head_format(head, chain->header.epoch, chain->at.n, chain->at.chain);
+    snprintf(line, sizeof(line), "=%s\n", head);
+    sender->beat = clock_now();
+    return emit(sender, line, strlen(line)) && flush(sender);
+}
+
+/* ---- where to begin ---- */
+
+static enum status damaged(const struct sender *sender, const char *what)
+{
+    return fail(STATUS_DAMAGED, "%s/%s: %s: run `toktab check`", sender->storefile.directory,
+                sender->storefile.name, what);
+}
+
+/* Find the HEAD's line. The chain is at base. */
+static enum place find_head(struct sender *sender, const struct expected_head *head)
+{
+    struct numbered numbered;
+    enum place place = PLACE_BEYOND;
+    struct line line;
+
+    numbered_make(&numbered, sender->fd);
+    switch (numbered_find(&numbered, head->n)) {
+    case FOUND_LINE:
+        place = PLACE_FORK;
+        if (line_split(&line, numbered.at.at, numbered.at.length) &&
+            chain_resume(&sender->chain, &line, numbered.at.at) &&
+            memcmp(sender->chain.at.chain, head->chain, CHAIN_SIZE) == 0) {
+            sender->offset = numbered.offset;
+            place = PLACE_HERE;
+        }
+        break;
+    case FOUND_NONE:
+        break;
+    case FOUND_ERROR:
+    default:
+        place = PLACE_FORK;
+    }
+    numbered_free(&numbered);
+    return place;
+}
+
+/* The chain is after the header, of that length. */
+static enum place find_place(struct sender *sender, size_t header_length)
+{
+    const struct header *header = &sender->chain.header;
+    const struct expected_head *head = &sender->head;
+
+    sender->offset = header_length;
+    if (!sender->has_head || head->epoch < header->epoch ||
+        (head->epoch == header->epoch && head->n < header->base)) {
+        sender->offset = 0; /* the whole file */
+        return PLACE_HERE;
+    }
+    if (head->epoch > header->epoch)
+        return PLACE_BEYOND;
+    chain_skip_snapshot(&sender->chain);
+    sender->offset += header->bytes;
+    if (head->n > header->base)
+        return find_head(sender, head);
+    return memcmp(head->chain, header->basechain, CHAIN_SIZE) == 0 ? PLACE_HERE : PLACE_FORK;
+}
+
+/* The other side sees from the header whether it is the same store at all. */
+static enum status say_fork(struct sender *sender, const char *header, size_t length)
+{
+    if (!emit(sender, header, length) || !emit(sender, "!fork\n", 6) || !flush(sender))
+        return unwritable(sender);
+    return fail(STATUS_NO, "%s/%s: the log does not contain this HEAD: line n=%" PRIu64 " is another",
+                sender->storefile.directory, sender->storefile.name, sender->head.n);
+}
+
+/* Find the place in the file that is open, and send the header if it is the start. */
+static enum status place(struct sender *sender)
+{
+    char text[LINE_SIZE_MAX];
+    ssize_t got = pread(sender->fd, text, sizeof(text), 0);
+    const char *lf = got > 0 ? memchr(text, '\n', (size_t)got) : NULL;
+    size_t length = lf ? (size_t)(lf - text) + 1 : 0;
+    const char *wrong = lf ? chain_begin(&sender->chain, sender->sending->session->domain->name, text, length)
+                           : "this is not a toktab store";
+
+    sender->lf_due = sender->placed = false;
+    if (wrong)
+        return damaged(sender, wrong);
+    switch (find_place(sender, length)) {
+    case PLACE_HERE:
+        sender->placed = true;
+        if (sender->offset > 0)
+            return STATUS_DONE;
+        sender->offset = length;
+        return emit(sender, text, length) ? STATUS_DONE : unwritable(sender);
+    case PLACE_BEYOND:
+        if (sender->sending->follow)
+            return STATUS_DONE;
+        if (!emit(sender, "!behind\n", 8) || !flush(sender))
+            return unwritable(sender);
+        return fail(STATUS_NO, "%s/%s: the log ends before this HEAD", sender->storefile.directory,
+                    sender->storefile.name);
+    case PLACE_FORK:
+    default:
+        return say_fork(sender, text, length);
+    }
+}
+
+/* What the other side has, for another file. */
+static void note_head(struct sender *sender)
+{
+    if (!sender->placed || sender->chain.bytes_left > 0) /* half a file is nothing */
+        return;
+    sender->has_head = true;
+    sender->head.epoch = sender->chain.header.epoch;
+    sender->head.n = sender->chain.at.n;
+    memcpy(sender->head.chain, sender->chain.at.chain, CHAIN_SIZE);
+}
+
+static enum status open_store(struct sender *sender)
+{
+    struct stat store;
+    enum status status;
+    char path[32];
+
+    if (sender->fd >= 0)
+        close(sender->fd);
+    sender->fd = session_open_store(&sender->storefile, sender->sending->session, &store, &status);
+    if (sender->fd < 0)
+        return status;
+    sender->seen = (struct identity){0};
+    sender->synced = 0;
+    if (sender->notify >= 0)
+        close(sender->notify);
+    sender->notify = sender->sending->follow ? inotify_init1(IN_CLOEXEC | IN_NONBLOCK) : -1;
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", sender->fd);
+    if (sender->notify >= 0 &&
+        inotify_add_watch(sender->notify, path, IN_MODIFY | IN_ATTRIB | IN_MOVE_SELF | IN_DELETE_SELF) < 0) {
+        close(sender->notify);
+        sender->notify = -1;
+    }
+    return place(sender);
+}
+
+/* ---- lines ---- */
+
+/* What follows the last whole line, up to size. *wrong: NULL, or what is wrong. */
+static bool send_rest(struct sender *sender, uint64_t size, const char **wrong)
+{
+    char bytes[REST_SIZE_MAX + 2];
+    uint64_t left = size > sender->offset ? size - sender->offset : 0;
+    size_t length, most = left < REST_SIZE_MAX + 1 ? (size_t)left : REST_SIZE_MAX + 1;
+    ssize_t got = pread(sender->fd, bytes, most, (off_t)sender->offset);
+    struct line line;
+
+    *wrong = got < 0 ? "it cannot be read" : NULL;
+    if (got <= 0)
+        return true;
+    switch (chain_rest(&sender->chain, bytes, (size_t)got, sender->offset, &length)) {
+    case REST_LINE:
+        bytes[length] = '\n';
+        chain_line(&sender->chain, &line, bytes, length + 1);
+        sender->offset += length;
+        sender->lf_due = true;
+        return emit(sender, bytes, length + 1);
+    case REST_NONE:
+    case REST_TORN:
+    case REST_UNSYNCED:
+        return true;
+    case REST_DAMAGE:
+    default:
+        *wrong = "it is damaged";
+        return true;
+    }
+}
+
+static bool send_lines(struct sender *sender, uint64_t size, const char **wrong)
+{
+    struct lines *lines = &sender->lines;
+    const char *text;
+    size_t length;
+    struct line line;
+    char byte;
+
+    *wrong = NULL;
+    if (sender->lf_due) {
+        if (pread(sender->fd, &byte, 1, (off_t)sender->offset) != 1 || byte != '\n')
+            return true;
+        sender->lf_due = false;
+        sender->offset++;
+    }
+    lines->fd = sender->fd;
+    lines->offset = sender->offset;
+    lines->start = lines->end = 0;
+    lines->skipping = false;
+    while (sender->offset < size && lines_next(lines, &text, &length) == LINES_LINE &&
+           lines->offset <= size && !chain_line(&sender->chain, &line, text, length)) {
+        sender->offset = lines->offset;
+        if (!emit(sender, text, length))
+            return false;
+    }
+    return send_rest(sender, size, wrong);
+}
+
+/* Send what the file has beyond what was sent. The disk must have it first. */
+static enum status send_new(struct sender *sender)
+{
+    const char *wrong = NULL;
+    struct stat status;
+
+    for (int look = 0; look < 2; look++) { /* a writer may just have cut off an unfinished line: look again */
+        if (fstat(sender->fd, &status) < 0)
+            return fail(STATUS_IO, "%s/%s: %s", sender->storefile.directory, sender->storefile.name,
+                        strerror(errno));
+        sender->seen = identity_of(&status);
+        if (!sender->placed)
+            return STATUS_DONE;
+        if ((uint64_t)status.st_size > sender->synced && fdatasync(sender->fd) < 0 && errno != EROFS &&
+            errno != EINVAL)
+            return fail(STATUS_IO, "%s/%s: the disk failed: %s", sender->storefile.directory,
+                        sender->storefile.name, strerror(errno));
+        sender->synced = (uint64_t)status.st_size;
+        if (!send_lines(sender, sender->synced, &wrong) || !flush(sender))
+            return unwritable(sender);
+        if (!wrong)
+            return STATUS_DONE;
+    }
+    return damaged(sender, wrong);
+}
+
+/* ---- as time goes by ---- */
+
+/* Has another file come into the store's place? */
+static bool is_replaced(struct sender *sender)
+{
+    struct stat store, directory;
+    struct fault fault;
+    struct identity there;
+
+    if (!storefile_look(&sender->storefile, &store, &directory, &fault))
+        return true; /* opening it will say why */
+    there = identity_of(&store);
+    return !identity_same_file(&there, &sender->seen) || there.size < sender->offset;
+}
+
+/* Send what is new, from another file too. */
+static enum status look(struct sender *sender)
+{
+    enum status status = sender->placed ? STATUS_DONE : place(sender);
+
+    if (status == STATUS_DONE)
+        status = send_new(sender);
+    if (status != STATUS_DONE || !is_replaced(sender))
+        return status;
+    if (sender->seen.size >= sender->offset)
+        status = send_new(sender); /* to its end: appends and renames share the lock */
+    if (status != STATUS_DONE)
+        return status;
+    note_head(sender);
+    status = open_store(sender);
+    return status == STATUS_DONE ? send_new(sender) : status;
+}
+
+/* Wait until something may have happened. False: standard input has ended. */
+static bool wait(struct sender *sender)
+{
+    struct pollfd fds[] = {{.fd = sender->sending->until_stdin_ends ? STDIN_FILENO : -1, .events = POLLIN},
+                           {.fd = sender->notify, .events = POLLIN}};
+    int64_t left = (sender->beat + SECOND - clock_now()) / MILLISECOND + 1;
+    char bytes[4096];
+    ssize_t got;
+
+    left = left < 0 ? 0 : left;
+    if (sender->notify < 0 && left > LOOK_EVERY)
+        left = LOOK_EVERY;
+    if (poll(fds, 2, (int)left) <= 0)
+        return true;
+    if (fds[1].revents)
+        while (read(sender->notify, bytes, sizeof(bytes)) > 0)
+            continue;
+    if (!fds[0].revents)
+        return true;
+    got = read(STDIN_FILENO, bytes, sizeof(bytes));
+    return got > 0 || (got < 0 && errno == EINTR);
+}
+
+static bool has_changed(const struct sender *sender)
+{
+    struct identity now;
+    struct stat status;
+
+    if (fstat(sender->fd, &status) < 0)
+        return true;
+    now = identity_of(&status);
+    return !identity_equal(&now, &sender->seen);
+}
+
+static enum status go_on(struct sender *sender)
+{
+    enum status status = STATUS_DONE;
+    bool due = true;
+
+    while (status == STATUS_DONE) {
+        if (due && !say_head(sender))
+            return unwritable(sender);
+        if (!wait(sender))
+            return STATUS_DONE;
+        due = clock_now() >= sender->beat + SECOND;
+        if (!due && !has_changed(sender))
+            continue;
+        status = look(sender);
+        due = true;
+    }
+    return status;
+}
+
+enum status send_log(const struct sending *sending)
+{
+    struct sender *sender = must_have(calloc(1, sizeof(*sender)));
+    enum status status;
+
+    sender->sending = sending;
+    sender->fd = sender->notify = -1;
+    sender->has_head = sending->has_head;
+    sender->head = sending->head;
+    lines_make(&sender->lines, -1, 0);
+    status = open_store(sender);
+    if (status == STATUS_DONE)
+        status = send_new(sender);
+    if (status == STATUS_DONE && sending->follow)
+        status = go_on(sender);
+    if (sender->notify >= 0)
+        close(sender->notify);
+    if (sender->fd >= 0)
+        close(sender->fd);
+    lines_free(&sender->lines);
+    free(sender);
+    return status;
+}
