@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "command/check_fleet.h"
 #include "command/command.h"
 #include "store/prove.h"
 #include "store/tokens.h"
@@ -27,22 +28,24 @@ static const char help[] =
     "  -A, --all-domains   check all your domains, and print the domain of each HEAD\n"
     "      --expect HEAD   is this HEAD still in the log? Exits with 0 for yes,\n"
     "                      1 for no, 69 if that can no longer be told\n"
+    "      --fleet         on a follower, instead: its HEAD, its source's, and how\n"
+    "                      long ago the source was heard. Exits with 1 if the source\n"
+    "                      is not followed (fork), 69 after max_lag without contact\n"
     "      --json          print JSON: head, lines, tokens, faults; with -A an array,\n"
     "                      with the domain of each\n"
     "\n"
     "Example: toktab check --expect 1:17:0123456789abcdef0123456789abcdef\n";
 
-static const struct option longs[] = {{"all-domains", no_argument, NULL, 'A'},
-                                      {"expect", required_argument, NULL, OPTION_EXPECT},
-                                      {"json", no_argument, NULL, OPTION_JSON},
-                                      {"help", no_argument, NULL, OPTION_HELP},
-                                      {0}};
+static const struct option longs[] = {
+    {"all-domains", no_argument, NULL, 'A'},    {"expect", required_argument, NULL, OPTION_EXPECT},
+    {"fleet", no_argument, NULL, OPTION_FLEET}, {"json", no_argument, NULL, OPTION_JSON},
+    {"help", no_argument, NULL, OPTION_HELP},   {0}};
 
 struct check {
     struct storefile storefile;
     struct expected_head expected, *expect; /* expect is NULL without --expect */
     struct given given;
-    bool all_domains;
+    bool all_domains, fleet;
     const char *domain; /* of the store at hand */
     json_t *faults;     /* of it */
     json_t *array;      /* of all, with -A and --json */
@@ -195,6 +198,10 @@ static enum status take_option(void *context, int option)
         check->all_domains = true;
         return STATUS_DONE;
     }
+    if (option == OPTION_FLEET) {
+        check->fleet = true;
+        return STATUS_DONE;
+    }
     if (option != OPTION_EXPECT)
         return STATUS_USAGE;
     check->expect = &check->expected;
@@ -259,9 +266,13 @@ static enum status run(struct session *session, int argc, char **argv)
         return fail(STATUS_USAGE, "-A and -d exclude each other");
     if (check.all_domains && check.expect)
         return fail(STATUS_USAGE, "--expect: a HEAD is of one domain: give -d instead of -A");
+    if (check.fleet && (check.all_domains || check.expect))
+        return fail(STATUS_USAGE, "--fleet excludes -A and --expect: give -d for another domain");
     status = check.all_domains ? session_open_all(session) : session_open(session);
     if (status != STATUS_DONE)
         return status;
+    if (check.fleet)
+        return check_fleet(session, check.given.json);
     return check.all_domains ? check_all(&check, session) : check_domain(&check, session, session->domain);
 }
 

@@ -24,6 +24,7 @@ extern const struct command command_import;
 extern const struct command command_list;
 extern const struct command command_log;
 extern const struct command command_mend;
+extern const struct command command_promote;
 extern const struct command command_revoke;
 extern const struct command command_rotate;
 extern const struct command command_scan;

@@ -13,9 +13,9 @@ static const char help[] = "Usage: toktab help [COMMAND]\n"
 static const char usage[] = "Usage: toktab [-c CONF] [-d DOMAIN] [--as NAME] COMMAND [ARGS]\n";
 
 static const struct command *const commands[] = {
-    &command_create,  &command_list,    &command_show,   &command_revoke, &command_rotate, &command_update,
-    &command_verify,  &command_history, &command_import, &command_scan,   &command_check,  &command_mend,
-    &command_compact, &command_domains, &command_log,    &command_follow, &command_help,
+    &command_create,  &command_list,    &command_show,   &command_revoke, &command_rotate,  &command_update,
+    &command_verify,  &command_history, &command_import, &command_scan,   &command_check,   &command_mend,
+    &command_compact, &command_domains, &command_log,    &command_follow, &command_promote, &command_help,
 };
 
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
@@ -23,21 +23,18 @@ enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
 enum status help_print(void)
 {
     char line[96];
-    bool good = output_text(usage) &&
-                output_text("API tokens in one flat file per domain, checked by nginx, PAM and any daemon.\n"
-                            "\n");
+    bool good = output_text(usage);
 
     for (int i = 0; i < COMMANDS && good; i++) {
         snprintf(line, sizeof(line), "  %-8s  %s\n", commands[i]->name, commands[i]->summary);
         good = output_text(line);
     }
-    good =
-        good && output_text("\n"
-                            "  -c, --config CONF    use CONF instead of " CONFIG_DEFAULT_PATH "\n"
-                            "  -d, --domain DOMAIN  work on DOMAIN; -c and -d may also follow the command\n"
-                            "      --as NAME        act as the web user NAME: web:alice@example.com\n"
-                            "      --version        print the version\n"
-                            "See `toktab COMMAND --help` and toktab(1).\n");
+    good = good &&
+           output_text("\n"
+                       "  -c, --config CONF    use CONF instead of " CONFIG_DEFAULT_PATH "\n"
+                       "  -d, --domain DOMAIN  work on DOMAIN; -c and -d may also follow the command\n"
+                       "      --as NAME        act as the web user NAME: web:alice@example.com\n"
+                       "      --version        print the version; see toktab(1), `toktab COMMAND --help`\n");
     return good ? STATUS_DONE : output_failed();
 }
 

@@ -1,6 +1,7 @@
 #include "store/mending.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -117,6 +118,28 @@ static enum status keep_damaged(struct mending *mending, const struct log *log, 
     return STATUS_DONE;
 }
 
+/* Before the store has that epoch: if we are killed in between, the name means nothing. */
+static enum status name_writer(const struct log *log, uint64_t epoch, struct fault *fault)
+{
+    char target[DOMAIN_NAME_MAX + sizeof(".writer")], text[24];
+    struct newfile file;
+    struct stat store;
+    bool good;
+
+    snprintf(target, sizeof(target), "%s.writer", log->domain);
+    snprintf(text, sizeof(text), "%" PRIu64 "\n", epoch);
+    if (newfile_begin(&file, log->directory, target)) {
+        good = fstat(log->file, &store) == 0 && newfile_dress_first(&file, store.st_gid) &&
+               newfile_add(&file, text, strlen(text)) && newfile_finish(&file);
+        if (good && newfile_install(&file) == INSTALLED)
+            return STATUS_DONE;
+        if (!good)
+            newfile_abandon(&file);
+    }
+    fault_set(fault, "%s/%s: nothing was done: %s", log->storefile.directory, target, strerror(errno));
+    return STATUS_CANNOT_CREATE;
+}
+
 /* Only a file that was proved takes the store's place. */
 static enum status install(struct mending *mending, struct log *log, struct newfile *file,
                            struct fault *fault)
@@ -130,9 +153,11 @@ static enum status install(struct mending *mending, struct log *log, struct newf
         fault_set(fault, "%s/%s: nothing was done: the repaired file is not a sound store: %s",
                   log->storefile.directory, log->storefile.name, what.text);
         status = what.passing ? STATUS_IO : STATUS_DAMAGED;
-    } else if (damaged) {
-        status = keep_damaged(mending, log, fault);
+    } else if (mending->names_writer) {
+        status = name_writer(log, mending->rewrite.header.epoch, fault);
     }
+    if (status == STATUS_DONE && damaged)
+        status = keep_damaged(mending, log, fault);
     if (status != STATUS_DONE) {
         newfile_abandon(file);
         return status;

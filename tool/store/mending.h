@@ -17,6 +17,7 @@ struct mending {
     struct salvage_file *files; /* the store, then its copies. The caller reads the copies, and frees all */
     size_t count;
     bool unasked;           /* tokens may be revoked that nobody was asked about */
+    bool names_writer;      /* this host is the writer of the new epoch, writer.h */
     struct rewrite rewrite; /* by, reason and now are given */
 
     /* set by mending_look(): */
