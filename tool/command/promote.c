@@ -58,10 +58,12 @@ static enum status look(struct mending *mending, const struct session *session, 
     head_format(before, salvage->header.epoch, salvage->at.n, salvage->at.chain);
     if (is_writer(session, salvage->header.epoch))
         return STATUS_NO;
-    if (salvage->ends > 0 && !mending->unasked)
-        return fail(STATUS_DAMAGED, "%s/%s: %s: %zu token%s would be revoked: if that may be, give -y",
-                    storefile.directory, storefile.name, mending->damage.text, salvage->ends,
-                    plural(salvage->ends));
+    if (mending->damage.text[0] != '\0' && !mending->unasked)
+        return fail(
+            STATUS_DAMAGED,
+            "%s/%s: %s: -y repairs it as `toktab mend` does, and revokes %zu token%s that %s in doubt",
+            storefile.directory, storefile.name, mending->damage.text, salvage->ends, plural(salvage->ends),
+            salvage->ends == 1 ? "is" : "are");
     return STATUS_DONE;
 }
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -28,6 +29,31 @@ static enum own find_own(void *context, uint64_t n, struct span *line)
     default:
         return OWN_ERROR;
     }
+}
+
+static enum status failed(const struct following *following, struct fault *fault)
+{
+    fault_set(fault, "%s/%s: cannot be written: %s", following->storefile.directory,
+              following->storefile.name, strerror(errno));
+    return STATUS_IO;
+}
+
+/* What a killed writer left behind the last line is cut off, and a missing LF comes back: else the file would
+ * differ from the source's until there is another line. */
+static enum status clear_rest(const struct following *following, struct fault *fault)
+{
+    struct log log;
+    struct tip tip;
+    enum status status = log_begin(&log, following->session, LOG_FOLLOW, fault);
+
+    if (status != STATUS_DONE)
+        return status;
+    if (log.file >= 0)
+        status = log_tip(&log, &tip, fault);
+    if (log.file >= 0 && status == STATUS_DONE && (!log_clear_rest(&log, &tip) || !log_sync(&log)))
+        status = failed(following, fault);
+    log_end(&log);
+    return status;
 }
 
 /* Open the store and find where it ends. */
@@ -63,7 +89,8 @@ static enum status stand(struct following *following, struct fault *fault)
     incoming->mine = tip.chain;
     incoming->has_store = true;
     incoming->writer = writer_named(following->directory, domain, tip.chain.header.epoch);
-    return STATUS_DONE;
+    return incoming->writer || (!tip.lf_due && tip.size == tip.end) ? STATUS_DONE
+                                                                    : clear_rest(following, fault);
 }
 
 enum status following_begin(struct following *following, const struct session *session, struct fault *fault)
@@ -102,13 +129,6 @@ void following_end(struct following *following)
         close(following->directory);
     following->store = following->directory = -1;
     following->appending = false;
-}
-
-static enum status failed(const struct following *following, struct fault *fault)
-{
-    fault_set(fault, "%s/%s: cannot be written: %s", following->storefile.directory,
-              following->storefile.name, strerror(errno));
-    return STATUS_IO;
 }
 
 static enum status changed(const struct following *following, struct fault *fault)
@@ -211,6 +231,7 @@ static enum status compact(struct following *following, struct span line, const 
 {
     struct prove_ahead proving;
     struct point point;
+    struct fault what;
     struct log log;
     enum status status;
 
@@ -220,10 +241,11 @@ static enum status compact(struct following *following, struct span line, const 
     if (status == STATUS_DONE) {
         if (log.file < 0)
             status = changed(following, fault);
-        else if (prove_ahead_finish(&proving, &log, fault) != STATUS_DONE)
+        else if (prove_ahead_finish(&proving, &log, &what) != STATUS_DONE) {
             status = STATUS_IO;
-        else if (proving.proof.chain.header.epoch != before->header.epoch ||
-                 !position_equal(&proving.proof.chain.at, &before->at))
+            fault_set(fault, "%s; or move it away, and it is fetched anew", what.text);
+        } else if (proving.proof.chain.header.epoch != before->header.epoch ||
+                   !position_equal(&proving.proof.chain.at, &before->at))
             status = changed(following, fault);
         else
             status = rewrite_at(following, &point, &proving, &log, fault);
@@ -233,6 +255,38 @@ static enum status compact(struct following *following, struct span line, const 
     return status;
 }
 
+/* In a process of its own, which takes the memory with it that a large store needs. */
+static enum status compact_apart(struct following *following, struct span line, const struct chain *before,
+                                 struct fault *fault)
+{
+    struct result {
+        enum status status;
+        struct fault fault;
+    } result = {.status = STATUS_IO};
+    int ends[2], ended = 0;
+    ssize_t got = -1;
+    pid_t child;
+
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return failed(following, fault);
+    child = fork();
+    if (child == 0) {
+        result.status = compact(following, line, before, &result.fault);
+        _exit(write(ends[1], &result, sizeof(result)) == sizeof(result) ? 0 : 1);
+    }
+    close(ends[1]);
+    while (child > 0 && (got = read(ends[0], &result, sizeof(result))) < 0 && errno == EINTR)
+        continue;
+    close(ends[0]);
+    while (child > 0 && waitpid(child, &ended, 0) < 0 && errno == EINTR)
+        continue;
+    if (got != sizeof(result))
+        fault_set(&result.fault, "%s/%s: cannot be compacted: %s", following->storefile.directory,
+                  following->storefile.name, child < 0 ? strerror(errno) : "out of memory");
+    *fault = result.fault;
+    return got == sizeof(result) ? result.status : STATUS_IO;
+}
+
 /* The line is kept even if our snapshot is another than the source's: then the file is fetched. */
 static enum status take_point(struct following *following, struct span line, const struct chain *before,
                               struct fault *fault)
@@ -240,7 +294,7 @@ static enum status take_point(struct following *following, struct span line, con
     enum status status = following_flush(following, fault);
 
     if (status == STATUS_DONE)
-        status = compact(following, line, before, fault);
+        status = compact_apart(following, line, before, fault);
     if (status == STATUS_DONE)
         return stand(following, fault);
     if (status != STATUS_DAMAGED)

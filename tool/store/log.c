@@ -159,11 +159,11 @@ static bool keep_reserve_after(int fd, uint64_t end)
     return keep_room(fd, end, RESERVE);
 }
 
-/* Leave only whole lines: complete the last line with its LF, and cut off what a killed writer or a power cut
- * left after it. Overwriting that instead could go unseen: the size would stay the same within one timestamp
- * tick. */
-static bool clear_rest(int fd, struct tip *tip)
+/* Overwriting the rest instead could go unseen: the size would stay the same within one timestamp tick. */
+bool log_clear_rest(struct log *log, struct tip *tip)
 {
+    int fd = log->file;
+
     if (tip->size > tip->end && ftruncate(fd, (off_t)tip->end) < 0)
         return false;
     if (tip->lf_due) {
@@ -217,7 +217,7 @@ enum appended log_append(struct log *log, const struct tip *expected, const char
     if (now.chain.header.epoch != expected->chain.header.epoch ||
         !position_equal(&now.chain.at, &expected->chain.at))
         return APPEND_CONFLICT;
-    if (!clear_rest(log->file, &now))
+    if (!log_clear_rest(log, &now))
         return APPEND_UNAVAILABLE;
     reserved = keep_reserve_after(log->file, now.end + length);
     if (keep_reserve && !reserved)

@@ -73,6 +73,10 @@ enum appended log_append(struct log *log, const struct tip *expected, const char
  * reading back proves nothing, for it reads the page cache. */
 bool log_sync(struct log *log);
 
+/* Leave only whole lines: complete the last one with its LF, and cut off what a killed writer or a power cut
+ * left after it. False with errno. */
+bool log_clear_rest(struct log *log, struct tip *tip);
+
 /* Make durable everything up to the tip, including lines whose writer died before it synced them. */
 bool log_sync_tip(struct log *log, const struct tip *tip);
 

@@ -81,7 +81,7 @@ static enum status look_again(struct mending *mending, const struct log *log, st
     status = mending_look(mending, log->file, log->domain, NULL, fault);
     if (status != STATUS_DONE || mending->salvage.ends == 0 || mending->unasked)
         return status;
-    fault_set(fault, "changed since you were asked: nothing was done: run `toktab mend` again");
+    fault_set(fault, "changed meanwhile, and is damaged: nothing was done: run the command again");
     return STATUS_DAMAGED;
 }
 

@@ -14,6 +14,8 @@
 #include "clock.h"
 #include "line.h"
 
+enum { PIPE_BYTES = 1024 * 1024 };
+
 /* Not what this process blocks or ignores: the program must notice that nobody reads it any more. */
 static int spawn(pid_t *process, char *const argv[], int input, int output)
 {
@@ -53,6 +55,7 @@ bool source_start(struct source *source, char *const argv[], const char *head)
         close(in[1]);
         return false;
     }
+    fcntl(out[0], F_SETPIPE_SZ, PIPE_BYTES); /* else what it has already will do */
     error = spawn(&source->process, argv, in[0], out[1]);
     close(in[0]);
     close(out[1]);

@@ -1,0 +1,147 @@
+"""toktab promote: a follower becomes the writer, and the old writer is fenced."""
+
+import os
+import random
+import unittest
+
+from fleet import FleetTest, log_command
+from harness import killed_at_end, wait_until
+
+
+class Promote(FleetTest):
+    def setUp(self):
+        super().setUp()
+        self.token = self.create()
+        self.create()
+        self.host = self.follower()
+        self.once(self.host)
+
+    def promote(self, host=None):
+        result = (host or self.host).run("promote")
+        self.assertEqual(result.code, 0, result)
+        return result
+
+    def epoch(self, host):
+        return int(host.run("check").out.split(":")[0])
+
+    def test_promote(self):
+        before = self.host.run("check").out.strip()
+        result = self.promote()
+        self.assertEqual(result.out, self.host.run("check").out)
+        self.assertIn("toktab log", result.err.replace("-d example.com ", ""))
+        self.assertIn(before, result.err)
+        with open(os.path.join(self.host.store_dir, "example.com.writer")) as file:
+            self.assertEqual(int(file.read()), self.epoch(self.host))
+        point = self.host.read().log[0][1]
+        self.assertEqual(dict(point.ext), {"mended": before})
+        self.assertEqual(self.host.run("revoke", "-y", "1").code, 0)
+        self.assertEqual(self.host.run("verify", stdin=self.token).code, 1)
+        self.assertIn("is the writer", self.host.run("check", "--fleet").err)
+
+    def test_again(self):
+        head = self.promote().out
+        result = self.promote()
+        self.assertEqual(result.out, head)
+        self.assertIn("already", result.err)
+
+    def test_json(self):
+        before = self.host.run("check").out.strip()
+        result = self.host.run("promote", "--json")
+        self.assertRegex(result.out, r'"before": "%s"' % before)
+        self.assertIn(self.host.run("check").out.strip(), result.out)
+
+    def test_who_has_no_source(self):
+        self.refused(1, "promote", says="has no source")
+
+    def test_no_store(self):
+        self.assertEqual(self.follower().run("promote").code, 66)
+
+    def test_the_old_writer_is_fenced(self):
+        """All hosts refuse what it sends from then on, and it follows when it is told to."""
+        third = self.follower(self.host)
+        self.promote()
+        self.once(third)
+        self.assert_same(third, self.host)
+        self.create()  # the old writer comes back, and knows nothing
+        before = third.bytes()
+        self.point_at(third, log_command(self.site))
+        self.once(third, 1, says="fenced")
+        self.assertEqual(third.bytes(), before)
+        self.assertEqual(third.run("check", "--fleet").code, 1)
+        unsent = self.ok("log", "--from", dict(self.host.read().log[0][1].ext)["mended"])
+        self.assertEqual(unsent.stdout, self.site.bytes().splitlines(keepends=True)[-1])
+        self.point_at(self.site, log_command(self.host))
+        self.ok("follow", "--once")
+        self.assert_same(self.site, self.host)
+        self.refused(77, "create", "-l", "x", says="follows")
+
+    def test_follow_refuses_on_the_writer(self):
+        """Nothing of its old source counts there; the file DOMAIN.writer goes when a higher epoch comes."""
+        self.promote()
+        self.create()
+        before = self.host.bytes()
+        self.once(self.host, 77, says="is the writer")
+        self.assertEqual(self.host.bytes(), before)
+        with self.following(self.host):
+            wait_until(lambda: "writer" in open(os.path.join(self.host.store_dir, "example.com.contact")).read(), "it listens")
+            self.assertEqual(self.host.run("create", "-l", "x").code, 0)
+            self.ok("mend", "-y")
+            self.wait_same(self.host)
+            wait_until(lambda: "example.com.writer" not in self.host.files(), "it follows again")
+        self.assertEqual(self.host.run("create", "-l", "x").code, 77)
+
+    def test_while_it_follows(self):
+        with self.following(self.host):
+            self.create()
+            self.wait_same(self.host)
+            self.promote()
+            self.create()
+            self.assertEqual(self.host.run("create", "-l", "x").code, 0)
+            after = self.host.bytes()
+            self.create()
+            wait_until(lambda: "writer" in open(os.path.join(self.host.store_dir, "example.com.contact")).read(), "it listens")
+            self.assertEqual(self.host.bytes(), after)
+
+    def test_mend_and_compact_on_the_writer(self):
+        self.promote()
+        for args in (["mend", "-y"], ["compact"], ["mend", "-y"]):
+            self.assertEqual(self.host.run(*args).code, 0, args)
+            self.assertEqual(self.host.run("create", "-l", "x").code, 0, args)
+
+    def test_a_damaged_store(self):
+        data = self.host.bytes()
+        place = data.rindex(b"\n", 0, -1) - 60
+        self.host.put(data[:place] + bytes([data[place] ^ 1]) + data[place + 1:])
+        result = self.host.run("promote")
+        self.assertEqual(result.code, 65, result)
+        self.assertIn("-y", result.err)
+        self.assertEqual(self.host.run("promote", "-y").code, 0)
+        self.assertEqual(self.host.run("check").code, 0)
+        self.assertEqual(self.host.run("create", "-l", "x").code, 0)
+
+    def test_a_writer_file_of_another_epoch(self):
+        path = os.path.join(self.host.store_dir, "example.com.writer")
+        for text in ("0\n", "2\n", "1", "1x\n", "01\n", "\n", "x" * 100):
+            with open(path, "w") as file:
+                file.write(text)
+            self.assertEqual(self.host.run("create", "-l", "x").code, 77, text)
+        with open(path, "w") as file:
+            file.write("1\n")
+        self.assertEqual(self.host.run("create", "-l", "x").code, 0)
+
+    def test_killed_at_any_moment(self):
+        """Then it is the writer with a new epoch, or still follows."""
+        for _ in range(15):
+            with killed_at_end(self.host.start("promote")) as process:
+                try:
+                    process.wait(random.random() * 0.02)
+                except Exception:
+                    process.kill()
+                process.communicate()
+            self.assertEqual(self.host.run("check").code, 0)
+        self.promote()
+        self.assertEqual(self.host.run("create", "-l", "x").code, 0)
+
+
+if __name__ == "__main__":
+    unittest.main()
