@@ -103,7 +103,7 @@ class Mistakes(SiteTest):
 
     def test_words_of_other_tools(self):
         for word, ours in (("ls", "list"), ("rm", "revoke"), ("delete", "revoke"), ("del", "revoke"), ("add", "create"),
-                ("new", "create"), ("get", "show"), ("renew", "rotate"), ("edit", "update"), ("log", "history"),
+                ("new", "create"), ("get", "show"), ("renew", "rotate"), ("edit", "update"), ("journal", "history"),
                 ("grep", "scan"), ("fsck", "check"), ("repair", "mend"), ("gc", "compact")):
             self.refused(2, word, says="unknown command %s: did you mean %s?" % (word, ours))
             self.refused(2, "help", word, says="did you mean %s?" % ours)
