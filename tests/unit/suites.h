@@ -46,12 +46,15 @@ Suite *wiping_suite(void);
 Suite *usage_suite(void);
 Suite *usage_file_suite(void);
 Suite *usage_trouble_suite(void);
+Suite *contact_suite(void);
 
 /* Of the tool. */
 Suite *caller_suite(void);
 Suite *salvage_copies_suite(void);
 Suite *salvage_rules_suite(void);
 Suite *head_suite(void);
+Suite *incoming_suite(void);
+Suite *numbered_suite(void);
 Suite *finder_suite(void);
 Suite *search_suite(void);
 Suite *label_suite(void);

@@ -17,7 +17,8 @@ START_TEST(everything_is_taken)
         "domains = (\n"
         "  { name = \"example.com\"; prefix = \"acme\"; admins = [ \"alice\", \"@webops\" ];\n"
         "    scopes = [ \"read\", \"write\" ]; default_lifetime = \"90d\"; max_lifetime = \"365d\";\n"
-        "    track_usage = true; stale_limit = \"5m\"; foreign = true; },\n"
+        "    track_usage = true; stale_limit = \"5m\"; foreign = true;\n"
+        "    source = \"ssh toktab@w1 toktab log\"; max_lag = \"1m\"; },\n"
         "  /* with the\n defaults */ { name = \"a\"; },\n"
         "  { name = \"z-9.b\"; track_usage = false; admins = ( ); scopes = ( \"all\" ); stale_limit = \"0s\" "
         "}\n"
@@ -39,6 +40,8 @@ START_TEST(everything_is_taken)
     ck_assert_int_eq(domain->stale_limit, 300);
     ck_assert(domain->track_usage);
     ck_assert(domain->foreign);
+    ck_assert_str_eq(domain->source, "ssh toktab@w1 toktab log");
+    ck_assert_int_eq(domain->max_lag, 60);
     domain = config_domain(&config, "a");
     ck_assert_ptr_nonnull(domain);
     ck_assert_str_eq(domain->prefix, "tok");
@@ -49,6 +52,8 @@ START_TEST(everything_is_taken)
     ck_assert_int_eq(domain->stale_limit, 60);
     ck_assert(domain->track_usage);
     ck_assert(!domain->foreign);
+    ck_assert_str_eq(domain->source, "");
+    ck_assert_int_eq(domain->max_lag, 30);
     domain = config_domain(&config, "z-9.b");
     ck_assert_ptr_nonnull(domain);
     ck_assert_str_eq(domain->scopes, "all");
@@ -285,6 +290,13 @@ static const struct {
     {D("max_lifetime = \"18446744073709551617s\";"), 3, "max_lifetime"},
     {D("stale_limit = \"60\";"), 3, "stale_limit"},
     {D("stale_limit = \"1000000000w\";"), 3, "stale_limit"},
+    {D("source = \"\";"), 3, "source"},
+    {D("source = \"  \";"), 3, "source"},
+    {D("source = \"Etcd\";"), 3, "name of an engine"},
+    {D("source = \"ssh a\tb\";"), 3, "source"},
+    {D("source = [ \"ssh\" ];"), 3, "\"source\" must be a string"},
+    {D("max_lag = \"0s\";"), 3, "max_lag"},
+    {D("max_lag = 30;"), 3, "\"max_lag\" must be a string"},
     {D("default_lifetime = \"2d\"; max_lifetime = \"1d\";"), 3, "longer than max_lifetime"},
     {D("max_lifetime = \"1d\"; default_lifetime = \"86401s\";"), 3, "longer than max_lifetime"},
     /* text */

@@ -288,8 +288,11 @@ static enum end live(struct follow *follow)
 
     if (following_begin(&follow->following, follow->session, &fault) == STATUS_DONE)
         end = ask(follow);
-    else
+    else {
+        if (follow->following.directory >= 0)
+            following_note(&follow->following, incoming_word(TROUBLE_OWN));
         alert(&follow->alerts, ALERT_DISK, true, domain_of(follow), fault.text);
+    }
     following_end(&follow->following);
     return end;
 }

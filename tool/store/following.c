@@ -210,6 +210,8 @@ static enum status rewrite_at(struct following *following, const struct point *p
     struct newfile file;
     enum status status;
 
+    if (later_cutoff(chain->header.cutoff, point->record.expires) != point->record.expires)
+        return STATUS_DAMAGED;
     rewrite.header.base = chain->at.n;
     memcpy(rewrite.header.basechain, chain->at.chain, CHAIN_SIZE);
     rewrite.header.cutoff = point->record.expires;

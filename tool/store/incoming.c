@@ -363,8 +363,11 @@ enum incoming_verdict incoming_judge(struct incoming *incoming, const char *text
         verdict = judge_file_line(incoming, text, length);
     else
         verdict = judge_log_line(incoming, text, length);
-    if (!is_deaf(incoming))
+    if (!is_deaf(incoming)) {
+        if (verdict == INCOMING_TROUBLE)
+            incoming->in_file = false; /* its chain may have gone on to a line that was refused */
         return verdict;
+    }
     incoming->mine = mine;
     incoming->in_file = false;
     incoming->trouble = TROUBLE_NONE;
