@@ -79,7 +79,8 @@ class TheOwner(SiteTest):
         self.assertEqual(self.site.files(), [])
 
     def test_commands_that_are_root_s(self):
-        for args in (["compact"], ["mend", "-y"], ["compact", "--bogus"], ["mend", "--help"]):
+        for args in (["compact"], ["mend", "-y"], ["compact", "--bogus"], ["mend", "--help"], ["log"],
+                ["follow", "--", "id"], ["promote"]):
             self.refused(77, "--as", ALICE, "-d", "shop", *args, says=[args[0], ALICE])
 
     def test_no_file_is_imported(self):
@@ -148,7 +149,7 @@ class OnASystem(MachineTest):
                     self.assertNotEqual(result.code, 0, result)
                     self.assertEqual(result.stdout, b"")
         self.refused(77, "--as", ALICE, "-d", "shop", "create", "-l", "x", command=self.site.sudo(), says="--as")
-        for command in ("compact", "mend"):
+        for command in ("compact", "mend", "log", "follow", "promote"):
             self.refused(77, "--as", ALICE, "-d", "shop", command, command=self.site.sudo())
         self.assertEqual(self.site.files(), [])
 

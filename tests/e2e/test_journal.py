@@ -150,7 +150,7 @@ class Journal(SiteTest):
         self.ok("revoke", "-y", "1")
         before = self.site.bytes()
         self.journal()
-        for command in ("compact", "mend"):
+        for command in ("compact", "mend", "log", "follow", "promote"):
             for args in ([], ["--drop-dead", "0s"], ["-y"], ["--nonsense"], ["a", "b"], ["--help"], ["--json"]):
                 for domain in ([], ["-d", "shop"], ["-d", "nosuch"]):
                     with self.subTest(command=command, args=args, domain=domain):

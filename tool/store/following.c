@@ -3,15 +3,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "caller/writer.h"
 #include "clock.h"
-#include "store/prove_ahead.h"
+#include "store/replay.h"
 #include "store/rewrite.h"
 
 /* For struct own_lines. */
@@ -181,122 +179,15 @@ enum status following_flush(struct following *following, struct fault *fault)
 
 /* ---- compactions ---- */
 
-/* What a P line asks for. The texts are the line's own. */
-struct point {
-    struct record record;
-    char by[LINE_SIZE_MAX], ext[LINE_SIZE_MAX];
-};
-
-static void point_split(struct point *point, struct span text)
-{
-    struct line line;
-
-    line_split(&line, text.at, text.length); /* judged already */
-    record_parse(&point->record, &line);
-    snprintf(point->by, sizeof(point->by), "%.*s", (int)point->record.by.length, point->record.by.at);
-    snprintf(point->ext, sizeof(point->ext), "%.*s", (int)point->record.ext.length, point->record.ext.at);
-}
-
-/* Under the lock: write the file that a compaction at this point makes, if it ends with this very P line. */
-static enum status rewrite_at(struct following *following, const struct point *point,
-                              const struct prove_ahead *proving, struct log *log, struct fault *fault)
-{
-    const struct chain *chain = &proving->proof.chain;
-    struct rewrite rewrite = {.header = chain->header,
-                              .prior = chain->serial,
-                              .by = point->by,
-                              .ext = point->ext,
-                              .now = point->record.time};
-    struct newfile file;
-    enum status status;
-
-    if (later_cutoff(chain->header.cutoff, point->record.expires) != point->record.expires)
-        return STATUS_DAMAGED;
-    rewrite.header.base = chain->at.n;
-    memcpy(rewrite.header.basechain, chain->at.chain, CHAIN_SIZE);
-    rewrite.header.cutoff = point->record.expires;
-    snapshot_of_index(&rewrite.snapshot, &proving->proof.index);
-    snapshot_drop_dead(&rewrite.snapshot, rewrite.header.cutoff);
-    status = rewrite_write(&rewrite, log, &file, fault);
-    snapshot_free(&rewrite.snapshot);
-    if (status != STATUS_DONE)
-        return status;
-    if (position_equal(&rewrite.at, &following->incoming.mine.at))
-        return rewrite_install(log, &file, fault);
-    newfile_abandon(&file);
-    return STATUS_DAMAGED;
-}
-
-/* Prove first without the lock, as `compact` does. */
-static enum status compact(struct following *following, struct span line, const struct chain *before,
-                           struct fault *fault)
-{
-    struct prove_ahead proving;
-    struct point point;
-    struct fault what;
-    struct log log;
-    enum status status;
-
-    point_split(&point, line);
-    prove_ahead_begin(&proving, following->session, UINT64_MAX);
-    status = log_begin(&log, following->session, LOG_FOLLOW, fault);
-    if (status == STATUS_DONE) {
-        if (log.file < 0)
-            status = changed(following, fault);
-        else if (prove_ahead_finish(&proving, &log, &what) != STATUS_DONE) {
-            status = STATUS_IO;
-            fault_set(fault, "%s; or move it away, and it is fetched anew", what.text);
-        } else if (proving.proof.chain.header.epoch != before->header.epoch ||
-                   !position_equal(&proving.proof.chain.at, &before->at))
-            status = changed(following, fault);
-        else
-            status = rewrite_at(following, &point, &proving, &log, fault);
-        log_end(&log);
-    }
-    prove_ahead_end(&proving);
-    return status;
-}
-
-/* In a process of its own, which takes the memory with it that a large store needs. */
-static enum status compact_apart(struct following *following, struct span line, const struct chain *before,
-                                 struct fault *fault)
-{
-    struct result {
-        enum status status;
-        struct fault fault;
-    } result = {.status = STATUS_IO};
-    int ends[2], ended = 0;
-    ssize_t got = -1;
-    pid_t child;
-
-    if (pipe2(ends, O_CLOEXEC) < 0)
-        return failed(following, fault);
-    child = fork();
-    if (child == 0) {
-        result.status = compact(following, line, before, &result.fault);
-        _exit(write(ends[1], &result, sizeof(result)) == sizeof(result) ? 0 : 1);
-    }
-    close(ends[1]);
-    while (child > 0 && (got = read(ends[0], &result, sizeof(result))) < 0 && errno == EINTR)
-        continue;
-    close(ends[0]);
-    while (child > 0 && waitpid(child, &ended, 0) < 0 && errno == EINTR)
-        continue;
-    if (got != sizeof(result))
-        fault_set(&result.fault, "%s/%s: cannot be compacted: %s", following->storefile.directory,
-                  following->storefile.name, child < 0 ? strerror(errno) : "out of memory");
-    *fault = result.fault;
-    return got == sizeof(result) ? result.status : STATUS_IO;
-}
-
 /* The line is kept even if our snapshot is another than the source's: then the file is fetched. */
 static enum status take_point(struct following *following, struct span line, const struct chain *before,
                               struct fault *fault)
 {
+    const struct replay replay = {following->session, line, before, following->incoming.mine.at};
     enum status status = following_flush(following, fault);
 
     if (status == STATUS_DONE)
-        status = compact_apart(following, line, before, fault);
+        status = replay_point(&replay, fault);
     if (status == STATUS_DONE)
         return stand(following, fault);
     if (status != STATUS_DAMAGED)

@@ -3,22 +3,21 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/inotify.h>
 #include <unistd.h>
 
 #include "clock.h"
 #include "freshness.h"
 #include "store/numbered.h"
 #include "store/tip.h"
+#include "store/watch.h"
 #include "terminal/output.h"
 
 enum {
     OUT_SIZE = 64 * 1024,
-    LOOK_EVERY = 20, /* milliseconds, without inotify */
+    LOOK_EVERY = 20, /* milliseconds, without iwatch */
 };
 
 /* Where the other side's log ends in this file. */
@@ -31,7 +30,7 @@ enum place {
 struct sender {
     const struct sending *sending;
     struct storefile storefile;
-    int fd, notify;
+    int fd, watch;
     struct identity seen; /* of the file when it was last read */
     uint64_t synced;      /* the disk has it up to there */
     struct lines lines;
@@ -202,7 +201,6 @@ static enum status open_store(struct sender *sender)
 {
     struct stat store;
     enum status status;
-    char path[32];
 
     if (sender->fd >= 0)
         close(sender->fd);
@@ -211,15 +209,9 @@ static enum status open_store(struct sender *sender)
         return status;
     sender->seen = (struct identity){0};
     sender->synced = 0;
-    if (sender->notify >= 0)
-        close(sender->notify);
-    sender->notify = sender->sending->follow ? inotify_init1(IN_CLOEXEC | IN_NONBLOCK) : -1;
-    snprintf(path, sizeof(path), "/proc/self/fd/%d", sender->fd);
-    if (sender->notify >= 0 &&
-        inotify_add_watch(sender->notify, path, IN_MODIFY | IN_ATTRIB | IN_MOVE_SELF | IN_DELETE_SELF) < 0) {
-        close(sender->notify);
-        sender->notify = -1;
-    }
+    if (sender->watch >= 0)
+        close(sender->watch);
+    sender->watch = sender->sending->follow ? watch_file(sender->fd) : -1;
     return place(sender);
 }
 
@@ -342,29 +334,6 @@ static enum status look(struct sender *sender)
     return status == STATUS_DONE ? send_new(sender) : status;
 }
 
-/* Wait until something may have happened. False: standard input has ended. */
-static bool wait(struct sender *sender)
-{
-    struct pollfd fds[] = {{.fd = sender->sending->until_stdin_ends ? STDIN_FILENO : -1, .events = POLLIN},
-                           {.fd = sender->notify, .events = POLLIN}};
-    int64_t left = (sender->beat + SECOND - clock_now()) / MILLISECOND + 1;
-    char bytes[4096];
-    ssize_t got;
-
-    left = left < 0 ? 0 : left;
-    if (sender->notify < 0 && left > LOOK_EVERY)
-        left = LOOK_EVERY;
-    if (poll(fds, 2, (int)left) <= 0)
-        return true;
-    if (fds[1].revents)
-        while (read(sender->notify, bytes, sizeof(bytes)) > 0)
-            continue;
-    if (!fds[0].revents)
-        return true;
-    got = read(STDIN_FILENO, bytes, sizeof(bytes));
-    return got > 0 || (got < 0 && errno == EINTR);
-}
-
 static bool has_changed(const struct sender *sender)
 {
     struct identity now;
@@ -384,7 +353,8 @@ static enum status go_on(struct sender *sender)
     while (status == STATUS_DONE) {
         if (due && !say_head(sender))
             return unwritable(sender);
-        if (!wait(sender))
+        if (!watch_wait(sender->watch, sender->sending->until_stdin_ends ? STDIN_FILENO : -1,
+                        sender->beat + SECOND))
             return STATUS_DONE;
         due = clock_now() >= sender->beat + SECOND;
         if (!due && !has_changed(sender))
@@ -401,7 +371,7 @@ enum status send_log(const struct sending *sending)
     enum status status;
 
     sender->sending = sending;
-    sender->fd = sender->notify = -1;
+    sender->fd = sender->watch = -1;
     sender->has_head = sending->has_head;
     sender->head = sending->head;
     lines_make(&sender->lines, -1, 0);
@@ -410,8 +380,8 @@ enum status send_log(const struct sending *sending)
         status = send_new(sender);
     if (status == STATUS_DONE && sending->follow)
         status = go_on(sender);
-    if (sender->notify >= 0)
-        close(sender->notify);
+    if (sender->watch >= 0)
+        close(sender->watch);
     if (sender->fd >= 0)
         close(sender->fd);
     lines_free(&sender->lines);

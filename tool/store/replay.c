@@ -1,0 +1,130 @@
+#include "store/replay.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "store/prove_ahead.h"
+#include "store/rewrite.h"
+
+/* What a P line asks for. The texts are the line's own. */
+struct point {
+    struct record record;
+    char by[LINE_SIZE_MAX], ext[LINE_SIZE_MAX];
+};
+
+static void point_split(struct point *point, struct span text)
+{
+    struct line line;
+
+    line_split(&line, text.at, text.length); /* judged already */
+    record_parse(&point->record, &line);
+    snprintf(point->by, sizeof(point->by), "%.*s", (int)point->record.by.length, point->record.by.at);
+    snprintf(point->ext, sizeof(point->ext), "%.*s", (int)point->record.ext.length, point->record.ext.at);
+}
+
+/* Under the lock: write the file that a compaction at this point makes, if it ends with this very P line. */
+static enum status rewrite_at(const struct point *point, const struct replay *replay,
+                              const struct prove_ahead *proving, struct log *log, struct fault *fault)
+{
+    const struct chain *chain = &proving->proof.chain;
+    struct rewrite rewrite = {.header = chain->header,
+                              .prior = chain->serial,
+                              .by = point->by,
+                              .ext = point->ext,
+                              .now = point->record.time};
+    struct newfile file;
+    enum status status;
+
+    if (later_cutoff(chain->header.cutoff, point->record.expires) != point->record.expires)
+        return STATUS_DAMAGED;
+    rewrite.header.base = chain->at.n;
+    memcpy(rewrite.header.basechain, chain->at.chain, CHAIN_SIZE);
+    rewrite.header.cutoff = point->record.expires;
+    snapshot_of_index(&rewrite.snapshot, &proving->proof.index);
+    snapshot_drop_dead(&rewrite.snapshot, rewrite.header.cutoff);
+    status = rewrite_write(&rewrite, log, &file, fault);
+    snapshot_free(&rewrite.snapshot);
+    if (status != STATUS_DONE)
+        return status;
+    if (position_equal(&rewrite.at, &replay->at))
+        return rewrite_install(log, &file, fault);
+    newfile_abandon(&file);
+    return STATUS_DAMAGED;
+}
+
+/* Under the lock. */
+static enum status rewrite_if_unchanged(const struct replay *replay, struct prove_ahead *proving,
+                                        struct log *log, struct fault *fault)
+{
+    const struct chain *chain = &proving->proof.chain;
+    struct point point;
+    struct fault what;
+
+    if (log->file >= 0 && prove_ahead_finish(proving, log, &what) != STATUS_DONE) {
+        fault_set(fault, "%s; or move it away, and it is fetched anew", what.text);
+        return STATUS_IO;
+    }
+    if (log->file < 0 || chain->header.epoch != replay->before->header.epoch ||
+        !position_equal(&chain->at, &replay->before->at)) {
+        fault_set(fault, "%s/%s: another process has changed it", log->storefile.directory,
+                  log->storefile.name);
+        return STATUS_NO;
+    }
+    point_split(&point, replay->line);
+    return rewrite_at(&point, replay, proving, log, fault);
+}
+
+/* Prove first without the lock, as `compact` does. */
+static enum status compact(const struct replay *replay, struct fault *fault)
+{
+    struct prove_ahead proving;
+    struct log log;
+    enum status status;
+
+    prove_ahead_begin(&proving, replay->session, UINT64_MAX);
+    status = log_begin(&log, replay->session, LOG_FOLLOW, fault);
+    if (status == STATUS_DONE) {
+        status = rewrite_if_unchanged(replay, &proving, &log, fault);
+        log_end(&log);
+    }
+    prove_ahead_end(&proving);
+    return status;
+}
+
+/* In a process of its own, which takes the memory with it that a large store needs. */
+enum status replay_point(const struct replay *replay, struct fault *fault)
+{
+    struct result {
+        enum status status;
+        struct fault fault;
+    } result = {0};
+    const char *why = "its process was killed";
+    int ends[2] = {-1, -1};
+    ssize_t got = -1;
+    pid_t child = pipe2(ends, O_CLOEXEC) < 0 ? -1 : fork();
+
+    if (child < 0)
+        why = strerror(errno);
+    if (child == 0) {
+        result.status = compact(replay, &result.fault);
+        _exit(write(ends[1], &result, sizeof(result)) == sizeof(result) ? 0 : 1);
+    }
+    if (ends[0] >= 0) {
+        close(ends[1]);
+        while (child > 0 && (got = read(ends[0], &result, sizeof(result))) < 0 && errno == EINTR)
+            continue;
+        close(ends[0]);
+    }
+    while (child > 0 && waitpid(child, NULL, 0) < 0 && errno == EINTR)
+        continue;
+    *fault = result.fault;
+    if (got == sizeof(result))
+        return result.status;
+    fault_set(fault, "%s/%s.tokens: cannot be compacted: %s", replay->session->config.store_dir,
+              replay->session->domain->name, why);
+    return STATUS_IO;
+}

@@ -1,0 +1,26 @@
+/*
+ * Compacts this host's store at the point where another host's was compacted, so that both files are the
+ * same.
+ *
+ * The snapshot is a function of the log and of what the P line says, and the P line's hash is its digest. So
+ * the new file MUST end with that very P line, or it is not put in place.
+ */
+#ifndef REPLAY_H
+#define REPLAY_H
+
+#include "caller/session.h"
+#include "chain.h"
+#include "fault.h"
+
+struct replay {
+    const struct session *session;
+    struct span line;           /* the P line, proved; with its LF */
+    const struct chain *before; /* where the log ends, before that line */
+    struct position at;         /* of that line */
+};
+
+/* STATUS_NO: the log no longer ends there; STATUS_DAMAGED: our snapshot is another than that of the P line.
+ * In both cases, and in others with fault, nothing was done. */
+enum status replay_point(const struct replay *replay, struct fault *fault);
+
+#endif
