@@ -248,7 +248,9 @@ enum status session_open_to_change(struct session *session)
         return status;
     storefile_of_domain(&storefile, session->config.store_dir, session->domain->name);
     directory = open(storefile.directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    store = openat(directory, storefile.name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    store = directory < 0 ? -1
+                          : openat(directory, storefile.name,
+                                   O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     status = writer_may(session->domain, directory, store, &fault);
     if (store >= 0)
         close(store);

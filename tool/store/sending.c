@@ -206,7 +206,7 @@ static enum status open_store(struct sender *sender)
         close(sender->fd);
     sender->fd = session_open_store(&sender->storefile, sender->sending->session, &store, &status);
     if (sender->fd < 0)
-        return status;
+        return status == STATUS_DONE ? STATUS_IO : status;
     sender->seen = (struct identity){0};
     sender->synced = 0;
     if (sender->watch >= 0)
