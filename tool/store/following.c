@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -316,12 +317,13 @@ enum status following_take(struct following *following, enum incoming_verdict ve
 
 /* ---- the last contact ---- */
 
-/* A hint, so a failure is ignored and nothing is synced. */
+/* A hint, so a failure is ignored and nothing is synced. Whoever reads the store may read it. */
 static void write_contact(const struct following *following)
 {
     char name[DOMAIN_NAME_MAX + sizeof(".contact")], text[CONTACT_TEXT_SIZE];
     size_t length = contact_format(text, &following->contact);
-    struct stat directory;
+    struct stat directory, file;
+    bool good;
     int fd;
 
     snprintf(name, sizeof(name), "%s.contact", following->session->domain->name);
@@ -329,9 +331,13 @@ static void write_contact(const struct following *following)
                 O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0640);
     if (fd < 0)
         return;
-    if (fstat(following->directory, &directory) < 0 || fchown(fd, (uid_t)-1, directory.st_gid) < 0 ||
-        fchmod(fd, 0640) < 0 || pwrite(fd, text, length, 0) < 0 || ftruncate(fd, (off_t)length) < 0)
-        errno = 0;
+    good = fstat(fd, &file) == 0 && fstat(following->directory, &directory) == 0 && S_ISREG(file.st_mode);
+    if (good && file.st_gid != directory.st_gid)
+        good = fchown(fd, (uid_t)-1, directory.st_gid) == 0 || errno == EPERM;
+    if (good && (file.st_mode & 07777) != 0640)
+        good = fchmod(fd, 0640) == 0;
+    if (good && pwrite(fd, text, length, 0) == (ssize_t)length && (uint64_t)file.st_size > length)
+        good = ftruncate(fd, (off_t)length) == 0;
     close(fd);
 }
 
