@@ -29,6 +29,7 @@ class Once(FleetTest):
         status, theirs = os.stat(host.path()), os.stat(self.site.path())
         self.assertEqual(status.st_mode, theirs.st_mode)
         self.assertEqual(sorted(host.files()), ["example.com.contact", "example.com.lock", "example.com.tokens"])
+        self.assertTrue(os.path.isdir(os.path.join(host.store_dir, "used")))  # hosts note the last use here, too
 
     def test_lines_and_compactions(self):
         host = self.follower()

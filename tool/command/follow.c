@@ -12,6 +12,7 @@
 #include "store/alert.h"
 #include "store/following.h"
 #include "store/source.h"
+#include "store/used.h"
 #include "terminal/options.h"
 
 static const char help[] = "Usage: toktab [-c CONF] [-d DOMAIN] follow [OPTIONS] [-- COMMAND…]\n"
@@ -98,10 +99,24 @@ static const char *domain_of(const struct follow *follow)
     return follow->session->domain->name;
 }
 
+/* Before anything is said: make durable what was appended, and release the lock. */
+static bool settle(struct follow *follow)
+{
+    struct fault fault;
+
+    if (following_flush(&follow->following, &fault) == STATUS_DONE)
+        return true;
+    alert(&follow->alerts, ALERT_DISK, true, domain_of(follow), fault.text);
+    following_note(&follow->following, "disk");
+    return false;
+}
+
 static enum end refuse(struct follow *follow, enum trouble trouble, const char *why)
 {
     bool urgent = trouble != TROUBLE_GAP && trouble != TROUBLE_UNAVAILABLE;
 
+    if (!settle(follow))
+        return END_DISK;
     alert(&follow->alerts, trouble, urgent, domain_of(follow), why);
     following_note(&follow->following, incoming_word(trouble));
     follow->want_file = trouble == TROUBLE_GAP;
@@ -113,6 +128,8 @@ static enum end refuse(struct follow *follow, enum trouble trouble, const char *
 /* What following_take() and its like could not do. */
 static enum end failed(struct follow *follow, enum status status, const struct fault *fault)
 {
+    if (!settle(follow))
+        return END_DISK;
     if (status == STATUS_NO)
         return END_ANEW;
     follow->want_file = status == STATUS_DAMAGED;
@@ -121,19 +138,24 @@ static enum end failed(struct follow *follow, enum status status, const struct f
     return status == STATUS_DAMAGED ? END_ANEW : END_DISK;
 }
 
-static void hear_beat(struct follow *follow)
+/* The same as hear(). */
+static bool hear_beat(struct follow *follow, enum end *end)
 {
     struct incoming *incoming = &follow->following.incoming;
 
-    if (incoming->trouble != TROUBLE_NONE) {
-        refuse(follow, incoming->trouble, incoming->why.text);
+    if (incoming->trouble != TROUBLE_NONE) { /* it may be cured while we listen */
+        *end = refuse(follow, incoming->trouble, incoming->why.text);
         follow->alive = true;
-        return;
+        return !follow->once && *end == END_REFUSED;
     }
+    *end = END_DISK;
+    if (!settle(follow))
+        return false;
     /* one that only says it has more, and does not send it, counts as silent */
     follow->alive |= incoming_level(incoming);
     if (incoming_level(incoming))
         following_note(&follow->following, CONTACT_GOOD);
+    return true;
 }
 
 /* False: the source's life is over, *end says how. */
@@ -155,9 +177,7 @@ static bool hear(struct follow *follow, struct span line, enum end *end)
         *end = refuse(follow, incoming->trouble, incoming->why.text);
         return false;
     case INCOMING_BEAT:
-        hear_beat(follow);
-        *end = END_REFUSED;
-        return !(follow->once && incoming->trouble != TROUBLE_NONE);
+        return hear_beat(follow, end);
     case INCOMING_FILE_END:
         follow->want_file = false;
         follow->alive = true;
@@ -182,9 +202,7 @@ static bool hear(struct follow *follow, struct span line, enum end *end)
 /* All that has come. The same. */
 static bool hear_all(struct follow *follow, enum end *end)
 {
-    struct fault fault;
     struct span line;
-    enum status status;
     enum heard heard;
     bool good = true;
 
@@ -195,9 +213,8 @@ static bool hear_all(struct follow *follow, enum end *end)
                       "the source sends what is no line of this store: a line without an end");
         good = false;
     }
-    status = following_flush(&follow->following, &fault);
-    if (good && status != STATUS_DONE) {
-        *end = failed(follow, status, &fault);
+    if (!settle(follow) && good) {
+        *end = END_DISK;
         good = false;
     }
     if (good && follow->once && incoming_level(&follow->following.incoming)) {
@@ -362,6 +379,7 @@ static enum status run(struct session *session, int argc, char **argv)
             STATUS_USAGE,
             "domain %s has no source: set it in the configuration, or give a command: follow -- COMMAND",
             session->domain->name);
+    used_make_directory(session); /* nobody else does it where no change is made */
     if (optind == argc)
         source = argv_of_source(session->domain->source);
     follow = must_have(calloc(1, sizeof(*follow)));
