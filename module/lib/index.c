@@ -254,6 +254,18 @@ void index_each(const struct index *index, void (*visit)(void *context, const ch
     }
 }
 
+bool index_has_all(const struct index *index, const struct index *other)
+{
+    for (size_t i = 0; i < other->slot_count; i++) {
+        uint64_t slot = atomic_load_explicit(&other->slots[i], memory_order_relaxed);
+        const char *id = slot ? line_at(other, slot) : NULL;
+
+        if (id && !index_is_kept_dead(id) && !index_find(index, id))
+            return false;
+    }
+    return true;
+}
+
 /* Where lines are copied to, and whether there was memory for all so far. */
 struct copy {
     struct index *to;

@@ -62,6 +62,9 @@ void index_prefetch(const struct index *index, const char id[ID_LENGTH]);
 /* Was this line copied from an older index, only because it is revoked there? */
 bool index_is_kept_dead(const char *id);
 
+/* Does an index have each token of another one, except those kept dead there? */
+bool index_has_all(const struct index *index, const struct index *other);
+
 /* Copy tokens into another index. Tokens in `to` stay as they are, except that whatever is revoked in `from`
  * is then revoked in `to` too. False with errno ENOMEM. */
 bool index_copy_all(struct index *to, const struct index *from);

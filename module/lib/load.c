@@ -71,28 +71,39 @@ static bool wrong_line(const struct loading *loading, const char *what)
 static bool parted(const struct loading *loading)
 {
     return fault_set(loading->fault,
-                     "this is not the store that was read before: its log differs at line n=%" PRIu64
-                     " or before",
+                     "two hosts have written this store: its log differs from what was read before, at "
+                     "line n=%" PRIu64 " or earlier (see FORKS in toktab-fleet(7))",
                      loading->known.at.n);
 }
 
-/* A snapshot line up to the known position must be the line known from the log. A token kept dead from
- * another epoch has no line in this log. */
+/*
+ * A file that begins beyond the known position lacks the line where its log may have parted from the known
+ * one, but its snapshot tells: a line up to that position must be the line known from the log, and the token
+ * of a later line must be known unless it was created since. A token kept dead from another epoch has no line
+ * in this log.
+ */
 static bool agrees_with_snapshot(const struct known *known, const struct line *line, uint64_t n)
 {
-    const char *id = line->column[COLUMN_ID].at, *mine;
+    const char *id = line->column[COLUMN_ID].at, *mine = index_find(known->index, id);
     size_t length = (size_t)(line->column[COLUMN_CHAIN].at - id);
     struct line my_line;
+    uint64_t serial;
 
-    if (n > known->at.n)
-        return true;
-    mine = index_find(known->index, id);
     if (!mine)
-        return false;
-    if (index_is_kept_dead(mine))
+        return decimal_parse(line->column[COLUMN_SERIAL], &serial) && serial > known->at.n;
+    if (n > known->at.n || index_is_kept_dead(mine))
         return true;
     line_split_accepted(&my_line, mine);
     return length == (size_t)(my_line.column[COLUMN_CHAIN].at - mine) && memcmp(id, mine, length) == 0;
+}
+
+/* Nor may such a snapshot lack a known token, if nothing was ever dropped from it. */
+static bool lacks_known(const struct loading *loading)
+{
+    const struct header *header = &loading->progress->chain.header;
+
+    return loading->known.at.n > 0 && header->base > loading->known.at.n && header->cutoff == TIME_NEVER &&
+           !index_has_all(loading->index, loading->known.index);
 }
 
 static bool agrees(const struct known *known, const struct chain *chain, bool in_snapshot,
@@ -274,7 +285,7 @@ static bool reached_known(const struct loading *loading)
     uint64_t n = loading->progress->chain.at.n;
 
     if (n >= loading->known.at.n)
-        return true;
+        return !lacks_known(loading) || parted(loading);
     return fault_set(loading->fault,
                      "this is an older copy of the store: its log ends at n=%" PRIu64 ", not %" PRIu64, n,
                      loading->known.at.n);

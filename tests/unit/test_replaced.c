@@ -124,6 +124,32 @@ START_TEST(compacted_copy_that_parted_is_trouble)
 }
 END_TEST
 
+/* Two hosts wrote, and no line of the snapshot is as old as what this host has read: each token that one of
+ * them knew was changed since. But one of them created a token that the other does not know. */
+START_TEST(compacted_copy_with_newer_lines_that_parted_is_trouble)
+{
+    if (_i == 0)
+        forge_create(&s.forge, &s.c);
+    else
+        forge_append(&s.forge, &s.a.record);
+    EXPECT(s, a, "allow");
+    if (_i == 1)
+        forge_create(&copy, &s.c);
+    for (int i = 0; i < 2; i++) {
+        forge_append(&copy, &s.a.record);
+        forge_append(&copy, &s.b.record);
+        if (_i == 1)
+            forge_append(&copy, &s.c.record);
+    }
+    forge_compact(&copy, _i == 0 ? TIME_NEVER : NOW);
+    forge_install(&copy, &s.forge);
+    EXPECT(s, c, _i == 0 ? "allow" : "error store");
+    EXPECT_TROUBLE(s);
+    ck_assert_uint_eq(s.host.alerts, 1);
+    ck_assert_ptr_nonnull(strstr(s.host.last, "two hosts"));
+}
+END_TEST
+
 /* What is kept dead from another epoch is no line of this log: a snapshot may have the token alive. */
 START_TEST(what_is_kept_dead_is_no_sign_of_another_log)
 {
@@ -300,6 +326,7 @@ Suite *replaced_suite(void)
     tcase_add_loop_test(copies, older_copy_is_trouble, 0, 3);
     tcase_add_loop_test(copies, copy_that_parted_is_trouble, 0, 3);
     tcase_add_loop_test(copies, compacted_copy_that_parted_is_trouble, 0, 2);
+    tcase_add_loop_test(copies, compacted_copy_with_newer_lines_that_parted_is_trouble, 0, 2);
     tcase_add_test(copies, what_is_kept_dead_is_no_sign_of_another_log);
     tcase_add_test(copies, trouble_ends_with_a_file_that_follows);
     suite_add_tcase(suite, copies);
