@@ -161,7 +161,9 @@ struct toktab_status {
     uint64_t line;     /* `toktab check`; 0: the store was never read */
     uint64_t tokens;   /* on record, including revoked and expired ones */
     int64_t last_good; /* seconds since the store was last known to be good; -1: it never was */
-    char why[512];     /* what is wrong, as one line that names the store; "": nothing */
+    int64_t last_contact; /* seconds since `toktab follow` last heard from its source and all was well;
+                             INT64_MAX: it never did; -1: this host follows none */
+    char why[512];        /* what is wrong, as one line that names the store; "": nothing */
 };
 
 /*

@@ -48,6 +48,7 @@ size_t contact_format(char text[CONTACT_TEXT_SIZE], const struct contact *contac
 bool contact_read(struct contact *contact, const char *directory, const char *domain)
 {
     char path[PATH_MAX], text[CONTACT_TEXT_SIZE + 1];
+    const char *end;
     ssize_t got = -1;
     int fd, error;
 
@@ -63,5 +64,6 @@ bool contact_read(struct contact *contact, const char *directory, const char *do
     error = got < 0 ? errno : EINVAL;
     close(fd);
     errno = error;
-    return got > 0 && contact_parse(contact, text, (size_t)got);
+    end = got > 0 ? memchr(text, '\n', (size_t)got) : NULL; /* what follows is left of a longer line before */
+    return end && contact_parse(contact, text, (size_t)(end - text) + 1);
 }

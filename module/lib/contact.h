@@ -17,6 +17,7 @@
 enum { CONTACT_STATE_SIZE = 16, CONTACT_HEAD_SIZE = 80, CONTACT_TEXT_SIZE = 128 };
 
 #define CONTACT_GOOD "good"
+#define CONTACT_WRITER "writer" /* this host was promoted, and follows none */
 
 struct contact {
     int64_t time;

@@ -7,6 +7,7 @@
 #include <syslog.h>
 #include <time.h>
 
+#include "contact.h"
 #include "foreign.h"
 #include "question.h"
 #include "reader.h"
@@ -257,6 +258,20 @@ EXPORTED int toktab_check_request(const struct toktab *table, const struct tokta
     return 0;
 }
 
+/* -1: this host follows none. */
+static int64_t contact_age(const char *directory, const char *domain)
+{
+    struct contact contact;
+    struct timespec now;
+
+    if (!contact_read(&contact, directory, domain) || strcmp(contact.state, CONTACT_WRITER) == 0)
+        return -1;
+    if (contact.time == 0)
+        return INT64_MAX;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return now.tv_sec > contact.time ? now.tv_sec - contact.time : 0;
+}
+
 EXPORTED int toktab_status(struct toktab *table, const char *domain, struct toktab_status *status)
 {
     const struct toktab_request request = {.size = sizeof(request), .domain = domain};
@@ -278,6 +293,7 @@ EXPORTED int toktab_status(struct toktab *table, const char *domain, struct tokt
     status->line = state.line;
     status->tokens = state.tokens;
     status->last_good = state.last_good;
+    status->last_contact = contact_age(table->config.store_dir, found->name);
     snprintf(status->why, sizeof(status->why), "%s", state.why.text);
     errno = saved;
     return 0;

@@ -170,7 +170,7 @@ static void look(ngx_http_auth_toktab_main_conf_t *mcf, domain_t *domain, struct
     domain->looked = now();
     ngx_memzero(status, sizeof(*status));
     status->size = sizeof(*status);
-    status->last_good = -1;
+    status->last_good = status->last_contact = -1;
     if (toktab_status(mcf->table, (const char *)domain->name.data, status) != 0 || status->last_good < 0)
         return;
     good = domain->looked - (ngx_atomic_uint_t)status->last_good;
@@ -232,9 +232,11 @@ static const struct {
     {"store_epoch", "gauge", "Epoch of the store's log."},
     {"store_line", "gauge", "Number of the last line of the store's log that was read."},
     {"store_last_good_age_seconds", "gauge", "Time since a worker last found the store good; +Inf: never."},
+    {"source_contact_age_seconds", "gauge",
+     "Time since this follower last heard from its source; +Inf: never."},
 };
 
-enum { REQUESTS, GOOD, TOKENS, EPOCH, LINE, AGE, FAMILIES };
+enum { REQUESTS, GOOD, TOKENS, EPOCH, LINE, AGE, CONTACT, FAMILIES };
 
 static void put(ngx_buf_t *page, const char *format, ...)
 {
@@ -284,10 +286,13 @@ static void put_gauge(ngx_buf_t *page, ngx_uint_t family, const domain_t *domain
         [EPOCH] = status->epoch,
         [LINE] = status->line,
         [AGE] = clock > good ? clock - good : 0,
+        [CONTACT] = (uint64_t)status->last_contact,
     };
 
+    if (family == CONTACT && status->last_contact < 0)
+        return;
     put_name(page, family, domain);
-    if (family == AGE && good == 0)
+    if ((family == AGE && good == 0) || (family == CONTACT && status->last_contact == INT64_MAX))
         put(page, "} +Inf\n");
     else
         put(page, "} %uL\n", value[family]);

@@ -6,7 +6,7 @@ import re
 import signal
 import unittest
 
-from harness import SiteTest, wait_until
+from harness import SiteTest, clock, wait_until
 from nginx_host import Nginx, NginxCase, is_running, worker_user
 from oracle_format import make_token
 
@@ -170,6 +170,17 @@ class Metrics(NginxCase):
         later = metrics(self.nginx)
         self.assertEqual(later["store_line", "default"] - page["store_line", "default"], 2)
         self.assertEqual(later["store_tokens", "default"] - page["store_tokens", "default"], 1)
+
+    def test_a_follower(self):
+        path = os.path.join(self.site.store_dir, "other.contact")
+        self.addCleanup(os.unlink, path)
+        for noted, least, most in ((1000000000, 700000000, 1e10), (clock() - 100, 100, 400), (0, float("inf"), float("inf"))):
+            with open(path, "w") as file:
+                os.fchmod(file.fileno(), 0o644)
+                file.write("%d|good|1:2:ab\n" % noted)
+            page = metrics(self.nginx)
+            self.assertTrue(least <= page["source_contact_age_seconds", "other"] <= most, page)
+        self.assertNotIn(("source_contact_age_seconds", "default"), page)
 
     def test_a_store_in_trouble(self):
         path = self.site.path("other")

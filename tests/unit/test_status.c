@@ -3,9 +3,11 @@
 #include "suites.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 static struct toktab_status status_of(struct toktab *table)
@@ -113,6 +115,35 @@ START_TEST(trouble_is_logged_once)
 }
 END_TEST
 
+START_TEST(last_contact_of_a_follower)
+{
+    const int64_t now = time(NULL);
+    const struct {
+        int64_t time;
+        const char *rest;
+        int64_t age;
+    } cases[] = {{now - 1000, "good|1:2:ab\n", 1000},
+                 {now - 1000, "good|1:2:ab\nb\n", 1000}, /* while it is written over a longer one */
+                 {now + 1000, "fork|\n", 0},
+                 {0, "good|\n", INT64_MAX},
+                 {now - 1000, "writer|1:2:ab\n", -1}};
+    char contact[SCRATCH_PATH], text[100];
+
+    ck_assert_int_eq(status_of(s.host.table).last_contact, -1);
+    path_join(contact, s.directory, HOST_DOMAIN ".contact");
+    for (int i = 0; i < 5; i++) {
+        int length = snprintf(text, sizeof(text), "%" PRId64 "|%s", cases[i].time, cases[i].rest);
+        int64_t age;
+
+        file_replace(contact, text, (size_t)length);
+        age = status_of(s.host.table).last_contact;
+        ck_assert(age >= cases[i].age && age - cases[i].age < 600);
+    }
+    file_replace(contact, "garbage", 7);
+    ck_assert_int_eq(status_of(s.host.table).last_contact, -1);
+}
+END_TEST
+
 START_TEST(wrong_calls)
 {
     struct toktab_status before, status;
@@ -200,6 +231,7 @@ Suite *status_suite(void)
     tcase_add_test(status, path_is_looked_at);
     tcase_add_test(status, no_store_yet);
     tcase_add_test(status, trouble_is_logged_once);
+    tcase_add_test(status, last_contact_of_a_follower);
     tcase_add_test(status, wrong_calls);
     tcase_add_test(status, beside_threads_that_verify);
     suite_add_tcase(suite, status);

@@ -187,7 +187,7 @@ static bool hear(struct follow *follow, struct span line, enum end *end)
         follow->alive = true;
         *end = END_WRITER;
         if (incoming->writer)
-            following_note(following, "writer");
+            following_note(following, CONTACT_WRITER);
         return !(follow->once && incoming->writer);
     case INCOMING_LINE:
     case INCOMING_POINT:
