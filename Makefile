@@ -138,6 +138,7 @@ MANPAGES = $(wildcard $(foreach n,1 3 5 7 8,conf/*.$n module/*.$n module/*/*.$n 
 EXAMPLES = $(wildcard conf/*.conf conf/sudoers module/example/*)
 # For the page: what nginx includes, and the units.
 PANEL_EXAMPLES = $(if $(PANEL),$(wildcard conf/panel/*))
+FLEET_EXAMPLES = $(wildcard conf/fleet/*)
 # These keep their folders and modes.
 MORE_EXAMPLES = $(patsubst conf/examples/%,%,$(shell find conf/examples -type f))
 
@@ -347,6 +348,7 @@ test-e2e: all
 
 torture:
 	@tests/install-needed check-all tests/fuzz
+	@tests/install-needed check-all tests/fleet
 	@tests/install-needed check-all tests/fault
 	@$(MAKE) --no-print-directory all $(BUILD)/unit-tests $(FAULT_TOOLS)
 	@tests/torture
@@ -407,6 +409,9 @@ install: all
 	$(if $(PANEL),$(INSTALL) $(BUILD)/toktab-panel $(DESTDIR)$(SBINDIR))
 	for example in $(PANEL_EXAMPLES); do \
 	    sed 's|/usr/sbin/|$(SBINDIR)/|; s|/var/lib|$(STATEDIR)/lib|' $$example > $(DESTDIR)$(DOCDIR)/examples/panel/$${example##*/} || exit; done
+	$(INSTALL) -d $(DESTDIR)$(DOCDIR)/examples/fleet
+	for example in $(FLEET_EXAMPLES); do \
+	    sed 's|/usr/bin/|$(BINDIR)/|; s|/var/lib|$(STATEDIR)/lib|' $$example > $(DESTDIR)$(DOCDIR)/examples/fleet/$${example##*/} || exit; done
 	for example in $(MORE_EXAMPLES); do mode=644; \
 	    [ ! -x conf/examples/$$example ] || mode=755; \
 	    $(INSTALL) -D -m $$mode conf/examples/$$example $(DESTDIR)$(DOCDIR)/examples/$$example || exit; done
@@ -425,10 +430,10 @@ uninstall:
 	    pkgconfig/toktab.pc) $(INCLUDEDIR)/toktab.h \
 	    $(foreach page,$(MANPAGES),$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(notdir $(page))) \
 	    $(addprefix $(DOCDIR)/examples/,$(notdir $(EXAMPLES)) $(MORE_EXAMPLES) \
-	        $(addprefix panel/,$(notdir $(PANEL_EXAMPLES)))) \
+	        $(addprefix panel/,$(notdir $(PANEL_EXAMPLES))) $(addprefix fleet/,$(notdir $(FLEET_EXAMPLES)))) \
 	    $(BASH_COMPLETIONS)/toktab $(ZSH_COMPLETIONS)/_toktab $(FISH_COMPLETIONS)/toktab.fish \
 	    $(NGINX_MODULEDIR)/$(notdir $(MODULE)) $(PAM_MODULEDIR)/$(notdir $(PAM_MODULE)))
-	for folder in $(addprefix $(DESTDIR)$(DOCDIR),$(addprefix /examples/,fail2ban nginx.service.d pam panel) /examples '') ; do \
+	for folder in $(addprefix $(DESTDIR)$(DOCDIR),$(addprefix /examples/,fail2ban fleet nginx.service.d pam panel) /examples '') ; do \
 	    [ ! -d $$folder ] || rmdir --ignore-fail-on-non-empty $$folder || exit; done
 	$(tell_linker)
 
