@@ -1,6 +1,6 @@
-"""The lines that toktab-recipes(7) shows, as a reader of the page sees and copies them.
+"""The lines that toktab-recipes(7) and toktab-fleet(7) show, as a reader of the page sees and copies them.
 
-A block is named in the page's source, by a comment above it. Only what differs from machine to machine is replaced
+A block is named in its page's source, by a comment above it. Only what differs from machine to machine is replaced
 before it is run: addresses, ports and paths, by placed().
 """
 
@@ -14,14 +14,16 @@ import threading
 from harness import TIME_LIMIT, TOKTAB, TOP, environment
 from nginx_host import NginxCase
 
-PAGE = os.path.join(TOP, "conf", "toktab-recipes.7")
+PAGES = [os.path.join(TOP, "conf", name) for name in ("toktab-recipes.7", "toktab-fleet.7")]
 SHOWN = {"e": "\\", "-": "-", "&": "", "(aq": "'", "(ga": "`", "(ha": "^", "(ti": "~"}
 
 
 def blocks():
     """{name: text}; one whose name is None has no comment above it."""
-    with open(PAGE, encoding="utf-8") as file:
-        found = re.findall(r'(?:^\.\\" begin (.*)\n)?^\.Bd -literal.*\n((?:.*\n)*?)\.Ed\n', file.read(), re.M)
+    found = []
+    for page in PAGES:
+        with open(page, encoding="utf-8") as file:
+            found += re.findall(r'(?:^\.\\" begin (.*)\n)?^\.Bd -literal.*\n((?:.*\n)*?)\.Ed\n', file.read(), re.M)
     return {name or None: re.sub(r"\\([e&-]|\(..)", lambda escape: SHOWN[escape[1]], text) for name, text in found}
 
 

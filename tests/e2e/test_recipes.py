@@ -1,4 +1,4 @@
-"""The page toktab-recipes(7) itself: what it shows is what the tests run."""
+"""The pages toktab-recipes(7) and toktab-fleet(7) themselves: what they show is what the tests run."""
 
 import glob
 import os
@@ -7,7 +7,7 @@ import subprocess
 import unittest
 
 from harness import TOP, environment
-from recipes import PAGE, blocks
+from recipes import PAGES, blocks
 
 
 class Page(unittest.TestCase):
@@ -22,11 +22,14 @@ class Page(unittest.TestCase):
             self.assertTrue('"%s"' % name in tests, "no test runs %s" % name)
 
     def test_a_reader_copies_what_is_run(self):
-        """What man prints is what the tests take from the page."""
-        command = ["man", "--warnings", "--local-file", PAGE]
-        output = subprocess.run(command, env=environment({"MANWIDTH": "80"}), capture_output=True, text=True, check=True)
-        self.assertEqual(output.stderr, "")
-        plain = "\n".join(line.strip() for line in re.sub(".\b", "", output.stdout).expandtabs().splitlines())
+        """What man prints is what the tests take from the pages."""
+        plain = ""
+        for page in PAGES:
+            command = ["man", "--warnings", "--local-file", page]
+            output = subprocess.run(command, env=environment({"MANWIDTH": "80"}), capture_output=True, text=True, check=True)
+            self.assertEqual(output.stderr, "")
+            text = re.sub(".\b", "", output.stdout).expandtabs()
+            plain += "\n".join(line.strip() for line in text.splitlines())
         for name, text in blocks().items():
             shown = "\n".join(line.strip() for line in text.splitlines())
             self.assertTrue("\n%s\n" % shown in plain, "man prints something else:\n%s\n%s" % (name, shown))

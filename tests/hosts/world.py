@@ -1,4 +1,5 @@
-"""A machine of its own for the tests beside this file, which it then runs. Started by tests/hosts/run, in namespaces.
+"""A machine of its own for the tests beside this file, which it then runs, or in the folder that
+E2E_FOLDER names. Started by tests/hosts/run, in namespaces.
 
 /run       empty; all that is private lies here
 /etc       a copy, with the users alice and bob, and the group toktab for the hosts that are not root
@@ -121,8 +122,9 @@ def main():
     make_module()
     start_loopback()
     start_log()
+    env = {**os.environ, "E2E_FOLDER": os.environ.get("E2E_FOLDER", HERE), "PYTHONPATH": HERE}
     runner = os.path.join(E2E, "run")
-    os.execve(sys.executable, [sys.executable, runner, *sys.argv[1:]], {**os.environ, "E2E_FOLDER": HERE})
+    os.execve(sys.executable, [sys.executable, runner, *sys.argv[1:]], env)
 
 
 if __name__ == "__main__":
