@@ -236,7 +236,8 @@ static enum end hear_end(struct follow *follow, bool good)
             status = following_install(following, &fault);
         if (status != STATUS_DONE)
             return failed(follow, status, &fault);
-        if (following->incoming.has_store && !following->incoming.in_file) {
+        if (following->incoming.has_store && !following->incoming.in_file &&
+            (!following->incoming.said || incoming_level(&following->incoming))) {
             follow->want_file = false;
             following_note(following, CONTACT_GOOD);
             return follow->once ? END_LEVEL : END_CONTACT;
