@@ -13,7 +13,7 @@
 static bool made_of(struct span text, const char *allowed, size_t most)
 {
     for (size_t i = 0; i < text.length; i++)
-        if (!memchr(allowed, text.at[i], strlen(allowed)))
+        if (text.at[i] == '\0' || !strchr(allowed, text.at[i]))
             return false;
     return text.length <= most;
 }
