@@ -52,7 +52,7 @@ class Asker(threading.Thread):
                 tokens = self.tokens[-100:] if self.dice.random() < 0.7 else self.tokens[:]
                 if tokens:
                     self.ask(connection, self.dice.choice(tokens))
-                time.sleep(0.002)
+                time.sleep(0.01)
 
     def ask(self, connection, token):
         settled, ended, at = token.ending, token.ended, self.follower.tail()
