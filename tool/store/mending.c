@@ -140,6 +140,15 @@ static enum status name_writer(const struct log *log, uint64_t epoch, struct fau
     return STATUS_CANNOT_CREATE;
 }
 
+/* A writer has no source, whose silence monitors would be told of. */
+static void forget_contact(const struct log *log)
+{
+    char name[DOMAIN_NAME_MAX + sizeof(".contact")];
+
+    snprintf(name, sizeof(name), "%s.contact", log->domain);
+    unlinkat(log->directory, name, 0);
+}
+
 /* Only a file that was proved takes the store's place. */
 static enum status install(struct mending *mending, struct log *log, struct newfile *file,
                            struct fault *fault)
@@ -165,6 +174,8 @@ static enum status install(struct mending *mending, struct log *log, struct newf
     status = rewrite_install(log, file, fault);
     if (status != STATUS_DONE && damaged && fstat(log->file, &old) == 0 && old.st_nlink > 1)
         unlinkat(log->directory, mending->kept, 0); /* it is still the store */
+    if (status == STATUS_DONE && mending->names_writer)
+        forget_contact(log);
     return status;
 }
 
