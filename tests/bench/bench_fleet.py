@@ -22,6 +22,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 FOLLOWERS = 20, 100
 TICK = os.sysconf("SC_CLK_TCK")
 IDLE = 10  # seconds
+DIES_WITH_US = ["setpriv", "--pdeathsig", "KILL"]
 
 
 class Fleet:
@@ -34,7 +35,7 @@ class Fleet:
         for number in range(count):
             source = "%s -c %s/toktab.conf log --from - --follow" % (self.tool, self.writer)
             self.hosts.append(self.site("host%d" % number, ' source = "%s";' % source))
-            command = [self.tool, "-c", self.hosts[-1] + "/toktab.conf", "follow"]
+            command = [*DIES_WITH_US, self.tool, "-c", self.hosts[-1] + "/toktab.conf", "follow"]
             self.processes.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
         for host in self.hosts:
             self.wait_for(lambda host=host: os.path.exists(host + "/stores/default.tokens"))
