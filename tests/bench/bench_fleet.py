@@ -1,8 +1,5 @@
-#!/usr/bin/env python3
 """Many hosts that follow one, all on this machine and over pipes: how long a change takes to the last of them, what a new
 host costs, and the memory and idle cost of `toktab log` and `toktab follow`.
-
-    tests/bench/bench_fleet.py      prints these rows alone; ROUNDS (31) and TOKENS (1000000) as for make bench
 
 Each round is a change: a token is created, and revoked. The time runs from the acknowledgement to the verdict of the last
 follower's library.
@@ -14,11 +11,12 @@ import shutil
 import signal
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 
-TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from common import BUILD, TOOL, timed
+from rows import Row, ratios
+
 FOLLOWERS = 20, 100
 TICK = os.sysconf("SC_CLK_TCK")
 IDLE = 10  # seconds
@@ -28,14 +26,14 @@ DIES_WITH_US = ["setpriv", "--pdeathsig", "KILL"]
 class Fleet:
     """A writer with a store of its own, and followers. folder: where they are made."""
 
-    def __init__(self, build, folder, count):
-        self.tool, self.folder, self.processes, self.hosts = os.path.join(build, "toktab"), folder, [], []
+    def __init__(self, folder, count):
+        self.folder, self.processes, self.hosts = folder, [], []
         self.writer = self.site("writer", "")
         self.run(self.writer, "create", "-l", "the first")
         for number in range(count):
-            source = "%s -c %s/toktab.conf log --from - --follow" % (self.tool, self.writer)
+            source = "%s -c %s/toktab.conf log --from - --follow" % (TOOL, self.writer)
             self.hosts.append(self.site("host%d" % number, ' source = "%s";' % source))
-            command = [*DIES_WITH_US, self.tool, "-c", self.hosts[-1] + "/toktab.conf", "follow"]
+            command = [*DIES_WITH_US, TOOL, "-c", self.hosts[-1] + "/toktab.conf", "follow"]
             self.processes.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
         for host in self.hosts:
             self.wait_for(lambda host=host: os.path.exists(host + "/stores/default.tokens"))
@@ -49,7 +47,7 @@ class Fleet:
         return path
 
     def run(self, site, *arguments):
-        return subprocess.run([self.tool, "-c", site + "/toktab.conf", *arguments], check=True, stdin=subprocess.DEVNULL,
+        return subprocess.run([TOOL, "-c", site + "/toktab.conf", *arguments], check=True, stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, encoding="utf-8").stdout.strip()
 
     @staticmethod
@@ -66,9 +64,9 @@ class Fleet:
             process.wait()
 
 
-def changes(build, fleet, rounds):
+def changes(fleet, rounds):
     """Milliseconds from the acknowledgement of a change to the last host's verdict; 0 if it was faster."""
-    command = [os.path.join(build, "bench-fleet"), *fleet.hosts]
+    command = [os.path.join(BUILD, "bench-fleet"), *fleet.hosts]
     taken = []
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8") as watch:
         def until(verdict, token, said):
@@ -109,19 +107,20 @@ def costs(fleet):
     before = {pid: processor_time(pid) for pids in kinds.values() for pid in pids}
     time.sleep(IDLE)
     for name, pids in kinds.items():
-        yield "toktab %s, memory" % name, "MB", "<=5", [memory(pid) for pid in pids]
-        yield "toktab %s, idle" % name, "% CPU", "", [(processor_time(pid) - before[pid]) / IDLE * 100 for pid in pids]
+        yield Row("toktab %s, memory" % name, "MB", "<=5", [memory(pid) for pid in pids])
+        shares = [(processor_time(pid) - before[pid]) / IDLE * 100 for pid in pids]
+        yield Row("toktab %s, idle" % name, "% CPU", "", shares)
 
 
-def fleet_rows(build, folder, rounds):
+def fleet_rows(bench):
     for count in FOLLOWERS:
-        place = tempfile.mkdtemp(dir=folder)
-        fleet = Fleet(build, place, count)
+        place = tempfile.mkdtemp(dir=bench.folder)
+        fleet = Fleet(place, count)
         try:
-            taken = changes(build, fleet, rounds)
-            worst = statistics.quantiles(taken, n=100, method="inclusive")[98] if len(taken) > 1 else taken[0]
-            yield "a change to the last of %d hosts" % count, "ms", "", taken
-            yield "a change to the last of %d hosts, p99" % count, "ms", "<=100", [worst]
+            taken = changes(fleet, bench.rounds)
+            worst = statistics.quantiles(taken, n=100, method="inclusive")[98]
+            yield Row("a change to the last of %d hosts" % count, "ms", "", taken)
+            yield Row("a change to the last of %d hosts, p99" % count, "ms", "<=100", [worst])
             if count == FOLLOWERS[0]:
                 yield from costs(fleet)
         finally:
@@ -129,50 +128,25 @@ def fleet_rows(build, folder, rounds):
             shutil.rmtree(place)
 
 
-def new_host_rows(build, folder, great, tokens, rounds):
+def new_host_rows(bench):
     """A host without a store fetches the great one, against a copy of it that is synced too."""
-    fleet = Fleet(build, tempfile.mkdtemp(dir=folder), 0)
-    store, host = os.path.join(great, "default.tokens"), fleet.site("new", "")
-    fetched, copied, ratios = [], [], []
-    for _ in range(rounds):
+    great = bench.store(bench.great)
+    fleet = Fleet(tempfile.mkdtemp(dir=bench.folder), 0)
+    host = fleet.site("new", "")
+    fetched, copied = [], []
+    for _ in range(bench.few()):
         for name in os.listdir(host + "/stores"):
             with contextlib.suppress(IsADirectoryError):
                 os.unlink(os.path.join(host, "stores", name))
-        began = time.perf_counter()
-        fleet.run(host, "follow", "--once", "--", fleet.tool, "-c", great + "/toktab.conf", "-d", "default", "log")
-        fetched.append((time.perf_counter() - began) * 1000)
-        began = time.perf_counter()
-        command = ["dd", "if=" + store, "of=" + host + "/copy", "bs=1M", "conv=fsync"]
-        subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
-        copied.append((time.perf_counter() - began) * 1000)
-        ratios.append(fetched[-1] / copied[-1])
-    of = "a new host, %s tokens" % format(tokens, ",")
-    yield of + " / a copy of the file", "", "<=3", ratios
-    yield of, "ms", "", fetched
+        source = [TOOL, "-c", great + "/toktab.conf", "-d", "default", "log"]
+        fetched.append(timed(TOOL, "-c", host + "/toktab.conf", "follow", "--once", "--", *source)[0])
+        files = "if=" + great + "/default.tokens", "of=" + host + "/copy"
+        copied.append(timed("dd", *files, "bs=1M", "conv=fsync")[0])
+    yield Row("a new host / a copy of the file", "", "<=3", ratios(fetched, copied), bench.great)
+    yield Row("a new host", "ms", "", fetched, bench.great)
     shutil.rmtree(fleet.folder)
 
 
-def rows(build, folder, great, tokens, rounds):
-    """Yields (name, unit, goal, values). great: the directory of a store of so many tokens."""
-    yield from fleet_rows(build, folder, rounds)
-    yield from new_host_rows(build, folder, great, tokens, min(rounds, 5))
-
-
-def main():
-    build, rounds = os.path.join(TOP, "build"), int(os.environ.get("ROUNDS") or 31)
-    tokens = int(os.environ.get("TOKENS") or 1000000)
-    with tempfile.TemporaryDirectory(prefix="bench.", dir=os.environ.get("TMPDIR") or build) as folder:
-        great = os.path.join(folder, "great")
-        os.mkdir(great, 0o750)
-        subprocess.run([os.path.join(build, "bench-store"), great, str(tokens)], check=True, stdout=subprocess.DEVNULL)
-        for name, unit, goal, values in rows(build, folder, great, tokens, rounds):
-            middle = statistics.median(values)
-            met = "" if not goal else "met" if middle <= float(goal[2:]) else "MISSED"
-            spread = "(%.3f..%.3f)" % (min(values), max(values))
-            print("%-60s %10.3f %-5s %23s  %-15s %s" % (name, middle, unit, spread, goal.replace("<=", "at most "), met),
-                  flush=True)
-
-
-if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    main()
+def rows(bench):
+    yield from fleet_rows(bench)
+    yield from new_host_rows(bench)
