@@ -46,6 +46,7 @@ ZSH_COMPLETIONS = $(DATADIR)/zsh/site-functions
 FISH_COMPLETIONS = $(DATADIR)/fish/vendor_completions.d
 NGINX_MODULEDIR = $(LIBDIR)/nginx/modules
 PAM_MODULEDIR = $(LIBDIR)/security
+ENGINEDIR = $(PREFIX)/lib/toktab
 # /usr keeps its settings in /etc and its data in /var, everybody else below the prefix.
 ROOTDIR = $(patsubst /usr,,$(PREFIX:%/=%))
 SYSCONFDIR = $(ROOTDIR)/etc
@@ -61,10 +62,13 @@ CLANG_FORMAT = clang-format-19
 NGINX_SRC = /usr/share/nginx/src
 # Empty: no toktab-panel, the page for domain admins, which needs libfcgi.
 PANEL = yes
+# Empty: no engine-etcd, which needs libcurl.
+ENGINE = yes
 
 LIB_PACKAGES = libsodium libconfig zlib
 TOOL_PACKAGES = jansson
 PANEL_PACKAGES = $(if $(PANEL),fcgi)
+ENGINE_PACKAGES = $(if $(ENGINE),libcurl)
 TEST_PACKAGES = check
 
 # ---- flags ----
@@ -90,14 +94,16 @@ HARDEN = -fstack-protector-strong $(supported) $(if $(optimizes),$(fortify))
 HARDEN_LINK = -Wl,-z,relro,-z,now,-z,noexecstack
 endif
 
-packages := $(shell $(PKG_CONFIG) --cflags $(LIB_PACKAGES) $(TOOL_PACKAGES) $(PANEL_PACKAGES) $(TEST_PACKAGES) 2>/dev/null)
+packages := $(shell $(PKG_CONFIG) --cflags $(LIB_PACKAGES) $(TOOL_PACKAGES) $(PANEL_PACKAGES) $(ENGINE_PACKAGES) $(TEST_PACKAGES) 2>/dev/null)
 LIB_LIBS := $(shell $(PKG_CONFIG) --libs $(LIB_PACKAGES) 2>/dev/null)
 TOOL_LIBS := $(shell $(PKG_CONFIG) --libs $(TOOL_PACKAGES) 2>/dev/null)
 PANEL_LIBS := $(if $(PANEL),$(shell $(PKG_CONFIG) --libs $(PANEL_PACKAGES) 2>/dev/null))
+ENGINE_LIBS := $(if $(ENGINE),$(shell $(PKG_CONFIG) --libs $(ENGINE_PACKAGES) 2>/dev/null))
 TEST_LIBS := $(shell $(PKG_CONFIG) --libs $(TEST_PACKAGES) 2>/dev/null)
 
 ALL_CPPFLAGS = -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64 -Imodule -DTOKTAB_VERSION='"$(VERSION)"' \
-    -DTOKTAB_SYSCONFDIR='"$(SYSCONFDIR)"' -DTOKTAB_STATEDIR='"$(STATEDIR)"' $(packages) $(CPPFLAGS)
+    -DTOKTAB_SYSCONFDIR='"$(SYSCONFDIR)"' -DTOKTAB_STATEDIR='"$(STATEDIR)"' \
+    -DTOKTAB_ENGINEDIR='"$(ENGINEDIR)"' $(packages) $(CPPFLAGS)
 ALL_CFLAGS = -std=gnu11 -pthread $(WARNINGS) $(HARDEN) $(CFLAGS)
 ALL_LDFLAGS = -pthread -Wl,--as-needed $(HARDEN_LINK) $(LDFLAGS)
 
@@ -114,8 +120,10 @@ PAM_FLAGS = -fPIC -fvisibility=hidden
 # ---- what is built from what ----
 
 LIB_OBJECTS = $(patsubst module/lib/%.c,$(BUILD)/lib/%.o,$(wildcard module/lib/*.c))
-TOOL_OBJECTS = $(patsubst tool/%.c,$(BUILD)/tool/%.o,$(filter-out tool/panel/%,$(wildcard tool/*.c tool/*/*.c)))
+TOOL_OBJECTS = $(patsubst tool/%.c,$(BUILD)/tool/%.o,\
+    $(filter-out tool/panel/% tool/engine/%,$(wildcard tool/*.c tool/*/*.c)))
 PANEL_OBJECTS = $(patsubst tool/%.c,$(BUILD)/tool/%.o,$(wildcard tool/panel/*.c))
+ENGINE_OBJECTS = $(patsubst tool/%.c,$(BUILD)/tool/%.o,$(wildcard tool/engine/*.c))
 UNIT_OBJECTS = $(patsubst tests/unit/%.c,$(BUILD)/unit/%.o,$(wildcard tests/unit/*.c))
 BENCHES = $(patsubst tests/bench/%.c,$(BUILD)/bench-%,\
     $(filter-out tests/bench/measure.c,$(wildcard tests/bench/*.c)))
@@ -142,18 +150,19 @@ FLEET_EXAMPLES = $(wildcard conf/fleet/*)
 # These keep their folders and modes.
 MORE_EXAMPLES = $(patsubst conf/examples/%,%,$(shell find conf/examples -type f))
 
-.PHONY: all lib tool module pam panel fuzzers demo demo-panel check check-all test-unit test-e2e torture bench lint format \
+.PHONY: all lib tool module pam panel engine fuzzers demo demo-panel check check-all test-unit test-e2e torture bench lint format \
     compile_commands.json deb check-deb install uninstall clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
 # The module first: nginx's configure takes longest, and cannot be split into jobs.
-all: $(if $(NGINX_SRC),module) lib tool pam $(if $(PANEL),panel)
+all: $(if $(NGINX_SRC),module) lib tool pam $(if $(PANEL),panel) $(if $(ENGINE),engine)
 lib: $(LIBRARIES)
 tool: $(BUILD)/toktab
 module: $(MODULE)
 pam: $(PAM_MODULE)
 panel: $(BUILD)/toktab-panel
+engine: $(BUILD)/engine-etcd
 fuzzers: $(FUZZERS)
 
 # Changed whenever the compiler or a flag is, so that everything is built anew then.
@@ -161,7 +170,8 @@ $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)
 	@printf '%s\n' $(call quote,$(shell $(CC) --version 2>&1 | head -n 1) $(COMPILE) $(LINK)) > $@.new
 	@if cmp -s $@.new $@; then rm $@.new; else \
-	    CC='$(CC)' PKG_CONFIG='$(PKG_CONFIG)' tests/install-needed --look $(LIB_PACKAGES) $(TOOL_PACKAGES) $(PANEL_PACKAGES) && \
+	    CC='$(CC)' PKG_CONFIG='$(PKG_CONFIG)' tests/install-needed --look $(LIB_PACKAGES) $(TOOL_PACKAGES) $(PANEL_PACKAGES) \
+	        $(ENGINE_PACKAGES) && \
 	    mv $@.new $@; fi
 
 quote = '$(subst ','\'',$(1))'
@@ -217,6 +227,10 @@ $(BUILD)/toktab: $(TOOL_OBJECTS) $(LIB_OBJECTS)
 $(BUILD)/toktab-panel: $(PANEL_OBJECTS) $(BUILD)/tool/inner.a $(BUILD)/lib/inner.a
 	$(call say,LD)
 	$Q$(LINK) $^ $(PANEL_LIBS) $(TOOL_LIBS) $(LIB_LIBS) $(LDLIBS)
+
+$(BUILD)/engine-etcd: $(ENGINE_OBJECTS) $(BUILD)/lib/inner.a
+	$(call say,LD)
+	$Q$(LINK) $^ $(ENGINE_LIBS) $(TOOL_LIBS) $(LIB_LIBS) $(LDLIBS)
 
 $(BUILD)/lib/inner.a: $(LIB_OBJECTS)
 	$(call say,AR)
@@ -407,6 +421,7 @@ install: all
 	    $(INSTALL) -m 644 $$example $(DESTDIR)$(DOCDIR)/examples || exit; done
 	$(if $(PANEL),$(INSTALL) -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(DOCDIR)/examples/panel)
 	$(if $(PANEL),$(INSTALL) $(BUILD)/toktab-panel $(DESTDIR)$(SBINDIR))
+	$(if $(ENGINE),$(INSTALL) -D $(BUILD)/engine-etcd $(DESTDIR)$(ENGINEDIR)/engine-etcd)
 	for example in $(PANEL_EXAMPLES); do \
 	    sed 's|/usr/sbin/|$(SBINDIR)/|; s|/var/lib|$(STATEDIR)/lib|' $$example > $(DESTDIR)$(DOCDIR)/examples/panel/$${example##*/} || exit; done
 	$(INSTALL) -d $(DESTDIR)$(DOCDIR)/examples/fleet
@@ -426,7 +441,7 @@ install: all
 tell_linker = $(if $(DESTDIR),,$(if $(filter /usr /usr/local,$(PREFIX)),if [ -w /etc/ld.so.cache ]; then ldconfig; fi))
 
 uninstall:
-	rm -f $(addprefix $(DESTDIR),$(BINDIR)/toktab $(SBINDIR)/toktab-panel $(addprefix $(LIBDIR)/,libtoktab.so.0 libtoktab.so libtoktab.a \
+	rm -f $(addprefix $(DESTDIR),$(BINDIR)/toktab $(SBINDIR)/toktab-panel $(ENGINEDIR)/engine-etcd $(addprefix $(LIBDIR)/,libtoktab.so.0 libtoktab.so libtoktab.a \
 	    pkgconfig/toktab.pc) $(INCLUDEDIR)/toktab.h \
 	    $(foreach page,$(MANPAGES),$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(notdir $(page))) \
 	    $(addprefix $(DOCDIR)/examples/,$(notdir $(EXAMPLES)) $(MORE_EXAMPLES) \

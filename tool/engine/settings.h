@@ -1,0 +1,33 @@
+/*
+ * The settings of engine-etcd, toktab-engine(7): lines of NAME = VALUE. They are so few and so flat that they
+ * need no libconfig, which only toktab.conf has.
+ */
+#ifndef SETTINGS_H
+#define SETTINGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "fault.h"
+
+enum { NODES_MAX = 16, PASSWORD_SIZE = 512 };
+
+#define SETTINGS_DEFAULT_PATH TOKTAB_SYSCONFDIR "/toktab/etcd.conf"
+
+struct settings {
+    char *nodes[NODES_MAX]; /* URLs without a path */
+    size_t node_count;
+    char *prefix;                 /* of all keys, without a slash at its end */
+    char *ca, *certificate, *key; /* files; NULL: not given */
+    char *user;                   /* NULL: etcd knows no users */
+    char *password_file;          /* NULL: the credential "etcd-password" that systemd gives */
+    unsigned interval;            /* milliseconds between two polls */
+};
+
+/* Read them; what is refused is as for toktab.conf. False with fault. */
+bool settings_load(struct settings *settings, const char *path, struct fault *fault);
+
+/* Read the password, which nobody but its owner may read. The caller wipes it. False with fault. */
+bool settings_password(const struct settings *settings, char password[PASSWORD_SIZE], struct fault *fault);
+
+#endif
