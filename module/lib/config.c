@@ -254,18 +254,19 @@ static size_t length_without_slashes(const char *path)
     return length;
 }
 
-static bool take_store_dir(struct source *source, const config_setting_t *setting, struct config *config)
+static bool take_directory(struct source *source, const config_setting_t *setting, char **path)
 {
-    const char *text;
+    const char *text, *name = config_setting_name(setting);
 
     if (!take_string(source, setting, &text))
         return false;
     if (text[0] != '/')
-        return wrong(source, setting, "store_dir", "must be an absolute path");
+        return wrong(source, setting, name, "must be an absolute path");
     if (utf8_has_controls(span_of(text)))
-        return wrong(source, setting, "store_dir", "must be UTF-8 without control characters");
-    config->store_dir = strndup(text, length_without_slashes(text));
-    return config->store_dir || no_memory(source);
+        return wrong(source, setting, name, "must be UTF-8 without control characters");
+    free(*path);
+    *path = strndup(text, length_without_slashes(text));
+    return *path || no_memory(source);
 }
 
 /* Is this our own last setting, not one with the same name in the file? */
@@ -277,11 +278,13 @@ static bool is_mark(const struct source *source, const config_setting_t *setting
 
 static bool take_setting(struct source *source, const config_setting_t *setting, struct config *config)
 {
-    static const char *const names[] = {"store_dir", "domains"};
+    static const char *const names[] = {"store_dir", "engine_dir", "domains"};
     const char *name = config_setting_name(setting);
 
     if (strcmp(name, "store_dir") == 0)
-        return take_store_dir(source, setting, config);
+        return take_directory(source, setting, &config->store_dir);
+    if (strcmp(name, "engine_dir") == 0)
+        return take_directory(source, setting, &config->engine_dir);
     if (strcmp(name, "domains") == 0)
         return take_domains(source, setting, config);
     return is_mark(source, setting) || unknown_name(source, setting, names, LENGTH(names));
@@ -323,7 +326,9 @@ static bool fill_in(struct source *source, struct config *config)
 {
     if (!config->store_dir)
         config->store_dir = strdup(CONFIG_DEFAULT_STORE_DIR);
-    if (!config->store_dir)
+    if (!config->engine_dir)
+        config->engine_dir = strdup(CONFIG_DEFAULT_ENGINE_DIR);
+    if (!config->store_dir || !config->engine_dir)
         return no_memory(source);
     if (config->domains)
         return true;
@@ -388,6 +393,7 @@ void config_unload(struct config *config)
         domain_free(&config->domains[i]);
     free(config->domains);
     free(config->store_dir);
+    free(config->engine_dir);
     free(config->path);
     memset(config, 0, sizeof(*config));
 }

@@ -10,11 +10,13 @@
 
 #define CONFIG_DEFAULT_PATH TOKTAB_SYSCONFDIR "/toktab/toktab.conf"
 #define CONFIG_DEFAULT_STORE_DIR TOKTAB_STATEDIR "/lib/toktab"
+#define CONFIG_DEFAULT_ENGINE_DIR TOKTAB_ENGINEDIR
 #define CONFIG_DEFAULT_DOMAIN "default"
 
 struct config {
     char *path;             /* of the file, for messages; NULL: there is no file, these are the defaults */
     char *store_dir;        /* absolute path */
+    char *engine_dir;       /* absolute path, where engine-NAME is for each engine */
     struct domain *domains; /* sorted by name */
     size_t count;
 };

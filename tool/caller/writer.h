@@ -3,7 +3,8 @@
  *
  * A host whose domain has a source follows it, and MUST NOT change the store: two hosts that write make a
  * fork, which loses acknowledged revocations. Only where DOMAIN.writer, made by `toktab promote`, names the
- * store's epoch is this host the writer in spite of its source.
+ * store's epoch is this host the writer in spite of its source. With an engine as source any host may: the
+ * engine lets only one line come next.
  */
 #ifndef WRITER_H
 #define WRITER_H
@@ -16,7 +17,7 @@
 bool writer_named(int directory, const char *domain, uint64_t epoch);
 
 /* May this host change the domain's store, which is open for reading? store: -1: there is none yet. Returns
- * STATUS_DONE, or with fault STATUS_NOT_PERMITTED, or STATUS_MISSING for an engine. */
+ * STATUS_DONE, or STATUS_NOT_PERMITTED with fault. */
 enum status writer_may(const struct domain *domain, int directory, int store, struct fault *fault);
 
 /* How messages call a source: the host that an ssh command names, else the source itself. size: at most so

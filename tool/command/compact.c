@@ -5,6 +5,7 @@
 #include "command/command.h"
 #include "duration.h"
 #include "store/change.h"
+#include "store/propose.h"
 #include "store/prove_ahead.h"
 #include "store/rewrite.h"
 #include "terminal/options.h"
@@ -34,7 +35,26 @@ struct request {
     struct given given;
 };
 
-/* Under the lock. */
+/* The P line of the new file is a line of the log like any other. */
+static enum status propose_point(struct log *log, const struct newfile *file, struct fault *fault)
+{
+    struct tip old, new;
+    char text[LINE_SIZE_MAX];
+    enum status status = STATUS_DONE;
+    bool unknown;
+
+    if (!log_has_engine(log))
+        return status;
+    status = log_tip(log, &old, fault);
+    if (status == STATUS_DONE)
+        status = tip_read(&new, file->fd, log->domain, fault);
+    if (status == STATUS_DONE && !read_all(file->fd, text, (size_t)(new.end - new.start), new.start))
+        status = rewrite_failed(log, fault);
+    return status == STATUS_DONE ? propose(log, &old, text, (size_t)(new.end - new.start), &unknown, fault)
+                                 : status;
+}
+
+/* Under the lock. STATUS_AGAIN: another host was faster. */
 static enum status renew(struct rewrite *rewrite, struct prove_ahead *proving, struct log *log, int64_t age,
                          struct fault *fault)
 {
@@ -62,8 +82,13 @@ static enum status renew(struct rewrite *rewrite, struct prove_ahead *proving, s
     snapshot_of_index(&rewrite->snapshot, &proving->proof.index);
     snapshot_drop_dead(&rewrite->snapshot, rewrite->header.cutoff);
     status = rewrite_write(rewrite, log, &file, fault);
-    if (status == STATUS_DONE)
-        status = rewrite_install(log, &file, fault);
+    if (status == STATUS_DONE) {
+        status = propose_point(log, &file, fault);
+        if (status == STATUS_DONE)
+            status = rewrite_install(log, &file, fault);
+        else
+            newfile_abandon(&file);
+    }
     snapshot_free(&rewrite->snapshot);
     return status;
 }
@@ -81,7 +106,9 @@ static enum status compact(const struct session *session, const struct request *
 
     if (status == STATUS_DONE) {
         fstat(log.file, &before);
-        status = renew(&rewrite, proving, &log, request->age, &fault);
+        do
+            status = renew(&rewrite, proving, &log, request->age, &fault);
+        while (status == STATUS_AGAIN);
         if (status == STATUS_DONE) {
             head_format(head, rewrite.header.epoch, rewrite.at.n, rewrite.at.chain);
             journal_note_head(&log.journal, rewrite.by, "compacted", domain, head);

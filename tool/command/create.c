@@ -98,7 +98,9 @@ static enum status create(struct session *session, struct request *request)
         output_catch_interruptions(); /* a token that nobody has seen must be reported */
         status = prove_ahead_finish(&proving, &log, &fault);
         if (status == STATUS_DONE)
-            status = change_make(&log, session, &issue->record, false, &fault);
+            do
+                status = change_make(&log, session, &issue->record, false, &fault);
+            while (status == STATUS_AGAIN);
         change_end(&log, session);
     }
     prove_ahead_end(&proving);

@@ -10,6 +10,7 @@
 #include "clock.h"
 #include "command/command.h"
 #include "store/alert.h"
+#include "store/engine.h"
 #include "store/following.h"
 #include "store/source.h"
 #include "store/used.h"
@@ -30,9 +31,6 @@ static const char help[] = "Usage: toktab [-c CONF] [-d DOMAIN] follow [OPTIONS]
 
 static const struct option longs[] = {
     {"once", no_argument, NULL, OPTION_ONCE}, {"help", no_argument, NULL, OPTION_HELP}, {0}};
-
-/* A program of an engine, toktab-fleet(7). */
-#define ENGINE "/usr/lib/toktab/engine-"
 
 enum {
     SILENCE = 3500,      /* milliseconds, after which a source is started anew */
@@ -83,13 +81,11 @@ static char **split(const char *command)
     return argv;
 }
 
-static char **argv_of_source(const char *source)
+static char **argv_of_source(const struct session *session)
 {
-    char *command = source_is_engine(source) ? composed(ENGINE "%s lines", source) : composed("%s", source);
-    char **argv = split(command);
+    const char *source = session->domain->source;
 
-    free(command);
-    return argv;
+    return source_is_engine(source) ? engine_command(session, "lines") : split(source);
 }
 
 /* ---- what it says ---- */
@@ -382,7 +378,7 @@ static enum status run(struct session *session, int argc, char **argv)
             session->domain->name);
     used_make_directory(session); /* nobody else does it where no change is made */
     if (optind == argc)
-        source = argv_of_source(session->domain->source);
+        source = argv_of_source(session);
     follow = must_have(calloc(1, sizeof(*follow)));
     follow->session = session;
     follow->argv = source ? source : argv + optind;

@@ -10,6 +10,7 @@
 #include "crypto.h"
 #include "store/change.h"
 #include "store/extend.h"
+#include "store/propose.h"
 #include "store/prove_ahead.h"
 #include "terminal/ask.h"
 #include "terminal/options.h"
@@ -41,7 +42,7 @@ static const struct option longs[] = {{"yes", no_argument, NULL, 'y'},
                                       {"help", no_argument, NULL, OPTION_HELP},
                                       {0}};
 
-enum { COMPLAINTS_SHOWN = 50 };
+enum { COMPLAINTS_SHOWN = 50, AT_ONCE = 500 };
 
 struct request {
     struct given given;
@@ -86,8 +87,8 @@ static enum status say_complaints(struct keyfile *keys)
     return fail(STATUS_USAGE, "nothing was imported");
 }
 
-/* Give the keys their ids in the store that was proved, and complain of those that it has. */
-static void check_known(struct request *request, const struct proof *proof)
+/* Give the keys, from one on, their ids in the store that was proved, and complain of those that it has. */
+static void check_known(struct request *request, const struct proof *proof, size_t from)
 {
     struct keyfile *keys = &request->keys;
     unsigned char storeid[CHAIN_SIZE];
@@ -98,7 +99,7 @@ static void check_known(struct request *request, const struct proof *proof)
         memcpy(request->storeid, storeid, CHAIN_SIZE);
         keyfile_identify(keys, storeid);
     }
-    for (size_t i = 0; i < keys->count; i++) {
+    for (size_t i = from; i < keys->count; i++) {
         const char *known = index_find(&proof->index, keys->list[i].id);
 
         if (!known)
@@ -150,20 +151,47 @@ static enum status write_keys(struct request *request, const struct session *ses
     return status;
 }
 
+/* An engine takes one line at a time. *count: of the keys that it took. */
+static enum status write_one_by_one(struct request *request, const struct session *session, struct log *log,
+                                    struct prove_ahead *proving, size_t *count, struct fault *fault)
+{
+    struct keyfile *keys = &request->keys;
+    enum status status = STATUS_DONE;
+
+    for (*count = 0; status == STATUS_DONE && *count < keys->count; *count += status == STATUS_DONE) {
+        struct record *record = &request->records[*count];
+
+        do {
+            key_record(record, &keys->list[*count], keys->now);
+            status = change_append(log, session, record, false, fault);
+            if (status == STATUS_AGAIN && prove_ahead_finish(proving, log, fault) == STATUS_DONE)
+                check_known(request, &proving->proof, *count);
+        } while (status == STATUS_AGAIN && keys->complaint_count == 0);
+    }
+    if (*count > 0 && change_sync(log, fault) != STATUS_DONE)
+        return STATUS_IO;
+    return keys->complaint_count > 0 ? STATUS_DONE : status;
+}
+
 static enum status append(struct request *request, const struct session *session, struct prove_ahead *proving)
 {
     struct fault fault;
     struct log log;
     enum status status = log_begin(&log, session, LOG_CREATION, &fault);
+    size_t count = 0;
 
     if (status == STATUS_DONE) {
         status = prove_ahead_finish(proving, &log, &fault);
         if (status == STATUS_DONE)
-            check_known(request, &proving->proof); /* since the first time, somebody may have been faster */
+            check_known(request, &proving->proof,
+                        0); /* since the first time, somebody may have been faster */
         if (status == STATUS_DONE && request->keys.complaint_count == 0)
-            status = write_keys(request, session, &log, &fault);
+            status = log_has_engine(&log) ? write_one_by_one(request, session, &log, proving, &count, &fault)
+                                          : write_keys(request, session, &log, &fault);
         change_end(&log, session);
     }
+    if (count > 0 && count < request->keys.count)
+        say("imported the first %zu key%s, not the rest", count, plural(count));
     if (status == STATUS_DONE && request->keys.complaint_count > 0)
         return say_complaints(&request->keys);
     return status == STATUS_DONE ? status : fail(status, "%s", fault.text);
@@ -217,12 +245,16 @@ static enum status take_keys(struct request *request, const struct session *sess
 
     if (keys->complaint_count == 0 && keys->count == 0)
         return fail(STATUS_USAGE, "no keys: nothing was imported");
+    if (source_is_engine(session->domain->source) && keys->count > AT_ONCE)
+        return fail(STATUS_USAGE,
+                    "%zu keys: an engine takes them one by one, while others wait: give at most %d at once",
+                    keys->count, AT_ONCE);
     keyfile_identify(keys, request->storeid);
     keyfile_find_doubles(keys);
     check_sizes(keys, session->caller.by);
     prove_ahead_begin(&proving, session, UINT64_MAX);
     if (proving.begun)
-        check_known(request, &proving.proof);
+        check_known(request, &proving.proof, 0);
     request->records = must_have(calloc(keys->count + 1, sizeof(*request->records)));
     status = keys->complaint_count > 0 ? say_complaints(keys) : confirm(request, session);
     if (status == STATUS_DONE)

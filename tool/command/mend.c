@@ -191,7 +191,8 @@ static enum status mend(const struct session *session, struct mending *mending, 
     status = log_begin(&log, session, LOG_CHANGE, &fault);
     if (status == STATUS_DONE) {
         mending->rewrite.by = session->caller.by;
-        mending->names_writer = session->domain->source[0] != '\0';
+        mending->names_writer =
+            session->domain->source[0] != '\0' && !source_is_engine(session->domain->source);
         mending->rewrite.now = (int64_t)time(NULL); /* the answer may have taken long */
         status = mending_replace(mending, &log, &fault);
         if (status == STATUS_DONE)

@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
@@ -7,6 +8,7 @@
 #include "command/command.h"
 #include "store/change.h"
 #include "store/mending.h"
+#include "store/push.h"
 #include "terminal/options.h"
 #include "terminal/output.h"
 #include "terminal/progress.h"
@@ -116,6 +118,24 @@ static enum status promote(struct session *session, struct mending *mending, boo
     return status;
 }
 
+/* With an engine there is no writer: what it lacks is appended to it. */
+static enum status promote_log(const struct session *session, bool json)
+{
+    const char *domain = session->domain->name;
+    struct fault fault;
+    struct push pushed;
+    enum status status = push(&pushed, session, &fault);
+
+    if (status != STATUS_DONE)
+        return fail(status, "domain %s: %s", domain, fault.text);
+    if (json)
+        return print_json(must_have(json_pack("{s:s, s:s?}", "head", pushed.head, "before",
+                                              pushed.before[0] != '\0' ? pushed.before : NULL)));
+    say("domain %s: appended %" PRIu64 " line%s to the engine %s; its HEAD is", domain, pushed.lines,
+        plural(pushed.lines), session->domain->source);
+    return output_line(pushed.head);
+}
+
 static const struct options options = {.shorts = "y", .longs = longs, .help = help};
 
 static enum status run(struct session *session, int argc, char **argv)
@@ -136,7 +156,8 @@ static enum status run(struct session *session, int argc, char **argv)
         status = fail(STATUS_NO, "domain %s has no source, so this host is the writer already",
                       session->domain->name);
     if (status == STATUS_DONE)
-        status = promote(session, &mending, given.json);
+        status = source_is_engine(session->domain->source) ? promote_log(session, given.json)
+                                                           : promote(session, &mending, given.json);
     mending_free(&mending);
     free(store.bytes);
     return status;

@@ -189,6 +189,21 @@ static enum status end_interrupted(struct log *log, const struct session *sessio
     return status;
 }
 
+/* STATUS_AGAIN: another host was faster, and may have changed the old token. */
+static enum status append_successor(struct log *log, const struct session *session, struct request *request,
+                                    struct refs *refs, struct fault *fault)
+{
+    enum status status = change_read(log, refs, 0, &request->old.record, fault);
+
+    if (status == STATUS_DONE)
+        status = end_interrupted(log, session, request, refs, fault);
+    if (status == STATUS_DONE)
+        status = check_first(&refs->list[0], &request->old.record, fault);
+    if (status == STATUS_DONE)
+        status = inherit(request, session->domain, fault);
+    return status == STATUS_DONE ? change_make(log, session, &request->issue.record, false, fault) : status;
+}
+
 /* The successor's line comes first: if we are killed in between, both tokens work. *ended: the status of the
  * old token's line. */
 static enum status append(const struct session *session, struct request *request, struct refs *refs,
@@ -202,17 +217,13 @@ static enum status append(const struct session *session, struct request *request
     output_catch_interruptions(); /* a token that nobody has seen must be reported */
     status = prove_ahead_finish(proving, &log, fault);
     if (status == STATUS_DONE)
-        status = change_read(&log, refs, 0, &request->old.record, fault);
+        do
+            status = append_successor(&log, session, request, refs, fault);
+        while (status == STATUS_AGAIN);
     if (status == STATUS_DONE)
-        status = end_interrupted(&log, session, request, refs, fault);
-    if (status == STATUS_DONE)
-        status = check_first(&refs->list[0], &request->old.record, fault);
-    if (status == STATUS_DONE)
-        status = inherit(request, session->domain, fault);
-    if (status == STATUS_DONE)
-        status = change_make(&log, session, &request->issue.record, false, fault);
-    if (status == STATUS_DONE)
-        *ended = end_old(&log, session, request, &request->old, request->issue.record.id, fault);
+        do
+            *ended = end_old(&log, session, request, &request->old, request->issue.record.id, fault);
+        while (*ended == STATUS_AGAIN);
     change_end(&log, session);
     return status;
 }

@@ -119,7 +119,9 @@ static enum status apply(const struct session *session, const struct request *re
     enum status status = log_begin(&log, session, LOG_CHANGE, &fault);
 
     if (status == STATUS_DONE) {
-        status = change(&log, session, request, refs, &edit, &fault);
+        do
+            status = change(&log, session, request, refs, &edit, &fault);
+        while (status == STATUS_AGAIN);
         change_end(&log, session);
     }
     if (status != STATUS_DONE)

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "store/propose.h"
 #include "store/used.h"
 
 static enum status not_vouched_for(const struct log *log, struct fault *fault)
@@ -66,6 +67,7 @@ enum status change_append(struct log *log, const struct session *session, struct
 {
     char text[LINE_SIZE_MAX];
     unsigned char chain[CHAIN_SIZE];
+    bool creates = record->serial == 0, unknown;
     enum appended appended;
     enum status status;
     struct tip tip;
@@ -78,7 +80,7 @@ enum status change_append(struct log *log, const struct session *session, struct
     record->prior = tip.chain.serial;
     memcpy(record->before, tip.chain.at.chain, CHAIN_SIZE);
     record->by = span_of(session->caller.by);
-    if (record->serial == 0) {
+    if (creates) {
         record->serial = record->n;
         record->created = record->time;
     }
@@ -89,13 +91,22 @@ enum status change_append(struct log *log, const struct session *session, struct
         return STATUS_USAGE;
     }
     /* a full disk may stop create, but not revoke */
+    if (log_has_engine(log) && !ends && !log_has_room(log, &tip, length))
+        return explain(log, APPEND_UNAVAILABLE, fault);
     journal_note(&log->journal, session->caller.by, log->domain, record);
-    appended = log_append(log, &tip, text, length, !ends);
-    status = explain(log, appended, fault);
-    if (appended == APPENDED || appended == APPEND_UNKNOWN) /* hosts may have applied it */
+    status = propose(log, &tip, text, length, &unknown, fault);
+    if (status == STATUS_DONE) {
+        appended = log_append(log, &tip, text, length, !ends && !log_has_engine(log));
+        unknown = appended == APPEND_UNKNOWN;
+        status = explain(log, appended, fault);
+    }
+    if (status == STATUS_DONE || unknown) { /* hosts may have applied it */
         journal_made(&log->journal, record);
-    else
-        journal_forget(&log->journal);
+        return status;
+    }
+    journal_forget(&log->journal);
+    if (creates)
+        record->serial = 0; /* it may get another number */
     return status;
 }
 

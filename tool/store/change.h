@@ -29,7 +29,8 @@ enum status change_read(struct log *log, struct refs *refs, size_t i, struct rec
  * the room that lines and the disk reserve for that.
  *
  * Returns STATUS_DONE when the line is in the file; change_sync() makes it durable. STATUS_USAGE if the line
- * would be too long, STATUS_DAMAGED, STATUS_IO, STATUS_LOCKED.
+ * would be too long, STATUS_DAMAGED, STATUS_IO, STATUS_LOCKED; where changes go through an engine, propose.h,
+ * also STATUS_MISSING and STATUS_AGAIN.
  */
 enum status change_append(struct log *log, const struct session *session, struct record *record, bool ends,
                           struct fault *fault);

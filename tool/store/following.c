@@ -87,7 +87,8 @@ static enum status stand(struct following *following, struct fault *fault)
     }
     incoming->mine = tip.chain;
     incoming->has_store = true;
-    incoming->writer = writer_named(following->directory, domain, tip.chain.header.epoch);
+    incoming->writer = !source_is_engine(following->session->domain->source) &&
+                       writer_named(following->directory, domain, tip.chain.header.epoch);
     return incoming->writer || (!tip.lf_due && tip.size == tip.end) ? STATUS_DONE
                                                                     : clear_rest(following, fault);
 }

@@ -48,11 +48,38 @@ void log_end(struct log *log)
     while (log->durable != 0 && clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &then, NULL) == EINTR)
         continue;
     sigprocmask(SIG_SETMASK, &log->signals, NULL);
+    engine_end(&log->engine);
+}
+
+/* With an engine, one host alone makes the store: the others fetch it. */
+static enum status propose_store(struct log *log, const char *text, size_t length, struct fault *fault)
+{
+    struct span there;
+
+    switch (engine_append(&log->engine, log->session, "", text, length, &there, fault)) {
+    case APPENDED:
+        return STATUS_DONE;
+    case APPEND_CONFLICT:
+        fault_set(fault, "the engine %s holds a store of this domain already: run `toktab follow --once`",
+                  log->session->domain->source);
+        return STATUS_MISSING;
+    case APPEND_UNKNOWN:
+    case APPEND_UNAVAILABLE:
+    default:
+        return STATUS_MISSING;
+    }
+}
+
+static enum status cannot_create(struct fault *fault)
+{
+    fault_set(fault, "cannot be created: %s", strerror(errno));
+    return STATUS_CANNOT_CREATE;
 }
 
 /* Write the new store under another name first, so that it appears complete. */
-static bool make_store(struct log *log, const struct stat *directory)
+static enum status make_store(struct log *log, const struct stat *directory, struct fault *fault)
 {
+    enum status status = STATUS_DONE;
     unsigned char storeid[CHAIN_SIZE];
     char text[LINE_SIZE_MAX];
     struct newfile file;
@@ -66,13 +93,17 @@ static bool make_store(struct log *log, const struct stat *directory)
     header_start(&header);
     length = header_format(text, &header);
     if (!newfile_begin(&file, log->directory, log->storefile.name))
-        return false;
+        return cannot_create(fault);
     if (!newfile_dress_first(&file, directory->st_gid) || !newfile_add(&file, text, length) ||
-        !newfile_finish(&file)) {
+        !newfile_finish(&file))
+        status = cannot_create(fault);
+    else if (source_is_engine(log->session->domain->source))
+        status = propose_store(log, text, length, fault);
+    if (status != STATUS_DONE) {
         newfile_abandon(&file);
-        return false;
+        return status;
     }
-    return newfile_install(&file) == INSTALLED;
+    return newfile_install(&file) == INSTALLED ? STATUS_DONE : cannot_create(fault);
 }
 
 /* Lock the store, then open it. */
@@ -103,10 +134,9 @@ static enum status begin(struct log *log, const struct domain *domain, enum log_
             return status;
     }
     if (error == ENOENT && purpose == LOG_CREATION) {
-        if (!make_store(log, &directory)) {
-            fault_set(fault, "cannot be created: %s", strerror(errno));
-            return STATUS_CANNOT_CREATE;
-        }
+        status = make_store(log, &directory, fault);
+        if (status != STATUS_DONE)
+            return status;
         log->file = storefile_open(&log->storefile, O_RDWR, &file, fault);
         error = log->file < 0 ? errno : 0;
     }
@@ -122,7 +152,10 @@ enum status log_begin(struct log *log, const struct session *session, enum log_p
     sigset_t stop;
 
     storefile_of_domain(&log->storefile, directory, domain);
+    log->session = session;
     log->domain = domain;
+    log->engine = NULL;
+    log->faster = 0;
     log->directory = log->lock = log->file = -1;
     log->journal = (struct journal){0};
     log->name_synced = false;
@@ -157,6 +190,11 @@ static bool keep_reserve_after(int fd, uint64_t end)
     if (fstat(fd, &status) == 0 && (uint64_t)status.st_blocks * 512 >= end + RESERVE_LOW)
         return true;
     return keep_room(fd, end, RESERVE);
+}
+
+bool log_has_room(const struct log *log, const struct tip *tip, size_t length)
+{
+    return keep_reserve_after(log->file, tip->end + length);
 }
 
 /* Overwriting the rest instead could go unseen: the size would stay the same within one timestamp tick. */

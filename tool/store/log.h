@@ -15,28 +15,25 @@
 #include <sys/stat.h>
 
 #include "caller/session.h"
+#include "store/engine.h"
 #include "store/journal.h"
 #include "store/tip.h"
 #include "storefile.h"
 #include "terminal/say.h"
 
 struct log {
+    const struct session *session;
     struct storefile storefile;
     const char *domain;
     int directory, lock, file; /* descriptors; -1: none */
     sigset_t signals;          /* blocked before log_begin() */
+    struct engine *engine;     /* engine.h; NULL: it was not asked */
+    unsigned faster;           /* lines of other hosts that came before ours */
     struct journal journal;    /* what was appended */
     bool name_synced;          /* the file's name is durable */
     uint64_t synced;           /* the file is durable up to this offset; 0: not known */
     int64_t
         durable; /* when the last change became durable, on the monotonic clock, in ns; 0: no change yet */
-};
-
-enum appended {
-    APPENDED,           /* in the file; log_sync() makes it durable */
-    APPEND_CONFLICT,    /* the log has another tip: nothing was done */
-    APPEND_UNKNOWN,     /* the disk failed: the line may be there or not */
-    APPEND_UNAVAILABLE, /* nothing was done */
 };
 
 /* None of these prints but log_end(). The caller prints fault after it. */
@@ -68,6 +65,10 @@ enum status log_tip(struct log *log, struct tip *tip, struct fault *fault);
  */
 enum appended log_append(struct log *log, const struct tip *expected, const char *line, size_t length,
                          bool keep_reserve);
+
+/* Is, or can be made, the reserve for revocations kept if that many bytes more are appended to the tip? False
+ * with errno. */
+bool log_has_room(const struct log *log, const struct tip *tip, size_t length);
 
 /* Make durable everything appended, and the file's name. False with errno: then nothing is certain, and
  * reading back proves nothing, for it reads the page cache. */

@@ -8,8 +8,9 @@
 
 /* Exit statuses: 0 to 2 as usual, then sysexits.h. */
 enum status {
-    STATUS_DONE = 0, /* or: yes */
-    STATUS_NO = 1,   /* denied, damaged, declined, some expiring */
+    STATUS_AGAIN = -1, /* no exit status: another host changed the store first, so decide again */
+    STATUS_DONE = 0,   /* or: yes */
+    STATUS_NO = 1,     /* denied, damaged, declined, some expiring */
     STATUS_USAGE = 2,
     STATUS_DAMAGED = 65,       /* the store */
     STATUS_NOT_FOUND = 66,     /* no such token, store or domain */

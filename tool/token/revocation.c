@@ -18,7 +18,8 @@ struct batch {
     size_t first, last;
 };
 
-static enum status append(struct log *log, const struct batch *batch, size_t i, struct fault *fault)
+/* STATUS_AGAIN: another host was faster, and may have revoked it. */
+static enum status try_append(struct log *log, const struct batch *batch, size_t i, struct fault *fault)
 {
     struct revocation *revocation = &batch->revocations[i];
     struct record record;
@@ -35,6 +36,16 @@ static enum status append(struct log *log, const struct batch *batch, size_t i, 
     attributes_apply(revocation->attributes, &record);
     status = change_append(log, batch->session, &record, true, fault);
     revocation->written = status == STATUS_DONE;
+    return status;
+}
+
+static enum status append(struct log *log, const struct batch *batch, size_t i, struct fault *fault)
+{
+    enum status status;
+
+    do
+        status = try_append(log, batch, i, fault);
+    while (status == STATUS_AGAIN);
     return status;
 }
 

@@ -1,0 +1,285 @@
+"""Hosts that write through an engine: the example of toktab-engine(7), and engines that fail or lie."""
+
+import os
+import re
+import subprocess
+import threading
+import unittest
+
+import recipes
+from fleet_site import SHARED, Engines, Host, wait_for_same
+from harness import TOP, SiteTest, killed_at_end, wait_until
+from oracle_format import token_id
+
+PAGE = os.path.join(TOP, "conf", "toktab-engine.7")
+
+
+class EngineTest(SiteTest):
+    """self.site is the first host. The engine is the example, unless a test puts another in its place."""
+
+    def setUp(self):
+        self.engines = Engines()
+        self.addCleanup(self.engines.close)
+        self.engines.install_shared()
+        self.site = self.new_host()
+
+    def new_host(self, **settings):
+        host = Host(self.engines, **settings)
+        self.addCleanup(host.close)
+        return host
+
+    def on(self, host):
+        """The methods of this test on another host."""
+        other = SiteTest()
+        other.site = host
+        return other
+
+    def second(self):
+        """Another host, which has the log."""
+        host = self.new_host()
+        self.assertEqual(host.catch_up().code, 0)
+        return host
+
+    def follow(self, host):
+        process = host.start("follow", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        return killed_at_end(process)
+
+    def log_files(self):
+        return sorted(map(int, os.listdir(os.path.join(self.engines.log, "example.com"))))
+
+    def answer(self, text, before=""):
+        """From now on `append` gives this answer, after it has done something with $line."""
+        self.engines.install(
+            "shared",
+            '#!/bin/sh\n[ $1 = append ] || ENGINE_SHARED="%s" exec "%s" "$@"\n'
+            "while IFS= read -r head && IFS= read -r line; do\n%s\n%s\ndone\n" % (self.engines.log, SHARED, before, text),
+        )
+
+
+class Page(unittest.TestCase):
+    def test_the_example_is_the_file(self):
+        with open(PAGE) as page, open(SHARED) as file:
+            text = page.read()
+            block = text[text.index(".Bd -literal\n#!/bin/sh") + len(".Bd -literal\n") :]
+            block = block[: block.index("\n.Ed")] + "\n"
+            self.assertEqual(re.sub(r"\\([e&-]|\(..)", lambda escape: recipes.SHOWN[escape[1]], block), file.read())
+
+
+class Commands(EngineTest):
+    def test_each_command_on_each_host(self):
+        token = self.create("first")
+        other = self.second()
+        with self.follow(self.site), self.follow(other):
+            there = self.on(other)
+            second = there.create("second")
+            wait_until(lambda: second[4:16] in self.site.bytes().decode(), "the second token")
+            self.assertEqual(self.verdict(second), ("allow", None))
+            self.ok("revoke", "-y", token_id(second))
+            wait_until(lambda: there.verdict(second)[0] == "deny", "the revocation")
+            there.ok("update", token_id(token), "-l", "renamed")
+            wait_for_same([self.site, other])
+            result = self.ok("rotate", token_id(token), may_show_token=True)
+            self.site.guard(result.out.strip())
+            wait_for_same([self.site, other])
+            there.ok("compact")
+            wait_for_same([self.site, other])
+        self.assertEqual(self.ok("check").out, there.ok("check").out)
+
+    def test_a_host_that_is_behind_reads_on_first(self):
+        self.create("first")
+        other = self.second()
+        for label in "abc":
+            self.create(label)
+        self.on(other).create("d")
+        self.assertEqual(other.head().split(":")[1], "5")
+        self.assertTrue(other.bytes().startswith(self.site.bytes()))
+
+    def test_already_revoked_elsewhere_is_success(self):
+        token = self.create("first")
+        other = self.second()
+        self.ok("revoke", "-y", "--reason", "here", "1")
+        result = self.on(other).ok("revoke", "-y", "--reason", "there", "1")
+        self.assertIn("already revoked: token 1", result.err)
+        self.assertEqual(other.bytes(), self.site.bytes())
+        self.assertEqual(self.on(other).verdict(token)[0], "deny")
+
+    def test_a_change_decided_anew(self):
+        """What another host did first counts."""
+        self.create("first")
+        other = self.second()
+        self.ok("revoke", "-y", "1")
+        there = self.on(other)
+        there.refused(1, "update", "1", "-l", "x", says="it was revoked")
+        self.assertEqual(other.bytes(), self.site.bytes())
+        self.create("second")
+        other.catch_up()
+        self.site.guard(self.ok("rotate", "3", "--grace", "1h", may_show_token=True).out.strip())
+        there.refused(1, "rotate", "3", says="successor")
+
+    def test_racing_admins(self):
+        self.create("first")
+        hosts = [self.site] + [self.second() for _ in range(4)]
+        results = []
+
+        def create(host, i):
+            results.extend(host.run("create", "-l", "host %d, token %d" % (i, k)) for k in range(4))
+
+        threads = [threading.Thread(target=create, args=(host, i)) for i, host in enumerate(hosts)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        for result in results:
+            self.assertEqual(result.code, 0, result)
+            self.site.guard(result.out.strip())
+        for host in hosts:
+            self.assertEqual(host.catch_up().code, 0)
+        self.assertEqual({host.bytes() for host in hosts}, {self.site.bytes()})
+        self.assertEqual(self.log_files(), list(range(22)))
+        store = self.site.bytes().decode()
+        for result in results:
+            self.assertIn("|%s|C|" % result.out[4:16], store)
+
+    def test_import(self):
+        self.site.domains[0]["foreign"] = True
+        self.site.set_source("shared")
+        keys = "".join("key %d\tabcdefghijklmnopqrstuvwxyz%d\n" % (i, i) for i in range(3))
+        self.ok("import", "-y", "-", stdin=keys)
+        self.assertEqual(self.log_files(), [0, 1, 2, 3])
+        self.refused(2, "import", "-y", "-", stdin=keys, says="in the store already")
+        self.refused(2, "import", "-y", "-", stdin="".join("%d\tabcdefghijklmnopqrstuvwxyz%d\n" % (i, i) for i in range(501)), says="at most 500")
+
+    def test_two_first_tokens(self):
+        """Only one store is made."""
+        self.create("first")
+        other = self.new_host()
+        self.on(other).refused(69, "create", "-l", "x", says=["already", "follow --once"])
+        self.assertFalse(os.path.exists(other.path()))
+
+
+class Failures(EngineTest):
+    def prepare(self):
+        self.token = self.create("first")
+        self.before = self.site.bytes()
+
+    def test_no_majority(self):
+        self.prepare()
+        self.answer("echo unavailable no majority")
+        self.refused(69, "revoke", "-y", "1", says=["NOT revoked", "no majority"])
+        result = self.refused(69, "create", "-l", "x", says="no majority")
+        self.assertEqual(result.out, "")
+        self.refused(69, "update", "1", "-l", "x", says="no majority")
+        self.refused(69, "rotate", "1", says="no majority")
+        self.refused(69, "compact", says="no majority")
+        self.assertEqual(self.site.bytes(), self.before)
+        self.assertEqual(self.verdict(self.token), ("allow", None))
+
+    def test_nobody_knows(self):
+        self.prepare()
+        for answer in "echo unknown", "exit", "echo dunno", "head -c 9999 /dev/zero; echo":
+            with self.subTest(answer):
+                self.answer(answer)
+                self.refused(69, "revoke", "-y", "1", says=["NOT revoked", "nobody knows"])
+                self.assertEqual(self.refused(69, "create", "-l", "x", says="nobody knows").out, "")
+        self.assertEqual(self.site.bytes(), self.before)
+
+    def test_it_was_done_all_the_same(self):
+        """The line is found, and the next try is no second revocation."""
+        self.prepare()
+        log = os.path.join(self.engines.log, "example.com")
+        self.answer("echo unknown", before='printf "%%s\\n" "$line" > %s/2' % log)
+        self.refused(69, "revoke", "-y", "1", says="nobody knows")
+        self.engines.install_shared()
+        result = self.ok("revoke", "-y", "1")
+        self.assertIn("revoked", result.err)
+        self.assertEqual(self.log_files(), [0, 1, 2])
+        self.assertEqual(self.verdict(self.token)[0], "deny")
+
+    def test_none_there(self):
+        self.prepare()
+        self.site.set_source("nosuch")
+        self.refused(69, "revoke", "-y", "1", says=["NOT revoked", "cannot be run"])
+        self.assertEqual(self.site.bytes(), self.before)
+
+    def test_lies(self):
+        """What does not prove itself is not written."""
+        self.prepare()
+        line = self.before.splitlines()[-1].decode()
+        changed = line.replace("|first|", "|other|")
+        for there in "rubbish", line, changed, line.replace("1|", "2|", 1), "=1:1:" + "0" * 32, "!fork", "toktab1|":
+            with self.subTest(there):
+                self.answer("echo 'conflict %s'" % there)
+                self.refused(69, "revoke", "-y", "1", says="NOT revoked")
+                self.assertEqual(self.site.bytes(), self.before)
+
+    def test_a_fork(self):
+        self.prepare()
+        other = self.second()
+        self.create("here")
+        fork = self.new_host()
+        fork.put(other.bytes())
+        fork.set_source(None)
+        self.on(fork).create("there")
+        fork.set_source("shared")
+        before = fork.bytes()
+        result = self.on(fork).refused(69, "revoke", "-y", "1", says="NOT revoked")
+        self.assertEqual(fork.bytes(), before, result)
+        self.assertEqual(fork.catch_up().code, 1)
+        self.assertEqual(fork.bytes(), before)
+        self.on(fork).refused(1, "promote", says="fork")
+
+
+class Promote(EngineTest):
+    def test_an_old_copy_was_put_back(self):
+        for label in "abcd":
+            self.create(label)
+        other = self.second()
+        log = os.path.join(self.engines.log, "example.com")
+        for n in 3, 4:
+            os.unlink(os.path.join(log, str(n)))
+        before = self.site.bytes()
+        self.refused(69, "revoke", "-y", "1", says="NOT revoked")
+        self.assertEqual(other.catch_up().code, 1)
+        self.assertEqual(self.site.bytes(), before)
+        self.assertEqual(other.bytes(), before)
+        result = self.on(other).ok("promote")
+        self.assertIn("appended 2 lines", result.err)
+        self.assertEqual(result.out, self.ok("check").out)
+        self.ok("revoke", "-y", "1")
+        self.assertEqual(self.json("promote")["before"], self.json("promote")["head"])
+
+    def test_a_store_that_was_there_first(self):
+        self.site.set_source(None)
+        token = self.create("first")
+        self.create("second")
+        self.site.set_source("shared")
+        self.refused(69, "revoke", "-y", "1")
+        self.assertIn("appended 2 lines", self.ok("promote").err)
+        other = self.second()
+        self.assertEqual(other.bytes(), self.site.bytes())
+        self.on(other).ok("revoke", "-y", "1")
+        self.assertEqual(self.on(other).verdict(token)[0], "deny")
+
+    def test_nothing_that_others_did_is_lost(self):
+        self.create("first")
+        other = self.second()
+        self.create("second")
+        self.on(other).refused(1, "promote", says="follow --once")
+
+
+class Killed(EngineTest):
+    def test_tool_killed_after_the_engine_has_it(self):
+        """The change comes with the next one, or by follow."""
+        token = self.create("first")
+        log = os.path.join(self.engines.log, "example.com")
+        self.answer("kill -9 $PPID; exit", before='printf "%%s\\n" "$line" > %s/2' % log)
+        result = self.site.run("revoke", "-y", "1")
+        self.assertEqual(result.code, -9)
+        self.engines.install_shared()
+        self.assertEqual(self.verdict(token), ("allow", None))
+        self.assertEqual(self.site.catch_up().code, 0)
+        self.assertEqual(self.verdict(token)[0], "deny")
+
+
+if __name__ == "__main__":
+    unittest.main()

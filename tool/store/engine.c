@@ -1,0 +1,175 @@
+#include "store/engine.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "store/disk.h"
+#include "store/source.h"
+
+enum {
+    PATIENCE =
+        6000, /* milliseconds for an answer: more than a program takes to find out that there is none */
+    FAREWELL = 60 * 1000 /* milliseconds, after which a program that does not end is killed */
+};
+
+struct engine {
+    struct source source;
+    bool started;
+    bool more; /* a line comes after the one that it has told of */
+};
+
+char **engine_command(const struct session *session, const char *verb)
+{
+    char **argv = must_have(calloc(4, sizeof(*argv)));
+
+    argv[0] = composed("%s/engine-%s", session->config.engine_dir, session->domain->source);
+    argv[1] = must_have(strdup(verb));
+    argv[2] = must_have(strdup(session->domain->name));
+    return argv;
+}
+
+void engine_command_free(char **argv)
+{
+    for (char **word = argv; *word; word++)
+        free(*word);
+    free(argv);
+}
+
+static bool write_to(int fd, const char *bytes, size_t length)
+{
+    while (length > 0) {
+        ssize_t written = write(fd, bytes, length);
+
+        if (written < 0 && errno != EINTR)
+            return false;
+        if (written > 0) {
+            bytes += written;
+            length -= (size_t)written;
+        }
+    }
+    return true;
+}
+
+/* Start the program, or ask it once more. */
+static bool ask(struct engine **running, const struct session *session, const char *head, const char *line,
+                size_t length)
+{
+    struct engine *engine = *running;
+    char **argv;
+
+    if (!engine) {
+        engine = *running = must_have(calloc(1, sizeof(*engine)));
+        argv = engine_command(session, "append");
+        engine->started = source_start(&engine->source, argv, head);
+        engine_command_free(argv);
+        if (!engine->started)
+            return false;
+    } else if (!write_to(engine->source.input, head, strlen(head)) ||
+               !write_to(engine->source.input, "\n", 1)) {
+        return false;
+    }
+    return write_to(engine->source.input, line, length);
+}
+
+/* A program that has not answered is not asked again. */
+static void give_up(struct engine **engine)
+{
+    if ((*engine)->started)
+        source_stop(&(*engine)->source, false);
+    free(*engine);
+    *engine = NULL;
+}
+
+static bool next_answer(struct source *source, struct span *answer)
+{
+    int64_t until = clock_now() + PATIENCE * MILLISECOND;
+
+    for (;;) {
+        switch (source_line(source, answer)) {
+        case HEARD_LINE:
+            return true;
+        case HEARD_ENDLESS:
+            return false;
+        case HEARD_NOTHING:
+        default:
+            if (source_wait(source, until) != WAITED_BYTES)
+                return false;
+        }
+    }
+}
+
+/* Does an answer begin with this word? *rest: what comes after it and a blank. */
+static bool says(struct span answer, const char *word, struct span *rest)
+{
+    size_t length = strlen(word);
+
+    if (answer.length <= length || memcmp(answer.at, word, length) != 0 || !strchr(" \n", answer.at[length]))
+        return false;
+    *rest = (struct span){answer.at + length + 1, answer.length - length - 1};
+    return true;
+}
+
+static bool tells_line(struct engine *engine, struct span answer, struct span *there)
+{
+    engine->more = says(answer, "more", there);
+    return engine->more || says(answer, "conflict", there);
+}
+
+bool engine_more(struct engine *engine, struct span *there)
+{
+    struct span answer;
+
+    return engine->more && next_answer(&engine->source, &answer) && tells_line(engine, answer, there);
+}
+
+enum appended engine_append(struct engine **engine, const struct session *session, const char *head,
+                            const char *line, size_t length, struct span *there, struct fault *fault)
+{
+    const char *name = session->domain->source;
+    struct span answer, rest;
+
+    if (!ask(engine, session, head, line, length)) {
+        bool started = (*engine)->started;
+
+        fault_set(fault, "the engine %s cannot be %s: %s", name, started ? "asked" : "run", strerror(errno));
+        give_up(engine);
+        return started ? APPEND_UNKNOWN : APPEND_UNAVAILABLE;
+    }
+    if (next_answer(&(*engine)->source, &answer)) {
+        if (says(answer, "done", &rest))
+            return APPENDED;
+        if (tells_line(*engine, answer, there))
+            return APPEND_CONFLICT;
+        if (says(answer, "unavailable", &rest)) {
+            fault_set(fault, "the engine %s: %.*s", name, rest.length > 0 ? (int)rest.length - 1 : 0,
+                      rest.at);
+            return APPEND_UNAVAILABLE;
+        }
+    }
+    fault_set(fault,
+              "the engine %s gave no answer, so nobody knows whether it has the change: wait, and look again",
+              name);
+    give_up(engine);
+    return APPEND_UNKNOWN;
+}
+
+void engine_end(struct engine **running)
+{
+    struct engine *engine = *running;
+    int64_t until = clock_now() + FAREWELL * MILLISECOND;
+
+    if (!engine)
+        return;
+    close(engine->source.input);
+    engine->source.input = -1;
+    do
+        engine->source.start = engine->source.end = 0; /* whatever it still says */
+    while (source_wait(&engine->source, until) == WAITED_BYTES);
+    source_stop(&engine->source, true);
+    free(engine);
+    *running = NULL;
+}
