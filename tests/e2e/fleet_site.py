@@ -58,6 +58,6 @@ class Host(Site):
         return self.run("follow", "--once")
 
 
-def wait_for_same(hosts):
+def wait_for_same(hosts, seconds=30):
     """Until all hosts have the same bytes."""
-    wait_until(lambda: len({os.path.exists(host.path()) and host.bytes() for host in hosts}) == 1, "the same log")
+    wait_until(lambda: len({os.path.exists(host.path()) and host.bytes() for host in hosts}) == 1, "the same log", seconds)
