@@ -85,6 +85,24 @@ class Commands(EngineTest):
             wait_for_same([self.site, other])
         self.assertEqual(self.ok("check").out, there.ok("check").out)
 
+    def test_follow_goes_on_while_its_host_writes(self):
+        """The line that it reads is there already: no reason to start its source anew."""
+        self.create("first")
+        with open(os.path.join(self.engines.dir, "engine-shared")) as file:
+            text = file.read()
+        starts = os.path.join(self.engines.dir, "starts")
+        self.engines.install("shared", text.replace("#!/bin/sh\n", "#!/bin/sh\necho $1 >> %s\n" % starts))
+        with self.follow(self.site):
+            wait_until(lambda: os.path.exists(self.site.path("example.com")[:-7] + ".contact"), "contact")
+            for label in "abcde":
+                self.create(label)
+                self.site.run("check")
+            other = self.second()
+            self.on(other).create("there")
+            wait_for_same([self.site, other])
+        with open(starts) as file:
+            self.assertEqual(file.read().split().count("lines"), 2)
+
     def test_a_host_that_is_behind_reads_on_first(self):
         self.create("first")
         other = self.second()

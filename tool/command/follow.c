@@ -39,7 +39,7 @@ enum {
 };
 
 /* Alerts beside those of enum trouble. */
-enum { ALERT_DISK = TROUBLES, ALERT_CONTACT, ALERT_WRITER };
+enum { ALERT_DISK = TROUBLES, ALERT_CONTACT, ALERT_WRITER, ALERT_FILE };
 
 /* How a source's life ended. */
 enum end {
@@ -113,9 +113,15 @@ static enum end refuse(struct follow *follow, enum trouble trouble, const char *
 
     if (!settle(follow))
         return END_DISK;
-    alert(&follow->alerts, trouble, urgent, domain_of(follow), why);
+    if (trouble == TROUBLE_GAP && follow->want_file)
+        alert(&follow->alerts, ALERT_FILE, true, domain_of(follow),
+              "the source does not have the whole file either: fetch it from another host, as by `toktab "
+              "follow "
+              "--once -- ssh HOST toktab log`");
+    else
+        alert(&follow->alerts, trouble, urgent, domain_of(follow), why);
     following_note(&follow->following, incoming_word(trouble));
-    follow->want_file = trouble == TROUBLE_GAP;
+    follow->want_file = trouble == TROUBLE_GAP && !follow->want_file; /* it may have been fetched since */
     if (trouble == TROUBLE_UNAVAILABLE || trouble == TROUBLE_DENIED)
         return END_CONTACT;
     return trouble == TROUBLE_GAP && follow->following.incoming.has_store ? END_ANEW : END_REFUSED;
@@ -164,6 +170,12 @@ static bool hear(struct follow *follow, struct span line, enum end *end)
     struct fault fault;
     enum status status = following_take(following, verdict, line, &before, &fault);
 
+    if (status == STATUS_NO && source_is_engine(follow->session->domain->source) && !incoming->in_file &&
+        following_again(following, &fault) == STATUS_DONE) { /* a command on this host had the line first */
+        before = incoming->mine;
+        verdict = incoming_judge(incoming, line.at, line.length);
+        status = following_take(following, verdict, line, &before, &fault);
+    }
     if (status != STATUS_DONE) {
         *end = failed(follow, status, &fault);
         return false;

@@ -179,6 +179,13 @@ enum status following_flush(struct following *following, struct fault *fault)
     return status;
 }
 
+enum status following_again(struct following *following, struct fault *fault)
+{
+    enum status status = following_flush(following, fault);
+
+    return status == STATUS_DONE ? stand(following, fault) : status;
+}
+
 /* ---- compactions ---- */
 
 /* The line is kept even if our snapshot is another than the source's: then the file is fetched. */

@@ -41,6 +41,9 @@ void following_end(struct following *following);
 enum status following_take(struct following *following, enum incoming_verdict verdict, struct span line,
                            const struct chain *before, struct fault *fault);
 
+/* Look at this host's store again, which somebody else has changed: what was judged before is judged anew. */
+enum status following_again(struct following *following, struct fault *fault);
+
 /* Make durable what was appended, and release the lock. */
 enum status following_flush(struct following *following, struct fault *fault);
 
