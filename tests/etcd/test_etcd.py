@@ -46,7 +46,9 @@ class EtcdTest(SiteTest):
             file.write(password + "\n")
         certificate, key = self.cluster.client
         settings = {"nodes": " ".join(self.cluster.clients), "prefix": self.prefix, "ca": self.cluster.authority.ca,
-            "certificate": certificate, "key": key, "user": "toktab", "password_file": secret, **changes}  # fmt: skip
+            "certificate": certificate, "key": key, "user": "toktab", "password_file": secret,
+            "token_file": "etcd.token", **changes}  # fmt: skip
+        # token_file is below the folder that the tool is started in, and so each host has its own
         with open(self.conf, "w") as file:
             file.writelines("%s = %s\n" % item for item in settings.items() if item[1] is not None)
 

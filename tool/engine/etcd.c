@@ -1,6 +1,7 @@
 #include "engine/etcd.h"
 
 #include <curl/curl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,11 +9,12 @@
 #include <time.h>
 
 #include "clock.h"
+#include "engine/ticket.h"
 
 enum {
     TIMEOUT = 700,        /* milliseconds for a request; then the next node is asked */
-    LOGIN_TIMEOUT = 2000, /* a login is slow on purpose */
-    LOGIN_JITTER = 100,   /* milliseconds at most before another login: all hosts may want one at once */
+    LOGIN_TIMEOUT = 3000, /* a login is slow on purpose, and is carried out even if nobody waits for it */
+    LOGIN_JITTER = 250,   /* milliseconds at most before a login: all hosts may want one at once */
     PAUSE = 50,           /* milliseconds between two rounds in which no node could be asked */
     ANSWER_MAX = 32 * 1024 * 1024,
 };
@@ -38,6 +40,8 @@ bool etcd_begin(struct etcd *etcd, const struct settings *settings)
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK || !(curl = curl_easy_init()))
         return fault_set(&etcd->why, "libcurl cannot be started");
     etcd->curl = curl;
+    if (settings->user)
+        ticket_read(settings->token_file, etcd->token, sizeof(etcd->token));
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -173,12 +177,29 @@ static enum outcome log_in(struct etcd *etcd, int *code)
         return ETCD_ANSWERED;
     }
     token = outcome == ETCD_ANSWERED ? json_string_value(json_object_get(answer, "token")) : NULL;
-    if (token && strlen(token) < sizeof(etcd->token))
+    if (token && strlen(token) < sizeof(etcd->token)) {
         strcpy(etcd->token, token);
-    else if (outcome == ETCD_ANSWERED)
+        ticket_keep(etcd->settings->token_file, token);
+    } else if (outcome == ETCD_ANSWERED)
         outcome = ETCD_REFUSED;
     json_decref(answer);
     return outcome;
+}
+
+/* A token that is no good: another program of this host may have a new one by now. */
+static void renew(struct etcd *etcd)
+{
+    unsigned char random = 0;
+    char old[TOKEN_SIZE];
+
+    if (getrandom(&random, 1, 0) == 1)
+        pause_for(random * (unsigned)LOGIN_JITTER / UCHAR_MAX);
+    strcpy(old, etcd->token);
+    ticket_read(etcd->settings->token_file, etcd->token, sizeof(etcd->token));
+    if (strcmp(old, etcd->token) == 0)
+        etcd->token[0] = '\0';
+    etcd->open = false;
+    explicit_bzero(old, sizeof(old));
 }
 
 /* Does this refusal mean that another login may help? */
@@ -213,9 +234,7 @@ static enum outcome try_node(struct etcd *etcd, const char *path, const char *bo
     enum outcome outcome;
     int code;
 
-    for (int round = 0; round < 2; round++) {
-        unsigned char random = 0;
-
+    for (int round = 0; round < 3; round++) {
         if (etcd->settings->user && etcd->token[0] == '\0' && !etcd->open) {
             outcome = log_in(etcd, &code);
             if (outcome == ETCD_SILENT || (outcome == ETCD_REFUSED && is_passing(code)))
@@ -226,10 +245,7 @@ static enum outcome try_node(struct etcd *etcd, const char *path, const char *bo
         outcome = post(etcd, path, body, TIMEOUT, answer, &code);
         if (outcome != ETCD_REFUSED || !wants_login(etcd, code))
             break;
-        if (getrandom(&random, 1, 0) == 1)
-            pause_for(random % LOGIN_JITTER);
-        etcd->token[0] = '\0';
-        etcd->open = false;
+        renew(etcd);
     }
     return outcome == ETCD_REFUSED && is_passing(code) ? ETCD_SILENT : outcome;
 }

@@ -55,7 +55,8 @@ static const char *take(struct settings *settings, const char *name, char *value
                  {"certificate", &settings->certificate},
                  {"key", &settings->key},
                  {"user", &settings->user},
-                 {"password_file", &settings->password_file}};
+                 {"password_file", &settings->password_file},
+                 {"token_file", &settings->token_file}};
 
     if (value[0] == '\0')
         return "has no value";
@@ -113,11 +114,12 @@ static bool parse(struct settings *settings, const char *path, char *text, struc
 
 bool settings_load(struct settings *settings, const char *path, struct fault *fault)
 {
-    static char usual_prefix[] = "/toktab";
+    static char usual_prefix[] = "/toktab", usual_token_file[] = TOKEN_FILE_DEFAULT;
     size_t length;
     char *text = config_file_read(path, 1, &length, fault); /* the settings keep it */
 
-    *settings = (struct settings){.prefix = usual_prefix, .interval = INTERVAL_DEFAULT};
+    *settings = (struct settings){
+        .prefix = usual_prefix, .token_file = usual_token_file, .interval = INTERVAL_DEFAULT};
     if (!text)
         return false;
     text[length] = '\0';

@@ -13,6 +13,7 @@
 enum { NODES_MAX = 16, PASSWORD_SIZE = 512 };
 
 #define SETTINGS_DEFAULT_PATH TOKTAB_SYSCONFDIR "/toktab/etcd.conf"
+#define TOKEN_FILE_DEFAULT "/run/toktab/etcd.token"
 
 struct settings {
     char *nodes[NODES_MAX]; /* URLs without a path */
@@ -21,6 +22,7 @@ struct settings {
     char *ca, *certificate, *key; /* files; NULL: not given */
     char *user;                   /* NULL: etcd knows no users */
     char *password_file;          /* NULL: the credential "etcd-password" that systemd gives */
+    char *token_file;             /* where all programs of this host keep what etcd gave for the password */
     unsigned interval;            /* milliseconds between two polls */
 };
 

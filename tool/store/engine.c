@@ -157,19 +157,19 @@ enum appended engine_append(struct engine **engine, const struct session *sessio
     return APPEND_UNKNOWN;
 }
 
-void engine_end(struct engine **running)
+void engine_end(struct engine **engine)
 {
-    struct engine *engine = *running;
+    struct engine *running = *engine;
     int64_t until = clock_now() + FAREWELL * MILLISECOND;
 
-    if (!engine)
+    if (!running)
         return;
-    close(engine->source.input);
-    engine->source.input = -1;
+    close(running->source.input);
+    running->source.input = -1;
     do
-        engine->source.start = engine->source.end = 0; /* whatever it still says */
-    while (source_wait(&engine->source, until) == WAITED_BYTES);
-    source_stop(&engine->source, true);
-    free(engine);
-    *running = NULL;
+        running->source.start = running->source.end = 0; /* whatever it still says */
+    while (source_wait(&running->source, until) == WAITED_BYTES);
+    source_stop(&running->source, true);
+    free(running);
+    *engine = NULL;
 }
