@@ -95,7 +95,7 @@ class Cluster:
         wait_until(self.healthy, "etcd", seconds=60)
 
     def healthy(self):
-        return self.ctl("get", "nosuch", check=False, seconds=3).returncode == 0
+        return all(self.ctl("get", "nosuch", node=i, check=False, seconds=3).returncode == 0 for i in range(3))
 
     def kill(self, i):
         self.nodes[i].send_signal(signal.SIGCONT)
