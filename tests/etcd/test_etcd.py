@@ -178,7 +178,7 @@ class Life(EtcdTest):
 class Faults(EtcdTest):
     def under_load(self, fault):
         """Two hosts create while there is a fault; nothing that was acknowledged is lost."""
-        self.create("first")
+        self.site.guard(self.until_it_answers("create", "-l", "first").out.strip())
         other = self.second()
         over, results = threading.Event(), []
 
@@ -201,7 +201,7 @@ class Faults(EtcdTest):
                 for thread in threads:
                     thread.join()
             for host in (self.site, other):
-                self.assertEqual(host.catch_up().code, 0)
+                wait_until(lambda host=host: host.catch_up().code == 0, "the log", seconds=60)
             wait_for_same([self.site, other, watcher])
         store = self.site.bytes().decode()
         for result in results:
@@ -268,12 +268,11 @@ class Faults(EtcdTest):
         other = self.second()
         before = self.site.bytes()
         self.cluster.restore(snapshot)
-        self.refused(69, "create", "-l", "x", says="behind")
-        result = other.catch_up()
-        self.assertEqual(result.code, 1, result)
+        wait_until(lambda: "behind" in self.refused(69, "create", "-l", "x").err, "an answer of etcd", seconds=60)
+        wait_until(lambda: other.catch_up().code == 1, "a refusal", seconds=60)
         self.assertEqual({self.site.bytes(), other.bytes()}, {before})
-        self.assertIn("appended 2 lines", self.on(other).ok("promote").err)
-        self.create("third")
+        wait_until(lambda: other.run("promote").code == 0, "the lines in etcd", seconds=60)
+        self.site.guard(self.until_it_answers("create", "-l", "third").out.strip())
         self.assertEqual(other.catch_up().code, 0)
         self.assertEqual(self.on(other).verdict(token)[0], "deny")
 

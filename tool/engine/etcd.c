@@ -264,9 +264,13 @@ enum outcome etcd_ask(struct etcd *etcd, const char *path, json_t *body, int64_t
         if (outcome == ETCD_ANSWERED || outcome == ETCD_REFUSED || clock_now() >= until)
             break;
         etcd->node = (etcd->node + 1) % etcd->settings->node_count;
-        if (tries % etcd->settings->node_count == 0)
-            pause_for(PAUSE);
+        if (tries % etcd->settings->node_count != 0)
+            continue;
+        if (silent && !etcd->proved && etcd->token[0] != '\0')
+            renew(etcd);
+        pause_for(PAUSE);
     }
+    etcd->proved |= outcome == ETCD_ANSWERED;
     free(text);
     return silent && outcome != ETCD_ANSWERED ? ETCD_SILENT : outcome;
 }

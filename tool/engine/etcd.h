@@ -2,8 +2,9 @@
  * Asks etcd by the JSON of its gateway, one node after the other.
  *
  * A login is slow on purpose, so there is one for each life of a token: only the answer that a token is not
- * valid leads to the next. A request that timed out may still be carried out: whoever changes something must
- * be able to ask the same again.
+ * valid leads to the next. Or if no node answers to a token that never worked here: one that is newer than a
+ * backup from which etcd was restored makes it wait for ever. A request that timed out may still be carried
+ * out: whoever changes something must be able to ask the same again.
  */
 #ifndef ETCD_H
 #define ETCD_H
@@ -20,6 +21,7 @@ struct etcd {
     void *curl;             /* of libcurl, which etcd.c alone knows */
     size_t node;            /* the one that is asked */
     char token[TOKEN_SIZE]; /* "": none */
+    bool proved;            /* etcd has answered to it */
     bool open;              /* etcd has its users switched off */
     struct fault why;       /* of the last failure */
 };
