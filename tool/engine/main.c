@@ -66,11 +66,14 @@ int main(int argc, char **argv)
         fputs(usage, stderr);
         return 2;
     }
-    if (!settings_load(&settings, path, &fault))
-        return refuse(appends, fault.text);
-    if (!etcd_begin(&etcd, &settings))
-        return refuse(appends, etcd.why.text);
-    status = appends ? append_run(&etcd, argv[1]) : lines_run(&etcd, argv[1]);
-    etcd_end(&etcd);
+    if (!settings_load(&settings, path, &fault)) {
+        status = refuse(appends, fault.text);
+    } else if (!etcd_begin(&etcd, &settings)) {
+        status = refuse(appends, etcd.why.text);
+    } else {
+        status = appends ? append_run(&etcd, argv[1]) : lines_run(&etcd, argv[1]);
+        etcd_end(&etcd);
+    }
+    settings_free(&settings);
     return status;
 }

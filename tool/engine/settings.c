@@ -116,16 +116,21 @@ bool settings_load(struct settings *settings, const char *path, struct fault *fa
 {
     static char usual_prefix[] = "/toktab", usual_token_file[] = TOKEN_FILE_DEFAULT;
     size_t length;
-    char *text = config_file_read(path, 1, &length, fault); /* the settings keep it */
+    char *text = config_file_read(path, 1, &length, fault);
 
     *settings = (struct settings){
-        .prefix = usual_prefix, .token_file = usual_token_file, .interval = INTERVAL_DEFAULT};
+        .text = text, .prefix = usual_prefix, .token_file = usual_token_file, .interval = INTERVAL_DEFAULT};
     if (!text)
         return false;
     text[length] = '\0';
     if (strlen(text) != length)
         return fault_set(fault, "%s: contains a NUL byte", path);
     return parse(settings, path, text, fault);
+}
+
+void settings_free(struct settings *settings)
+{
+    free(settings->text);
 }
 
 bool settings_password(const struct settings *settings, char password[PASSWORD_SIZE], struct fault *fault)

@@ -16,6 +16,7 @@ enum { NODES_MAX = 16, PASSWORD_SIZE = 512 };
 #define TOKEN_FILE_DEFAULT "/run/toktab/etcd.token"
 
 struct settings {
+    char *text;             /* of the file, to which the others point */
     char *nodes[NODES_MAX]; /* URLs without a path */
     size_t node_count;
     char *prefix;                 /* of all keys, without a slash at its end */
@@ -26,8 +27,10 @@ struct settings {
     unsigned interval;            /* milliseconds between two polls */
 };
 
-/* Read them; what is refused is as for toktab.conf. False with fault. */
+/* Read them; what is refused is as for toktab.conf. False with fault. The caller calls settings_free()
+ * whatever is returned. */
 bool settings_load(struct settings *settings, const char *path, struct fault *fault);
+void settings_free(struct settings *settings);
 
 /* Read the password, which nobody but its owner may read. The caller wipes it. False with fault. */
 bool settings_password(const struct settings *settings, char password[PASSWORD_SIZE], struct fault *fault);
