@@ -448,7 +448,7 @@ uninstall:
 	        $(addprefix panel/,$(notdir $(PANEL_EXAMPLES))) $(addprefix fleet/,$(notdir $(FLEET_EXAMPLES)))) \
 	    $(BASH_COMPLETIONS)/toktab $(ZSH_COMPLETIONS)/_toktab $(FISH_COMPLETIONS)/toktab.fish \
 	    $(NGINX_MODULEDIR)/$(notdir $(MODULE)) $(PAM_MODULEDIR)/$(notdir $(PAM_MODULE)))
-	for folder in $(addprefix $(DESTDIR)$(DOCDIR),$(addprefix /examples/,fail2ban fleet nginx.service.d pam panel) /examples '') ; do \
+	for folder in $(addprefix $(DESTDIR)$(DOCDIR),$(addprefix /examples/,fail2ban fleet nginx.service.d pam panel) /examples '') $(DESTDIR)$(ENGINEDIR) ; do \
 	    [ ! -d $$folder ] || rmdir --ignore-fail-on-non-empty $$folder || exit; done
 	$(tell_linker)
 
