@@ -53,6 +53,7 @@ static const char *judge_rest(struct tip *tip, const char *rest, size_t length)
     case REST_LINE:
         memcpy(text, rest, line_length);
         text[line_length] = '\n';
+        tip->start = tip->end;
         tip->end += line_length;
         tip->lf_due = true;
         return chain_line(&tip->chain, &line, text, line_length + 1);
@@ -86,7 +87,8 @@ const char *tip_find(struct tip *tip, const char *domain, struct span head, stru
     wrong = find_last(&tip->chain, &window, &last);
     if (wrong)
         return wrong;
-    tip->end = from + (uint64_t)(last.at - tail.at) + last.length;
+    tip->start = from + (uint64_t)(last.at - tail.at);
+    tip->end = tip->start + last.length;
     tip->lf_due = false;
     tip->size = from + tail.length;
     wrong = judge_rest(tip, last.at + last.length, (size_t)(window.end - last.at) - last.length);

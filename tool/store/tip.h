@@ -8,6 +8,7 @@
 
 struct tip {
     struct chain chain; /* at the last line */
+    uint64_t start;     /* offset of the last line, or where the first one will be */
     uint64_t end;       /* offset after the last line's LF, or where that LF belongs */
     bool lf_due;        /* the last line lacks its LF */
     uint64_t size;      /* of the file */
