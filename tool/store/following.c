@@ -344,8 +344,9 @@ static void write_contact(const struct following *following)
         good = fchown(fd, (uid_t)-1, directory.st_gid) == 0 || errno == EPERM;
     if (good && (file.st_mode & 07777) != 0640)
         good = fchmod(fd, 0640) == 0;
-    if (good && pwrite(fd, text, length, 0) == (ssize_t)length && (uint64_t)file.st_size > length)
-        good = ftruncate(fd, (off_t)length) == 0;
+    good = good && pwrite(fd, text, length, 0) == (ssize_t)length;
+    if (good && (uint64_t)file.st_size > length && ftruncate(fd, (off_t)length) < 0)
+        errno = 0;
     close(fd);
 }
 
