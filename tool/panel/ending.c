@@ -27,7 +27,7 @@ struct ending ending_of(int status)
     case STATUS_LOCKED:
         return (struct ending){503, false, "Somebody else is changing tokens just now. Please try again."};
     case STATUS_NOT_PERMITTED:
-        return (struct ending){403, false, "You may not do this."};
+        return (struct ending){403, false, "You may not do this here. The server's log says why."};
     default: /* STATUS_IO, TOOL_UNKNOWN, and what no tool of ours says */
         return (struct ending){500, true,
                                "The tool that changes tokens has failed. The server's log says why."};
