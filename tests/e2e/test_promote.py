@@ -1,6 +1,7 @@
 """toktab promote: a follower becomes the writer, and the old writer is fenced."""
 
 import contextlib
+import json
 import os
 import random
 import unittest
@@ -38,6 +39,17 @@ class Promote(FleetTest):
         self.assertEqual(self.host.run("revoke", "-y", "1").code, 0)
         self.assertEqual(self.host.run("verify", stdin=self.token).code, 1)
         self.assertIn("is the writer", self.host.run("check", "--fleet").err)
+
+    def test_domains(self):
+        """Which says what one may do there."""
+
+        def may(host):
+            return json.loads(host.run("domains", "--json").out)[0]["may"]
+
+        self.assertEqual(may(self.site), "change")
+        self.assertEqual(may(self.host), "read")
+        self.promote()
+        self.assertEqual(may(self.host), "change")
 
     def test_again(self):
         head = self.promote().out

@@ -236,26 +236,36 @@ enum status session_open_to_follow(struct session *session)
     return session_open(session);
 }
 
-/* Refused here, before anybody is asked anything; what counts is what log_begin() finds under the lock. */
-enum status session_open_to_change(struct session *session)
+enum status session_may_write(const struct session *session, struct fault *fault)
 {
-    enum status status = session_open_to_follow(session);
     struct storefile storefile;
-    struct fault fault;
+    enum status status;
     int directory, store;
 
-    if (status != STATUS_DONE || session->domain->source[0] == '\0')
-        return status;
+    if (session->domain->source[0] == '\0')
+        return STATUS_DONE;
     storefile_of_domain(&storefile, session->config.store_dir, session->domain->name);
     directory = open(storefile.directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
     store = directory < 0 ? -1
                           : openat(directory, storefile.name,
                                    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-    status = writer_may(session->domain, directory, store, &fault);
+    status = writer_may(session->domain, directory, store, fault);
     if (store >= 0)
         close(store);
     if (directory >= 0)
         close(directory);
+    return status;
+}
+
+/* Refused here, before anybody is asked anything; what counts is what log_begin() finds under the lock. */
+enum status session_open_to_change(struct session *session)
+{
+    enum status status = session_open_to_follow(session);
+    struct fault fault;
+
+    if (status != STATUS_DONE)
+        return status;
+    status = session_may_write(session, &fault);
     return status == STATUS_DONE ? status : fail(status, "domain %s: %s", session->domain->name, fault.text);
 }
 

@@ -31,7 +31,11 @@ enum status session_open(struct session *session);
  * writer.h. */
 enum status session_open_to_change(struct session *session);
 
-/* The same for a command that writes what a source says, or ends that: on a follower too. */
+/* May this host change the domain of the session, writer_may()? Asks nothing else. */
+enum status session_may_write(const struct session *session, struct fault *fault);
+
+/* The same as session_open() for a command that writes what a source says, or ends that: on a follower too.
+ */
 enum status session_open_to_follow(struct session *session);
 
 /* Refuse to guess the domain if the caller may change several and did not give -d: prints so and returns

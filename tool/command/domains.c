@@ -86,6 +86,7 @@ static enum status look(struct found *found, const struct session *session)
     struct record record;
     struct tokens tokens;
     enum status status;
+    struct fault fault;
 
     *found = (struct found){.domain = session->domain};
     if (snprintf(found->store, sizeof(found->store), "%s/%s.tokens", session->config.store_dir,
@@ -97,6 +98,8 @@ static enum status look(struct found *found, const struct session *session)
         found->may = "nothing";
         return fail(STATUS_IO, "%s: cannot be examined: %s", session->config.store_dir, strerror(errno));
     }
+    if (strcmp(found->may, "change") == 0 && session_may_write(session, &fault) != STATUS_DONE)
+        found->may = "read";
     if (!tokens_exist(session)) {
         found->counted = true; /* the first token will create it */
         return STATUS_DONE;
