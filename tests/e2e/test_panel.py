@@ -5,7 +5,7 @@ import re
 import secrets
 import unittest
 
-from harness import IS_ROOT, NOBODY, wait_until
+from harness import IS_ROOT, NOBODY, config_text, wait_until
 from panel_host import PANEL, PanelCase
 
 
@@ -20,6 +20,27 @@ class StoryCase(PanelCase):
         """What the list shows, in its order."""
         body = self.expect(200, path, **named).body.decode()
         return re.findall(r'<th scope="row"[^>]*><a [^>]*><bdi>(.*?)</bdi>', body)
+
+
+class OnAFollower(StoryCase):
+    domains = [{"name": "example.com", "admins": ["web:alice@example.com"]}]
+
+    def test_shows_and_offers_no_change(self):
+        _, name = self.made("x")
+        before = self.expect(200, "/example.com/")
+        self.assertIn("Create Token", before.text)
+        self.assertIn("/revoke", before.body.decode())
+        form = self.expect(200, "/example.com/new").page.fields
+        self.site.configure(config_text(self.site.store_dir, [{**self.domains[0], "source": "ssh w1"}]))
+        for path in ("/example.com/", "/example.com/" + name):
+            got = self.expect(200, path)
+            self.assertIn("x", got.text)
+            for word in ("Create Token", "/new", "/revoke", "/rotate"):
+                self.assertNotIn(word, got.body.decode())
+        self.assertIn("They are changed on another one.", self.expect(200, "/example.com/").text)
+        got = self.expect(403, "/example.com/new", form={**form, "label": "y"})
+        self.assertIn("You may not do this here.", got.text)
+        self.assertIn("Nothing was done.", got.text)
 
 
 class Story(StoryCase):

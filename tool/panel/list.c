@@ -153,8 +153,12 @@ static void put_filter(struct page *page, const struct listing *listing, const s
          "<label for=\"q\">Label</label> <input type=\"search\" id=\"q\" name=\"q\" value=\"$\" "
          "autocomplete=\"off\"> <button>Filter</button></form>\n",
          listing->show, listing->query);
-    with(page, "<p><a class=\"button\" href=\"$/$/new\">Create Token</a></p>\n", visit->panel->prefix,
-         visit->route.domain);
+    if (visit_may_change(visit))
+        with(page, "<p><a class=\"button\" href=\"$/$/new\">Create Token</a></p>\n", visit->panel->prefix,
+             visit->route.domain);
+    else
+        with(page, "<p>This server shows the tokens of $. They are changed on another one.</p>\n",
+             visit->route.domain);
     free(query);
 }
 

@@ -124,6 +124,8 @@ void put_actions(struct page *page, const struct visit *visit, const json_t *tok
                *domain = visit->route.domain;
     const char *id = text_of(token, "id"), *label = text_of(token, "label");
 
+    if (!visit_may_change(visit))
+        return;
     if (strcmp(state, "revoked") != 0)
         with(page, "<a href=\"$/$/$/rotate\">Rotate<span class=\"vh\"> $</span></a>\n", prefix, domain, id,
              label);

@@ -1,5 +1,7 @@
 #include "panel/visit.h"
 
+#include <string.h>
+
 enum {
     /* ms since the request came: nginx waits 60 s for the answer to it */
     READ_BEFORE_CHANGE = 10 * 1000,
@@ -12,6 +14,11 @@ const char *text_of(const json_t *json, const char *key)
     const char *text = json_string_value(json_object_get(json, key));
 
     return text ? text : "";
+}
+
+bool visit_may_change(const struct visit *visit)
+{
+    return strcmp(text_of(visit->domain, "may"), "read") != 0;
 }
 
 struct purpose visit_purpose(const struct visit *visit, const char *action)

@@ -37,6 +37,9 @@ struct visit {
 /* The text of a key; "" if there is none. */
 const char *text_of(const json_t *json, const char *key);
 
+/* False: its domain is changed on another host, toktab-fleet(7). */
+bool visit_may_change(const struct visit *visit);
+
 /* What the nonce of a form of this visit is for. action: "create", "revoke", "rotate". */
 struct purpose visit_purpose(const struct visit *visit, const char *action);
 
