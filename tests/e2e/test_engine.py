@@ -134,6 +134,15 @@ class Commands(EngineTest):
         self.site.guard(self.ok("rotate", "3", "--grace", "1h", may_show_token=True).out.strip())
         there.refused(1, "rotate", "3", says="successor")
 
+    def test_backslashes(self):
+        self.create(r"C:\temp\new\0101")
+        other = self.second()
+        self.assertEqual(other.bytes(), self.site.bytes())
+        self.ok("revoke", "-y", "-r", r"\here", "1")
+        result = self.on(other).ok("revoke", "-y", "-r", r"\there", "1")
+        self.assertIn("already revoked", result.err)
+        self.assertEqual(other.bytes(), self.site.bytes())
+
     def test_racing_admins(self):
         self.create("first")
         hosts = [self.site] + [self.second() for _ in range(4)]
