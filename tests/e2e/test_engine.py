@@ -8,7 +8,7 @@ import unittest
 
 import recipes
 from fleet_site import SHARED, Engines, Host, wait_for_same
-from harness import TOP, SiteTest, killed_at_end, wait_until
+from harness import TOKTAB, TOP, SiteTest, killed_at_end, wait_until
 from oracle_format import token_id
 
 PAGE = os.path.join(TOP, "conf", "toktab-engine.7")
@@ -43,6 +43,16 @@ class EngineTest(SiteTest):
     def follow(self, host):
         process = host.start("follow", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         return killed_at_end(process)
+
+    def first_do(self, command, line):
+        """From now on, this command runs before the engine takes a line that matches a pattern of the shell."""
+        self.engines.install(
+            "shared",
+            '#!/bin/sh\nexport ENGINE_SHARED="%s"\n[ $1 = append ] || exec "%s" "$@"\n'
+            "while IFS= read -r head && IFS= read -r line; do\n"
+            'case $line in %s) %s < /dev/null > /dev/null;; esac\nprintf "%%s\\n" "$head" "$line" | "%s" "$@"\ndone\n'
+            % (self.engines.log, SHARED, line, command, SHARED),
+        )
 
     def log_files(self):
         return sorted(map(int, os.listdir(os.path.join(self.engines.log, "example.com"))))
@@ -133,6 +143,25 @@ class Commands(EngineTest):
         other.catch_up()
         self.site.guard(self.ok("rotate", "3", "--grace", "1h", may_show_token=True).out.strip())
         there.refused(1, "rotate", "3", says="successor")
+
+    def test_old_token_changed_while_it_is_rotated(self):
+        """Between the two lines of a rotation; what the other host has acknowledged stays."""
+        for change, says in ("update -l renamed --from 192.0.2.0/24", "works until"), ("revoke -y", "revoked the old"):
+            with self.subTest(change):
+                self.engines.install_shared()
+                self.site.catch_up()
+                token = token_id(self.create("first"))
+                other = self.second()
+                flag = os.path.join(self.engines.dir, "flag of " + change.split()[0])
+                command = '[ -e "%s" ] || { : > "%s"; "%s" -c "%s" %s %s; }' % (flag, flag, TOKTAB, other.conf, change, token)
+                self.first_do(command, "*'|succeeded by '*")
+                result = self.ok("rotate", "--grace", "1h", token, may_show_token=True)
+                self.site.guard(result.out.strip())
+                self.assertIn(says, result.err)
+                record = self.json("show", token)
+                self.assertEqual(record["state"], "revoked" if "revoke" in change else "active")
+                if "update" in change:
+                    self.assertEqual((record["label"], record["from"]), ("renamed", ["192.0.2.0/24"]))
 
     def test_backslashes(self):
         self.create(r"C:\temp\new\0101")

@@ -59,6 +59,7 @@ struct request {
 
     char id[ID_LENGTH + 1], prev[ID_LENGTH + 1]; /* the old token's, and what it succeeds itself or "" */
     struct ending old;
+    struct refs again;            /* of the old token alone: the successor's record points into the others */
     struct ending interrupted[2]; /* ended late, since a rotation was killed before it did */
     size_t interrupted_count;
     int64_t until; /* when the grace time ends */
@@ -204,6 +205,27 @@ static enum status append_successor(struct log *log, const struct session *sessi
     return status == STATUS_DONE ? change_make(log, session, &request->issue.record, false, fault) : status;
 }
 
+/* Another host that is faster may change the old token, or revoke it. */
+static enum status end_rotated(struct log *log, const struct session *session, struct request *request,
+                               struct fault *fault)
+{
+    struct record *old = &request->old.record;
+    const char *successor = request->issue.record.id;
+    enum status status = end_old(log, session, request, &request->old, successor, fault);
+
+    while (status == STATUS_AGAIN) {
+        status = change_read(log, &request->again, 0, old, fault);
+        if (status != STATUS_DONE)
+            return status;
+        if (old->revoked != TIME_NEVER) {
+            old->op = OPERATION_REVOKE;
+            return change_confirm(log, fault);
+        }
+        status = end_old(log, session, request, &request->old, successor, fault);
+    }
+    return status;
+}
+
 /* The successor's line comes first: if we are killed in between, both tokens work. *ended: the status of the
  * old token's line. */
 static enum status append(const struct session *session, struct request *request, struct refs *refs,
@@ -221,9 +243,7 @@ static enum status append(const struct session *session, struct request *request
             status = append_successor(&log, session, request, refs, fault);
         while (status == STATUS_AGAIN);
     if (status == STATUS_DONE)
-        do
-            *ended = end_old(&log, session, request, &request->old, request->issue.record.id, fault);
-        while (*ended == STATUS_AGAIN);
+        *ended = end_rotated(&log, session, request, fault);
     change_end(&log, session);
     return status;
 }
@@ -282,6 +302,8 @@ static enum status find(const struct session *session, struct request *request, 
         memcpy(request->prev, record.prev.at, ID_LENGTH);
     refs_free(refs);
     status = refs_make(refs, session->domain->name, ids, request->prev[0] ? 2 : 1);
+    if (status == STATUS_DONE)
+        status = refs_make(&request->again, session->domain->name, ids, 1);
     if (status != STATUS_DONE)
         return status;
     if (!request->chosen.label)
@@ -317,6 +339,7 @@ static enum status run(struct session *session, int argc, char **argv)
         status = replace(session, &request, &refs);
     issue_end(issue);
     refs_free(&refs);
+    refs_free(&request.again);
     return status;
 }
 
