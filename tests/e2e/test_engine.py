@@ -2,6 +2,7 @@
 
 import os
 import re
+import resource
 import subprocess
 import threading
 import unittest
@@ -9,6 +10,7 @@ import unittest
 import recipes
 from fleet_site import SHARED, Engines, Host, wait_for_same
 from harness import TOKTAB, TOP, SiteTest, killed_at_end, wait_until
+from machine import Machine, needs_machine
 from oracle_format import token_id
 
 PAGE = os.path.join(TOP, "conf", "toktab-engine.7")
@@ -251,6 +253,21 @@ class Failures(EngineTest):
         self.assertEqual(self.log_files(), [0, 1, 2])
         self.assertEqual(self.verdict(self.token)[0], "deny")
 
+    def test_this_host_cannot_write(self):
+        """The engine has the change, and the message says so."""
+        self.prepare()
+        size = len(self.before) + 100
+
+        def limit():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+        result = self.refused(74, "revoke", "-y", "1", says="the engine shared has the change", preexec_fn=limit)
+        self.assertNotIn("nothing was done", result.err)
+        self.assertEqual(self.log_files(), [0, 1, 2])
+        self.assertEqual(self.site.bytes(), self.before)
+        self.assertEqual(self.site.catch_up().code, 0)
+        self.assertEqual(self.verdict(self.token)[0], "deny")
+
     def test_none_there(self):
         self.prepare()
         self.site.set_source("nosuch")
@@ -335,6 +352,33 @@ class Killed(EngineTest):
         self.assertEqual(self.verdict(token), ("allow", None))
         self.assertEqual(self.site.catch_up().code, 0)
         self.assertEqual(self.verdict(token)[0], "deny")
+
+
+@needs_machine
+class Delegated(SiteTest):
+    """A domain admin, by sudo."""
+
+    def setUp(self):
+        self.engines = Engines()
+        self.addCleanup(self.engines.close)
+        os.makedirs(self.engines.log)
+        os.chmod(self.engines.log, 0o777)
+        self.engines.install_shared()
+        self.site = Machine([{"name": "shop", "admins": ["alice"], "source": "shared"}])
+        self.addCleanup(self.site.close)
+        with open(self.site.conf) as file:
+            self.site.configure('engine_dir = "%s";\n%s' % (self.engines.dir, file.read()))
+        self.create("first", command=self.site.sudo())
+        self.site.log.lines()
+
+    def test_what_only_the_engine_has_is_recorded(self):
+        size = os.path.getsize(self.site.path("shop")) + 100
+
+        def limit():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+        self.refused(74, "revoke", "-y", "1", command=self.site.sudo(), says="has the change", preexec_fn=limit)
+        self.assertIn("revoked token 1", "".join(text for _, _, text in self.site.log.lines()))
 
 
 if __name__ == "__main__":

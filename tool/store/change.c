@@ -36,6 +36,16 @@ static enum status explain(const struct log *log, enum appended appended, struct
     }
 }
 
+/* Nothing takes it back: this host gets it as other hosts do. */
+static enum status only_in_engine(const struct log *log, struct fault *fault)
+{
+    fault_set(fault,
+              "the engine %s has the change, so other hosts get it, but here %s/%s cannot be written: %s: "
+              "`toktab follow` writes it as soon as that is mended",
+              log->session->domain->source, log->storefile.directory, log->storefile.name, strerror(errno));
+    return STATUS_IO;
+}
+
 size_t change_format(char text[LINE_SIZE_MAX], struct record *record, const unsigned char origin[CHAIN_SIZE],
                      unsigned char chain[CHAIN_SIZE])
 {
@@ -97,8 +107,9 @@ enum status change_append(struct log *log, const struct session *session, struct
     status = propose(log, &tip, text, length, &unknown, fault);
     if (status == STATUS_DONE) {
         appended = log_append(log, &tip, text, length, !ends && !log_has_engine(log));
-        unknown = appended == APPEND_UNKNOWN;
-        status = explain(log, appended, fault);
+        unknown = appended == APPEND_UNKNOWN || log_has_engine(log);
+        status = appended == APPEND_UNAVAILABLE && log_has_engine(log) ? only_in_engine(log, fault)
+                                                                       : explain(log, appended, fault);
     }
     if (status == STATUS_DONE || unknown) { /* hosts may have applied it */
         journal_made(&log->journal, record);
