@@ -371,6 +371,13 @@ class Delegated(SiteTest):
         self.create("first", command=self.site.sudo())
         self.site.log.lines()
 
+    def test_environment(self):
+        seen = os.path.join(self.engines.log, "seen")
+        self.engines.install("shared", '#!/bin/sh\ntr "\\0" "\\n" < /proc/$$/environ > "%s"; exec ls /proc/self/fd >> "%s"\n' % (seen, seen))
+        self.refused(69, "revoke", "-y", "1", command=self.site.sudo(), env={"TERM": "evil", "LC_ALL": "C"})
+        with open(seen) as file:
+            self.assertLessEqual(set(file.read().split()), {"0", "1", "2", "3"})  # 3: the folder that ls reads
+
     def test_what_only_the_engine_has_is_recorded(self):
         size = os.path.getsize(self.site.path("shop")) + 100
 

@@ -300,7 +300,7 @@ static enum end ask(struct follow *follow)
     }
     if (incoming->has_store && !follow->want_file)
         head_format(head, incoming->mine.header.epoch, incoming->mine.at.n, incoming->mine.at.chain);
-    if (source_start(&follow->source, follow->argv, head))
+    if (source_start(&follow->source, follow->argv, environ, head))
         return listen(follow);
     snprintf(text, sizeof(text), "the source cannot be run: %.60s: %s", follow->argv[0], strerror(errno));
     alert(&follow->alerts, ALERT_CONTACT, false, domain_of(follow), text);

@@ -62,7 +62,7 @@ static enum status ask_head(struct pushing *pushing, const char *head, struct fa
     enum status status = STATUS_MISSING;
     struct span line;
 
-    if (!source_start(source, argv, head)) {
+    if (!source_start(source, argv, environ, head)) {
         fault_set(fault, "the engine %s cannot be run: %s", pushing->session->domain->source,
                   strerror(errno));
     } else {

@@ -17,7 +17,7 @@
 enum { PIPE_BYTES = 1024 * 1024 };
 
 /* Not what this process blocks or ignores: the program must notice that nobody reads it any more. */
-static int spawn(pid_t *process, char *const argv[], int input, int output)
+static int spawn(pid_t *process, char *const argv[], char *const environment[], int input, int output)
 {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
@@ -36,13 +36,13 @@ static int spawn(pid_t *process, char *const argv[], int input, int output)
                              POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
     posix_spawnattr_setsigmask(&attributes, &none);
     posix_spawnattr_setsigdefault(&attributes, &usual);
-    error = posix_spawnp(process, argv[0], &actions, &attributes, argv, environ);
+    error = posix_spawnp(process, argv[0], &actions, &attributes, argv, environment);
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
     return error;
 }
 
-bool source_start(struct source *source, char *const argv[], const char *head)
+bool source_start(struct source *source, char *const argv[], char *const environment[], const char *head)
 {
     int in[2], out[2], error;
 
@@ -56,7 +56,7 @@ bool source_start(struct source *source, char *const argv[], const char *head)
         return false;
     }
     fcntl(out[0], F_SETPIPE_SZ, PIPE_BYTES); /* else what it has already will do */
-    error = spawn(&source->process, argv, in[0], out[1]);
+    error = spawn(&source->process, argv, environment, in[0], out[1]);
     close(in[0]);
     close(out[1]);
     source->input = in[1];

@@ -21,9 +21,9 @@ struct source {
     char buffer[SOURCE_BUFFER];
 };
 
-/* Start a program by its name and arguments, and write it a line with the HEAD; "": this host has no store.
- * False with errno. */
-bool source_start(struct source *source, char *const argv[], const char *head);
+/* Start a program by its name and arguments, with that environment, and write it a line with the HEAD; "":
+ * this host has no store. False with errno. */
+bool source_start(struct source *source, char *const argv[], char *const environment[], const char *head);
 
 enum heard {
     HEARD_LINE,    /* with its LF; valid until source_wait() */
