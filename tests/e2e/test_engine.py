@@ -268,6 +268,13 @@ class Failures(EngineTest):
         self.assertEqual(self.site.catch_up().code, 0)
         self.assertEqual(self.verdict(self.token)[0], "deny")
 
+    def test_slow(self):
+        """It is not the file system that does not answer."""
+        self.prepare()
+        self.answer("sleep 5.5; echo unavailable")
+        result = self.refused(69, "revoke", "-y", "1", says="NOT revoked")
+        self.assertNotIn("file system", result.err)
+
     def test_none_there(self):
         self.prepare()
         self.site.set_source("nosuch")

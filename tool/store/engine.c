@@ -9,6 +9,7 @@
 #include "clock.h"
 #include "store/disk.h"
 #include "store/source.h"
+#include "terminal/stall.h"
 
 enum {
     PATIENCE =
@@ -86,7 +87,7 @@ static void give_up(struct engine **engine)
     *engine = NULL;
 }
 
-static bool next_answer(struct source *source, struct span *answer)
+static bool hear_answer(struct source *source, struct span *answer)
 {
     int64_t until = clock_now() + PATIENCE * MILLISECOND;
 
@@ -102,6 +103,16 @@ static bool next_answer(struct source *source, struct span *answer)
                 return false;
         }
     }
+}
+
+static bool next_answer(struct source *source, struct span *answer)
+{
+    bool heard;
+
+    stall_elsewhere();
+    heard = hear_answer(source, answer);
+    stall_elsewhere();
+    return heard;
 }
 
 /* Does an answer begin with this word? *rest: what comes after it and a blank. */

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,7 @@ static struct {
     bool runs;
     sem_t over;
     char *text;
+    atomic_uint elsewhere; /* odd: it is no file system that is waited for */
 } watch;
 
 static int64_t worked(void)
@@ -38,16 +40,18 @@ static int64_t worked(void)
 static void *speak_when_stalled(void *unused)
 {
     int64_t before, until = clock_now();
+    unsigned elsewhere;
     struct timespec then;
 
     (void)unused;
     do {
         before = worked();
+        elsewhere = watch.elsewhere;
         until += PATIENCE * SECOND;
         then = (struct timespec){.tv_sec = (time_t)(until / SECOND), .tv_nsec = (long)(until % SECOND)};
         if (sem_clockwait(&watch.over, CLOCK_MONOTONIC, &then) == 0)
             return NULL;
-    } while (worked() - before > WORK);
+    } while (worked() - before > WORK || watch.elsewhere != elsewhere || elsewhere % 2 == 1);
     while (write(STDERR_FILENO, watch.text, strlen(watch.text)) < 0 && errno == EINTR)
         continue;
     return NULL;
@@ -74,6 +78,11 @@ void stall_watch(const struct storefile *storefile)
     watch.runs = pthread_create(&watch.thread, &attributes, speak_when_stalled, NULL) == 0;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     pthread_attr_destroy(&attributes);
+}
+
+void stall_elsewhere(void)
+{
+    watch.elsewhere++;
 }
 
 void stall_over(void)

@@ -16,4 +16,7 @@ void stall_watch(const struct storefile *storefile);
 /* Keeps errno. */
 void stall_over(void);
 
+/* Call before and after a wait for something that is no file system. */
+void stall_elsewhere(void);
+
 #endif
