@@ -275,6 +275,19 @@ class Failures(EngineTest):
         result = self.refused(69, "revoke", "-y", "1", says="NOT revoked")
         self.assertNotIn("file system", result.err)
 
+    def test_ends_before_it_has_told_all(self):
+        self.prepare()
+        other = self.second()
+        self.create("second")
+        flag = os.path.join(self.engines.dir, "flag")
+        log = os.path.join(self.engines.log, "example.com")
+        self.answer(
+            'printf "%%s\n" "$head" "$line" | ENGINE_SHARED="%s" "%s" "$@"' % (self.engines.log, SHARED),
+            before='[ -e "%s" ] || { : > "%s"; printf "more %%s\n" "$(cat %s/2)"; exit; }' % (flag, flag, log),
+        )
+        self.on(other).ok("revoke", "-y", "1")
+        self.assertEqual(other.head().split(":")[1], "3")
+
     def test_none_there(self):
         self.prepare()
         self.site.set_source("nosuch")

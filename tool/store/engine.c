@@ -132,11 +132,16 @@ static bool tells_line(struct engine *engine, struct span answer, struct span *t
     return engine->more || says(answer, "conflict", there);
 }
 
-bool engine_more(struct engine *engine, struct span *there)
+bool engine_more(struct engine **engine, struct span *there)
 {
     struct span answer;
 
-    return engine->more && next_answer(&engine->source, &answer) && tells_line(engine, answer, there);
+    if (!(*engine)->more)
+        return false;
+    if (next_answer(&(*engine)->source, &answer) && tells_line(*engine, answer, there))
+        return true;
+    give_up(engine); /* what it says later would be taken for the next answer */
+    return false;
 }
 
 enum appended engine_append(struct engine **engine, const struct session *session, const char *head,

@@ -32,7 +32,7 @@ enum appended engine_append(struct engine **engine, const struct session *sessio
                             const char *line, size_t length, struct span *there, struct fault *fault);
 
 /* After APPEND_CONFLICT: has it another line after *there? If so, that is *there now. */
-bool engine_more(struct engine *engine, struct span *there);
+bool engine_more(struct engine **engine, struct span *there);
 
 /* The words of its command for a verb, "lines" or "append". */
 char **engine_command(const struct session *session, const char *verb);

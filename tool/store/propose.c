@@ -69,7 +69,7 @@ static enum status take_all(struct log *log, struct span there, struct fault *fa
 
     do
         status = take(log, there, fault);
-    while (status == STATUS_DONE && engine_more(log->engine, &there));
+    while (status == STATUS_DONE && engine_more(&log->engine, &there));
     return status == STATUS_DONE ? STATUS_AGAIN : status;
 }
 
