@@ -165,6 +165,14 @@ class Commands(EngineTest):
                 if "update" in change:
                     self.assertEqual((record["label"], record["from"]), ("renamed", ["192.0.2.0/24"]))
 
+    def test_compact_gives_up(self):
+        """It must not hold the lock for ever while others are faster."""
+        self.create("first")
+        other = self.second()
+        self.first_do('"%s" -c "%s" create -l x' % (TOKTAB, other.conf), "*'|P|'*")
+        self.refused(75, "compact", says="other hosts")
+        self.ok("check")
+
     def test_backslashes(self):
         self.create(r"C:\temp\new\0101")
         other = self.second()

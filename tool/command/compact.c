@@ -2,6 +2,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "clock.h"
 #include "command/command.h"
 #include "duration.h"
 #include "store/change.h"
@@ -11,6 +12,8 @@
 #include "terminal/options.h"
 #include "terminal/output.h"
 #include "token/describe.h"
+
+enum { PATIENCE = 5 }; /* seconds, in which other hosts may be faster: whoever else waits, waits for 10 */
 
 static const char help[] =
     "Usage: toktab [-c CONF] [-d DOMAIN] compact [OPTIONS]\n"
@@ -93,6 +96,23 @@ static enum status renew(struct rewrite *rewrite, struct prove_ahead *proving, s
     return status;
 }
 
+/* While this host writes a file, others may change a large domain again and again. */
+static enum status renew_in_time(struct rewrite *rewrite, struct prove_ahead *proving, struct log *log,
+                                 int64_t age, struct fault *fault)
+{
+    int64_t until = clock_now() + PATIENCE * SECOND;
+    enum status status;
+
+    do
+        status = renew(rewrite, proving, log, age, fault);
+    while (status == STATUS_AGAIN && clock_now() < until);
+    if (status != STATUS_AGAIN)
+        return status;
+    fault_set(fault, "%s/%s: nothing was done: other hosts change it all the time: run this again later",
+              log->storefile.directory, log->storefile.name);
+    return STATUS_LOCKED;
+}
+
 static enum status compact(const struct session *session, const struct request *request,
                            struct prove_ahead *proving)
 {
@@ -106,9 +126,7 @@ static enum status compact(const struct session *session, const struct request *
 
     if (status == STATUS_DONE) {
         fstat(log.file, &before);
-        do
-            status = renew(&rewrite, proving, &log, request->age, &fault);
-        while (status == STATUS_AGAIN);
+        status = renew_in_time(&rewrite, proving, &log, request->age, &fault);
         if (status == STATUS_DONE) {
             head_format(head, rewrite.header.epoch, rewrite.at.n, rewrite.at.chain);
             journal_note_head(&log.journal, rewrite.by, "compacted", domain, head);
