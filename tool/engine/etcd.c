@@ -43,6 +43,7 @@ bool etcd_begin(struct etcd *etcd, const struct settings *settings)
     if (settings->user)
         ticket_read(settings->token_file, etcd->token, sizeof(etcd->token));
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(curl, CURLOPT_QUICK_EXIT, 1L); /* a name server that is silent must not hold us up */
     curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, collect);
