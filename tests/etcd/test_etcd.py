@@ -11,7 +11,8 @@ import unittest
 
 from cluster import PASSWORD, Authority, Cluster
 from fleet_site import Engines, Host, wait_for_same
-from harness import TOP, SiteTest, killed_at_end, wait_until
+from harness import TIME_LIMIT, TOP, SiteTest, killed_at_end, wait_until
+from machine import propagation
 from oracle_format import token_id
 
 ENGINE = os.path.join(TOP, "build", "engine-etcd")
@@ -301,6 +302,19 @@ class Doors(EtcdTest):
         other = Authority(self.engines.dir, "other")
         self.configure(ca=other.ca)
         self.refused(69, "create", "-l", "x", says="certificate")
+
+    def test_authority_that_the_system_trusts(self):
+        """With `ca`, only that one counts."""
+        folder = os.path.join(self.engines.dir, "certs")
+        os.mkdir(folder)
+        trusted = self.cluster.authority.ca
+        name = subprocess.run(["openssl", "x509", "-hash", "-noout", "-in", trusted], check=True, capture_output=True, text=True)
+        shutil.copy(trusted, os.path.join(folder, name.stdout.strip() + ".0"))
+        self.configure(ca=Authority(self.engines.dir, "other").ca)
+        script = 'mount --bind "$1" /etc/ssl/certs && exec "$2" -c "$3" lines example.com'
+        command = ["unshare", "--mount", "--propagation", propagation(), "sh", "-c", script, "sh", folder, ENGINE, self.conf]
+        done = subprocess.run(command, input="\n", capture_output=True, text=True, cwd=self.engines.dir, timeout=TIME_LIMIT, check=False)
+        self.assertRegex(done.stdout, "^!unavailable .*certificate", done)
 
     def test_no_certificate(self):
         self.configure(certificate=None, key=None)

@@ -48,8 +48,10 @@ bool etcd_begin(struct etcd *etcd, const struct settings *settings)
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, collect);
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)TIMEOUT);
-    if (settings->ca)
+    if (settings->ca) {
         curl_easy_setopt(curl, CURLOPT_CAINFO, settings->ca);
+        curl_easy_setopt(curl, CURLOPT_CAPATH, NULL); /* else all of the system's count too */
+    }
     if (settings->certificate)
         curl_easy_setopt(curl, CURLOPT_SSLCERT, settings->certificate);
     if (settings->key)
