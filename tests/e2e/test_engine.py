@@ -361,6 +361,15 @@ class Promote(EngineTest):
         self.on(other).ok("revoke", "-y", "1")
         self.assertEqual(self.on(other).verdict(token)[0], "deny")
 
+    def test_who_was_the_writer(self):
+        """Before there was an engine: that it was promoted counts no more."""
+        self.create("first")
+        with open(self.site.path()[: -len("tokens")] + "writer", "w") as file:
+            file.write("1\n")
+        self.refused(69, "check", "--fleet", says="no contact")
+        self.assertEqual(self.site.catch_up().code, 0)
+        self.ok("check", "--fleet")
+
     def test_nothing_that_others_did_is_lost(self):
         self.create("first")
         other = self.second()

@@ -75,8 +75,9 @@ static enum status look(struct fleet *fleet, const struct session *session)
     }
     head_format(fleet->own, tip.chain.header.epoch, tip.chain.at.n, tip.chain.at.chain);
     directory = open(storefile.directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    fleet->writer =
-        session->domain->source[0] == '\0' || writer_named(directory, fleet->domain, tip.chain.header.epoch);
+    fleet->writer = session->domain->source[0] == '\0' ||
+                    (!source_is_engine(session->domain->source) &&
+                     writer_named(directory, fleet->domain, tip.chain.header.epoch));
     if (directory >= 0)
         close(directory);
     fleet->heard = !fleet->writer && contact_read(&fleet->contact, storefile.directory, fleet->domain);
