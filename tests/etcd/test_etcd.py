@@ -278,6 +278,39 @@ class Faults(EtcdTest):
         self.assertEqual(self.on(other).verdict(token)[0], "deny")
 
 
+class Mended(EtcdTest):
+    def test_what_this_host_lacks_is_not_lost(self):
+        """A host that is behind is mended, once or twice, and promoted."""
+        token = self.create("first")
+        other = self.second()
+        self.ok("revoke", "-y", "1")
+        there = self.on(other)
+        for says in "did not have", "more than one":
+            there.ok("mend", "-y")
+            there.refused(1, "promote", says=[says, "-y"])
+        self.ok("promote")
+        there.ok("promote", "-y")
+        self.assertEqual(there.verdict(token), ("allow", None))
+        self.refused(69, "create", "-l", "x", says="fenced")
+
+    def test_a_fork_is_ended(self):
+        """As toktab-engine(7) says: by the host that is chosen."""
+        self.create("first")
+        other = self.second()
+        self.ok("revoke", "-y", "1")
+        there = self.on(other)
+        other.set_source(None)
+        token = there.create("there")
+        other.set_source("etcd")
+        there.refused(1, "promote", says="fork")
+        there.ok("mend", "-y")
+        there.ok("promote")
+        there.ok("revoke", "-y", token_id(token))
+        os.unlink(self.site.path())
+        self.ok("follow", "--once", "--", os.path.join(TOP, "build", "toktab"), "-c", other.conf, "log")
+        self.assertEqual(self.site.bytes(), other.bytes())
+
+
 class Doors(EtcdTest):
     def test_wrong_password(self):
         self.configure(password="wrong")

@@ -22,7 +22,8 @@ static const char help[] = "Usage: toktab [-c CONF] [-d DOMAIN] promote [OPTIONS
                            "toktab-fleet(7).\n"
                            "\n"
                            "  -y, --yes    also if the store is damaged: revoke the tokens that are then in\n"
-                           "               doubt, as `toktab mend` does\n"
+                           "               doubt, as `toktab mend` does; with an engine, also if\n"
+                           "               changes that only the engine has are lost\n"
                            "      --json   print the result as JSON: head, and the HEAD before\n";
 
 static const struct option longs[] = {{"yes", no_argument, NULL, 'y'},
@@ -119,16 +120,16 @@ static enum status promote(struct session *session, struct mending *mending, boo
 }
 
 /* With an engine there is no writer: what it lacks is appended to it. */
-static enum status promote_log(const struct session *session, bool json)
+static enum status promote_log(const struct session *session, const struct given *given)
 {
     const char *domain = session->domain->name;
     struct fault fault;
     struct push pushed;
-    enum status status = push(&pushed, session, &fault);
+    enum status status = push(&pushed, session, given->yes, &fault);
 
     if (status != STATUS_DONE)
         return fail(status, "domain %s: %s", domain, fault.text);
-    if (json)
+    if (given->json)
         return print_json(must_have(json_pack("{s:s, s:s?}", "head", pushed.head, "before",
                                               pushed.before[0] != '\0' ? pushed.before : NULL)));
     say("domain %s: appended %" PRIu64 " line%s to the engine %s; its HEAD is", domain, pushed.lines,
@@ -156,7 +157,7 @@ static enum status run(struct session *session, int argc, char **argv)
         status = fail(STATUS_NO, "domain %s has no source, so this host is the writer already",
                       session->domain->name);
     if (status == STATUS_DONE)
-        status = source_is_engine(session->domain->source) ? promote_log(session, given.json)
+        status = source_is_engine(session->domain->source) ? promote_log(session, &given)
                                                            : promote(session, &mending, given.json);
     mending_free(&mending);
     free(store.bytes);

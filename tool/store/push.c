@@ -18,6 +18,7 @@ enum { PATIENCE = 6000 }; /* milliseconds for the engine's HEAD */
 
 struct pushing {
     const struct session *session;
+    bool unasked; /* what only an older epoch of the engine's has may be lost */
     int store;
     struct numbered numbered;
     struct tip tip; /* of this host's store */
@@ -108,13 +109,12 @@ static bool chain_of(struct pushing *pushing, uint64_t n, unsigned char chain[CH
            hex_decode(chain, line->at + line->length - CHAIN_HEX - 1, CHAIN_SIZE);
 }
 
-/* Our epoch began when a store was mended. What the old one got since would be lost. */
-static bool lacks(struct pushing *pushing)
+/* Where the log was when our epoch began, by mending. False: that can no longer be told. */
+static bool mended_at(struct pushing *pushing, struct expected_head *old)
 {
     static const char mended[] = "|mended=";
     uint64_t base = pushing->tip.chain.header.base;
     char text[LINE_SIZE_MAX + 1], *at, *end;
-    struct expected_head old;
 
     if (numbered_find(&pushing->numbered, base + 1) != FOUND_LINE)
         return false;
@@ -124,8 +124,32 @@ static bool lacks(struct pushing *pushing)
     if (!end)
         return false;
     *end = '\0';
-    return head_parse(&old, at + strlen(mended)) && old.epoch == pushing->from.epoch &&
-           old.n < pushing->from.n;
+    return head_parse(old, at + strlen(mended));
+}
+
+/* Our epoch would end the engine's. What that one got since our log left it would be lost. */
+static enum status compare_epochs(struct pushing *pushing, struct fault *fault)
+{
+    const char *engine = pushing->session->domain->source;
+    struct expected_head old;
+
+    if (pushing->unasked)
+        return STATUS_DONE;
+    if (!mended_at(pushing, &old) || old.epoch != pushing->from.epoch)
+        fault_set(fault,
+                  "this host has left the epoch of the engine %s by more than one `toktab mend`, so nobody "
+                  "can tell whether the engine has changes that this host lacks: move this host's store "
+                  "away, and fetch the engine's log (`toktab follow --once`), or lose them, with -y",
+                  engine);
+    else if (old.n < pushing->from.n)
+        fault_set(fault,
+                  "the engine %s has changes that this host did not have when it was mended: move this "
+                  "host's store away, and fetch the engine's log (`toktab follow --once`), or lose them, "
+                  "with -y",
+                  engine);
+    else
+        return STATUS_DONE;
+    return STATUS_NO;
 }
 
 static enum status compare(struct pushing *pushing, struct fault *fault)
@@ -141,16 +165,8 @@ static enum status compare(struct pushing *pushing, struct fault *fault)
                   pushing->session->domain->source);
         return STATUS_NO;
     }
-    if (pushing->from.epoch < mine->header.epoch) {
-        if (!lacks(pushing))
-            return STATUS_DONE;
-        fault_set(fault,
-                  "the engine %s has changes that this host did not have when it was mended: move this "
-                  "host's store "
-                  "away, and fetch the engine's log (`toktab follow --once`)",
-                  pushing->session->domain->source);
-        return STATUS_NO;
-    }
+    if (pushing->from.epoch < mine->header.epoch)
+        return compare_epochs(pushing, fault);
     if (pushing->from.n < mine->header.base) {
         fault_set(fault,
                   "the engine ends at n=%" PRIu64
@@ -221,9 +237,9 @@ static enum status append_lines(struct pushing *pushing, struct push *push, stru
     return status;
 }
 
-enum status push(struct push *push, const struct session *session, struct fault *fault)
+enum status push(struct push *push, const struct session *session, bool unasked, struct fault *fault)
 {
-    struct pushing pushing = {.session = session};
+    struct pushing pushing = {.session = session, .unasked = unasked};
     const struct chain *mine = &pushing.tip.chain;
     struct storefile storefile;
     enum status status;

@@ -13,9 +13,10 @@ struct push {
 
 /*
  * Append to the engine of the session's domain what it lacks of this host's log, byte for byte. It must have
- * nothing that this host lacks. STATUS_NO: it has; nothing was done. STATUS_MISSING: it cannot be asked, or
- * took only some. Other failures are about this host's store. All set fault.
+ * nothing that this host lacks; unasked: but in an older epoch, which is lost. STATUS_NO: it has; nothing was
+ * done. STATUS_MISSING: it cannot be asked, or took only some. Other failures are about this host's store.
+ * All set fault.
  */
-enum status push(struct push *push, const struct session *session, struct fault *fault);
+enum status push(struct push *push, const struct session *session, bool unasked, struct fault *fault);
 
 #endif
