@@ -304,6 +304,7 @@ class Mended(EtcdTest):
         other.set_source("etcd")
         there.refused(1, "promote", says="fork")
         there.ok("mend", "-y")
+        there.refused(69, "create", "-l", "x", says="promote")
         there.ok("promote")
         there.ok("revoke", "-y", token_id(token))
         os.unlink(self.site.path())

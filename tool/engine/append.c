@@ -71,7 +71,11 @@ static void say_why(const struct appending *appending, const json_t *answer)
     else if (!place_parse(&expected, appending->head, strlen(appending->head)))
         puts("unavailable held: etcd holds a store of this domain already: run `toktab follow --once`, which "
              "fetches it");
-    else if (head.epoch != expected.epoch)
+    else if (head.epoch < expected.epoch)
+        printf("unavailable fenced: etcd has the older epoch %" PRIu64 ", this host %" PRIu64
+               ", as it was mended: run `toktab promote` here\n",
+               head.epoch, expected.epoch);
+    else if (head.epoch > expected.epoch)
         printf("unavailable fenced: etcd has epoch %" PRIu64 ", this host %" PRIu64
                ": fetch the file from another host\n",
                head.epoch, expected.epoch);
