@@ -7,6 +7,7 @@ import time
 import unittest
 
 from harness import TIME_LIMIT, memory_of
+from hook_host import sanitizers
 from nginx_host import Connection, Nginx, NginxCase, basic
 from oracle_format import parse_token, token_id
 
@@ -186,6 +187,7 @@ class Answers(NginxCase):
             ['Bearer realm="default", error="insufficient_scope", scope="read"'],
         )
 
+    @unittest.skipIf(sanitizers(), "a sanitizer has stacks of its own, and keeps what was freed")
     def test_basic_leaves_no_token_in_memory(self):
         """nginx keeps what it was sent, which is base64; what the module made of that is wiped."""
         token = self.create("git", "-s", "read")

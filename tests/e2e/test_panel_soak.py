@@ -8,7 +8,7 @@ import re
 import unittest
 import urllib.parse
 
-from harness import Site
+from harness import Site, wait_until
 from panel_host import PANEL, Panel, parameters, speak
 
 REQUESTS = int(os.environ.get("PANEL_REQUESTS", "1000"))
@@ -97,7 +97,7 @@ class Soak(unittest.TestCase):
         descriptors, memory = self.descriptors(), self.panel.memory()
         while self.asked < REQUESTS:
             self.round()
-        self.assertLessEqual(self.descriptors(), descriptors)
+        wait_until(lambda: self.descriptors() <= descriptors, "no descriptor is left of the requests")
         with open(PANEL, "rb") as file:
             if not RUNNER and b"__asan_init" not in file.read():
                 self.assertLess(self.panel.memory(), memory + 1024)

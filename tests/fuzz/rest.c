@@ -204,15 +204,16 @@ static size_t make_next(const struct chain *chain, char text[LINE_SIZE_MAX], con
 {
     unsigned char sum[CHAIN_SIZE];
     const char *at[COLUMNS + 1];
+    char columns[LINE_SIZE_MAX];
     struct record record;
     struct line line;
     size_t start;
 
     if (!find_columns(at, bytes, length))
         return 0;
-    memcpy(text, bytes, length);
-    text[length] = '\n';
-    if (!line_split(&line, text, length + 1) || record_check(&record, &line))
+    memcpy(columns, bytes, length);
+    columns[length] = '\n';
+    if (!line_split(&line, columns, length + 1) || record_check(&record, &line))
         return 0;
     record.n = chain->at.n + 1;
     memcpy(record.before, chain->at.chain, CHAIN_SIZE);

@@ -81,13 +81,11 @@ static void keep(struct keyfile *keyfile, struct key *key)
 /* ---- what create takes too ---- */
 
 static const char wants_label[] =
-    "label: must be 1 to 128 characters, one of them visible, without control or hidden characters "
-    "or a token";
+    "label: must be 1 to 128 characters, some visible, without hidden or control characters, no token";
 static const char wants_scopes[] = "scopes: must be an array of strings, each a scope that the domain has";
 static const char wants_from[] = "from: must be an array of strings, each a network like 192.0.2.0/24";
 static const char wants_user[] =
-    "user: must be 1 to 255 bytes, some of them visible, without control or hidden characters "
-    "or a token";
+    "user: must be 1 to 255 bytes, some visible, without hidden or control characters, no token";
 static const char wants_expires[] =
     "expires: must be a future time as `toktab create -e` takes it, within the domain's max_lifetime";
 
