@@ -249,6 +249,13 @@ class Failures(EngineTest):
                 self.assertEqual(self.refused(69, "create", "-l", "x", says="nobody knows").out, "")
         self.assertEqual(self.site.bytes(), self.before)
 
+    def test_no_answer(self):
+        """It is not the file system that is waited for."""
+        self.prepare()
+        self.answer("IFS= read -r never")
+        result = self.refused(69, "revoke", "-y", "1", says=["NOT revoked", "nobody knows"])
+        self.assertNotIn("file system", result.err)
+
     def test_it_was_done_all_the_same(self):
         """The line is found, and the next try is no second revocation."""
         self.prepare()

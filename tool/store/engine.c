@@ -87,10 +87,8 @@ static void give_up(struct engine **engine)
     *engine = NULL;
 }
 
-static bool hear_answer(struct source *source, struct span *answer)
+static bool wait_for_answer(struct source *source, struct span *answer, int64_t until)
 {
-    int64_t until = clock_now() + PATIENCE * MILLISECOND;
-
     for (;;) {
         switch (source_line(source, answer)) {
         case HEARD_LINE:
@@ -107,12 +105,13 @@ static bool hear_answer(struct source *source, struct span *answer)
 
 static bool next_answer(struct source *source, struct span *answer)
 {
-    bool heard;
+    int64_t until = clock_now() + PATIENCE * MILLISECOND;
+    bool answered;
 
-    stall_elsewhere();
-    heard = hear_answer(source, answer);
-    stall_elsewhere();
-    return heard;
+    stall_alive(until);
+    answered = wait_for_answer(source, answer, until);
+    stall_alive(clock_now());
+    return answered;
 }
 
 /* Does an answer begin with this word? *rest: what comes after it and a blank. */

@@ -282,6 +282,7 @@ bool log_sync(struct log *log)
     log->name_synced = true;
     log->synced = (uint64_t)status.st_size;
     log_note_durable(log);
+    stall_alive(log->durable); /* a slow disk does answer */
     return true;
 }
 

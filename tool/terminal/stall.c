@@ -26,8 +26,9 @@ static struct {
     bool runs;
     sem_t over;
     char *text;
-    atomic_uint elsewhere; /* odd: it is no file system that is waited for */
 } watch;
+
+static _Atomic int64_t alive; /* the last sign of life, on the monotonic clock */
 
 static int64_t worked(void)
 {
@@ -39,19 +40,22 @@ static int64_t worked(void)
 
 static void *speak_when_stalled(void *unused)
 {
-    int64_t before, until = clock_now();
-    unsigned elsewhere;
+    int64_t before, last, until, busy = 0;
     struct timespec then;
 
     (void)unused;
-    do {
+    for (;;) {
+        last = atomic_load(&alive);
+        until = (last > busy ? last : busy) + PATIENCE * SECOND;
+        if (until <= clock_now())
+            break;
         before = worked();
-        elsewhere = watch.elsewhere;
-        until += PATIENCE * SECOND;
         then = (struct timespec){.tv_sec = (time_t)(until / SECOND), .tv_nsec = (long)(until % SECOND)};
         if (sem_clockwait(&watch.over, CLOCK_MONOTONIC, &then) == 0)
             return NULL;
-    } while (worked() - before > WORK || watch.elsewhere != elsewhere || elsewhere % 2 == 1);
+        if (worked() - before > WORK)
+            busy = clock_now();
+    }
     while (write(STDERR_FILENO, watch.text, strlen(watch.text)) < 0 && errno == EINTR)
         continue;
     return NULL;
@@ -71,6 +75,7 @@ void stall_watch(const struct storefile *storefile)
     free(shown);
     free(path);
     sem_init(&watch.over, 0, 0);
+    stall_alive(clock_now());
     pthread_attr_init(&attributes);
     pthread_attr_setstacksize(&attributes, THREAD_STACK);
     sigfillset(&all); /* signals are for the thread that holds them off */
@@ -80,9 +85,9 @@ void stall_watch(const struct storefile *storefile)
     pthread_attr_destroy(&attributes);
 }
 
-void stall_elsewhere(void)
+void stall_alive(int64_t when)
 {
-    watch.elsewhere++;
+    atomic_store(&alive, when);
 }
 
 void stall_over(void)

@@ -7,16 +7,19 @@
 #ifndef STALL_H
 #define STALL_H
 
+#include <stdint.h>
+
 #include "storefile.h"
 
 /* From here until stall_over(): if the process does nothing for five seconds, say so on stderr, once. Do not
  * nest. Without a thread (RLIMIT_NPROC) nothing is said. */
 void stall_watch(const struct storefile *storefile);
 
+/* The file system answered at that time of the monotonic clock; or, if it is yet to come, until then it is
+ * another program that is waited for. The five seconds begin anew. */
+void stall_alive(int64_t when);
+
 /* Keeps errno. */
 void stall_over(void);
-
-/* Call before and after a wait for something that is no file system. */
-void stall_elsewhere(void);
 
 #endif
