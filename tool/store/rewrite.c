@@ -265,6 +265,7 @@ enum status rewrite_install(struct log *log, struct newfile *file, struct fault 
         return rewrite_failed(log, fault);
     case INSTALL_UNKNOWN:
     default:
+        journal_made(&log->journal, NULL); /* hosts may have applied it */
         fault_set(fault,
                   "%s/%s: the new file is in place, but the disk failed (%s), and after a crash the old one "
                   "may be back: "
