@@ -63,9 +63,12 @@ void journal_write(struct journal *journal)
     until.tv_sec += given_up ? 0 : PATIENCE + (time_t)(writing->count / PER_SECOND);
     pthread_attr_init(&attributes);
     pthread_attr_setstacksize(&attributes, THREAD_STACK);
-    if (writing->count == 0 || pthread_create(&thread, &attributes, write_all, writing) != 0)
+    if (writing->count == 0) { /* not even openlog(3): an earlier thread may hold its lock */
+        free(writing->lines);
+        free(writing);
+    } else if (pthread_create(&thread, &attributes, write_all, writing) != 0) {
         write_all(writing);
-    else if (pthread_timedjoin_np(thread, NULL, &until) != 0 && !given_up) {
+    } else if (pthread_timedjoin_np(thread, NULL, &until) != 0 && !given_up) {
         given_up = true;
         say("the system's log takes nothing: this is recorded only in the store's history");
     }
@@ -94,14 +97,18 @@ static void prepare(struct journal *journal)
 
 static void keep(struct journal *journal, char *line)
 {
+    char *shown;
+
     if (!journal->writing)
         prepare(journal);
     if (journal->count == journal->room) {
         journal->room = journal->room * 2 + 8;
         journal->lines = must_have(reallocarray(journal->lines, journal->room, sizeof(*journal->lines)));
     }
-    journal->lines[journal->count++] = showable(span_of(line));
+    shown = showable(span_of(line));
     free(line);
+    journal->lines[journal->count++] =
+        shown; /* only now: the tool may have ended in between, out of memory */
 }
 
 void journal_note(struct journal *journal, const char *by, const char *domain, const struct record *record)
