@@ -291,6 +291,21 @@ class Lies(FleetTest):
         self.lie(other.data(), 1, "fork")
         self.cured()
 
+    def test_a_fork_that_its_snapshot_hides(self):
+        """No line of the snapshot is another than ours, but what we have revoked works there."""
+        for revoked, changed_there in ((0, (2, 2, 2)), (1, (2, 1, 2))):
+            with self.subTest(changed_there=changed_there):
+                other = Writer.on(self.site.read())
+                self.writer.revoke(self.tokens[revoked])
+                self.cured()
+                self.before = self.host.bytes()
+                for number in changed_there:
+                    other.update(self.tokens[number], label="changed")
+                other.compact()
+                self.lie(other.data(), 1, "fork")
+                self.lie(other.data() + b"=%s\n" % other.head().encode(), 1, "fork")
+        self.cured()
+
     def test_an_older_log(self):
         old, head = self.writer.data(), self.writer.head()
         self.next_lines()

@@ -130,6 +130,8 @@ static enum end refuse(struct follow *follow, enum trouble trouble, const char *
 /* What following_take() and its like could not do. */
 static enum end failed(struct follow *follow, enum status status, const struct fault *fault)
 {
+    if (follow->following.incoming.trouble != TROUBLE_NONE)
+        return refuse(follow, follow->following.incoming.trouble, fault->text);
     if (!settle(follow))
         return END_DISK;
     if (status == STATUS_NO)

@@ -10,6 +10,8 @@
 
 #include "caller/writer.h"
 #include "clock.h"
+#include "store/agree.h"
+#include "store/apart.h"
 #include "store/replay.h"
 #include "store/rewrite.h"
 
@@ -250,6 +252,31 @@ static enum status add_to_file(struct following *following, struct span line, st
     return newfile_add(&following->file, line.at, line.length) ? STATUS_DONE : failed(following, fault);
 }
 
+/* Without the lock: it may take long. */
+static enum status compare(struct following *following, struct fault *fault)
+{
+    struct incoming *incoming = &following->incoming;
+    const struct agree both = {incoming->domain, following->store, following->file.fd};
+    enum status status = incoming_file_beyond(incoming) ? apart(agree, &both, fault) : STATUS_DONE;
+    struct fault what;
+
+    if (status == STATUS_DONE)
+        return status;
+    what = *fault;
+    if (status == STATUS_NO) {
+        incoming->trouble = TROUBLE_FORK;
+        fault_set(fault,
+                  "fork: the source's file does not stand for this host's log: %s: run `toktab mend` on the "
+                  "writer, whose log then counts, or `toktab promote` here",
+                  what.text);
+    } else if (status == STATUS_DAMAGED) {
+        incoming->trouble = TROUBLE_OWN;
+        fault_set(fault, "%s/%s: %s; or move it away, and it is fetched anew", following->storefile.directory,
+                  following->storefile.name, what.text);
+    }
+    return status;
+}
+
 /* Under the lock: is the store still what the file was compared with? */
 static bool is_unchanged(const struct following *following, struct log *log)
 {
@@ -280,7 +307,9 @@ enum status following_install(struct following *following, struct fault *fault)
 
     if (!keep_room(file->fd, file->end, RESERVE) || !newfile_finish(file))
         return failed(following, fault);
-    status = log_begin(&log, following->session, LOG_FOLLOW, fault);
+    status = compare(following, fault);
+    if (status == STATUS_DONE)
+        status = log_begin(&log, following->session, LOG_FOLLOW, fault);
     if (status != STATUS_DONE)
         return status;
     if (is_unchanged(following, &log)) {

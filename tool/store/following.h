@@ -36,7 +36,8 @@ void following_end(struct following *following);
 /*
  * Do what incoming_judge() has said of this line. before: where the log ended before it was judged.
  * STATUS_NO: the store was changed by somebody else; begin anew. STATUS_DAMAGED: this host's snapshot is
- * another than the source's, and the file must be fetched. Else the disk failed.
+ * another than the source's, and the file must be fetched. If incoming.trouble is set, the file that came
+ * cannot be taken. Else the disk failed.
  */
 enum status following_take(struct following *following, enum incoming_verdict verdict, struct span line,
                            const struct chain *before, struct fault *fault);
@@ -47,7 +48,7 @@ enum status following_again(struct following *following, struct fault *fault);
 /* Make durable what was appended, and release the lock. */
 enum status following_flush(struct following *following, struct fault *fault);
 
-/* Put a file that is whole in the store's place. */
+/* Put a file that is whole in the store's place. What it disagrees with is in incoming.trouble. */
 enum status following_install(struct following *following, struct fault *fault);
 
 /* Note in DOMAIN.contact how things stand, at most once a second while nothing changes. */

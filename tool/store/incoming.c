@@ -322,6 +322,13 @@ bool incoming_file_whole(const struct incoming *incoming)
            (!incoming->has_store || file->header.epoch > mine->header.epoch || file->at.n >= mine->at.n);
 }
 
+bool incoming_file_beyond(const struct incoming *incoming)
+{
+    const struct header *file = &incoming->file.header, *mine = &incoming->mine.header;
+
+    return incoming->has_store && file->epoch == mine->epoch && file->base > incoming->mine.at.n;
+}
+
 void incoming_took_file(struct incoming *incoming)
 {
     incoming->mine = incoming->file;

@@ -69,6 +69,10 @@ enum incoming_verdict incoming_judge(struct incoming *incoming, const char *text
 /* The source has ended, and says that all went well: is what came of a file whole? */
 bool incoming_file_whole(const struct incoming *incoming);
 
+/* Does the file of our epoch begin after our last line? Then no chain tells whether it stands for our lines,
+ * and the caller asks agree.h before it writes the file. */
+bool incoming_file_beyond(const struct incoming *incoming);
+
 /* After the caller has written the file. */
 void incoming_took_file(struct incoming *incoming);
 

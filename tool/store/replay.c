@@ -1,12 +1,9 @@
 #include "store/replay.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
+#include "store/apart.h"
 #include "store/prove_ahead.h"
 #include "store/rewrite.h"
 
@@ -79,8 +76,9 @@ static enum status rewrite_if_unchanged(const struct replay *replay, struct prov
 }
 
 /* Prove first without the lock, as `compact` does. */
-static enum status compact(const struct replay *replay, struct fault *fault)
+static enum status compact(const void *context, struct fault *fault)
 {
+    const struct replay *replay = context;
     struct prove_ahead proving;
     struct log log;
     enum status status;
@@ -95,36 +93,7 @@ static enum status compact(const struct replay *replay, struct fault *fault)
     return status;
 }
 
-/* In a process of its own, which takes the memory with it that a large store needs. */
 enum status replay_point(const struct replay *replay, struct fault *fault)
 {
-    struct result {
-        enum status status;
-        struct fault fault;
-    } result = {0};
-    const char *why = "its process was killed";
-    int ends[2] = {-1, -1};
-    ssize_t got = -1;
-    pid_t child = pipe2(ends, O_CLOEXEC) < 0 ? -1 : fork();
-
-    if (child < 0)
-        why = strerror(errno);
-    if (child == 0) {
-        result.status = compact(replay, &result.fault);
-        _exit(write(ends[1], &result, sizeof(result)) == sizeof(result) ? 0 : 1);
-    }
-    if (ends[0] >= 0) {
-        close(ends[1]);
-        while (child > 0 && (got = read(ends[0], &result, sizeof(result))) < 0 && errno == EINTR)
-            continue;
-        close(ends[0]);
-    }
-    while (child > 0 && waitpid(child, NULL, 0) < 0 && errno == EINTR)
-        continue;
-    *fault = result.fault;
-    if (got == sizeof(result))
-        return result.status;
-    fault_set(fault, "%s/%s.tokens: cannot be compacted: %s", replay->session->config.store_dir,
-              replay->session->domain->name, why);
-    return STATUS_IO;
+    return apart(compact, replay, fault);
 }
