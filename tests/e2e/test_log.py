@@ -113,6 +113,15 @@ class Log(FleetTest):
         self.assertLess(len(result.stdout), len(data) // 2)
         self.assertEqual(self.ok("log", "--from", head).stdout, writer.log[-1])  # which is sound
 
+    def test_a_snapshot_that_is_cut_short(self):
+        """Each line that is left is sound."""
+        writer = self.store(20)
+        writer.compact()
+        lines = writer.data().splitlines(keepends=True)
+        for left in (1, 10, len(lines) - 1):
+            self.site.put(b"".join(lines[:left]))
+            self.refused(65, "log", says="toktab check")
+
     def test_follow(self):
         """Lines as they come, and a beat behind them and each second."""
         self.create()

@@ -15,10 +15,7 @@
 #include "store/watch.h"
 #include "terminal/output.h"
 
-enum {
-    OUT_SIZE = 64 * 1024,
-    LOOK_EVERY = 20, /* milliseconds, without iwatch */
-};
+enum { OUT_SIZE = 64 * 1024 };
 
 /* Where the other side's log ends in this file. */
 enum place {
@@ -295,6 +292,7 @@ static enum status send_new(struct sender *sender)
         sender->synced = (uint64_t)status.st_size;
         if (!send_lines(sender, sender->synced, &wrong) || !flush(sender))
             return unwritable(sender);
+        wrong = wrong ? wrong : chain_end(&sender->chain);
         if (!wrong)
             return STATUS_DONE;
     }
