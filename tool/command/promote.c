@@ -107,6 +107,8 @@ static enum status promote(struct session *session, struct mending *mending, boo
         mending->names_writer = true;
         status = mending_replace(mending, &log, &fault);
         head_format(head, rewrite->header.epoch, rewrite->at.n, rewrite->at.chain);
+        /* it may have gone on since we looked */
+        head_format(before, mending->salvage.header.epoch, mending->salvage.at.n, mending->salvage.at.chain);
         if (status == STATUS_DONE) {
             journal_note_head(&log.journal, session->caller.by, "promoted this host to write", domain, head);
             journal_made(&log.journal, NULL);
