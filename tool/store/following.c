@@ -87,6 +87,9 @@ static enum status stand(struct following *following, struct fault *fault)
                   following->storefile.name, what.text);
         return status;
     }
+    /* a follow that was killed may not have synced its last line, or the name of its last file */
+    if (fdatasync(following->store) < 0 || !sync_directory(following->directory))
+        return failed(following, fault);
     incoming->mine = tip.chain;
     incoming->has_store = true;
     incoming->writer = !source_is_engine(following->session->domain->source) &&
