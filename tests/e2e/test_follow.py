@@ -511,6 +511,18 @@ class Faults(FleetTest):
             self.wait_same(host)
             self.assert_small(process)
 
+    def test_a_source_is_told_to_end(self):
+        """Before it is killed: a script may have files to remove, as the example that pulls by HTTPS."""
+        self.create()
+        host = self.follower()
+        path = self.script(host, b"")
+        with open(path, "w") as file:
+            file.write("#!/bin/sh\ntrap 'echo told >%s.log; exit 1' TERM\necho garbage\n"
+                       "while true; do sleep 0.01; done\n" % path)
+        self.once(host, 1, "--", path, says="no line of this store")
+        with open(path + ".log") as file:
+            self.assertEqual(file.read(), "told\n")
+
     def test_ends_with_nothing_left(self):
         self.create()
         host = self.follower()

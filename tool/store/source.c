@@ -133,6 +133,10 @@ bool source_stop(struct source *source, bool ended)
     close(source->input);
     close(source->output);
     good = ended && has_ended(source->process);
+    if (!good) {
+        kill(-source->process, SIGTERM); /* it may have files to remove */
+        has_ended(source->process);
+    }
     kill(-source->process, SIGKILL); /* what it has started too */
     while (waitpid(source->process, &status, 0) < 0 && errno == EINTR)
         continue;

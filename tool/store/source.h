@@ -39,8 +39,8 @@ enum waited { WAITED_BYTES, WAITED_SILENT, WAITED_END };
 /* Wait for more bytes until that moment of the monotonic clock, in nanoseconds. */
 enum waited source_wait(struct source *source, int64_t until);
 
-/* End the program and all that it has started. ended: its output has; then it gets a second to end by itself.
- * True if it has, with exit status 0. */
+/* End the program and all that it has started, by SIGTERM, and a second later by SIGKILL. ended: its output
+ * has; then it gets a second to end by itself. True if it has, with exit status 0. */
 bool source_stop(struct source *source, bool ended);
 
 #endif
