@@ -142,6 +142,7 @@ int main(int argc, char **argv)
     /* errors instead, so that the command can finish properly */
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
+    signal(SIGCHLD, SIG_DFL); /* where it is ignored, no child can be waited for */
     if (status == STATUS_DONE)
         status = have_stack();
     if (status == STATUS_DONE && crypto_start() < 0)
