@@ -165,6 +165,15 @@ class Log(FleetTest):
             process.stdout = None
             self.assertEqual(process.wait(30), 0)
 
+    def test_a_store_that_goes_back_and_is_damaged(self):
+        """It cannot say where it stands, so it ends."""
+        writer = self.store(3)
+        damaged = bytearray(writer.data())
+        damaged[-20] ^= 1
+        writer.create(make_token())
+        self.site.put(bytes(damaged))
+        self.refused(65, "log", "--from", writer.head(), "--follow", says="toktab check")
+
     def test_a_store_that_goes_back(self):
         """An older copy is put in its place: nothing but the beat tells; when it goes on otherwise, it is a fork."""
         self.create()

@@ -33,6 +33,7 @@ struct sender {
     struct lines lines;
     bool has_head, placed;
     struct expected_head head; /* what the other side has, while it has no place in this file */
+    struct tip tip;            /* of this file, meanwhile */
     struct chain chain;        /* at the last line sent */
     uint64_t offset;           /* after it */
     bool lf_due;               /* which lacked its LF here, and was sent with it */
@@ -68,16 +69,9 @@ static enum status unwritable(const struct sender *sender)
 
 static bool say_head(struct sender *sender)
 {
-    const struct chain *chain = &sender->chain;
+    const struct chain *chain = sender->placed ? &sender->chain : &sender->tip.chain;
     char head[HEAD_SIZE], line[HEAD_SIZE + 2];
-    struct fault fault;
-    struct tip tip;
 
-    if (!sender->placed) { /* what this store has, which is less */
-        if (tip_read(&tip, sender->fd, sender->sending->session->domain->name, &fault) != STATUS_DONE)
-            return true;
-        chain = &tip.chain;
-    }
     head_format(head, chain->header.epoch, chain->at.n, chain->at.chain);
     snprintf(line, sizeof(line), "=%s\n", head);
     sender->beat = clock_now();
@@ -272,6 +266,17 @@ static bool send_lines(struct sender *sender, uint64_t size, const char **wrong)
     return send_rest(sender, size, wrong);
 }
 
+/* What this store has is less than the other side has. */
+static enum status read_tip(struct sender *sender)
+{
+    struct fault fault;
+    enum status status = tip_read(&sender->tip, sender->fd, sender->sending->session->domain->name, &fault);
+
+    if (status == STATUS_DONE)
+        return status;
+    return fail(status, "%s/%s: %s", sender->storefile.directory, sender->storefile.name, fault.text);
+}
+
 /* Send what the file has beyond what was sent. The disk must have it first. */
 static enum status send_new(struct sender *sender)
 {
@@ -284,7 +289,7 @@ static enum status send_new(struct sender *sender)
                         strerror(errno));
         sender->seen = identity_of(&status);
         if (!sender->placed)
-            return STATUS_DONE;
+            return read_tip(sender);
         if ((uint64_t)status.st_size > sender->synced && fdatasync(sender->fd) < 0 && errno != EROFS &&
             errno != EINVAL)
             return fail(STATUS_IO, "%s/%s: the disk failed: %s", sender->storefile.directory,
