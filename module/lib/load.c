@@ -82,16 +82,17 @@ static bool parted(const struct loading *loading)
  * of a later line must be known unless it was created since. A token kept dead from another epoch has no line
  * in this log.
  */
-static bool agrees_with_snapshot(const struct known *known, const struct line *line, uint64_t n)
+static bool agrees_with_snapshot(const struct known *known, const struct line *line)
 {
     const char *id = line->column[COLUMN_ID].at, *mine = index_find(known->index, id);
     size_t length = (size_t)(line->column[COLUMN_CHAIN].at - id);
     struct line my_line;
-    uint64_t serial;
+    uint64_t n, serial;
 
     if (!mine)
         return decimal_parse(line->column[COLUMN_SERIAL], &serial) && serial > known->at.n;
-    if (n > known->at.n || index_is_kept_dead(mine))
+    /* the chain has gone on to base behind the last line, so it does not tell n */
+    if ((decimal_parse(line->column[COLUMN_N], &n) && n > known->at.n) || index_is_kept_dead(mine))
         return true;
     line_split_accepted(&my_line, mine);
     return length == (size_t)(my_line.column[COLUMN_CHAIN].at - mine) && memcmp(id, mine, length) == 0;
@@ -112,7 +113,7 @@ static bool agrees(const struct known *known, const struct chain *chain, bool in
     if (known->at.n == 0)
         return true;
     if (in_snapshot && chain->header.base > known->at.n)
-        return agrees_with_snapshot(known, line, chain->at.n);
+        return agrees_with_snapshot(known, line);
     return chain->bytes_left > 0 || chain->at.n != known->at.n || position_equal(&chain->at, &known->at);
 }
 

@@ -124,6 +124,20 @@ START_TEST(compacted_copy_that_parted_is_trouble)
 }
 END_TEST
 
+/* The line that is not mine is the last one of the snapshot, behind which come only compactions. */
+START_TEST(compacted_copy_whose_last_line_parted_is_trouble)
+{
+    forge_append(&s.forge, &s.b.record);
+    EXPECT(s, b, "allow");
+    for (int i = 0; i < 3; i++)
+        forge_compact(&copy, NOW);
+    forge_install(&copy, &s.forge);
+    EXPECT(s, c, "error store");
+    EXPECT_TROUBLE(s);
+    ck_assert_ptr_nonnull(strstr(s.host.last, "two hosts"));
+}
+END_TEST
+
 /* Two hosts wrote, and no line of the snapshot is as old as what this host has read: each token that one of
  * them knew was changed since. But one of them created a token that the other does not know. */
 START_TEST(compacted_copy_with_newer_lines_that_parted_is_trouble)
@@ -326,6 +340,7 @@ Suite *replaced_suite(void)
     tcase_add_loop_test(copies, older_copy_is_trouble, 0, 3);
     tcase_add_loop_test(copies, copy_that_parted_is_trouble, 0, 3);
     tcase_add_loop_test(copies, compacted_copy_that_parted_is_trouble, 0, 2);
+    tcase_add_test(copies, compacted_copy_whose_last_line_parted_is_trouble);
     tcase_add_loop_test(copies, compacted_copy_with_newer_lines_that_parted_is_trouble, 0, 2);
     tcase_add_test(copies, what_is_kept_dead_is_no_sign_of_another_log);
     tcase_add_test(copies, trouble_ends_with_a_file_that_follows);
