@@ -39,9 +39,16 @@ static enum status failed(const struct following *following, struct fault *fault
     return STATUS_IO;
 }
 
+static enum status sync_failed(struct following *following, struct fault *fault)
+{
+    following->doubtful = true;
+    return failed(following, fault);
+}
+
 /* What a killed writer left behind the last line is cut off, and a missing LF comes back: else the file would
- * differ from the source's until there is another line. */
-static enum status clear_rest(const struct following *following, struct fault *fault)
+ * differ from the source's until there is another line. After a failed sync its last bytes are written anew.
+ */
+static enum status clear_rest(struct following *following, struct fault *fault)
 {
     struct log log;
     struct tip tip;
@@ -51,8 +58,12 @@ static enum status clear_rest(const struct following *following, struct fault *f
         return status;
     if (log.file >= 0)
         status = log_tip(&log, &tip, fault);
-    if (log.file >= 0 && status == STATUS_DONE && (!log_clear_rest(&log, &tip) || !log_sync(&log)))
-        status = failed(following, fault);
+    if (log.file >= 0 && status == STATUS_DONE) {
+        if (log_clear_rest(&log, &tip) && log_sync_tip(&log, &tip))
+            following->doubtful = false;
+        else
+            status = sync_failed(following, fault);
+    }
     log_end(&log);
     return status;
 }
@@ -89,13 +100,14 @@ static enum status stand(struct following *following, struct fault *fault)
     }
     /* a follow that was killed may not have synced its last line, or the name of its last file */
     if (fdatasync(following->store) < 0 || !sync_directory(following->directory))
-        return failed(following, fault);
+        return sync_failed(following, fault);
     incoming->mine = tip.chain;
     incoming->has_store = true;
     incoming->writer = !source_is_engine(following->session->domain->source) &&
                        writer_named(following->directory, domain, tip.chain.header.epoch);
-    return incoming->writer || (!tip.lf_due && tip.size == tip.end) ? STATUS_DONE
-                                                                    : clear_rest(following, fault);
+    if (incoming->writer || (!tip.lf_due && tip.size == tip.end && !following->doubtful))
+        return STATUS_DONE;
+    return clear_rest(following, fault);
 }
 
 enum status following_begin(struct following *following, const struct session *session, struct fault *fault)
@@ -103,8 +115,10 @@ enum status following_begin(struct following *following, const struct session *s
     const char *directory = session->config.store_dir, *domain = session->domain->name;
     struct stat status;
 
-    *following = (struct following){
-        .session = session, .store = -1, .incoming = {.domain = domain, .own = {find_own, following}}};
+    *following = (struct following){.session = session,
+                                    .store = -1,
+                                    .incoming = {.domain = domain, .own = {find_own, following}},
+                                    .doubtful = following->doubtful};
     storefile_of_domain(&following->storefile, directory, domain);
     following->directory = storefile_open_directory(&following->storefile, &status, fault);
     if (following->directory < 0)
@@ -164,10 +178,11 @@ static enum status append(struct following *following, struct span line, const s
         return STATUS_DONE;
     case APPEND_CONFLICT:
         return changed(following, fault);
-    case APPEND_UNKNOWN:
     case APPEND_UNAVAILABLE:
-    default:
         return failed(following, fault);
+    case APPEND_UNKNOWN:
+    default:
+        return sync_failed(following, fault);
     }
 }
 
@@ -178,7 +193,7 @@ enum status following_flush(struct following *following, struct fault *fault)
     if (!following->appending)
         return STATUS_DONE;
     if (!log_sync(&following->log))
-        status = failed(following, fault);
+        status = sync_failed(following, fault);
     log_end(&following->log);
     following->appending = false;
     return status;

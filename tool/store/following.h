@@ -22,6 +22,7 @@ struct following {
     struct incoming incoming;
     struct log log;
     bool appending; /* log is begun: following_flush() */
+    bool doubtful;  /* a sync failed, so nobody knows what the disk has of the last line */
     struct newfile file;
     bool filing; /* file is begun */
     struct contact contact;
@@ -29,7 +30,7 @@ struct following {
 };
 
 /* Look at this host's store. Again after each failure: what was judged before does not count any more. After
- * STATUS_DONE or a failure, following_end() is called. */
+ * STATUS_DONE or a failure, following_end() is called. Before the first time, all bytes are 0. */
 enum status following_begin(struct following *following, const struct session *session, struct fault *fault);
 void following_end(struct following *following);
 
