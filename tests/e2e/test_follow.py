@@ -11,7 +11,7 @@ import unittest
 from fleet import FleetTest, log_command, stop
 from harness import TOKTAB, killed_at_end, wait_until
 from oracle import Writer
-from oracle_format import make_token
+from oracle_format import make_token, token_id
 
 ROUNDS = 60
 
@@ -304,6 +304,16 @@ class Lies(FleetTest):
                 other.compact()
                 self.lie(other.data(), 1, "fork")
                 self.lie(other.data() + b"=%s\n" % other.head().encode(), 1, "fork")
+        self.cured()
+
+    def test_a_file_that_no_program_would_take(self):
+        """Of a higher epoch, with each line sealed, but one token twice."""
+        other = Writer.on(self.site.read())
+        first = other.tokens[token_id(self.tokens[0])]
+        other.update(self.tokens[0], label="changed")
+        other.tokens["again"] = first
+        other.mend()
+        self.lie(other.data(), 1, ["programs would refuse", "this id is in the snapshot twice"])
         self.cured()
 
     def test_an_older_log(self):

@@ -93,6 +93,17 @@ class Promote(FleetTest):
             return "writer" in file.read()
         return False
 
+    def test_revocations_that_are_lost_are_said(self):
+        """Who promotes a host that is behind loses what others had: they say which."""
+        self.create()
+        behind = self.follower()
+        self.once(behind)
+        self.ok("revoke", "-y", "1")
+        self.once(self.host)
+        self.assertEqual(behind.run("promote").code, 0)
+        self.once(self.host, 0, "--", *log_command(behind).split(), says=("1 token is revoked here", "revoke again"))
+        self.assert_same(self.host, behind)
+
     def test_follow_refuses_on_the_writer(self):
         """Nothing of its old source counts there; the file DOMAIN.writer goes when a higher epoch comes."""
         self.promote()

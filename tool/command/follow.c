@@ -39,7 +39,7 @@ enum {
 };
 
 /* Alerts beside those of enum trouble. */
-enum { ALERT_DISK = TROUBLES, ALERT_CONTACT, ALERT_WRITER, ALERT_FILE };
+enum { ALERT_DISK = TROUBLES, ALERT_CONTACT, ALERT_WRITER, ALERT_FILE, ALERT_LOST };
 
 /* How a source's life ended. */
 enum end {
@@ -142,6 +142,23 @@ static enum end failed(struct follow *follow, enum status status, const struct f
     return status == STATUS_DAMAGED ? END_ANEW : END_DISK;
 }
 
+/* After a file was put in the store's place. */
+static void tell_lost(struct follow *follow)
+{
+    struct fault *lost = &follow->following.lost;
+    char text[sizeof(lost->text) + 160];
+
+    if (lost->text[0] == '\0')
+        return;
+    snprintf(
+        text, sizeof(text),
+        "the source's new epoch was taken, and lacks revocations that this host had: %s: revoke again on "
+        "the writer",
+        lost->text);
+    alert(&follow->alerts, ALERT_LOST, true, domain_of(follow), text);
+    lost->text[0] = '\0';
+}
+
 /* The same as hear(). */
 static bool hear_beat(struct follow *follow, enum end *end)
 {
@@ -189,6 +206,7 @@ static bool hear(struct follow *follow, struct span line, enum end *end)
     case INCOMING_BEAT:
         return hear_beat(follow, end);
     case INCOMING_FILE_END:
+        tell_lost(follow);
         follow->want_file = false;
         follow->alive = true;
         following_note(following, CONTACT_GOOD);
@@ -246,6 +264,7 @@ static enum end hear_end(struct follow *follow, bool good)
             status = following_install(following, &fault);
         if (status != STATUS_DONE)
             return failed(follow, status, &fault);
+        tell_lost(follow);
         if (following->incoming.has_store && !following->incoming.in_file &&
             (!following->incoming.said || incoming_level(&following->incoming))) {
             follow->want_file = false;

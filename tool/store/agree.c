@@ -32,19 +32,23 @@ static bool read_side(struct side *side, int fd, const char *domain, const struc
     return load_header(&side->progress, fd, domain, fault) && load_lines(&loading, (uint64_t)status.st_size);
 }
 
+/* Tokens that are revoked here, and not there. */
 struct revived {
     const struct index *theirs;
-    char id[ID_LENGTH + 1]; /* of a token that is revoked here, and not there; "": none */
+    size_t count;
+    char id[ID_LENGTH + 1]; /* of one */
 };
 
-/* For index_each(), of our tokens. Within an epoch nothing brings a revoked token back. */
+/* For index_each(), of our tokens. */
 static void find_revived(void *context, const char *id)
 {
     struct revived *revived = context;
     const char *there = line_revoked(id) ? index_find(revived->theirs, id) : NULL;
 
-    if (there && !line_revoked(there))
-        memcpy(revived->id, id, ID_LENGTH);
+    if (!there || line_revoked(there))
+        return;
+    revived->count++;
+    memcpy(revived->id, id, ID_LENGTH);
 }
 
 static enum status compare(const struct side *ours, const struct side *theirs, struct fault *fault)
@@ -52,9 +56,10 @@ static enum status compare(const struct side *ours, const struct side *theirs, s
     struct revived revived = {.theirs = &theirs->index};
 
     index_each(&ours->index, find_revived, &revived);
-    if (revived.id[0] == '\0')
+    if (revived.count == 0)
         return STATUS_DONE;
-    fault_set(fault, "token %s is revoked here, and not there", revived.id);
+    fault_set(fault, "%zu token%s revoked here and not there, such as %s", revived.count,
+              revived.count == 1 ? " is" : "s are", revived.id);
     return STATUS_NO;
 }
 
@@ -62,14 +67,17 @@ enum status agree(const void *context, struct fault *fault)
 {
     const struct agree *agree = context;
     struct side ours = {0}, theirs = {0};
+    struct known known = {0};
     enum status status = STATUS_DONE;
 
-    if (!read_side(&ours, agree->store, agree->domain, &(struct known){0}, fault))
+    if (!read_side(&ours, agree->store, agree->domain, &known, fault) &&
+        (agree->same_epoch || fault->passing))
         status = fault->passing ? STATUS_IO : STATUS_DAMAGED;
-    else if (!read_side(&theirs, agree->file, agree->domain,
-                        &(struct known){ours.progress.chain.at, &ours.index}, fault))
-        status = fault->passing ? STATUS_IO : STATUS_NO;
-    else
+    if (agree->same_epoch)
+        known = (struct known){ours.progress.chain.at, &ours.index};
+    if (status == STATUS_DONE && !read_side(&theirs, agree->file, agree->domain, &known, fault))
+        status = fault->passing ? STATUS_IO : agree->same_epoch ? STATUS_NO : STATUS_DAMAGED;
+    if (status == STATUS_DONE)
         status = compare(&ours, &theirs, fault);
     index_free(&ours.index);
     index_free(&theirs.index);

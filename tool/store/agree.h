@@ -13,11 +13,12 @@
 
 struct agree {
     const char *domain;
-    int store, file; /* descriptors: of this host's store, and of a whole file of the same epoch */
+    int store, file; /* descriptors: of this host's store, and of a whole file */
+    bool same_epoch; /* else only what is revoked is compared */
 };
 
-/* context: struct agree. Reads both into memory. STATUS_NO: a fork; STATUS_DAMAGED: this host's own store is
- * damaged; STATUS_IO. For apart(). */
+/* context: struct agree. Reads both into memory. STATUS_NO: they do not agree; STATUS_DAMAGED: what programs
+ * would refuse is this host's own store, or if the epoch is another the file; STATUS_IO. For apart(). */
 enum status agree(const void *context, struct fault *fault);
 
 #endif

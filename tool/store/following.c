@@ -274,14 +274,22 @@ static enum status add_to_file(struct following *following, struct span line, st
 static enum status compare(struct following *following, struct fault *fault)
 {
     struct incoming *incoming = &following->incoming;
-    const struct agree both = {incoming->domain, following->store, following->file.fd};
-    enum status status = incoming_file_beyond(incoming) ? apart(agree, &both, fault) : STATUS_DONE;
+    const bool higher = incoming->has_store && incoming->file.header.epoch > incoming->mine.header.epoch;
+    const struct agree both = {incoming->domain, following->store, following->file.fd, !higher};
+    enum status status = higher || incoming_file_beyond(incoming) ? apart(agree, &both, fault) : STATUS_DONE;
     struct fault what;
 
     if (status == STATUS_DONE)
         return status;
     what = *fault;
-    if (status == STATUS_NO) {
+    if (higher && status == STATUS_DAMAGED) {
+        incoming->trouble = TROUBLE_GARBAGE;
+        fault_set(fault, "the source sends a file that programs would refuse: %s", what.text);
+    } else if (higher) { /* it is taken whatever this host had */
+        if (status == STATUS_NO)
+            following->lost = what;
+        status = STATUS_DONE;
+    } else if (status == STATUS_NO) {
         incoming->trouble = TROUBLE_FORK;
         fault_set(fault,
                   "fork: the source's file does not stand for this host's log: %s: run `toktab mend` on the "

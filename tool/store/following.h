@@ -24,7 +24,8 @@ struct following {
     bool appending; /* log is begun: following_flush() */
     bool doubtful;  /* a sync failed, so nobody knows what the disk has of the last line */
     struct newfile file;
-    bool filing; /* file is begun */
+    bool filing;       /* file is begun */
+    struct fault lost; /* revocations that a higher epoch, which was taken, has not; "": none */
     struct contact contact;
     int64_t contact_noted; /* when that was written, on the monotonic clock */
 };
