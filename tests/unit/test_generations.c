@@ -286,6 +286,7 @@ Suite *generations_suite(void)
     Suite *suite = suite_create("generations");
     TCase *gate = tcase_create("gate");
 
+    tcase_set_timeout(gate, 300); /* each publication waits for readers, who wait for a processor */
     tcase_add_test(gate, enter_and_leave);
     tcase_add_test(gate, one_holds_the_lock);
     tcase_add_test(gate, cancel_state_is_given_back);
