@@ -7,7 +7,7 @@ import re
 import unittest
 
 from selenium import webdriver
-from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -59,24 +59,24 @@ class BrowserCase(PanelCase):
     def heading(self):
         return self.find("h1").text
 
+    def wait(self, condition):
+        """For the page that comes. While pages change, chromedriver finds several words for that."""
+        return WebDriverWait(self.browser, 30, ignored_exceptions=(WebDriverException,)).until(lambda _: condition())
+
     def wait_for(self, heading):
-        changing = (NoSuchElementException, StaleElementReferenceException)
-        WebDriverWait(self.browser, 30, ignored_exceptions=changing).until(lambda _: heading in self.heading())
+        self.wait(lambda: heading in self.heading())
 
     def arrived(self, words):
         """At an address with these words, whose page is there."""
         there = "return document.readyState === 'complete' && location.href"
-        WebDriverWait(self.browser, 30).until(lambda _: words in (self.browser.execute_script(there) or ""))
+        self.wait(lambda: words in (self.browser.execute_script(there) or ""))
 
     def done(self):
         """What the next page says was done: the page before may have a like heading."""
-        changing = (NoSuchElementException, StaleElementReferenceException)
-        return WebDriverWait(self.browser, 30, ignored_exceptions=changing).until(lambda _: self.find(".done").text)
+        return self.wait(lambda: self.find(".done").text)
 
     def wait_for_focus(self, name, value):
-        changing = (NoSuchElementException, StaleElementReferenceException)
-        wait = WebDriverWait(self.browser, 30, ignored_exceptions=changing)
-        wait.until(lambda _: self.browser.switch_to.active_element.get_attribute(name) == value)
+        self.wait(lambda: self.browser.switch_to.active_element.get_attribute(name) == value)
 
     def create(self, label):
         self.open("/shop/new")
@@ -114,7 +114,7 @@ class Page(BrowserCase):
         token = self.create("CI deploy")
         self.shot("once")
         self.find("#copy").click()
-        WebDriverWait(self.browser, 10).until(lambda _: self.find("#copied").text == "Copied.")
+        self.wait(lambda: self.find("#copied").text == "Copied.")
         self.assertEqual(self.pasted(), token)
         self.shot("list")
         self.browser.find_element(By.PARTIAL_LINK_TEXT, "Revoke").click()
@@ -144,7 +144,7 @@ class Page(BrowserCase):
         self.wait_for("Token created")
         token = self.site.guard(self.find("#token").get_attribute("value"))
         self.tab_to("copy").send_keys(Keys.SPACE)
-        WebDriverWait(self.browser, 10).until(lambda _: self.find("#copied").text == "Copied.")
+        self.wait(lambda: self.find("#copied").text == "Copied.")
         self.tab_to("Done").send_keys(Keys.ENTER)
         self.wait_for("Tokens of shop")
         self.tab_to("Rotate typed").send_keys(Keys.ENTER)
@@ -165,7 +165,7 @@ class Page(BrowserCase):
         self.open("/shop/new")
         self.find("#label").send_keys("kept")
         self.find("#from").send_keys("nowhere", Keys.ENTER)
-        WebDriverWait(self.browser, 30).until(lambda _: self.browser.find_elements(By.CSS_SELECTOR, ".trouble"))
+        self.wait(lambda: self.browser.find_elements(By.CSS_SELECTOR, ".trouble"))
         self.wait_for_focus("role", "alert")
         self.browser.switch_to.active_element.send_keys(Keys.TAB)
         self.browser.switch_to.active_element.send_keys(Keys.ENTER)
@@ -186,7 +186,7 @@ class Page(BrowserCase):
         self.assertNotIn("other", self.find("table").text)
         self.open("/shop/")
         self.find("#q").send_keys(token, Keys.ENTER)
-        WebDriverWait(self.browser, 30).until(lambda _: self.browser.find_elements(By.CSS_SELECTOR, ".trouble"))
+        self.wait(lambda: self.browser.find_elements(By.CSS_SELECTOR, ".trouble"))
         self.assertNotIn(token[8:], self.browser.current_url)
         self.assertNotIn(token, self.browser.page_source)
 
@@ -222,7 +222,7 @@ class Page(BrowserCase):
     def test_label_that_turns_the_text(self):
         self.open("/shop/new")
         self.find("#label").send_keys("\u202egnp.exe", Keys.ENTER)
-        WebDriverWait(self.browser, 30).until(lambda _: self.browser.find_elements(By.CSS_SELECTOR, ".trouble"))
+        self.wait(lambda: self.browser.find_elements(By.CSS_SELECTOR, ".trouble"))
         self.assertIn("Nothing was done.", self.find(".trouble").text)
         self.assertNotIn("\u202e", self.browser.page_source)
 
@@ -268,7 +268,7 @@ class Again(BrowserCase):
         self.wait_for("Create a token")
         self.assertNotIn(token, self.browser.page_source)
         self.find("form button").click()
-        WebDriverWait(self.browser, 30).until(lambda _: self.browser.find_elements(By.CSS_SELECTOR, "[role=alert], strong"))
+        self.wait(lambda: self.browser.find_elements(By.CSS_SELECTOR, "[role=alert], strong"))
         self.assertIn("Nothing", self.find("main").text)
         self.assertEqual(self.labels().count("back"), 1)
 
@@ -293,7 +293,7 @@ class Again(BrowserCase):
         self.browser.back()
         self.wait_for("Revoke")
         self.find("form button").click()
-        WebDriverWait(self.browser, 30).until(lambda _: "Nothing" in self.find("main").text)
+        self.wait(lambda: "Nothing" in self.find("main").text)
 
 
 class FromElsewhere(BrowserCase):
@@ -366,7 +366,7 @@ class Https(BrowserCase):
         token = self.create("over https")
         self.assertTrue(self.browser.execute_script("return isSecureContext && !!navigator.clipboard"))
         self.find("#copy").click()
-        WebDriverWait(self.browser, 10).until(lambda _: self.find("#copied").text == "Copied.")
+        self.wait(lambda: self.find("#copied").text == "Copied.")
         self.assertEqual(self.pasted(), token)
         self.no_complaints()
 
@@ -424,7 +424,7 @@ class ForEverybody(BrowserCase):
             self.contrasts()
             self.open("/shop/new")
             self.find("form button").click()
-            WebDriverWait(self.browser, 30).until(lambda _: self.browser.find_elements(By.CSS_SELECTOR, ".trouble"))
+            self.wait(lambda: self.browser.find_elements(By.CSS_SELECTOR, ".trouble"))
             self.contrasts()
 
     def tree(self):
@@ -465,7 +465,7 @@ class ForEverybody(BrowserCase):
         self.open("/shop/new")
         self.assertIn("What the token is for", self.said("textbox", "Token Label")["description"])
         self.find("form button").click()
-        WebDriverWait(self.browser, 30).until(lambda _: self.browser.find_elements(By.CSS_SELECTOR, ".trouble"))
+        self.wait(lambda: self.browser.find_elements(By.CSS_SELECTOR, ".trouble"))
         self.said("alert", "")
         self.assertEqual(self.said("textbox", "Token Label")["invalid"], "true")
         self.wait_for_focus("role", "alert")
