@@ -87,29 +87,13 @@ static void give_up(struct engine **engine)
     *engine = NULL;
 }
 
-static bool wait_for_answer(struct source *source, struct span *answer, int64_t until)
-{
-    for (;;) {
-        switch (source_line(source, answer)) {
-        case HEARD_LINE:
-            return true;
-        case HEARD_ENDLESS:
-            return false;
-        case HEARD_NOTHING:
-        default:
-            if (source_wait(source, until) != WAITED_BYTES)
-                return false;
-        }
-    }
-}
-
 static bool next_answer(struct source *source, struct span *answer)
 {
     int64_t until = clock_now() + PATIENCE * MILLISECOND;
     bool answered;
 
     stall_alive(until);
-    answered = wait_for_answer(source, answer, until);
+    answered = source_next(source, answer, until) == HEARD_LINE;
     stall_alive(clock_now());
     return answered;
 }

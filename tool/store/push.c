@@ -67,12 +67,7 @@ static enum status ask_head(struct pushing *pushing, const char *head, struct fa
         fault_set(fault, "the engine %s cannot be run: %s", pushing->session->domain->source,
                   strerror(errno));
     } else {
-        enum heard heard;
-
-        while ((heard = source_line(source, &line)) == HEARD_NOTHING &&
-               source_wait(source, until) == WAITED_BYTES)
-            continue;
-        if (heard == HEARD_LINE)
+        if (source_next(source, &line, until) == HEARD_LINE)
             status = read_first(pushing, line, fault);
         else
             fault_set(fault, "the engine %s gave no answer", pushing->session->domain->source);

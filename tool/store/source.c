@@ -107,6 +107,15 @@ enum waited source_wait(struct source *source, int64_t until)
     return got > 0 ? WAITED_BYTES : WAITED_END;
 }
 
+enum heard source_next(struct source *source, struct span *line, int64_t until)
+{
+    enum heard heard;
+
+    while ((heard = source_line(source, line)) == HEARD_NOTHING && source_wait(source, until) == WAITED_BYTES)
+        continue;
+    return heard;
+}
+
 /* Has the program ended, or does it within a second? Its number stays taken until it is waited for. */
 static bool has_ended(pid_t process)
 {

@@ -34,6 +34,9 @@ enum heard {
 /* The next line of what has come. */
 enum heard source_line(struct source *source, struct span *line);
 
+/* The same, waiting for it until that moment. HEARD_NOTHING: it did not come, or the program has ended. */
+enum heard source_next(struct source *source, struct span *line, int64_t until);
+
 enum waited { WAITED_BYTES, WAITED_SILENT, WAITED_END };
 
 /* Wait for more bytes until that moment of the monotonic clock, in nanoseconds. */
