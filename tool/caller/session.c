@@ -236,6 +236,16 @@ enum status session_open_to_follow(struct session *session)
     return session_open(session);
 }
 
+bool session_is_writer(const struct session *session, uint64_t epoch)
+{
+    int directory = open(session->config.store_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    bool named = writer_named(directory, session->domain->name, epoch);
+
+    if (directory >= 0)
+        close(directory);
+    return named;
+}
+
 enum status session_may_write(const struct session *session, struct fault *fault)
 {
     struct storefile storefile;

@@ -31,6 +31,9 @@ enum status session_open(struct session *session);
  * writer.h. */
 enum status session_open_to_change(struct session *session);
 
+/* Does DOMAIN.writer name this epoch, writer_named()? */
+bool session_is_writer(const struct session *session, uint64_t epoch);
+
 /* May this host change the domain of the session, writer_may()? Asks nothing else. */
 enum status session_may_write(const struct session *session, struct fault *fault);
 

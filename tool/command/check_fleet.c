@@ -1,13 +1,11 @@
 #include "command/check_fleet.h"
 
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "caller/writer.h"
 #include "contact.h"
 #include "store/head.h"
 #include "store/numbered.h"
@@ -40,19 +38,15 @@ static bool is_forked(const struct fleet *fleet, int store, const struct chain *
 {
     struct expected_head head;
     struct numbered numbered;
-    bool forked = false;
+    unsigned char ours[CHAIN_SIZE];
+    bool forked;
 
     if (!fleet->heard || !head_parse(&head, fleet->contact.head) || head.epoch != chain->header.epoch ||
         head.n <= chain->header.base || head.n > chain->at.n)
         return false;
     numbered_make(&numbered, store);
-    if (numbered_find(&numbered, head.n) == FOUND_LINE) {
-        char hex[CHAIN_HEX];
-
-        hex_encode(hex, head.chain, CHAIN_SIZE);
-        forked = numbered.at.length <= CHAIN_HEX ||
-                 memcmp(numbered.at.at + numbered.at.length - CHAIN_HEX - 1, hex, CHAIN_HEX) != 0;
-    }
+    forked = numbered_find(&numbered, head.n) == FOUND_LINE &&
+             (!head_of_line(ours, numbered.at) || memcmp(ours, head.chain, CHAIN_SIZE) != 0);
     numbered_free(&numbered);
     return forked;
 }
@@ -64,7 +58,7 @@ static enum status look(struct fleet *fleet, const struct session *session)
     struct stat store;
     enum status status;
     struct tip tip;
-    int fd = session_open_store(&storefile, session, &store, &status), directory;
+    int fd = session_open_store(&storefile, session, &store, &status);
 
     if (fd < 0)
         return status;
@@ -74,12 +68,9 @@ static enum status look(struct fleet *fleet, const struct session *session)
         return fail(status, "%s/%s: %s", storefile.directory, storefile.name, fault.text);
     }
     head_format(fleet->own, tip.chain.header.epoch, tip.chain.at.n, tip.chain.at.chain);
-    directory = open(storefile.directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    fleet->writer = session->domain->source[0] == '\0' ||
-                    (!source_is_engine(session->domain->source) &&
-                     writer_named(directory, fleet->domain, tip.chain.header.epoch));
-    if (directory >= 0)
-        close(directory);
+    fleet->writer =
+        session->domain->source[0] == '\0' ||
+        (!source_is_engine(session->domain->source) && session_is_writer(session, tip.chain.header.epoch));
     fleet->heard = !fleet->writer && contact_read(&fleet->contact, storefile.directory, fleet->domain);
     fleet->ago = -1;
     if (fleet->heard && fleet->contact.time > 0)

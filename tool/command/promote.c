@@ -1,10 +1,8 @@
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "caller/writer.h"
 #include "command/command.h"
 #include "store/change.h"
 #include "store/mending.h"
@@ -31,16 +29,6 @@ static const struct option longs[] = {{"yes", no_argument, NULL, 'y'},
                                       {"help", no_argument, NULL, OPTION_HELP},
                                       {0}};
 
-static bool is_writer(const struct session *session, uint64_t epoch)
-{
-    int directory = open(session->config.store_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    bool named = writer_named(directory, session->domain->name, epoch);
-
-    if (directory >= 0)
-        close(directory);
-    return named;
-}
-
 /* Look at the store without the lock. STATUS_NO: this host is the writer already. */
 static enum status look(struct mending *mending, const struct session *session, char before[HEAD_SIZE])
 {
@@ -59,7 +47,7 @@ static enum status look(struct mending *mending, const struct session *session, 
     if (status != STATUS_DONE)
         return fail(status, "%s/%s: cannot be promoted: %s", storefile.directory, storefile.name, fault.text);
     head_format(before, salvage->header.epoch, salvage->at.n, salvage->at.chain);
-    if (is_writer(session, salvage->header.epoch))
+    if (session_is_writer(session, salvage->header.epoch))
         return STATUS_NO;
     if (mending->damage.text[0] != '\0' && !mending->unasked)
         return fail(

@@ -22,6 +22,11 @@ bool head_parse(struct expected_head *expect, const char *text)
            strlen(second + 1) == CHAIN_HEX && hex_decode(expect->chain, second + 1, CHAIN_SIZE);
 }
 
+bool head_of_line(unsigned char chain[CHAIN_SIZE], struct span line)
+{
+    return line.length > CHAIN_HEX && hex_decode(chain, line.at + line.length - CHAIN_HEX - 1, CHAIN_SIZE);
+}
+
 void head_see_header(struct expected_head *expect, const struct header *header)
 {
     if (expect->epoch > header->epoch)

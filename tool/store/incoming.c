@@ -95,9 +95,7 @@ static enum incoming_verdict judge_head(struct incoming *incoming, const struct 
 
         if (incoming->own.find(incoming->own.context, head->n, &mine) != OWN_LINE)
             return own_unreadable(incoming);
-        if (mine.length <= CHAIN_HEX ||
-            !hex_decode(chain, mine.at + mine.length - CHAIN_HEX - 1, CHAIN_SIZE) ||
-            memcmp(chain, head->chain, CHAIN_SIZE) != 0)
+        if (!head_of_line(chain, mine) || memcmp(chain, head->chain, CHAIN_SIZE) != 0)
             return forked(incoming, head->n);
     }
     return behind(incoming, head->n);

@@ -93,15 +93,13 @@ static enum status refuse_fork(uint64_t n, struct fault *fault)
 
 static bool chain_of(struct pushing *pushing, uint64_t n, unsigned char chain[CHAIN_SIZE])
 {
-    const struct span *line = &pushing->numbered.at;
     const struct header *header = &pushing->tip.chain.header;
 
     if (n == header->base) {
         memcpy(chain, header->basechain, CHAIN_SIZE);
         return true;
     }
-    return numbered_find(&pushing->numbered, n) == FOUND_LINE && line->length > CHAIN_HEX &&
-           hex_decode(chain, line->at + line->length - CHAIN_HEX - 1, CHAIN_SIZE);
+    return numbered_find(&pushing->numbered, n) == FOUND_LINE && head_of_line(chain, pushing->numbered.at);
 }
 
 /* Where the log was when our epoch began, by mending. False: that can no longer be told. */
