@@ -122,6 +122,20 @@ void file_append(const char *path, const void *bytes, size_t length)
     close(fd);
 }
 
+int scratch_file(char path[SCRATCH_PATH], const void *bytes, size_t length)
+{
+    char directory[SCRATCH_PATH], other[SCRATCH_PATH];
+    int fd;
+
+    path = path ? path : other;
+    scratch_directory(directory);
+    path_join(path, directory, "file");
+    file_write(path, bytes, length);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    ck_assert_int_ge(fd, 0);
+    return fd;
+}
+
 void file_replace(const char *path, const void *bytes, size_t length)
 {
     char other[SCRATCH_PATH];

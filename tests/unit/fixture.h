@@ -37,6 +37,9 @@ void bytes_free(struct bytes *bytes);
 
 struct bytes file_read(const char *path);
 
+/* A file of these bytes in a new directory; path: NULL, or where. Returns it open for reading. */
+int scratch_file(char path[SCRATCH_PATH], const void *bytes, size_t length);
+
 /* In place: the inode of a file that exists stays. */
 void file_write(const char *path, const void *bytes, size_t length);
 void file_append(const char *path, const void *bytes, size_t length);

@@ -3,22 +3,8 @@
 #include "store/lines.h"
 #include "suites.h"
 
-#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
-
-static int file_with(const void *bytes, size_t length)
-{
-    char directory[SCRATCH_PATH], path[SCRATCH_PATH];
-    int fd;
-
-    scratch_directory(directory);
-    path_join(path, directory, "lines");
-    file_write(path, bytes, length);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    ck_assert_int_ge(fd, 0);
-    return fd;
-}
 
 static void expect_next(struct lines *lines, enum lines_got wanted, const char *wanted_text)
 {
@@ -34,7 +20,7 @@ static void expect_next(struct lines *lines, enum lines_got wanted, const char *
 
 START_TEST(one_after_the_other)
 {
-    int fd = file_with("one\n\nthree\ntorn", 15);
+    int fd = scratch_file(NULL, "one\n\nthree\ntorn", 15);
     struct lines lines;
 
     lines_make(&lines, fd, 0);
@@ -55,14 +41,10 @@ END_TEST
 /* The end may come later. */
 START_TEST(a_torn_line_that_goes_on)
 {
-    char directory[SCRATCH_PATH], path[SCRATCH_PATH];
+    char path[SCRATCH_PATH];
+    int fd = scratch_file(path, "to", 2);
     struct lines lines;
-    int fd;
 
-    scratch_directory(directory);
-    path_join(path, directory, "lines");
-    file_write(path, "to", 2);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
     lines_make(&lines, fd, 0);
     expect_next(&lines, LINES_TORN, "to");
     expect_next(&lines, LINES_TORN, "to");
@@ -76,7 +58,7 @@ END_TEST
 
 START_TEST(an_empty_file)
 {
-    int fd = file_with("", 0);
+    int fd = scratch_file(NULL, "", 0);
     struct lines lines;
 
     lines_make(&lines, fd, 0);
@@ -96,7 +78,7 @@ START_TEST(longest)
     memset(text, 'x', sizeof(text));
     text[LINE_SIZE_MAX - 1] = '\n';
     text[LINE_SIZE_MAX] = '\0';
-    fd = file_with(text, LINE_SIZE_MAX);
+    fd = scratch_file(NULL, text, LINE_SIZE_MAX);
     lines_make(&lines, fd, 0);
     expect_next(&lines, LINES_LINE, text);
     expect_next(&lines, LINES_END, NULL);
@@ -124,7 +106,7 @@ START_TEST(too_long)
     bytes_add(&file, text, length + 1);
     bytes_add(&file, "three\n", 6);
     bytes_add(&file, text, length);
-    fd = file_with(file.at, file.length);
+    fd = scratch_file(NULL, file.at, file.length);
     lines_make(&lines, fd, 0);
     expect_next(&lines, LINES_LINE, "one\n");
     ck_assert_int_eq(lines_next(&lines, &first, &got), LINES_TOO_LONG);
@@ -149,7 +131,7 @@ START_TEST(cannot_be_read_within_a_line)
     int fd;
 
     memset(text, 'x', sizeof(text));
-    fd = file_with(text, sizeof(text));
+    fd = scratch_file(NULL, text, sizeof(text));
     lines_make(&lines, fd, 0);
     expect_next(&lines, LINES_TOO_LONG, NULL);
     close(fd);
@@ -169,7 +151,7 @@ START_TEST(many)
 
     for (size_t i = 0; i < sizeof(text); i++)
         text[i] = i % 1000 == 999 ? '\n' : (char)('a' + i / 1000 % 26);
-    fd = file_with(text, sizeof(text));
+    fd = scratch_file(NULL, text, sizeof(text));
     lines_make(&lines, fd, 0);
     while (lines_next(&lines, &line, &length) == LINES_LINE) {
         ck_assert_uint_eq(length, 1000);

@@ -4,7 +4,6 @@
 #include "fixture.h"
 #include "suites.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +16,7 @@ enum { LINES = 3000 };
 /* A header and lines of odd lengths; every number is there but multiples of 7. Returns a descriptor. */
 static int some_file(const char *rest)
 {
-    char directory[SCRATCH_PATH], path[SCRATCH_PATH], line[LINE_SIZE_MAX];
+    char line[LINE_SIZE_MAX];
     struct bytes bytes = {0};
     int fd;
 
@@ -29,12 +28,8 @@ static int some_file(const char *rest)
             bytes_add(&bytes, line, (size_t)length);
         }
     bytes_add(&bytes, rest, strlen(rest));
-    scratch_directory(directory);
-    path_join(path, directory, "file");
-    file_write(path, bytes.at, bytes.length);
+    fd = scratch_file(NULL, bytes.at, bytes.length);
     bytes_free(&bytes);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    ck_assert_int_ge(fd, 0);
     return fd;
 }
 
@@ -89,14 +84,10 @@ END_TEST
 START_TEST(a_file_without_lines)
 {
     static const char *const files[] = {"", "toktab1|header\n", "no header", "\n", "h\nx"};
-    char directory[SCRATCH_PATH], path[SCRATCH_PATH];
     struct numbered numbered;
     int fd;
 
-    scratch_directory(directory);
-    path_join(path, directory, "file");
-    file_write(path, files[_i], strlen(files[_i]));
-    fd = open(path, O_RDONLY | O_CLOEXEC);
+    fd = scratch_file(NULL, files[_i], strlen(files[_i]));
     numbered_make(&numbered, fd);
     ck_assert_int_eq(numbered_find(&numbered, 1), FOUND_NONE);
     numbered_free(&numbered);
@@ -106,14 +97,10 @@ END_TEST
 
 START_TEST(damage_is_an_error)
 {
-    char directory[SCRATCH_PATH], path[SCRATCH_PATH];
     struct numbered numbered;
     int fd;
 
-    scratch_directory(directory);
-    path_join(path, directory, "file");
-    file_write(path, "header\n1|a\nx|b\n3|c\n", 19);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
+    fd = scratch_file(NULL, "header\n1|a\nx|b\n3|c\n", 19);
     numbered_make(&numbered, fd);
     ck_assert_int_eq(numbered_find(&numbered, 1), FOUND_LINE);
     ck_assert_int_eq(numbered_find(&numbered, 2), FOUND_ERROR);
