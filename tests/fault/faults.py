@@ -200,6 +200,13 @@ def try_plan(world, command, plan, normal):
     return happened
 
 
+def share_of_plans(world, share, of, shuffled):
+    """This worker's, of all that the last run could have met."""
+    plans = plans_of(world.shim)
+    random.Random(shuffled).shuffle(plans)
+    return plans[share::of]
+
+
 def walk(name, share, of, shuffled):
     """This worker's faults of a command: ({source: how many}, complaints)."""
     command = COMMANDS[name]
@@ -214,9 +221,7 @@ def walk(name, share, of, shuffled):
             raise Complaint("without a fault: %s" % normal)
         judge_leaks(world)
         normal.store = data
-        plans = plans_of(world.shim)
-        random.Random(shuffled).shuffle(plans)
-        for plan in plans[share::of]:
+        for plan in share_of_plans(world, share, of, shuffled):
             try:
                 happened[plan.source] += try_plan(world, command, plan, normal)
             except Complaint as complaint:
@@ -267,9 +272,7 @@ def walk_host(once, share, of, shuffled):
     try:
         result = world.run_host(once)
         judge_host(result, None)
-        plans = plans_of(world.shim)
-        random.Random(shuffled).shuffle(plans)
-        for plan in plans[share::of]:
+        for plan in share_of_plans(world, share, of, shuffled):
             plan.put(world.shim)
             result = world.run_host(once)
             happened[plan.source] += world.shim.happened
