@@ -28,8 +28,11 @@ class Engines:
         os.rename(path + ".new", path)
 
     def install_shared(self, name="shared"):
-        """The example of toktab-engine(7), with a directory of our own."""
-        self.install(name, '#!/bin/sh\nENGINE_SHARED="%s" exec "%s" "$@"\n' % (self.log, SHARED))
+        """The example of toktab-engine(7), with a directory of our own; a copy, which every user may read."""
+        example = os.path.join(self.dir, "example")
+        shutil.copy(SHARED, example)
+        os.chmod(example, 0o755)
+        self.install(name, '#!/bin/sh\nENGINE_SHARED="%s" exec "%s" "$@"\n' % (self.log, example))
 
 
 class Host(Site):
