@@ -60,7 +60,7 @@ class Fleet:
     def change(self, *arguments):
         """Milliseconds until it is acknowledged, and from then until the last host has it."""
         began = time.monotonic()
-        while self.first.run(*arguments).code == 69:
+        while self.first.run(*arguments).code in (69, 74):
             pass
         said = time.monotonic()
         size = os.stat(self.first.path()).st_size

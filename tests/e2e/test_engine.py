@@ -245,15 +245,61 @@ class Failures(EngineTest):
         for answer in "echo unknown", "exit", "echo dunno", "head -c 9999 /dev/zero; echo":
             with self.subTest(answer):
                 self.answer(answer)
-                self.refused(69, "revoke", "-y", "1", says=["NOT revoked", "nobody knows"])
-                self.assertEqual(self.refused(69, "create", "-l", "x", says="nobody knows").out, "")
+                result = self.refused(74, "revoke", "-y", "1", says=["NOT known to be revoked", "did not say", "again"])
+                self.assertNotIn("NOT revoked", result.err)
+                self.assertEqual(self.refused(74, "create", "-l", "x", says="did not say").out, "")
+                self.refused(74, "update", "1", "-l", "x", says="NOT known to be changed")
+                self.refused(74, "rotate", "1", says="NOT known to be rotated")
+                self.refused(74, "compact", says="did not say")
         self.assertEqual(self.site.bytes(), self.before)
+
+    def test_nobody_knows_of_one(self):
+        """Of those that come after it, it is known."""
+        self.prepare()
+        self.create("second")
+        self.create("third")
+        self.answer("case $line in 4'|'*) echo done ;; *) echo unknown ;; esac")
+        err = self.refused(74, "revoke", "-y", "1", "2", "3").err
+        self.assertIn("revoked token 1", err)
+        self.assertIn("token 2: NOT known to be revoked", err)
+        self.assertIn("token 3: NOT revoked: nothing was done", err)
+
+    def test_nobody_knows_of_a_rotation(self):
+        """The successor is there; whether the old token ends is not known."""
+        self.prepare()
+        self.answer("case $line in *'|C|'*) echo done ;; *) echo unknown ;; esac")
+        result = self.run_tool("rotate", "1", may_show_token=True)
+        self.assertEqual(result.code, 74, result)
+        self.assertEqual(self.verdict(self.site.guard(result.out.strip())), ("allow", None))
+        self.assertIn("may still work as before", result.err)
+        self.answer("case $line in *'|C|'*) echo done ;; *) echo unavailable no majority ;; esac")
+        self.create("other")
+        result = self.run_tool("rotate", "3", may_show_token=True)
+        self.site.guard(result.out.strip())
+        self.assertEqual(result.code, 74, "something was done")
+        self.assertIn("still works as before", result.err)
+
+    def test_nobody_knows_of_the_first(self):
+        self.answer("echo unknown")
+        self.refused(74, "create", "-l", "x", says="did not say")
+        self.assertFalse(os.path.exists(self.site.path()))
+        self.site.set_source(None)
+        self.create("first")
+        self.site.set_source("shared")
+        self.answer("echo unknown")
+        self.refused(74, "promote", says="did not say")
+
+    def test_says_why_and_ends_before_it_is_asked(self):
+        self.prepare()
+        self.engines.install("shared", "#!/bin/sh\nexec 0<&-; echo unavailable no settings\n")
+        for _ in range(5):
+            self.refused(69, "revoke", "-y", "1", says=["NOT revoked", "no settings"])
 
     def test_no_answer(self):
         """It is not the file system that is waited for."""
         self.prepare()
         self.answer("IFS= read -r never")
-        result = self.refused(69, "revoke", "-y", "1", says=["NOT revoked", "nobody knows"])
+        result = self.refused(74, "revoke", "-y", "1", says="NOT known to be revoked")
         self.assertNotIn("file system", result.err)
 
     def test_it_was_done_all_the_same(self):
@@ -261,7 +307,7 @@ class Failures(EngineTest):
         self.prepare()
         log = os.path.join(self.engines.log, "example.com")
         self.answer("echo unknown", before='printf "%%s\\n" "$line" > %s/2' % log)
-        self.refused(69, "revoke", "-y", "1", says="nobody knows")
+        self.refused(74, "revoke", "-y", "1", says="NOT known to be revoked")
         self.engines.install_shared()
         result = self.ok("revoke", "-y", "1")
         self.assertIn("revoked", result.err)
@@ -278,6 +324,7 @@ class Failures(EngineTest):
 
         result = self.refused(74, "revoke", "-y", "1", says="the engine shared has the change", preexec_fn=limit)
         self.assertNotIn("nothing was done", result.err)
+        self.assertNotIn("NOT revoked", result.err)
         self.assertEqual(self.log_files(), [0, 1, 2])
         self.assertEqual(self.site.bytes(), self.before)
         self.assertEqual(self.site.catch_up().code, 0)
@@ -418,7 +465,7 @@ class Delegated(SiteTest):
     def test_environment(self):
         seen = os.path.join(self.engines.log, "seen")
         self.engines.install("shared", '#!/bin/sh\ntr "\\0" "\\n" < /proc/$$/environ > "%s"; exec ls /proc/self/fd >> "%s"\n' % (seen, seen))
-        self.refused(69, "revoke", "-y", "1", command=self.site.sudo(), env={"TERM": "evil", "LC_ALL": "C"})
+        self.refused(74, "revoke", "-y", "1", command=self.site.sudo(), env={"TERM": "evil", "LC_ALL": "C"})
         with open(seen) as file:
             self.assertLessEqual(set(file.read().split()), {"0", "1", "2", "3"})  # 3: the folder that ls reads
 

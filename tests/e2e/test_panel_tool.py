@@ -99,7 +99,7 @@ class Ends(ToolCase):
         (2, 422, "out of the tool", True),
         (65, 500, "toktab check", True),
         (66, 404, "no such token", True),
-        (69, 500, "not known whether this was done", False),
+        (69, 500, "missing, or did not answer", True),
         (73, 500, "not set up properly", True),
         (74, 500, "not known whether this was done", False),
         (75, 503, "Somebody else is changing tokens", True),

@@ -44,7 +44,6 @@ static enum status propose_point(struct log *log, const struct newfile *file, st
     struct tip old, new;
     char text[LINE_SIZE_MAX];
     enum status status = STATUS_DONE;
-    bool unknown;
 
     if (!log_has_engine(log))
         return status;
@@ -53,8 +52,7 @@ static enum status propose_point(struct log *log, const struct newfile *file, st
         status = tip_read(&new, file->fd, log->domain, fault);
     if (status == STATUS_DONE && !read_all(file->fd, text, (size_t)(new.end - new.start), new.start))
         status = rewrite_failed(log, fault);
-    return status == STATUS_DONE ? propose(log, &old, text, (size_t)(new.end - new.start), &unknown, fault)
-                                 : status;
+    return status == STATUS_DONE ? propose(log, &old, text, (size_t)(new.end - new.start), fault) : status;
 }
 
 /* Under the lock. STATUS_AGAIN: another host was faster. */

@@ -63,6 +63,7 @@ struct request {
     struct ending interrupted[2]; /* ended late, since a rotation was killed before it did */
     size_t interrupted_count;
     int64_t until; /* when the grace time ends */
+    bool doubt;    /* what failed may have been done all the same */
 };
 
 static enum status take_option(void *context, int option)
@@ -244,6 +245,7 @@ static enum status append(const struct session *session, struct request *request
         while (status == STATUS_AGAIN);
     if (status == STATUS_DONE)
         *ended = end_rotated(&log, session, request, fault);
+    request->doubt = log.doubt;
     change_end(&log, session);
     return status;
 }
@@ -275,13 +277,14 @@ static enum status replace(const struct session *session, struct request *reques
     for (size_t i = 0; i < request->interrupted_count; i++)
         say_ending(&request->interrupted[i].record, ": its rotation had been interrupted");
     if (status != STATUS_DONE)
-        return fail(status, "token \"%.12s\": not rotated: %s", refs->list[0].text, fault.text);
+        return fail(status, "token \"%.12s\": %s: %s", refs->list[0].text,
+                    request->doubt ? "NOT known to be rotated" : "not rotated", fault.text);
     status = issue_print(&request->issue, session);
     if (ended == STATUS_DONE)
         say_ending(&request->old.record, "");
-    else
-        fail(ended, "token %s: still works as before, and so does its successor: %s", request->id,
-             fault.text);
+    else /* whatever it was, it is not true that nothing was done */
+        ended = fail(STATUS_IO, "token %s: %s as before, and so does its successor: %s", request->id,
+                     request->doubt ? "may still work" : "still works", fault.text);
     return status == STATUS_DONE ? ended : status;
 }
 

@@ -125,7 +125,8 @@ static enum status apply(const struct session *session, const struct request *re
         change_end(&log, session);
     }
     if (status != STATUS_DONE)
-        return fail(status, "token \"%.12s\": not changed: %s", refs->list[0].text, fault.text);
+        return fail(status, "token \"%.12s\": %s: %s", refs->list[0].text,
+                    log.doubt ? "NOT known to be changed" : "not changed", fault.text);
     if (after->n == edit.before.n)
         say("token %" PRIu64 " (id %s): nothing to change", after->serial, after->id);
     else {

@@ -16,8 +16,8 @@ struct ending ending_of(int status)
                                "toktab check"};
     case STATUS_NOT_FOUND:
         return (struct ending){404, false, "There is no such token, or not any more."};
-    case STATUS_MISSING: /* also an engine that did not say whether it has the change */
-        return (struct ending){500, true,
+    case STATUS_MISSING:
+        return (struct ending){500, false,
                                "Something that is needed for this is missing, or did not answer. The "
                                "server's log says what."};
     case STATUS_CANNOT_CREATE:

@@ -6,8 +6,9 @@
 #include "store/propose.h"
 #include "store/used.h"
 
-static enum status not_vouched_for(const struct log *log, struct fault *fault)
+static enum status not_vouched_for(struct log *log, struct fault *fault)
 {
+    log->doubt = true;
     fault_set(
         fault,
         "%s/%s: the disk failed (%s), so toktab cannot vouch for this change: run `toktab compact`, which "
@@ -16,7 +17,7 @@ static enum status not_vouched_for(const struct log *log, struct fault *fault)
     return STATUS_IO;
 }
 
-static enum status explain(const struct log *log, enum appended appended, struct fault *fault)
+static enum status explain(struct log *log, enum appended appended, struct fault *fault)
 {
     const char *directory = log->storefile.directory, *name = log->storefile.name;
 
@@ -37,8 +38,9 @@ static enum status explain(const struct log *log, enum appended appended, struct
 }
 
 /* Nothing takes it back: this host gets it as other hosts do. */
-static enum status only_in_engine(const struct log *log, struct fault *fault)
+static enum status only_in_engine(struct log *log, struct fault *fault)
 {
+    log->doubt = true;
     fault_set(fault,
               "the engine %s has the change, so other hosts get it, but here %s/%s cannot be written: %s: "
               "`toktab follow` writes it as soon as that is mended",
@@ -77,7 +79,7 @@ enum status change_append(struct log *log, const struct session *session, struct
 {
     char text[LINE_SIZE_MAX];
     unsigned char chain[CHAIN_SIZE];
-    bool creates = record->serial == 0, unknown;
+    bool creates = record->serial == 0;
     enum appended appended;
     enum status status;
     struct tip tip;
@@ -104,14 +106,14 @@ enum status change_append(struct log *log, const struct session *session, struct
     if (log_has_engine(log) && !ends && !log_has_room(log, &tip, length))
         return explain(log, APPEND_UNAVAILABLE, fault);
     journal_note(&log->journal, session->caller.by, log->domain, record);
-    status = propose(log, &tip, text, length, &unknown, fault);
+    status = propose(log, &tip, text, length, fault);
     if (status == STATUS_DONE) {
         appended = log_append(log, &tip, text, length, !ends && !log_has_engine(log));
-        unknown = appended == APPEND_UNKNOWN || log_has_engine(log);
-        status = appended == APPEND_UNAVAILABLE && log_has_engine(log) ? only_in_engine(log, fault)
-                                                                       : explain(log, appended, fault);
+        status = log_has_engine(log) && (appended == APPEND_UNAVAILABLE || appended == APPEND_CONFLICT)
+                     ? only_in_engine(log, fault)
+                     : explain(log, appended, fault);
     }
-    if (status == STATUS_DONE || unknown) { /* hosts may have applied it */
+    if (status == STATUS_DONE || log->doubt) { /* hosts may have applied it */
         journal_made(&log->journal, record);
         return status;
     }

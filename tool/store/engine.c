@@ -55,7 +55,8 @@ static bool write_to(int fd, const char *bytes, size_t length)
     return true;
 }
 
-/* Start the program, or ask it once more. */
+/* Start the program, or ask it once more. A program that has ended is noticed when nothing comes: it may have
+ * said why before. False: it cannot be started. */
 static bool ask(struct engine **running, const struct session *session, const char *head, const char *line,
                 size_t length)
 {
@@ -71,11 +72,11 @@ static bool ask(struct engine **running, const struct session *session, const ch
         engine_command_free(argv);
         if (!engine->started)
             return false;
-    } else if (!write_to(engine->source.input, head, strlen(head)) ||
-               !write_to(engine->source.input, "\n", 1)) {
-        return false;
+        write_to(engine->source.input, line, length);
+    } else if (write_to(engine->source.input, head, strlen(head)) && write_to(engine->source.input, "\n", 1)) {
+        write_to(engine->source.input, line, length);
     }
-    return write_to(engine->source.input, line, length);
+    return true;
 }
 
 /* A program that has not answered is not asked again. */
@@ -134,11 +135,9 @@ enum appended engine_append(struct engine **engine, const struct session *sessio
     struct span answer, rest;
 
     if (!ask(engine, session, head, line, length)) {
-        bool started = (*engine)->started;
-
-        fault_set(fault, "the engine %s cannot be %s: %s", name, started ? "asked" : "run", strerror(errno));
+        fault_set(fault, "the engine %s cannot be run: %s", name, strerror(errno));
         give_up(engine);
-        return started ? APPEND_UNKNOWN : APPEND_UNAVAILABLE;
+        return APPEND_UNAVAILABLE;
     }
     if (next_answer(&(*engine)->source, &answer)) {
         if (says(answer, "done", &rest))
@@ -152,7 +151,8 @@ enum appended engine_append(struct engine **engine, const struct session *sessio
         }
     }
     fault_set(fault,
-              "the engine %s gave no answer, so nobody knows whether it has the change: wait, and look again",
+              "the engine %s did not say whether it has the change: if it has, `toktab follow` writes it here "
+              "too: look again in a minute (`toktab list`); revoking again does no harm",
               name);
     give_up(engine);
     return APPEND_UNKNOWN;

@@ -25,8 +25,8 @@ struct engine;
  * begins its log ("": it must have none), or an epoch of it. Starts the program if *engine is NULL; the
  * caller calls engine_end().
  *
- * APPEND_CONFLICT: it has *there instead, valid until the next call. APPEND_UNKNOWN and APPEND_UNAVAILABLE
- * set fault.
+ * APPEND_CONFLICT: it has *there instead, valid until the next call. APPEND_UNKNOWN (it may get the line
+ * later, too) and APPEND_UNAVAILABLE set fault.
  */
 enum appended engine_append(struct engine **engine, const struct session *session, const char *head,
                             const char *line, size_t length, struct span *there, struct fault *fault);

@@ -64,6 +64,7 @@ static enum status propose_store(struct log *log, const char *text, size_t lengt
                   log->session->domain->source);
         return STATUS_MISSING;
     case APPEND_UNKNOWN:
+        return STATUS_IO;
     case APPEND_UNAVAILABLE:
     default:
         return STATUS_MISSING;
@@ -158,6 +159,7 @@ enum status log_begin(struct log *log, const struct session *session, enum log_p
     log->faster = 0;
     log->directory = log->lock = log->file = -1;
     log->journal = (struct journal){0};
+    log->doubt = false;
     log->name_synced = false;
     log->synced = 0;
     log->durable = 0;

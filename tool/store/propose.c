@@ -73,13 +73,12 @@ static enum status take_all(struct log *log, struct span there, struct fault *fa
     return status == STATUS_DONE ? STATUS_AGAIN : status;
 }
 
-enum status propose(struct log *log, const struct tip *tip, const char *line, size_t length, bool *unknown,
+enum status propose(struct log *log, const struct tip *tip, const char *line, size_t length,
                     struct fault *fault)
 {
     char head[HEAD_SIZE];
     struct span there;
 
-    *unknown = false;
     if (!log_has_engine(log))
         return STATUS_DONE;
     head_format(head, tip->chain.header.epoch, tip->chain.at.n, tip->chain.at.chain);
@@ -89,8 +88,8 @@ enum status propose(struct log *log, const struct tip *tip, const char *line, si
     case APPEND_CONFLICT:
         return take_all(log, there, fault);
     case APPEND_UNKNOWN:
-        *unknown = true;
-        return STATUS_MISSING;
+        log->doubt = true;
+        return STATUS_IO;
     case APPEND_UNAVAILABLE:
     default:
         return STATUS_MISSING;

@@ -191,6 +191,7 @@ static enum status append_one(struct pushing *pushing, const char *head, struct 
                   pushing->session->domain->source);
         return STATUS_NO;
     case APPEND_UNKNOWN:
+        return STATUS_IO;
     case APPEND_UNAVAILABLE:
     default:
         return STATUS_MISSING;

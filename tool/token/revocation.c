@@ -27,7 +27,7 @@ static enum status try_append(struct log *log, const struct batch *batch, size_t
 
     if (status != STATUS_DONE)
         return status;
-    revocation->was_revoked = record.revoked != TIME_NEVER;
+    revocation->was_revoked = revocation->doubt = record.revoked != TIME_NEVER;
     if (revocation->was_revoked)
         return STATUS_DONE;
     record.op = OPERATION_REVOKE;
@@ -35,7 +35,7 @@ static enum status try_append(struct log *log, const struct batch *batch, size_t
     record.reason = (struct span){"", 0};
     attributes_apply(revocation->attributes, &record);
     status = change_append(log, batch->session, &record, true, fault);
-    revocation->written = status == STATUS_DONE;
+    revocation->doubt = status == STATUS_DONE || log->doubt;
     return status;
 }
 
@@ -73,6 +73,8 @@ static enum status append_all(struct log *log, const struct batch *batch, struct
         if (status == STATUS_DONE)
             continue;
         give_up(&batch->revocations[i], status, fault);
+        if (log->doubt)
+            fault_set(fault, "nothing was done, after what became of the token before");
         if (status != STATUS_NOT_FOUND && status != STATUS_USAGE) {
             give_up_from(batch, i + 1, status, fault);
             return status;
@@ -109,8 +111,7 @@ static void acknowledge(const struct ref *ref, struct revocation *revocation)
 
     if (revocation->why) {
         fail(revocation->status, "token %.15s: NOT %s: %s", ref->text,
-             revocation->written ? "known to be revoked, though its line was written" : "revoked",
-             revocation->why);
+             revocation->doubt ? "known to be revoked" : "revoked", revocation->why);
         free(revocation->why);
         revocation->why = NULL;
         return;
