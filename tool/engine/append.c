@@ -9,7 +9,7 @@
 #include "line.h"
 
 enum {
-    PATIENCE = 4000,     /* milliseconds; then whoever waits is told that the outcome is unknown */
+    PATIENCE = 4000,     /* milliseconds; whoever waits does so for six seconds */
     TOLD_MOST = 100,     /* lines of others that a conflict tells of */
     STEP = 1000,         /* old keys deleted at once, so that appends by others do not wait */
     KEPT = 1000,         /* lines before a P line that stay, for hosts that have not read them yet */
@@ -179,13 +179,33 @@ static bool is_point(const char *line)
     return op && op[1] == 'P' && op[2] == '|';
 }
 
+/* Ask for the head, which takes a majority of etcd's nodes. A change is sent only after that: else nobody
+ * could tell, where there is no majority, whether the change will be made once there is. False after saying
+ * so. */
+static bool has_majority(const struct appending *appending, int64_t until)
+{
+    struct etcd *etcd = appending->etcd;
+    const char *key = appending->head_key;
+    json_t *answer, *body = json_pack("{s:o, s:b}", "key", etcd_bytes(key, strlen(key)), "keys_only", true);
+    enum outcome outcome = etcd_ask(etcd, "/v3/kv/range", body, until, &answer);
+
+    json_decref(answer);
+    if (outcome != ETCD_ANSWERED)
+        printf("unavailable %s%s\n",
+               outcome == ETCD_REFUSED ? "" : "no majority of etcd answers: ", etcd->why.text);
+    return outcome == ETCD_ANSWERED;
+}
+
 static bool append(struct appending *appending)
 {
     struct etcd *etcd = appending->etcd;
+    int64_t until = clock_now() + PATIENCE * MILLISECOND;
     bool done = false;
     json_t *answer;
 
-    switch (etcd_ask(etcd, "/v3/kv/txn", request(appending), clock_now() + PATIENCE * MILLISECOND, &answer)) {
+    if (!etcd->proved && !has_majority(appending, until))
+        return fflush(stdout) == 0;
+    switch (etcd_ask(etcd, "/v3/kv/txn", request(appending), until, &answer)) {
     case ETCD_ANSWERED:
         done = json_is_true(json_object_get(answer, "succeeded"));
         if (done)

@@ -13,6 +13,7 @@
 
 enum {
     TIMEOUT = 700,        /* milliseconds for a request; then the next node is asked */
+    TIMEOUT_LEAST = 100,  /* for one that begins at the last moment */
     LOGIN_TIMEOUT = 3000, /* a login is slow on purpose, and is carried out even if nobody waits for it */
     LOGIN_JITTER = 250,   /* milliseconds at most before a login: all hosts may want one at once */
     PAUSE = 50,           /* milliseconds between two rounds in which no node could be asked */
@@ -97,6 +98,14 @@ static enum outcome read_answer(struct etcd *etcd, const char *text, long http, 
     return ETCD_SILENT;
 }
 
+/* Milliseconds that a request may take. */
+static long time_for(int64_t until, long most)
+{
+    int64_t left = (until - clock_now()) / MILLISECOND;
+
+    return left >= most ? most : left > TIMEOUT_LEAST ? (long)left : TIMEOUT_LEAST;
+}
+
 static enum outcome post(struct etcd *etcd, const char *path, const char *body, long timeout, json_t **answer,
                          int *code)
 {
@@ -154,7 +163,7 @@ static void pause_for(unsigned milliseconds)
     nanosleep(&time, NULL);
 }
 
-static enum outcome log_in(struct etcd *etcd, int *code)
+static enum outcome log_in(struct etcd *etcd, int64_t until, int *code)
 {
     char password[PASSWORD_SIZE], *body;
     json_t *object, *answer = NULL;
@@ -172,7 +181,7 @@ static enum outcome log_in(struct etcd *etcd, int *code)
         fault_set(&etcd->why, "the user or the password is not UTF-8");
         return ETCD_REFUSED;
     }
-    outcome = post(etcd, "/v3/auth/authenticate", body, LOGIN_TIMEOUT, &answer, code);
+    outcome = post(etcd, "/v3/auth/authenticate", body, time_for(until, LOGIN_TIMEOUT), &answer, code);
     explicit_bzero(body, strlen(body));
     free(body);
     if (outcome == ETCD_REFUSED && *code == CODE_PRECONDITION) { /* authentication is not enabled */
@@ -232,20 +241,21 @@ static bool is_passing(int code)
 }
 
 /* A node, and the token for it if one is wanted. */
-static enum outcome try_node(struct etcd *etcd, const char *path, const char *body, json_t **answer)
+static enum outcome try_node(struct etcd *etcd, const char *path, const char *body, int64_t until,
+                             json_t **answer)
 {
     enum outcome outcome;
     int code;
 
     for (int round = 0; round < 3; round++) {
         if (etcd->settings->user && etcd->token[0] == '\0' && !etcd->open) {
-            outcome = log_in(etcd, &code);
+            outcome = log_in(etcd, until, &code);
             if (outcome == ETCD_SILENT || (outcome == ETCD_REFUSED && is_passing(code)))
                 outcome = ETCD_UNREACHABLE; /* the request itself was not sent */
             if (outcome != ETCD_ANSWERED)
                 return outcome;
         }
-        outcome = post(etcd, path, body, TIMEOUT, answer, &code);
+        outcome = post(etcd, path, body, time_for(until, TIMEOUT), answer, &code);
         if (outcome != ETCD_REFUSED || !wants_login(etcd, code))
             break;
         renew(etcd);
@@ -262,7 +272,7 @@ enum outcome etcd_ask(struct etcd *etcd, const char *path, json_t *body, int64_t
     *answer = NULL;
     json_decref(body);
     for (size_t tries = 1; text; tries++) {
-        outcome = try_node(etcd, path, text, answer);
+        outcome = try_node(etcd, path, text, until, answer);
         silent |= outcome == ETCD_SILENT;
         if (outcome == ETCD_ANSWERED || outcome == ETCD_REFUSED || clock_now() >= until)
             break;

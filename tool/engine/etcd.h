@@ -21,7 +21,7 @@ struct etcd {
     void *curl;             /* of libcurl, which etcd.c alone knows */
     size_t node;            /* the one that is asked */
     char token[TOKEN_SIZE]; /* "": none */
-    bool proved;            /* etcd has answered to it */
+    bool proved;            /* etcd has answered */
     bool open;              /* etcd has its users switched off */
     struct fault why;       /* of the last failure */
 };
@@ -36,7 +36,8 @@ enum outcome {
 bool etcd_begin(struct etcd *etcd, const struct settings *settings);
 void etcd_end(struct etcd *etcd);
 
-/* POST a body, which is freed, until that moment of the monotonic clock. *answer: the caller frees it. */
+/* POST a body, which is freed, until that moment of the monotonic clock, or a fraction of a second later.
+ * *answer: the caller frees it. */
 enum outcome etcd_ask(struct etcd *etcd, const char *path, json_t *body, int64_t until, json_t **answer);
 
 /* ---- what requests are made of; each new object is the caller's ---- */

@@ -73,7 +73,8 @@ static bool ask(struct engine **running, const struct session *session, const ch
         if (!engine->started)
             return false;
         write_to(engine->source.input, line, length);
-    } else if (write_to(engine->source.input, head, strlen(head)) && write_to(engine->source.input, "\n", 1)) {
+    } else if (write_to(engine->source.input, head, strlen(head)) &&
+               write_to(engine->source.input, "\n", 1)) {
         write_to(engine->source.input, line, length);
     }
     return true;
@@ -150,10 +151,11 @@ enum appended engine_append(struct engine **engine, const struct session *sessio
             return APPEND_UNAVAILABLE;
         }
     }
-    fault_set(fault,
-              "the engine %s did not say whether it has the change: if it has, `toktab follow` writes it here "
-              "too: look again in a minute (`toktab list`); revoking again does no harm",
-              name);
+    fault_set(
+        fault,
+        "the engine %s did not say whether it has the change: if it has, `toktab follow` writes it here "
+        "too: look again in a minute (`toktab list`); revoking again does no harm",
+        name);
     give_up(engine);
     return APPEND_UNKNOWN;
 }

@@ -30,9 +30,9 @@ struct log {
     struct engine *engine;     /* engine.h; NULL: it was not asked */
     unsigned faster;           /* lines of other hosts that came before ours */
     struct journal journal;    /* what was appended */
-    bool doubt;                /* a change that failed may have been made all the same, here or in the engine */
-    bool name_synced;          /* the file's name is durable */
-    uint64_t synced;           /* the file is durable up to this offset; 0: not known */
+    bool doubt;       /* a change that failed may have been made all the same, here or in the engine */
+    bool name_synced; /* the file's name is durable */
+    uint64_t synced;  /* the file is durable up to this offset; 0: not known */
     int64_t
         durable; /* when the last change became durable, on the monotonic clock, in ns; 0: no change yet */
 };

@@ -18,8 +18,8 @@ struct revocation {
 /*
  * Revoke the tokens of refs->list, which refs_resolve() has found. revocations has one entry for each, all
  * zeros but attributes. Once the disk has a revocation, old or new, prints that; else prints why the token is
- * NOT revoked, or not known to be. After a failure goes on with the other tokens, unless the store cannot be written at all.
- * refs has read what the tokens are now. Returns the last status that is not STATUS_DONE.
+ * NOT revoked, or not known to be. After a failure goes on with the other tokens, unless the store cannot be
+ * written at all. refs has read what the tokens are now. Returns the last status that is not STATUS_DONE.
  */
 enum status revoke_tokens(const struct session *session, struct refs *refs, struct revocation *revocations);
 
