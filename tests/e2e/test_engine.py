@@ -4,12 +4,13 @@ import os
 import re
 import resource
 import subprocess
+import tempfile
 import threading
 import unittest
 
 import recipes
 from fleet_site import SHARED, Engines, Host, wait_for_same
-from harness import TOKTAB, TOP, SiteTest, killed_at_end, wait_until
+from harness import TIME_LIMIT, TOKTAB, TOP, SiteTest, killed_at_end, wait_until
 from machine import Machine, needs_machine
 from oracle_format import token_id
 
@@ -213,7 +214,25 @@ class Commands(EngineTest):
         self.ok("import", "-y", "-", stdin=keys)
         self.assertEqual(self.log_files(), [0, 1, 2, 3])
         self.refused(2, "import", "-y", "-", stdin=keys, says="in the store already")
-        self.refused(2, "import", "-y", "-", stdin="".join("%d\tabcdefghijklmnopqrstuvwxyz%d\n" % (i, i) for i in range(501)), says="at most 500")
+
+    def test_others_get_their_turn(self):
+        """While many changes wait for a slow engine."""
+        self.site.domains[0]["foreign"] = True
+        self.site.set_source("shared")
+        self.create("first")
+        self.first_do("sleep 0.4", "*")
+        keys = "".join("key %d\tabcdefghijklmnopqrstuvwxyz%d\n" % (i, i) for i in range(12))
+        for command, before in (("import", "-y", "-"), 1), (("revoke", "-y", *map(str, range(2, 14))), 14):
+            with self.subTest(command[0]), tempfile.TemporaryFile("w+") as stdin:
+                stdin.write(keys)
+                stdin.seek(0)
+                with killed_at_end(self.site.start(*command, stdin=stdin)) as process:
+                    wait_until(lambda n=before: self.site.read().n > n, "the first of them")
+                    self.create("in between")
+                    after = self.site.read().n
+                    self.assertEqual(process.wait(TIME_LIMIT), 0)
+                self.assertLess(after, before + 12)
+                self.assertEqual(self.site.read().n, before + 13)
 
     def test_two_first_tokens(self):
         """Only one store is made."""

@@ -10,6 +10,7 @@
 #include "crypto.h"
 #include "store/change.h"
 #include "store/extend.h"
+#include "store/lock.h"
 #include "store/propose.h"
 #include "store/prove_ahead.h"
 #include "terminal/ask.h"
@@ -42,7 +43,7 @@ static const struct option longs[] = {{"yes", no_argument, NULL, 'y'},
                                       {"help", no_argument, NULL, OPTION_HELP},
                                       {0}};
 
-enum { COMPLAINTS_SHOWN = 50, AT_ONCE = 500 };
+enum { COMPLAINTS_SHOWN = 50 };
 
 struct request {
     struct given given;
@@ -151,14 +152,16 @@ static enum status write_keys(struct request *request, const struct session *ses
     return status;
 }
 
-/* An engine takes one line at a time. *count: of the keys that it took. */
+/* An engine takes one line at a time, and others get their turn in between. *count: of the keys that it has.
+ */
 static enum status write_one_by_one(struct request *request, const struct session *session, struct log *log,
                                     struct prove_ahead *proving, size_t *count, struct fault *fault)
 {
     struct keyfile *keys = &request->keys;
-    enum status status = STATUS_DONE;
+    size_t before = *count;
+    enum status status;
 
-    for (*count = 0; status == STATUS_DONE && *count < keys->count; *count += status == STATUS_DONE) {
+    do {
         struct record *record = &request->records[*count];
 
         do {
@@ -167,32 +170,52 @@ static enum status write_one_by_one(struct request *request, const struct sessio
             if (status == STATUS_AGAIN && prove_ahead_finish(proving, log, fault) == STATUS_DONE)
                 check_known(request, &proving->proof, *count);
         } while (status == STATUS_AGAIN && keys->complaint_count == 0);
-    }
-    if (*count > 0 && change_sync(log, fault) != STATUS_DONE)
+        *count += status == STATUS_DONE;
+    } while (status == STATUS_DONE && *count < keys->count && !log_held_long(log));
+    if (*count > before && change_sync(log, fault) != STATUS_DONE)
         return STATUS_IO;
     return keys->complaint_count > 0 ? STATUS_DONE : status;
 }
 
-static enum status append(struct request *request, const struct session *session, struct prove_ahead *proving)
+/* Under one lock: all that are left, or with an engine some of them. */
+static enum status append(struct request *request, const struct session *session, struct prove_ahead *proving,
+                          size_t *count, struct fault *fault)
 {
-    struct fault fault;
     struct log log;
-    enum status status = log_begin(&log, session, LOG_CREATION, &fault);
-    size_t count = 0;
+    enum status status = log_begin(&log, session, LOG_CREATION, fault);
 
-    if (status == STATUS_DONE) {
-        status = prove_ahead_finish(proving, &log, &fault);
-        if (status == STATUS_DONE)
-            check_known(request, &proving->proof,
-                        0); /* since the first time, somebody may have been faster */
-        if (status == STATUS_DONE && request->keys.complaint_count == 0)
-            status = log_has_engine(&log) ? write_one_by_one(request, session, &log, proving, &count, &fault)
-                                          : write_keys(request, session, &log, &fault);
-        change_end(&log, session);
+    if (status != STATUS_DONE)
+        return status;
+    status = prove_ahead_finish(proving, &log, fault);
+    if (status == STATUS_DONE) /* since the last time, somebody may have been faster */
+        check_known(request, &proving->proof, *count);
+    if (status == STATUS_DONE && request->keys.complaint_count == 0) {
+        if (log_has_engine(&log)) {
+            status = write_one_by_one(request, session, &log, proving, count, fault);
+        } else {
+            status = write_keys(request, session, &log, fault);
+            *count = status == STATUS_DONE ? request->keys.count : 0;
+        }
     }
-    if (count > 0 && count < request->keys.count)
+    change_end(&log, session);
+    return status;
+}
+
+static enum status append_all(struct request *request, const struct session *session,
+                              struct prove_ahead *proving)
+{
+    const struct keyfile *keys = &request->keys;
+    struct fault fault;
+    size_t count = 0;
+    enum status status = append(request, session, proving, &count, &fault);
+
+    while (status == STATUS_DONE && keys->complaint_count == 0 && count < keys->count) {
+        lock_let_others();
+        status = append(request, session, proving, &count, &fault);
+    }
+    if (count > 0 && count < keys->count)
         say("imported the first %zu key%s, not the rest", count, plural(count));
-    if (status == STATUS_DONE && request->keys.complaint_count > 0)
+    if (status == STATUS_DONE && keys->complaint_count > 0)
         return say_complaints(&request->keys);
     return status == STATUS_DONE ? status : fail(status, "%s", fault.text);
 }
@@ -245,10 +268,6 @@ static enum status take_keys(struct request *request, const struct session *sess
 
     if (keys->complaint_count == 0 && keys->count == 0)
         return fail(STATUS_USAGE, "no keys: nothing was imported");
-    if (source_is_engine(session->domain->source) && keys->count > AT_ONCE)
-        return fail(STATUS_USAGE,
-                    "%zu keys: an engine takes them one by one, while others wait: give at most %d at once",
-                    keys->count, AT_ONCE);
     keyfile_identify(keys, request->storeid);
     keyfile_find_doubles(keys);
     check_sizes(keys, session->caller.by);
@@ -258,7 +277,7 @@ static enum status take_keys(struct request *request, const struct session *sess
     request->records = must_have(calloc(keys->count + 1, sizeof(*request->records)));
     status = keys->complaint_count > 0 ? say_complaints(keys) : confirm(request, session);
     if (status == STATUS_DONE)
-        status = append(request, session, &proving);
+        status = append_all(request, session, &proving);
     if (status == STATUS_DONE)
         status = print(request, session);
     prove_ahead_end(&proving);

@@ -80,10 +80,12 @@ static enum status try(int *lock, int directory, const char *name, struct fault 
     return STATUS_LOCKED;
 }
 
+/* Between two tries to take it. */
+static const struct timespec moment = {.tv_nsec = 10 * 1000 * 1000};
+
 enum status lock_take(int *lock, int directory, const char *domain, const struct stat *directory_status,
                       struct fault *fault)
 {
-    static const struct timespec moment = {.tv_nsec = 10 * 1000 * 1000};
     int64_t end = clock_now() + LOCK_SECONDS * SECOND;
     enum status status = STATUS_DONE;
     char name[DOMAIN_NAME_MAX + 8], who[48];
@@ -120,4 +122,10 @@ void lock_release(int lock)
     if (ftruncate(lock, 0) < 0)
         errno = 0; /* then the next message may name the wrong process */
     close(lock);
+}
+
+void lock_let_others(void)
+{
+    for (int i = 0; i < 5; i++)
+        nanosleep(&moment, NULL);
 }

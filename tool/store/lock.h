@@ -20,4 +20,7 @@ enum status lock_take(int *lock, int directory, const char *domain, const struct
 /* lock: -1: does nothing. */
 void lock_release(int lock);
 
+/* Before the lock is taken once more for the rest of many changes: let whoever waits for it have it. */
+void lock_let_others(void);
+
 #endif

@@ -18,6 +18,7 @@
 enum {
     RESERVE_LOW = 32 * 1024,     /* below this the reserve is allocated again */
     ACKNOWLEDGE_AFTER = 2000000, /* nanoseconds from durable to acknowledged: see the model in reader.h */
+    HELD_MOST = 1000,            /* milliseconds with the lock, for those that make many changes */
     SECTOR = 512,                /* bytes of a file that a power cut keeps or loses together */
 };
 
@@ -122,6 +123,7 @@ static enum status begin(struct log *log, const struct domain *domain, enum log_
     status = lock_take(&log->lock, log->directory, log->domain, &directory, fault);
     if (status != STATUS_DONE)
         return status;
+    log->locked = clock_now();
     stall_watch(&log->storefile);
     /* a command that is interrupted from here on would leave the next one to clean up, and no trace of itself
      * in the system's log; sudo passes most signals on, and timers outlive execve(2) */
@@ -173,6 +175,11 @@ enum status log_begin(struct log *log, const struct session *session, enum log_p
         fault_set(fault, "%s/%s: %s", directory, log->storefile.name, what.text);
     }
     return status;
+}
+
+bool log_held_long(const struct log *log)
+{
+    return clock_now() - log->locked > HELD_MOST * MILLISECOND;
 }
 
 enum status log_tip(struct log *log, struct tip *tip, struct fault *fault)

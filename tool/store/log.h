@@ -29,6 +29,7 @@ struct log {
     sigset_t signals;          /* blocked before log_begin() */
     struct engine *engine;     /* engine.h; NULL: it was not asked */
     unsigned faster;           /* lines of other hosts that came before ours */
+    int64_t locked;            /* since when it is locked, on the monotonic clock, in ns */
     struct journal journal;    /* what was appended */
     bool doubt;       /* a change that failed may have been made all the same, here or in the engine */
     bool name_synced; /* the file's name is durable */
@@ -56,6 +57,10 @@ enum status log_begin(struct log *log, const struct session *session, enum log_p
  * too. If anything became durable, wait until earlier looks no longer count. After that the change may be
  * acknowledged. */
 void log_end(struct log *log);
+
+/* Many changes are made under one lock, until this is true: then it is the turn of others, and the rest is
+ * made under another one (lock_let_others()). A slow disk or engine decides how many those are. */
+bool log_held_long(const struct log *log);
 
 /* Find where the log ends. STATUS_DAMAGED if its header or last lines do not prove themselves. */
 enum status log_tip(struct log *log, struct tip *tip, struct fault *fault);

@@ -6,11 +6,10 @@
 #include <time.h>
 
 #include "store/change.h"
+#include "store/lock.h"
 #include "token/describe.h"
 
-enum { AT_ONCE = 100 }; /* tokens revoked under one lock, for which others may be waiting */
-
-/* What is revoked under one lock, with one sync: tokens first to last - 1. */
+/* What is revoked under one lock: tokens first to last - 1. */
 struct batch {
     const struct session *session;
     struct refs *refs;
@@ -63,13 +62,15 @@ static void give_up_from(const struct batch *batch, size_t i, enum status status
             give_up(&batch->revocations[i], status, fault);
 }
 
-/* Append a revocation for each token. Returns the failure after which nothing more can be written to the
- * store, or STATUS_DONE. */
-static enum status append_all(struct log *log, const struct batch *batch, struct fault *fault)
+/* Append a revocation for each token until others should have their turn: *batch ends there. Returns the
+ * failure after which nothing more can be written to the store, or STATUS_DONE. */
+static enum status append_some(struct log *log, struct batch *batch, struct fault *fault)
 {
     for (size_t i = batch->first; i < batch->last; i++) {
         enum status status = append(log, batch, i, fault);
 
+        if (log_held_long(log) && status == STATUS_DONE)
+            batch->last = i + 1;
         if (status == STATUS_DONE)
             continue;
         give_up(&batch->revocations[i], status, fault);
@@ -83,7 +84,7 @@ static enum status append_all(struct log *log, const struct batch *batch, struct
     return STATUS_DONE;
 }
 
-static enum status revoke_batch(const struct batch *batch, struct fault *fault)
+static enum status revoke_batch(struct batch *batch, struct fault *fault)
 {
     const struct session *session = batch->session;
     struct log log;
@@ -93,7 +94,7 @@ static enum status revoke_batch(const struct batch *batch, struct fault *fault)
         give_up_from(batch, batch->first, status, fault);
         return status;
     }
-    status = append_all(&log, batch, fault);
+    status = append_some(&log, batch, fault);
     /* make durable what we appended, and what others appended before us; then read the tokens' new state */
     settled = change_confirm(&log, fault);
     if (settled == STATUS_DONE)
@@ -131,7 +132,9 @@ enum status revoke_tokens(const struct session *session, struct refs *refs, stru
     struct fault fault = {0};
 
     for (; batch.first < refs->count; batch.first = batch.last) {
-        batch.last = refs->count - batch.first > AT_ONCE ? batch.first + AT_ONCE : refs->count;
+        batch.last = refs->count;
+        if (batch.first > 0)
+            lock_let_others();
         if (stopped == STATUS_DONE)
             stopped = revoke_batch(&batch, &fault);
         else
