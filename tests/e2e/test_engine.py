@@ -69,6 +69,93 @@ class EngineTest(SiteTest):
         )
 
 
+class Reasons(EngineTest):
+    """Why an engine does not answer, in its own words."""
+
+    def refuse(self, said):
+        """From now on `lines` says that. Returns the file with the time of each start."""
+        starts, words = (os.path.join(self.engines.dir, name) for name in ("starts", "words"))
+        with open(words, "wb") as file:
+            file.write(said + b"\n")
+        self.engines.install("shared", '#!/bin/sh\ndate +%%s%%N >> "%s"\nexec cat "%s"\n' % (starts, words))
+        return starts
+
+    def test_the_admin_reads_it(self):
+        for word in b"denied", b"unavailable":
+            with self.subTest(word):
+                self.refuse(b"!%s wrong password \x1b[31m \xff" % word)
+                self.assertIn(r"it says: wrong password \x1b[31m \xff", self.site.catch_up().err)
+
+    def test_bounded(self):
+        self.refuse(b"!denied " + b"x" * 3000)
+        self.assertRegex(self.site.catch_up().err, r"it says: x{200}\n$")
+
+    def test_asked_less_and_less(self):
+        """A login is slow on purpose, and its failure goes to a log."""
+        starts = self.refuse(b"!denied wrong password")
+        with tempfile.TemporaryFile("w+") as said:
+            with killed_at_end(self.site.start("follow", stdout=subprocess.DEVNULL, stderr=said)):
+                wait_until(lambda: os.path.exists(starts) and os.path.getsize(starts) >= 80, "four tries")
+            said.seek(0)
+            self.assertEqual(said.read().count("wrong password"), 1)
+        with open(starts) as file:
+            times = [int(line) / 1e9 for line in file]
+        self.assertGreater(times[2] - times[1], 1.9)
+        self.assertGreater(times[3] - times[2], 3.9)
+
+
+class Settings(unittest.TestCase):
+    """What engine-etcd refuses before it asks anybody."""
+
+    def setUp(self):
+        scratch = tempfile.TemporaryDirectory()
+        self.addCleanup(scratch.cleanup)
+        self.dir = scratch.name
+
+    def says(self, *lines):
+        conf = os.path.join(self.dir, "etcd.conf")
+        with open(conf, "w") as file:
+            file.writelines(line + "\n" for line in lines)
+        os.chmod(conf, 0o644)
+        engine = os.path.join(os.path.dirname(TOKTAB), "engine-etcd")
+        done = subprocess.run([engine, "-c", conf, "lines", "example.com"], input="\n", capture_output=True,
+            text=True, timeout=TIME_LIMIT, check=False)  # fmt: skip
+        return done.stdout.replace(conf, "CONF").strip()
+
+    def test_password_in_clear_text(self):
+        there = "127.0.0.1.example", "127.100.100.100.example", "localhost.example", "192.0.2.1", "[::1].example", "1.1.1.1:127"
+        for host in there:
+            said = self.says("user = toktab", "nodes = https://127.0.0.1:1 http://%s:1" % host)
+            self.assertRegex(said, r'^!denied CONF:2: "nodes": http://.* would show the password')
+        secret = os.path.join(self.dir, "none")
+        for node in "http://127.0.0.1:1", "http://localhost:1", "http://[::1]:1", "http://127.1.2.3:1", "https://192.0.2.1:1":
+            said = self.says("nodes = " + node, "user = toktab", "password_file = " + secret)
+            self.assertIn("!denied %s: cannot open it" % secret, said)
+
+    def test_lengths(self):
+        long = "x" * 1023
+        for name in "prefix", "ca", "certificate", "key", "user", "password_file", "token_file":
+            self.assertEqual(self.says("nodes = https://127.0.0.1:1", "%s = %sx" % (name, long)), '!denied CONF:2: "%s" has more than 1023 characters' % name)
+        self.assertRegex(self.says("nodes = https://" + long), r'^!denied CONF:1: "nodes" must be URLs')
+        self.assertRegex(self.says("nodes = http://127.0.0.1:1", "prefix = " + long), "^!unavailable ")
+
+    def test_what_is_no_url_of_a_node(self):
+        for url in "127.0.0.1:1", "ftp://x", "https://x/y", "https://user:word@x", "https://x?y", "https://x#y":
+            self.assertRegex(self.says("nodes = " + url), r'^!denied CONF:1: "nodes" must be URLs')
+
+    def test_long_password(self):
+        secret = os.path.join(self.dir, "password")
+        with open(secret, "w") as file:
+            os.fchmod(file.fileno(), 0o600)
+            file.write("x" * 511)
+        said = self.says("nodes = http://127.0.0.1:1", "user = toktab", "password_file = " + secret)
+        self.assertEqual(said, "!denied %s: the password has more than 510 bytes" % secret)
+        with open(secret, "w") as file:
+            file.write("x" * 510 + "\n")
+        said = self.says("nodes = http://127.0.0.1:1", "user = toktab", "password_file = " + secret)
+        self.assertRegex(said, "^!unavailable ")
+
+
 class Page(unittest.TestCase):
     def test_the_example_is_the_file(self):
         with open(PAGE) as page, open(SHARED) as file:

@@ -33,9 +33,10 @@ static const struct option longs[] = {
     {"once", no_argument, NULL, OPTION_ONCE}, {"help", no_argument, NULL, OPTION_HELP}, {0}};
 
 enum {
-    SILENCE = 3500,      /* milliseconds, after which a source is started anew */
-    PAUSE = 1000,        /* at least so many between two starts */
-    PAUSE_REFUSED = 3000 /* the same while it sends what is not taken */
+    SILENCE = 3500,       /* milliseconds, after which a source is started anew */
+    PAUSE = 1000,         /* at least so many between two starts */
+    PAUSE_REFUSED = 3000, /* the same while it sends what is not taken */
+    DENIED_MOST = 64000,  /* PAUSE, doubled while it refuses to answer: a login is slow, and goes to a log */
 };
 
 /* Alerts beside those of enum trouble. */
@@ -46,6 +47,7 @@ enum end {
     END_LEVEL,   /* with --once: this host has all */
     END_ANEW,    /* ask again at once: the store was changed, or the file is needed */
     END_CONTACT, /* it is gone or silent */
+    END_DENIED,  /* it refuses to answer */
     END_REFUSED, /* nothing of it is taken */
     END_DISK,    /* nothing can be written */
     END_WRITER,  /* with --once: this host is the writer */
@@ -123,7 +125,7 @@ static enum end refuse(struct follow *follow, enum trouble trouble, const char *
     following_note(&follow->following, incoming_word(trouble));
     follow->want_file = trouble == TROUBLE_GAP && !follow->want_file; /* it may have been fetched since */
     if (trouble == TROUBLE_UNAVAILABLE || trouble == TROUBLE_DENIED)
-        return END_CONTACT;
+        return trouble == TROUBLE_DENIED ? END_DENIED : END_CONTACT;
     return trouble == TROUBLE_GAP && follow->following.incoming.has_store ? END_ANEW : END_REFUSED;
 }
 
@@ -354,17 +356,18 @@ static void pause_until(int64_t until)
 
 static enum status status_of_end(enum end end)
 {
-    return end == END_LEVEL     ? STATUS_DONE
-           : end == END_CONTACT ? STATUS_MISSING
-           : end == END_DISK    ? STATUS_IO
-           : end == END_WRITER  ? STATUS_NOT_PERMITTED
-                                : STATUS_NO;
+    return end == END_LEVEL                          ? STATUS_DONE
+           : end == END_CONTACT || end == END_DENIED ? STATUS_MISSING
+           : end == END_DISK                         ? STATUS_IO
+           : end == END_WRITER                       ? STATUS_NOT_PERMITTED
+                                                     : STATUS_NO;
 }
 
 /* With --once the source may be asked a few times: for lines, for the file. */
 static enum status follow_on(struct follow *follow)
 {
     enum { ONCE_MOST = 4 };
+    int64_t denied = 0; /* the pause for it; 0: it was not */
 
     for (int round = 1;; round++) {
         int64_t begun = clock_now();
@@ -372,8 +375,12 @@ static enum status follow_on(struct follow *follow)
 
         if (follow->once && (end != END_ANEW || round == ONCE_MOST))
             return status_of_end(end);
+        denied = end != END_DENIED ? 0 : denied == 0 ? PAUSE : denied < DENIED_MOST ? 2 * denied : denied;
         pause_until((end == END_ANEW && round % ONCE_MOST != 0 ? begun : clock_now()) +
-                    (end == END_REFUSED || end == END_DISK ? PAUSE_REFUSED : PAUSE) * MILLISECOND);
+                    (end == END_REFUSED || end == END_DISK ? PAUSE_REFUSED
+                     : denied > 0                          ? denied
+                                                           : PAUSE) *
+                        MILLISECOND);
     }
 }
 

@@ -14,7 +14,8 @@
 
 #include "engine/settings.h"
 
-enum { TOKEN_SIZE = 1024, KEY_SIZE = 512 };
+/* KEY_SIZE: a key or a URL: a setting, and what we put behind it. */
+enum { TOKEN_SIZE = 1024, KEY_SIZE = VALUE_MAX + 128 };
 
 struct etcd {
     const struct settings *settings;

@@ -1,5 +1,6 @@
 #include "engine/settings.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -27,11 +28,40 @@ static bool take_nodes(struct settings *settings, char *value)
 
         if (word[length - 1] == '/')
             word[length - 1] = '\0';
-        if (!http || strchr(strstr(word, "//") + 2, '/') || settings->node_count == NODES_MAX)
+        if (!http || length > VALUE_MAX || strpbrk(strstr(word, "//") + 2, "/@?#") ||
+            settings->node_count == NODES_MAX)
             return false;
         settings->nodes[settings->node_count++] = word;
     }
     return settings->node_count > 0;
+}
+
+/* Is what a node is sent encrypted, or does it stay on this host? */
+static bool is_private(const char *url)
+{
+    const char *name = strstr(url, "//") + 2;
+    size_t length = strcspn(name, ":");
+    char host[INET_ADDRSTRLEN] = "";
+    struct in_addr address;
+
+    if (strncmp(url, "https:", 6) == 0 || strcmp(name, "[::1]") == 0 || strncmp(name, "[::1]:", 6) == 0)
+        return true;
+    if (length >= sizeof(host))
+        return false;
+    memcpy(host, name, length);
+    return strcmp(host, "localhost") == 0 ||
+           (inet_pton(AF_INET, host, &address) == 1 && ntohl(address.s_addr) >> 24 == 127);
+}
+
+/* A password, and the token that it gets, must not be read on the way. */
+static bool check_privacy(const struct settings *settings, const char *path, struct fault *fault)
+{
+    for (size_t i = 0; settings->user && i < settings->node_count; i++)
+        if (!is_private(settings->nodes[i]))
+            return fault_set(fault,
+                             "%s:%u: \"nodes\": %.80s would show the password to the network: use https://",
+                             path, settings->nodes_line, settings->nodes[i]);
+    return true;
 }
 
 static bool take_interval(struct settings *settings, const char *value)
@@ -66,6 +96,8 @@ static const char *take(struct settings *settings, const char *name, char *value
         return take_interval(settings, value) ? NULL : "must be milliseconds from 20 to 1000";
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
         if (strcmp(name, texts[i].name) == 0) {
+            if (strlen(value) > VALUE_MAX)
+                return "has more than 1023 characters";
             *texts[i].text = value;
             return NULL;
         }
@@ -101,6 +133,7 @@ static bool parse(struct settings *settings, const char *path, char *text, struc
             *value++ = '\0';
             name = trimmed(name);
             wrong = take(settings, name, trimmed(value));
+            settings->nodes_line = strcmp(name, "nodes") == 0 ? number : settings->nodes_line;
         }
         if (wrong)
             return fault_set(fault, "%s:%u: \"%.40s\" %s", path, number, name, wrong);
@@ -109,7 +142,7 @@ static bool parse(struct settings *settings, const char *path, char *text, struc
         return fault_set(fault, "%s: \"nodes\" is missing", path);
     if (settings->prefix && settings->prefix[strlen(settings->prefix) - 1] == '/')
         settings->prefix[strlen(settings->prefix) - 1] = '\0';
-    return true;
+    return check_privacy(settings, path, fault);
 }
 
 bool settings_load(struct settings *settings, const char *path, struct fault *fault)
@@ -155,6 +188,10 @@ bool settings_password(const struct settings *settings, char password[PASSWORD_S
     got = read(fd, password, PASSWORD_SIZE - 1);
     close(fd);
     password[got > 0 ? got : 0] = '\0';
+    if (strlen(password) == PASSWORD_SIZE - 1 && !strchr(password, '\n')) {
+        explicit_bzero(password, PASSWORD_SIZE);
+        return fault_set(fault, "%s: the password has more than %d bytes", path, PASSWORD_SIZE - 2);
+    }
     password[strcspn(password, "\n")] = '\0';
     return password[0] != '\0' || fault_set(fault, "%s: holds no password", path);
 }

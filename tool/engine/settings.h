@@ -10,15 +10,16 @@
 
 #include "fault.h"
 
-enum { NODES_MAX = 16, PASSWORD_SIZE = 512 };
+enum { NODES_MAX = 16, VALUE_MAX = 1023, PASSWORD_SIZE = 512 };
 
 #define SETTINGS_DEFAULT_PATH TOKTAB_SYSCONFDIR "/toktab/etcd.conf"
 #define TOKEN_FILE_DEFAULT "/run/toktab/etcd.token"
 
 struct settings {
     char *text;             /* of the file, to which the others point */
-    char *nodes[NODES_MAX]; /* URLs without a path */
+    char *nodes[NODES_MAX]; /* URLs without a path, of VALUE_MAX bytes at most, like each text below */
     size_t node_count;
+    unsigned nodes_line;          /* of the file */
     char *prefix;                 /* of all keys, without a slash at its end */
     char *ca, *certificate, *key; /* files; NULL: not given */
     char *user;                   /* NULL: etcd knows no users */

@@ -3,6 +3,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+enum { SAID_MOST = 200 }; /* bytes of what a source says are passed on */
+
 static const char *const words[TROUBLES] = {
     [TROUBLE_NONE] = "good",     [TROUBLE_GARBAGE] = "garbage", [TROUBLE_FORK] = "fork",
     [TROUBLE_BEHIND] = "behind", [TROUBLE_FENCED] = "fenced",   [TROUBLE_OTHER] = "other",
@@ -156,15 +158,21 @@ static enum incoming_verdict judge_reason(struct incoming *incoming, const char 
         {"denied", TROUBLE_DENIED, "the source refuses to answer: look at its keys and rights"},
         {"unavailable", TROUBLE_UNAVAILABLE, "the source cannot answer now"},
     };
-    struct span word = {text + 1, length - 2};
+    struct span word = {text + 1, length - 2},
+                said = {"", 0}; /* in its own words; whoever shows it escapes them */
     const char *blank = memchr(word.at, ' ', word.length);
 
-    if (blank)
+    if (blank) {
+        said = (struct span){blank + 1, word.length - (size_t)(blank + 1 - word.at)};
         word.length = (size_t)(blank - word.at);
+    }
+    if (said.length > SAID_MOST)
+        said.length = SAID_MOST;
     for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
         if (span_equals(word, reasons[i].word)) {
             incoming->trouble = reasons[i].trouble;
-            fault_set(&incoming->why, "%s", reasons[i].what);
+            fault_set(&incoming->why, "%s%s%.*s", reasons[i].what, said.length > 0 ? ": it says: " : "",
+                      (int)said.length, said.at);
             return INCOMING_TROUBLE;
         }
     return garbage(incoming, "an unknown reason");
