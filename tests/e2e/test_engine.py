@@ -261,6 +261,19 @@ class Commands(EngineTest):
         self.refused(75, "compact", says="other hosts")
         self.ok("check")
 
+    def test_others_are_always_faster(self):
+        """No change waits for ever: whoever runs it may have a limit."""
+        self.create("first")
+        other = self.second()
+        self.first_do('"%s" -c "%s" create -l x' % (TOKTAB, other.conf), "*'|mine|'*")
+        self.assertEqual(self.refused(75, "create", "-l", "mine", says="other hosts").out, "")
+
+    def test_does_not_end(self):
+        """That would take longer than the page waits, and this test too."""
+        self.create("first")
+        self.answer("echo done; trap '' TERM; exec sleep 600 <&-")
+        self.create("second")
+
     def test_backslashes(self):
         self.create(r"C:\temp\new\0101")
         other = self.second()

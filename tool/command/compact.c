@@ -2,7 +2,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "clock.h"
 #include "command/command.h"
 #include "duration.h"
 #include "store/change.h"
@@ -12,8 +11,6 @@
 #include "terminal/options.h"
 #include "terminal/output.h"
 #include "token/describe.h"
-
-enum { PATIENCE = 5 }; /* seconds, in which other hosts may be faster: whoever else waits, waits for 10 */
 
 static const char help[] =
     "Usage: toktab [-c CONF] [-d DOMAIN] compact [OPTIONS]\n"
@@ -94,29 +91,13 @@ static enum status renew(struct rewrite *rewrite, struct prove_ahead *proving, s
     return status;
 }
 
-/* While this host writes a file, others may change a large domain again and again. */
-static enum status renew_in_time(struct rewrite *rewrite, struct prove_ahead *proving, struct log *log,
-                                 int64_t age, struct fault *fault)
-{
-    int64_t until = clock_now() + PATIENCE * SECOND;
-    enum status status;
-
-    do
-        status = renew(rewrite, proving, log, age, fault);
-    while (status == STATUS_AGAIN && clock_now() < until);
-    if (status != STATUS_AGAIN)
-        return status;
-    fault_set(fault, "%s/%s: nothing was done: other hosts change it all the time: run this again later",
-              log->storefile.directory, log->storefile.name);
-    return STATUS_LOCKED;
-}
-
 static enum status compact(const struct session *session, const struct request *request,
                            struct prove_ahead *proving)
 {
     struct rewrite rewrite = {.by = session->caller.by, .now = (int64_t)time(NULL)};
     const char *directory = session->config.store_dir, *domain = session->domain->name;
     struct stat before = {0};
+    struct engine *engine;
     struct fault fault;
     struct log log;
     char head[HEAD_SIZE];
@@ -124,12 +105,17 @@ static enum status compact(const struct session *session, const struct request *
 
     if (status == STATUS_DONE) {
         fstat(log.file, &before);
-        status = renew_in_time(&rewrite, proving, &log, request->age, &fault);
+        do
+            status = renew(&rewrite, proving, &log, request->age, &fault);
+        while (status == STATUS_AGAIN);
         if (status == STATUS_DONE) {
             head_format(head, rewrite.header.epoch, rewrite.at.n, rewrite.at.chain);
             journal_note_head(&log.journal, rewrite.by, "compacted", domain, head);
         }
+        engine = log.engine;
+        log.engine = NULL;
         log_end(&log);
+        engine_end_slowly(&engine);
     }
     if (status != STATUS_DONE)
         return fail(status, "%s", fault.text);

@@ -2,10 +2,12 @@
 
 #include <string.h>
 
+#include "terminal/patience.h"
+
 enum {
     /* ms since the request came: nginx waits 60 s for the answer to it */
     READ_BEFORE_CHANGE = 10 * 1000,
-    CHANGED = 55 * 1000, /* a change has 45 s, and is not killed before */
+    CHANGED = READ_BEFORE_CHANGE + CHANGE_SECONDS * 1000,
     READ_AT_LAST = 58 * 1000,
 };
 

@@ -9,18 +9,19 @@
 #include "clock.h"
 #include "store/disk.h"
 #include "store/source.h"
+#include "terminal/patience.h"
 #include "terminal/stall.h"
 
 enum {
-    PATIENCE =
-        6000, /* milliseconds for an answer: more than a program takes to find out that there is none */
-    FAREWELL = 60 * 1000 /* milliseconds, after which a program that does not end is killed */
+    STOP_SECONDS = 2, /* that source_stop() may take */
+    CLEANING_SECONDS = 60,
 };
 
 struct engine {
     struct source source;
     bool started;
-    bool more; /* a line comes after the one that it has told of */
+    bool more;     /* a line comes after the one that it has told of */
+    int64_t until; /* when the whole answer must have come */
 };
 
 char **engine_command(const struct session *session, const char *verb)
@@ -89,13 +90,12 @@ static void give_up(struct engine **engine)
     *engine = NULL;
 }
 
-static bool next_answer(struct source *source, struct span *answer)
+static bool next_answer(struct engine *engine, struct span *answer)
 {
-    int64_t until = clock_now() + PATIENCE * MILLISECOND;
     bool answered;
 
-    stall_alive(until);
-    answered = source_next(source, answer, until) == HEARD_LINE;
+    stall_alive(engine->until);
+    answered = source_next(&engine->source, answer, engine->until) == HEARD_LINE;
     stall_alive(clock_now());
     return answered;
 }
@@ -123,7 +123,7 @@ bool engine_more(struct engine **engine, struct span *there)
 
     if (!(*engine)->more)
         return false;
-    if (next_answer(&(*engine)->source, &answer) && tells_line(*engine, answer, there))
+    if (next_answer(*engine, &answer) && tells_line(*engine, answer, there))
         return true;
     give_up(engine); /* what it says later would be taken for the next answer */
     return false;
@@ -140,7 +140,8 @@ enum appended engine_append(struct engine **engine, const struct session *sessio
         give_up(engine);
         return APPEND_UNAVAILABLE;
     }
-    if (next_answer(&(*engine)->source, &answer)) {
+    (*engine)->until = clock_now() + ANSWER_SECONDS * SECOND;
+    if (next_answer(*engine, &answer)) {
         if (says(answer, "done", &rest))
             return APPENDED;
         if (tells_line(*engine, answer, there))
@@ -160,10 +161,10 @@ enum appended engine_append(struct engine **engine, const struct session *sessio
     return APPEND_UNKNOWN;
 }
 
-void engine_end(struct engine **engine)
+static void end_within(struct engine **engine, int64_t seconds)
 {
     struct engine *running = *engine;
-    int64_t until = clock_now() + FAREWELL * MILLISECOND;
+    int64_t until = clock_now() + seconds * SECOND;
 
     if (!running)
         return;
@@ -175,4 +176,14 @@ void engine_end(struct engine **engine)
     source_stop(&running->source, true);
     free(running);
     *engine = NULL;
+}
+
+void engine_end(struct engine **engine)
+{
+    end_within(engine, FAREWELL_SECONDS - STOP_SECONDS);
+}
+
+void engine_end_slowly(struct engine **engine)
+{
+    end_within(engine, CLEANING_SECONDS);
 }

@@ -31,14 +31,18 @@ struct engine;
 enum appended engine_append(struct engine **engine, const struct session *session, const char *head,
                             const char *line, size_t length, struct span *there, struct fault *fault);
 
-/* After APPEND_CONFLICT: has it another line after *there? If so, that is *there now. */
+/* After APPEND_CONFLICT: has it another line after *there? If so, that is *there now. All of them come within
+ * ANSWER_SECONDS. */
 bool engine_more(struct engine **engine, struct span *there);
 
 /* The words of its command for a verb, "lines" or "append". */
 char **engine_command(const struct session *session, const char *verb);
 void engine_command_free(char **argv);
 
-/* Let the program end by itself, if it was started: it may delete old lines first. */
+/* Let the program end by itself, if it was started. */
 void engine_end(struct engine **engine);
+
+/* The same after a compaction, without the lock: it gets a minute to delete old lines first. */
+void engine_end_slowly(struct engine **engine);
 
 #endif

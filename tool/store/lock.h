@@ -5,9 +5,8 @@
 #include <sys/stat.h>
 
 #include "fault.h"
+#include "terminal/patience.h"
 #include "terminal/say.h"
-
-enum { LOCK_SECONDS = 10 };
 
 /*
  * Take DOMAIN.lock in the directory, which directory_status describes; wait at most LOCK_SECONDS. The file

@@ -2,8 +2,10 @@
 
 #include <errno.h>
 
+#include "clock.h"
 #include "store/head.h"
 #include "store/incoming.h"
+#include "terminal/patience.h"
 
 /* Lines of other hosts that one change waits for. A host that is further behind does not follow. */
 enum { FASTER_MOST = 1000 };
@@ -70,6 +72,11 @@ static enum status take_all(struct log *log, struct span there, struct fault *fa
     do
         status = take(log, there, fault);
     while (status == STATUS_DONE && engine_more(&log->engine, &there));
+    if (status == STATUS_DONE && clock_now() - log->locked > FASTER_SECONDS * SECOND) {
+        fault_set(fault, "%s/%s: nothing was done: other hosts change it all the time: run this again later",
+                  log->storefile.directory, log->storefile.name);
+        return STATUS_LOCKED;
+    }
     return status == STATUS_DONE ? STATUS_AGAIN : status;
 }
 

@@ -9,7 +9,8 @@ bool log_has_engine(const struct log *log);
 
 /*
  * Before a line is appended after the tip. STATUS_DONE: append it; the engine, if there is one, has it for
- * good. STATUS_AGAIN: another host was faster; its line was appended here, so the caller decides again.
+ * good. STATUS_AGAIN: another host was faster; its line was appended here, so the caller decides again;
+ * STATUS_LOCKED, with fault, where that goes on and on.
  * STATUS_MISSING, with fault: nothing was done. STATUS_IO, with fault: the same, unless log->doubt: the
  * engine may have the line.
  */

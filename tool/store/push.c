@@ -13,8 +13,7 @@
 #include "store/numbered.h"
 #include "store/source.h"
 #include "store/tip.h"
-
-enum { PATIENCE = 6000 }; /* milliseconds for the engine's HEAD */
+#include "terminal/patience.h"
 
 struct pushing {
     const struct session *session;
@@ -59,7 +58,7 @@ static enum status ask_head(struct pushing *pushing, const char *head, struct fa
 {
     char **argv = engine_command(pushing->session, "lines");
     struct source *source = must_have(malloc(sizeof(*source)));
-    int64_t until = clock_now() + PATIENCE * MILLISECOND;
+    int64_t until = clock_now() + ANSWER_SECONDS * SECOND;
     enum status status = STATUS_MISSING;
     struct span line;
 
@@ -256,7 +255,7 @@ enum status push(struct push *push, const struct session *session, bool unasked,
         status = compare(&pushing, fault);
     if (status == STATUS_DONE)
         status = append_lines(&pushing, push, fault);
-    engine_end(&pushing.engine);
+    engine_end_slowly(&pushing.engine);
     numbered_free(&pushing.numbered);
     close(pushing.store);
     return status;
