@@ -1,6 +1,7 @@
 """toktab follow: the store of a host is what its source says, byte for byte, and nothing else."""
 
 import contextlib
+import copy
 import os
 import random
 import resource
@@ -10,6 +11,7 @@ import unittest
 
 from fleet import FleetTest, log_command, stop
 from harness import TOKTAB, killed_at_end, wait_until
+from hook_host import sanitizers
 from oracle import Writer
 from oracle_format import make_token, token_id
 
@@ -307,13 +309,23 @@ class Lies(FleetTest):
         self.cured()
 
     def test_a_file_that_no_program_would_take(self):
-        """Of a higher epoch, with each line sealed, but one token twice."""
+        """Each line is sealed, but one token is there twice: of a higher epoch, as a host's first file, or of its epoch."""
+        says = ["programs would refuse", "this id is in the snapshot twice"]
         other = Writer.on(self.site.read())
         first = other.tokens[token_id(self.tokens[0])]
         other.update(self.tokens[0], label="changed")
         other.tokens["again"] = first
-        other.mend()
-        self.lie(other.data(), 1, ["programs would refuse", "this id is in the snapshot twice"])
+        mended = copy.deepcopy(other)
+        mended.mend()
+        self.lie(mended.data(), 1, says)
+        self.assertIn('"state": "garbage"', self.host.run("check", "--fleet", "--json").out)
+        new = self.follower()
+        self.once(new, 1, "--", self.script(new, mended.data()), says=says)
+        self.assertNotIn("example.com.tokens", new.files())
+        other.compact()
+        other.create(self.tokens[5])
+        self.once(new, 1, "--", self.script(new, other.data()), says=says)
+        self.assertEqual([name for name in new.files() if ".tokens" in name], [])
         self.cured()
 
     def test_an_older_log(self):
@@ -520,6 +532,29 @@ class Faults(FleetTest):
             self.ok("compact")
             self.wait_same(host)
             self.assert_small(process)
+
+    def test_memory_of_comparisons(self):
+        """Whether a file stands for this host's log is asked without keeping the lines of both."""
+        limit = 6 << 20
+
+        def little_memory():
+            if not sanitizers():  # which want terabytes
+                resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+
+        writer = Writer("example.com")
+        for number in range(20000):
+            writer.create(make_token(), "label %d" % number)
+        host = self.follower()
+        self.site.put(writer)
+        self.once(host)
+        token = self.create()
+        self.ok("compact")
+        self.assertEqual(host.run("follow", "--once", preexec_fn=little_memory).code, 0)
+        self.assert_same(host)
+        self.ok("revoke", "-y", str(self.record(token).serial))
+        self.ok("mend", "-y")
+        self.assertEqual(host.run("follow", "--once", preexec_fn=little_memory).code, 0)
+        self.assert_same(host)
 
     def test_a_source_is_told_to_end(self):
         """Before it is killed: a script may have files to remove, as the example that pulls by HTTPS."""

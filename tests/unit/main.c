@@ -42,8 +42,8 @@ int main(void)
         caller_suite,        panel_html_suite,
         panel_form_suite,    panel_nonce_suite,
         panel_request_suite, panel_distance_suite,
-        contact_suite,       incoming_suite,
-        numbered_suite,
+        contact_suite,       agree_suite,
+        incoming_suite,      numbered_suite,
     };
     SRunner *runner;
     int run, failed;

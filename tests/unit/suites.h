@@ -53,6 +53,7 @@ Suite *caller_suite(void);
 Suite *salvage_copies_suite(void);
 Suite *salvage_rules_suite(void);
 Suite *head_suite(void);
+Suite *agree_suite(void);
 Suite *incoming_suite(void);
 Suite *numbered_suite(void);
 Suite *finder_suite(void);

@@ -1,9 +1,9 @@
 /*
- * Does a file that begins after the end of this host's log stand for that log? No chain tells: the lines that
- * would are only in its snapshot, as far as later ones did not take their place.
+ * Asks of a whole file that a source has sent what no line tells by itself: whether the programs that read
+ * stores would take it, and whether it stands for this host's log although it begins after that log's end.
  *
- * It MUST refuse what would bring a revoked token back, and what the programs that read the store would
- * refuse (load.h).
+ * What would bring a revoked token back MUST be refused. incoming.h has judged each line: in a file of this
+ * host's epoch, the lines of the snapshot up to this host's last one are this host's own.
  */
 #ifndef AGREE_H
 #define AGREE_H
@@ -13,12 +13,18 @@
 
 struct agree {
     const char *domain;
-    int store, file; /* descriptors: of this host's store, and of a whole file */
+    int store, file; /* descriptors: of this host's store; -1: none; and of a whole file */
     bool same_epoch; /* else only what is revoked is compared */
 };
 
-/* context: struct agree. Reads both into memory. STATUS_NO: they do not agree; STATUS_DAMAGED: what programs
- * would refuse is this host's own store, or if the epoch is another the file; STATUS_IO. For apart(). */
+/* Both are for apart(). context: struct agree. They need some 25 bytes a line, and while they sort twice as
+ * many. STATUS_IO: a file cannot be read, or there is no memory. */
+
+/* STATUS_DAMAGED: programs would refuse the file (load.h). */
+enum status agree_snapshot(const void *context, struct fault *fault);
+
+/* STATUS_NO: the file does not stand for this host's log; STATUS_DAMAGED: that cannot be told, because this
+ * host's own store is damaged. */
 enum status agree(const void *context, struct fault *fault);
 
 #endif

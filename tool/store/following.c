@@ -270,7 +270,23 @@ static enum status add_to_file(struct following *following, struct span line, st
     return newfile_add(&following->file, line.at, line.length) ? STATUS_DONE : failed(following, fault);
 }
 
-/* Without the lock: it may take long. */
+/* What programs would refuse is refused here too. Without the lock: it may take long. */
+static enum status check_snapshot(struct following *following, struct fault *fault)
+{
+    struct incoming *incoming = &following->incoming;
+    const struct agree file = {incoming->domain, -1, following->file.fd, false};
+    enum status status = incoming->file.header.lines > 0 ? apart(agree_snapshot, &file, fault) : STATUS_DONE;
+    struct fault what;
+
+    if (status != STATUS_DAMAGED)
+        return status;
+    what = *fault;
+    incoming->trouble = TROUBLE_GARBAGE;
+    fault_set(fault, "the source sends a file that programs would refuse: %s", what.text);
+    return status;
+}
+
+/* Without the lock, too. */
 static enum status compare(struct following *following, struct fault *fault)
 {
     struct incoming *incoming = &following->incoming;
@@ -279,23 +295,21 @@ static enum status compare(struct following *following, struct fault *fault)
     enum status status = higher || incoming_file_beyond(incoming) ? apart(agree, &both, fault) : STATUS_DONE;
     struct fault what;
 
-    if (status == STATUS_DONE)
+    if (status == STATUS_DONE || (status == STATUS_IO && !higher))
         return status;
     what = *fault;
-    if (higher && status == STATUS_DAMAGED) {
-        incoming->trouble = TROUBLE_GARBAGE;
-        fault_set(fault, "the source sends a file that programs would refuse: %s", what.text);
-    } else if (higher) { /* it is taken whatever this host had */
+    if (higher) { /* it is taken whatever this host had */
         if (status == STATUS_NO)
             following->lost = what;
-        status = STATUS_DONE;
-    } else if (status == STATUS_NO) {
+        return STATUS_DONE;
+    }
+    if (status == STATUS_NO) {
         incoming->trouble = TROUBLE_FORK;
         fault_set(fault,
                   "fork: the source's file does not stand for this host's log: %s: run `toktab mend` on the "
                   "writer, whose log then counts, or `toktab promote` here",
                   what.text);
-    } else if (status == STATUS_DAMAGED) {
+    } else {
         incoming->trouble = TROUBLE_OWN;
         fault_set(fault, "%s/%s: %s; or move it away, and it is fetched anew", following->storefile.directory,
                   following->storefile.name, what.text);
@@ -333,7 +347,9 @@ enum status following_install(struct following *following, struct fault *fault)
 
     if (!keep_room(file->fd, file->end, RESERVE) || !newfile_finish(file))
         return failed(following, fault);
-    status = compare(following, fault);
+    status = check_snapshot(following, fault);
+    if (status == STATUS_DONE)
+        status = compare(following, fault);
     if (status == STATUS_DONE)
         status = log_begin(&log, following->session, LOG_FOLLOW, fault);
     if (status != STATUS_DONE)

@@ -1,0 +1,189 @@
+/* Does a file that begins beyond this host's log stand for it? follow judges its lines and then asks agree.h,
+ * which takes little memory. Both together must say what programs say, which keep all lines. */
+#include "store/agree.h"
+
+#include "forge.h"
+#include "load.h"
+#include "store/incoming.h"
+#include "store/numbered.h"
+#include "suites.h"
+#include "tip_fixture.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { TOKENS = 6, STARTED = 3, ROUNDS = 400 };
+
+/* One of two hosts' logs. */
+struct lineage {
+    struct forge forge;
+    struct sample samples[TOKENS];
+    int created;
+};
+
+static void change(struct lineage *lineage)
+{
+    int which = (int)(random() % lineage->created);
+
+    switch (random() % 4) {
+    case 0:
+        if (lineage->created < TOKENS)
+            forge_create(&lineage->forge, &lineage->samples[lineage->created++]);
+        break;
+    case 1:
+        forge_revoke(&lineage->forge, &lineage->samples[which]);
+        break;
+    default:
+        lineage->samples[which].record.op = OPERATION_UPDATE;
+        forge_append(&lineage->forge, &lineage->samples[which].record);
+    }
+}
+
+static void change_some(struct lineage *lineage, long most)
+{
+    for (long count = random() % (most + 1); count > 0; count--)
+        change(lineage);
+}
+
+static void compact(struct lineage *lineage)
+{
+    forge_compact(&lineage->forge, random() % 3 == 0 ? NOW + 1 : TIME_NEVER);
+}
+
+/* What programs that have read `ours` say of the other file. */
+static bool readers_take(const char *ours, const char *theirs)
+{
+    struct index index[2] = {0};
+    struct known known = {0};
+    bool good = true;
+
+    for (int i = 0; i < 2 && good; i++) {
+        struct progress progress = {0};
+        struct fault fault;
+        const struct loading loading = {.progress = &progress,
+                                        .fd = open(i == 0 ? ours : theirs, O_RDONLY),
+                                        .index = &index[i],
+                                        .grow = true,
+                                        .known = known,
+                                        .fault = &fault};
+
+        ck_assert(index_make(&index[i], TOKENS));
+        good = load_header(&progress, loading.fd, "example.com", &fault) && load_lines(&loading, 1 << 20);
+        ck_assert(i == 1 || good);
+        known = (struct known){progress.chain.at, &index[0]};
+        close(loading.fd);
+    }
+    index_free(&index[0]);
+    index_free(&index[1]);
+    return good;
+}
+
+/* For struct own_lines. */
+static enum own find_own(void *context, uint64_t n, struct span *line)
+{
+    struct numbered *numbered = context;
+    enum found found = numbered_find(numbered, n);
+
+    *line = numbered->at;
+    return found == FOUND_LINE ? OWN_LINE : found == FOUND_NONE ? OWN_NONE : OWN_ERROR;
+}
+
+/* Each line by itself. STATUS_NO: one of them is another than ours. */
+static enum status judge_lines(int store, const char *theirs)
+{
+    struct bytes file = file_read(theirs);
+    struct numbered numbered;
+    struct incoming incoming = {.domain = "example.com", .own = {find_own, &numbered}, .has_store = true};
+    enum incoming_verdict verdict = INCOMING_FILE_LINE;
+    struct fault fault;
+    struct tip tip;
+
+    ck_assert_int_eq(tip_read(&tip, store, "example.com", &fault), STATUS_DONE);
+    incoming.mine = tip.chain;
+    numbered_make(&numbered, store);
+    for (const char *at = file.at, *end = file.at + file.length, *lf; at < end && verdict != INCOMING_TROUBLE;
+         at = lf + 1) {
+        lf = memchr(at, '\n', (size_t)(end - at));
+        verdict = incoming_judge(&incoming, at, (size_t)(lf - at) + 1);
+    }
+    ck_assert(verdict != INCOMING_TROUBLE || incoming.trouble == TROUBLE_FORK);
+    ck_assert(verdict == INCOMING_TROUBLE || incoming_file_beyond(&incoming));
+    numbered_free(&numbered);
+    bytes_free(&file);
+    return verdict == INCOMING_TROUBLE ? STATUS_NO : STATUS_DONE;
+}
+
+static enum status ask(const char *ours, const char *theirs, struct fault *fault)
+{
+    const struct agree both = {"example.com", open(ours, O_RDONLY), open(theirs, O_RDONLY), true};
+    enum status status = judge_lines(both.store, theirs);
+
+    fault->text[0] = '\0';
+    ck_assert_int_eq(agree_snapshot(&both, fault), STATUS_DONE);
+    if (status == STATUS_DONE)
+        status = agree(&both, fault);
+    close(both.store);
+    close(both.file);
+    return status;
+}
+
+START_TEST(says_what_programs_say)
+{
+    int taken = 0, refused = 0, refused_late = 0, revived = 0;
+
+    srandom(1);
+    for (int round = 0; round < ROUNDS; round++) {
+        struct lineage ours = {.created = STARTED}, theirs;
+        struct fault fault;
+        enum status status;
+
+        tip_start(&ours.forge);
+        for (int i = 0; i < TOKENS; i++)
+            sample_make(&ours.samples[i]);
+        for (int i = 0; i < STARTED; i++)
+            forge_create(&ours.forge, &ours.samples[i]);
+        if (random() % 2)
+            compact(&ours);
+        change_some(&ours, 3);
+        theirs = ours;
+        forge_copy(&theirs.forge, &ours.forge, "theirs");
+        change_some(&ours, random() % 2 ? 2 : 0);
+        while (theirs.forge.at.n <= ours.forge.at.n)
+            change(&theirs);
+        change_some(&theirs, 5);
+        compact(&theirs);
+        change_some(&theirs, 3);
+        status = ask(ours.forge.path, theirs.forge.path, &fault);
+        if (!readers_take(ours.forge.path, theirs.forge.path)) {
+            ck_assert_int_eq(status, STATUS_NO);
+            refused++;
+            refused_late += fault.text[0] != '\0';
+        } else if (status == STATUS_NO) {
+            ck_assert_ptr_nonnull(strstr(fault.text, "revoked here and not there"));
+            revived++;
+        } else {
+            ck_assert_int_eq(status, STATUS_DONE);
+            taken++;
+        }
+        forge_end(&ours.forge);
+        forge_end(&theirs.forge);
+    }
+    ck_assert_int_ge(taken, 10);
+    ck_assert_int_ge(refused, 10);
+    ck_assert_int_ge(refused_late, 5); /* no line by itself told */
+    ck_assert_int_ge(revived, 1);
+}
+END_TEST
+
+Suite *agree_suite(void)
+{
+    Suite *suite = suite_create("agree");
+    TCase *tcase = tcase_create("readers");
+
+    suite_add_tcase(suite, tcase);
+    tcase_set_timeout(tcase, 60);
+    tcase_add_test(tcase, says_what_programs_say);
+    return suite;
+}
