@@ -381,47 +381,5 @@ class Meanwhile(SiteTest):
         self.ok("check")
 
 
-SHIM = r"""
-#define _GNU_SOURCE
-#include <dlfcn.h>
-#include <errno.h>
-#include <stdlib.h>
-#include <unistd.h>
-int fdatasync(int fd) { (void)fd; errno = EIO; return -1; }
-int fsync(int fd)
-{
-    int (*real)(int) = (int (*)(int))dlsym(RTLD_NEXT, "fsync");
-    if (getenv("FAIL_FSYNC")) { errno = EIO; return -1; }
-    return real(fd);
-}
-"""
-
-
-class FailedSync(SiteTest):
-    def setUp(self):
-        super().setUp()
-        self.shim = os.path.join(self.site.dir, "shim.so")
-        command = ["cc", "-shared", "-fPIC", "-o", self.shim, "-x", "c", "-", "-ldl"]
-        if os.environ.get("LD_PRELOAD") or any(name.endswith("SAN_OPTIONS") for name in os.environ):
-            self.skipTest("under a sanitizer nothing else can be preloaded")
-        if subprocess.run(command, input=SHIM.encode(), check=False).returncode:
-            self.skipTest("no compiler for what makes fdatasync(2) fail")
-
-    def test_compact_is_the_cure(self):
-        self.create()
-        result = self.refused(74, "revoke", "-y", "1", env={"LD_PRELOAD": self.shim}, says="toktab compact")
-        self.assertNotIn("revoked token", result.err)
-        self.refused(74, "create", "-l", "x", env={"LD_PRELOAD": self.shim}, says="toktab compact")
-        self.ok("compact", env={"LD_PRELOAD": self.shim})  # it syncs by fsync(2), and that works
-        self.ok("check")
-
-    def test_a_new_file_that_cannot_be_synced(self):
-        self.create()
-        before = self.site.bytes()
-        self.refused(74, "compact", env={"LD_PRELOAD": self.shim, "FAIL_FSYNC": "1"}, says="nothing was done")
-        self.assertEqual(self.site.bytes(), before)
-        self.assertEqual(self.site.files(), ["example.com.lock", "example.com.tokens"])
-
-
 if __name__ == "__main__":
     unittest.main()

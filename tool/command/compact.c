@@ -52,6 +52,31 @@ static enum status propose_point(struct log *log, const struct newfile *file, st
     return status == STATUS_DONE ? propose(log, &old, text, (size_t)(new.end - new.start), fault) : status;
 }
 
+static enum status install(const struct rewrite *rewrite, struct log *log, struct newfile *file,
+                           struct fault *fault)
+{
+    char head[HEAD_SIZE];
+    enum status status = propose_point(log, file, fault);
+    struct fault what;
+
+    if (status != STATUS_DONE) {
+        newfile_abandon(file);
+        return status;
+    }
+    head_format(head, rewrite->header.epoch, rewrite->at.n, rewrite->at.chain);
+    journal_note_head(&log->journal, rewrite->by, "compacted", log->domain, head);
+    if (!log_has_engine(log))
+        return rewrite_install(log, file, REWRITE_ADVICE, fault);
+    journal_made(&log->journal, NULL);
+    status = rewrite_install(log, file, "", &what);
+    if (status != STATUS_DONE)
+        fault_set(
+            fault,
+            "the engine %s has this compaction, and `toktab follow` repeats it here, where it failed: %s",
+            log->session->domain->source, what.text);
+    return status;
+}
+
 /* Under the lock. STATUS_AGAIN: another host was faster. */
 static enum status renew(struct rewrite *rewrite, struct prove_ahead *proving, struct log *log, int64_t age,
                          struct fault *fault)
@@ -80,13 +105,8 @@ static enum status renew(struct rewrite *rewrite, struct prove_ahead *proving, s
     snapshot_of_index(&rewrite->snapshot, &proving->proof.index);
     snapshot_drop_dead(&rewrite->snapshot, rewrite->header.cutoff);
     status = rewrite_write(rewrite, log, &file, fault);
-    if (status == STATUS_DONE) {
-        status = propose_point(log, &file, fault);
-        if (status == STATUS_DONE)
-            status = rewrite_install(log, &file, fault);
-        else
-            newfile_abandon(&file);
-    }
+    if (status == STATUS_DONE)
+        status = install(rewrite, log, &file, fault);
     snapshot_free(&rewrite->snapshot);
     return status;
 }
@@ -108,10 +128,6 @@ static enum status compact(const struct session *session, const struct request *
         do
             status = renew(&rewrite, proving, &log, request->age, &fault);
         while (status == STATUS_AGAIN);
-        if (status == STATUS_DONE) {
-            head_format(head, rewrite.header.epoch, rewrite.at.n, rewrite.at.chain);
-            journal_note_head(&log.journal, rewrite.by, "compacted", domain, head);
-        }
         engine = log.engine;
         log.engine = NULL;
         log_end(&log);
@@ -119,6 +135,7 @@ static enum status compact(const struct session *session, const struct request *
     }
     if (status != STATUS_DONE)
         return fail(status, "%s", fault.text);
+    head_format(head, rewrite.header.epoch, rewrite.at.n, rewrite.at.chain);
     if (request->given.json)
         return print_json(
             must_have(json_pack("{s:s, s:I, s:I}", "head", head, "bytes_before", (json_int_t)before.st_size,

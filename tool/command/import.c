@@ -146,10 +146,7 @@ static enum status write_keys(struct request *request, const struct session *ses
     }
     for (size_t i = 0; i < keys->count; i++)
         journal_note(&log->journal, session->caller.by, log->domain, &request->records[i]);
-    status = extend_install(&extension, log, fault);
-    if (status == STATUS_DONE)
-        journal_made(&log->journal, NULL);
-    return status;
+    return extend_install(&extension, log, fault);
 }
 
 /* An engine takes one line at a time, and others get their turn in between. *count: of the keys that it has.

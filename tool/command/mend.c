@@ -160,24 +160,6 @@ static enum status print(const struct mending *mending, const struct storefile *
     return output_line(head);
 }
 
-/* In the system's log. */
-static void note(const struct mending *mending, struct log *log)
-{
-    const struct snapshot *snapshot = &mending->salvage.snapshot;
-    const struct rewrite *rewrite = &mending->rewrite;
-    char head[HEAD_SIZE];
-    struct record record;
-
-    head_format(head, rewrite->header.epoch, rewrite->at.n, rewrite->at.chain);
-    journal_note_head(&log->journal, rewrite->by, "mended", log->domain, head);
-    for (size_t i = 0; i < snapshot->count; i++)
-        if (snapshot->lines[i].ends) {
-            event_record(&record, index_find(&mending->proof.index, snapshot->lines[i].id));
-            journal_note(&log->journal, rewrite->by, log->domain, &record);
-        }
-    journal_made(&log->journal, NULL);
-}
-
 static enum status mend(const struct session *session, struct mending *mending, bool json)
 {
     const char *domain = session->domain->name;
@@ -195,8 +177,6 @@ static enum status mend(const struct session *session, struct mending *mending, 
             session->domain->source[0] != '\0' && !source_is_engine(session->domain->source);
         mending->rewrite.now = (int64_t)time(NULL); /* the answer may have taken long */
         status = mending_replace(mending, &log, &fault);
-        if (status == STATUS_DONE)
-            note(mending, &log);
         log_end(&log);
     }
     if (status != STATUS_DONE)
@@ -208,7 +188,7 @@ static const struct options options = {.shorts = "y", .longs = longs, .help = he
 
 static enum status run(struct session *session, int argc, char **argv)
 {
-    struct mending mending = {.rewrite.reason = "in doubt: the store was damaged"};
+    struct mending mending = {.done = "mended", .rewrite.reason = "in doubt: the store was damaged"};
     struct given given = {0};
     enum status status = session_refuse_delegated(session, "mend");
 

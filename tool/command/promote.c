@@ -73,6 +73,24 @@ static enum status print(const char *domain, const char *head, const char *befor
     return output_line(head);
 }
 
+/* An earlier promotion, whose last sync may have failed, must be durable before it is said. */
+static enum status confirm(const struct session *session, const char *head, bool json)
+{
+    const char *domain = session->domain->name;
+    struct fault fault;
+    struct log log;
+    enum status status = log_begin(&log, session, LOG_CHANGE, &fault);
+
+    if (status == STATUS_DONE) {
+        status = change_confirm(&log, &fault);
+        log_end(&log);
+    }
+    if (status != STATUS_DONE)
+        return fail(status, "%s", fault.text);
+    say("domain %s: this host is the writer already; its HEAD is", domain);
+    return json ? print(domain, head, head, true) : output_line(head);
+}
+
 static enum status promote(struct session *session, struct mending *mending, bool json)
 {
     const char *domain = session->domain->name;
@@ -82,10 +100,8 @@ static enum status promote(struct session *session, struct mending *mending, boo
     struct log log;
     enum status status = look(mending, session, before);
 
-    if (status == STATUS_NO) {
-        say("domain %s: this host is the writer already; its HEAD is", domain);
-        return json ? print(domain, before, before, true) : output_line(before);
-    }
+    if (status == STATUS_NO)
+        return confirm(session, before, json);
     if (status == STATUS_DONE) {
         status = log_begin(&log, session, LOG_FOLLOW, &fault);
         if (status != STATUS_DONE)
@@ -97,10 +113,6 @@ static enum status promote(struct session *session, struct mending *mending, boo
         head_format(head, rewrite->header.epoch, rewrite->at.n, rewrite->at.chain);
         /* it may have gone on since we looked */
         head_format(before, mending->salvage.header.epoch, mending->salvage.at.n, mending->salvage.at.chain);
-        if (status == STATUS_DONE) {
-            journal_note_head(&log.journal, session->caller.by, "promoted this host to write", domain, head);
-            journal_made(&log.journal, NULL);
-        }
         log_end(&log);
         if (status != STATUS_DONE)
             return fail(status, "%s", fault.text);
@@ -132,8 +144,10 @@ static const struct options options = {.shorts = "y", .longs = longs, .help = he
 static enum status run(struct session *session, int argc, char **argv)
 {
     struct salvage_file store = {0};
-    struct mending mending = {
-        .files = &store, .count = 1, .rewrite.reason = "in doubt: the store was damaged"};
+    struct mending mending = {.files = &store,
+                              .count = 1,
+                              .done = "promoted this host to write",
+                              .rewrite.reason = "in doubt: the store was damaged"};
     struct given given = {0};
     enum status status = session_refuse_delegated(session, "promote");
 

@@ -76,7 +76,7 @@ enum status extend_install(struct extension *extension, struct log *log, struct 
 
     /* the room for revocations too, before the old file with its own is gone */
     if (keep_room(file->fd, file->end, RESERVE) && newfile_finish(file))
-        return rewrite_install(log, file, fault);
+        return rewrite_install(log, file, REWRITE_ADVICE, fault);
     rewrite_failed(log, fault);
     newfile_abandon(file);
     return STATUS_IO;

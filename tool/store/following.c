@@ -219,6 +219,7 @@ static enum status take_point(struct following *following, struct span line, con
         status = replay_point(&replay, fault);
     if (status == STATUS_DONE)
         return stand(following, fault);
+    following->doubtful |= status == STATUS_IO;
     if (status != STATUS_DAMAGED)
         return status;
     status = append(following, line, before, fault);
@@ -356,9 +357,11 @@ enum status following_install(struct following *following, struct fault *fault)
         return status;
     if (is_unchanged(following, &log)) {
         following->filing = false;
-        status = rewrite_install(&log, file, fault);
+        status = rewrite_install(&log, file, "", fault);
         if (status == STATUS_DONE)
             remove_writer(following);
+        else
+            following->doubtful = true;
     } else {
         status = changed(following, fault);
     }

@@ -143,7 +143,5 @@ void journal_forget(struct journal *journal)
 void journal_note_head(struct journal *journal, const char *by, const char *done, const char *domain,
                        const char *head)
 {
-    say_if_out_of_memory("before that the store of domain %s was %s", domain, done);
     keep(journal, composed("%s %s the store of domain %s: HEAD %s", by, done, domain, head));
-    journal_made(journal, NULL);
 }

@@ -24,16 +24,16 @@ struct journal {
  */
 void journal_note(struct journal *journal, const char *by, const char *domain, const struct record *record);
 
+/* The same for a whole store that is "compacted" or "mended". */
+void journal_note_head(struct journal *journal, const char *by, const char *done, const char *domain,
+                       const char *head);
+
 /* What was kept was done: if the process exits before journal_write(), it is written then. last: the change
  * to name if memory ends from here on; NULL: none. */
 void journal_made(struct journal *journal, const struct record *last);
 
 /* Forget what was kept since: it was not done. */
 void journal_forget(struct journal *journal);
-
-/* Keep that a whole store was "compacted" or "mended", and that this was done. */
-void journal_note_head(struct journal *journal, const char *by, const char *done, const char *domain,
-                       const char *head);
 
 /* Write what was done, and forget it. Waits for the system's log for a second or so, then says that it takes
  * nothing. */

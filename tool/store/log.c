@@ -105,7 +105,20 @@ static enum status make_store(struct log *log, const struct stat *directory, str
         newfile_abandon(&file);
         return status;
     }
-    return newfile_install(&file) == INSTALLED ? STATUS_DONE : cannot_create(fault);
+    switch (newfile_install(&file)) {
+    case INSTALLED:
+        return STATUS_DONE;
+    case INSTALL_FAILED:
+        return cannot_create(fault);
+    case INSTALL_UNKNOWN:
+    default:
+        fault_set(
+            fault,
+            "was created, without a token, but the disk failed (%s), and after a crash it may be gone: run "
+            "the command again",
+            strerror(errno));
+        return STATUS_IO;
+    }
 }
 
 /* Lock the store, then open it. */

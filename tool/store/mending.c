@@ -149,6 +149,23 @@ static void forget_contact(const struct log *log)
     unlinkat(log->directory, name, 0);
 }
 
+/* For the system's log. */
+static void note(const struct mending *mending, struct log *log)
+{
+    const struct snapshot *snapshot = &mending->salvage.snapshot;
+    const struct rewrite *rewrite = &mending->rewrite;
+    char head[HEAD_SIZE];
+    struct record record;
+
+    head_format(head, rewrite->header.epoch, rewrite->at.n, rewrite->at.chain);
+    journal_note_head(&log->journal, rewrite->by, mending->done, log->domain, head);
+    for (size_t i = 0; i < snapshot->count; i++)
+        if (snapshot->lines[i].ends) {
+            event_record(&record, index_find(&mending->proof.index, snapshot->lines[i].id));
+            journal_note(&log->journal, rewrite->by, log->domain, &record);
+        }
+}
+
 /* Only a file that was proved takes the store's place. */
 static enum status install(struct mending *mending, struct log *log, struct newfile *file,
                            struct fault *fault)
@@ -171,7 +188,8 @@ static enum status install(struct mending *mending, struct log *log, struct newf
         newfile_abandon(file);
         return status;
     }
-    status = rewrite_install(log, file, fault);
+    note(mending, log);
+    status = rewrite_install(log, file, REWRITE_ADVICE, fault);
     if (status != STATUS_DONE && damaged && fstat(log->file, &old) == 0 && old.st_nlink > 1)
         unlinkat(log->directory, mending->kept, 0); /* it is still the store */
     if (status == STATUS_DONE && mending->names_writer)

@@ -18,6 +18,7 @@ struct mending {
     size_t count;
     bool unasked;           /* tokens may be revoked that nobody was asked about */
     bool names_writer;      /* this host is the writer of the new epoch, writer.h */
+    const char *done;       /* what the system's log calls it */
     struct rewrite rewrite; /* by, reason and now are given */
 
     /* set by mending_look(): */

@@ -48,7 +48,7 @@ static enum status rewrite_at(const struct point *point, const struct replay *re
     if (status != STATUS_DONE)
         return status;
     if (position_equal(&rewrite.at, &replay->at))
-        return rewrite_install(log, &file, fault);
+        return rewrite_install(log, &file, "", fault);
     newfile_abandon(&file);
     return STATUS_DAMAGED;
 }

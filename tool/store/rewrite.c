@@ -252,13 +252,14 @@ enum status rewrite_write(struct rewrite *rewrite, struct log *log, struct newfi
     return status;
 }
 
-enum status rewrite_install(struct log *log, struct newfile *file, struct fault *fault)
+enum status rewrite_install(struct log *log, struct newfile *file, const char *advice, struct fault *fault)
 {
     /* log->file stays open for writing until the old file's name is gone: on overlayfs its readers would not
      * notice otherwise */
     switch (newfile_install(file)) {
     case INSTALLED:
         log_note_durable(log);
+        journal_made(&log->journal, NULL);
         say_if_out_of_memory("before that the new file of domain %s was put in place", log->domain);
         return STATUS_DONE;
     case INSTALL_FAILED:
@@ -268,9 +269,8 @@ enum status rewrite_install(struct log *log, struct newfile *file, struct fault 
         journal_made(&log->journal, NULL); /* hosts may have applied it */
         fault_set(fault,
                   "%s/%s: the new file is in place, but the disk failed (%s), and after a crash the old one "
-                  "may be back: "
-                  "run the command again",
-                  log->storefile.directory, log->storefile.name, strerror(errno));
+                  "may be back%s",
+                  log->storefile.directory, log->storefile.name, strerror(errno), advice);
         return STATUS_IO;
     }
 }

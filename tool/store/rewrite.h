@@ -78,6 +78,12 @@ enum status rewrite_failed(const struct log *log, struct fault *fault);
 /* Write and sync the file. After STATUS_DONE the caller calls rewrite_install() or newfile_abandon(). */
 enum status rewrite_write(struct rewrite *rewrite, struct log *log, struct newfile *file,
                           struct fault *fault);
-enum status rewrite_install(struct log *log, struct newfile *file, struct fault *fault);
+
+/* Put it in the store's place. What log->journal keeps was then made, also if the disk fails after that: then
+ * STATUS_IO, and fault ends in the advice. After any other failure nothing was done. */
+enum status rewrite_install(struct log *log, struct newfile *file, const char *advice, struct fault *fault);
+
+/* Advice for whoever may change the store. */
+#define REWRITE_ADVICE ": run `toktab compact`, which writes and syncs a new file"
 
 #endif

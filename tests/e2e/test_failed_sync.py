@@ -1,0 +1,245 @@
+"""What each command says and records if the disk fails: before a new file is in place, and after."""
+
+import contextlib
+import os
+import secrets
+import subprocess
+import unittest
+
+from fleet import FleetTest
+from fleet_site import Engines, Host
+from harness import config_text
+
+SHIM = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int renamed; /* a store */
+
+/* FAIL: "fdatasync", "file" or "directory": their sync; "name": that of the directory after a store got its name;
+ * "rename": of a store */
+static int fails(const char *what)
+{
+    const char *list = getenv("FAIL");
+
+    return list && strstr(list, what);
+}
+
+static int is_directory(int fd)
+{
+    struct stat status;
+
+    return fstat(fd, &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+int fdatasync(int fd)
+{
+    int (*real)(int) = (int (*)(int))dlsym(RTLD_NEXT, "fdatasync");
+
+    if (!fails("fdatasync"))
+        return real(fd);
+    errno = EIO;
+    return -1;
+}
+
+int fsync(int fd)
+{
+    int (*real)(int) = (int (*)(int))dlsym(RTLD_NEXT, "fsync");
+
+    if (!fails(is_directory(fd) ? "directory" : "file") && !(is_directory(fd) && renamed && fails("name")))
+        return real(fd);
+    errno = EIO;
+    return -1;
+}
+
+int renameat(int from, const char *old, int to, const char *new)
+{
+    int (*real)(int, const char *, int, const char *) =
+        (int (*)(int, const char *, int, const char *))dlsym(RTLD_NEXT, "renameat");
+
+    if (!fails("rename") || !strstr(new, ".tokens")) {
+        renamed |= strstr(new, ".tokens") != NULL;
+        return real(from, old, to, new);
+    }
+    errno = EIO;
+    return -1;
+}
+
+void __syslog_chk(int priority, int flag, const char *format, ...)
+{
+    FILE *file = getenv("SYSLOG") ? fopen(getenv("SYSLOG"), "a") : NULL;
+    va_list arguments;
+
+    (void)priority;
+    (void)flag;
+    if (!file)
+        return;
+    va_start(arguments, format);
+    vfprintf(file, format, arguments);
+    va_end(arguments);
+    fputc('\n', file);
+    fclose(file);
+}
+
+void syslog(int priority, const char *format, ...)
+{
+    va_list arguments;
+    char text[8192];
+
+    va_start(arguments, format);
+    vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    __syslog_chk(priority, 0, "%s", text);
+}
+"""
+
+
+class FailingDisk(FleetTest):
+    def setUp(self):
+        super().setUp()
+        shim, self.log = (os.path.join(self.site.dir, name) for name in ("shim.so", "syslog"))
+        command = ["cc", "-shared", "-fPIC", "-o", shim, "-x", "c", "-", "-ldl"]
+        if os.environ.get("LD_PRELOAD") or any(name.endswith("SAN_OPTIONS") for name in os.environ):
+            self.skipTest("under a sanitizer nothing else can be preloaded")
+        if subprocess.run(command, input=SHIM.encode(), check=False).returncode:
+            self.skipTest("no compiler for what makes the disk fail")
+        self.env = {"LD_PRELOAD": shim, "SYSLOG": self.log}
+
+    def failing(self, what):
+        return {**self.env, "FAIL": what}
+
+    def run_with(self, host, what, *args, code=74, says=(), stdin=None):
+        result = host.run(*args, env=self.failing(what), stdin=stdin)
+        self.assertEqual(result.code, code, result)
+        for word in (says,) if isinstance(says, str) else says:
+            self.assertIn(word, result.err, result)
+        return result
+
+    def journal(self):
+        """What the system's log got since the last call."""
+        with contextlib.suppress(FileNotFoundError), open(self.log) as file:
+            lines = file.read().splitlines()
+            os.unlink(self.log)
+            return [line.split(" ", 1)[1] for line in lines]
+        return []
+
+
+class Commands(FailingDisk):
+    def test_compact_is_the_cure(self):
+        self.create()
+        result = self.refused(74, "revoke", "-y", "1", env=self.failing("fdatasync"), says="toktab compact")
+        self.assertNotIn("revoked token", result.err)
+        self.refused(74, "create", "-l", "x", env=self.failing("fdatasync"), says="toktab compact")
+        self.ok("compact", env=self.failing("fdatasync"))  # it syncs by fsync(2), and that works
+        self.ok("check")
+
+    def test_a_new_file_that_cannot_be_synced(self):
+        self.create()
+        before = self.site.bytes()
+        self.refused(74, "compact", env=self.failing("file,directory"), says="nothing was done")
+        self.assertEqual(self.site.bytes(), before)
+        self.assertEqual(self.site.files(), ["example.com.lock", "example.com.tokens"])
+
+    def test_a_new_file_whose_name_may_be_lost(self):
+        """It is in place, so the system's log has it; if it never came there, nothing was done."""
+        self.create()
+        for command, done in (("compact", "compacted"), ("mend", "mended")):
+            with self.subTest(command=command):
+                args = [command] + ["-y"] * (command == "mend")
+                before = self.site.bytes()
+                self.run_with(self.site, "rename", *args, says="nothing was done")
+                self.assertEqual(self.site.bytes(), before)
+                self.assertEqual(self.journal(), [])
+                self.run_with(self.site, "name", *args, says=["in place, but", "toktab compact"])
+                self.assertNotEqual(self.site.bytes(), before)
+                self.assertEqual(self.journal(), ["%s the store of domain example.com: HEAD %s" % (done, self.json("check")["head"])])
+
+    def test_what_mending_ends(self):
+        """Also the tokens that it revokes."""
+        self.create()
+        self.ok("update", "1", "-l", "x")
+        self.create()
+        lines = self.site.bytes().splitlines(keepends=True)
+        self.site.put(b"".join(lines[:2] + lines[3:]))  # without the update
+        self.run_with(self.site, "name", "mend", "-y", says="in place, but")
+        self.assertIn("revoked token", "\n".join(self.journal()))
+
+    def test_import(self):
+        self.site.configure(config_text(self.site.store_dir, [{"name": "example.com", "foreign": True}]))
+        key = secrets.token_urlsafe(24)
+        self.site.secrets.add(key)
+        self.create()
+        self.journal()
+        self.run_with(self.site, "rename", "import", "-y", "-", stdin="a\t%s\n" % key, says="nothing was done")
+        self.assertEqual(self.journal(), [])
+        self.run_with(self.site, "name", "import", "-y", "-", stdin="a\t%s\n" % key, says=["in place, but", "toktab compact"])
+        self.assertEqual(len(self.journal()), 1)
+
+    def test_a_first_store(self):
+        result = self.run_with(self.site, "directory", "create", "-l", "x", says="after a crash it may be gone")
+        self.assertEqual(result.out, "")
+        self.assertEqual(self.journal(), [])
+        self.create()
+
+
+class Hosts(FailingDisk):
+    def test_promote(self):
+        """Run again, it says that it is the writer only after a sync."""
+        self.create()
+        host = self.follower()
+        self.once(host)
+        before = host.bytes()
+        for what, code in (("rename", 74), ("directory", 73)):
+            self.run_with(host, what, "promote", code=code, says="nothing was done")
+            self.assertEqual(host.bytes(), before)
+            self.assertEqual(self.journal(), [])
+            self.assertEqual(host.run("create", "-l", "x").code, 77)
+        self.run_with(host, "name", "promote", says=["in place, but", "toktab compact"])
+        head = host.run("check").out.strip()
+        self.assertEqual(self.journal(), ["promoted this host to write the store of domain example.com: HEAD " + head])
+        for what in ("directory", "fdatasync"):
+            self.assertEqual(self.run_with(host, what, "promote", says="cannot be written to the disk").out, "")
+        self.assertEqual(host.run("promote").out.strip(), head)
+        self.assertEqual(host.run("create", "-l", "x").code, 0)
+
+    def test_follow(self):
+        """It writes its last bytes again, and syncs them and the name, before it counts itself level."""
+        self.create()
+        host = self.follower()
+        self.run_with(host, "name", "follow", "--once", says="in place, but")
+        self.assert_same(host)
+        self.assertEqual(host.run("check", "--fleet").code, 69)
+        self.once(host)
+        self.create()
+        self.ok("compact")
+        self.run_with(host, "name", "follow", "--once", says="in place, but")
+        self.once(host)
+        self.assert_same(host)
+
+    def test_compact_with_an_engine(self):
+        """What the engine has taken is no "nothing was done"."""
+        engines = Engines()
+        self.addCleanup(engines.close)
+        engines.install_shared()
+        hosts = [Host(engines) for _ in range(2)]
+        for host in hosts:
+            self.addCleanup(host.close)
+        self.assertEqual(hosts[0].run("create", "-l", "x").code, 0)
+        self.assertEqual(hosts[1].catch_up().code, 0)
+        result = self.run_with(hosts[0], "rename", "compact", says=["has this compaction", "toktab follow"])
+        self.assertEqual(len([line for line in self.journal() if line.startswith("compacted")]), 1, result)
+        for host in hosts:
+            self.assertEqual(host.catch_up().code, 0)
+        self.assertEqual(hosts[0].bytes(), hosts[1].bytes())
+        self.assertEqual(hosts[0].read().header.base, 1)
+
+
+if __name__ == "__main__":
+    unittest.main()
