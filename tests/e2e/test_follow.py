@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import json
 import os
 import random
 import resource
@@ -10,7 +11,7 @@ import subprocess
 import unittest
 
 from fleet import FleetTest, log_command, stop
-from harness import TOKTAB, killed_at_end, wait_until
+from harness import TOKTAB, killed_at_end, needs_root, wait_until
 from hook_host import sanitizers
 from oracle import Writer
 from oracle_format import make_token, token_id
@@ -577,6 +578,71 @@ class Faults(FleetTest):
             stop(process)
             self.assertEqual(process.returncode, -signal.SIGTERM)
         wait_until(lambda: not os.path.exists("/proc/%d" % child), "the source has ended")
+
+
+class OwnTrouble(FleetTest):
+    """A damaged line far from the end is no fork, neither for those who follow this host nor for itself."""
+
+    def setUp(self):
+        super().setUp()
+        writer = Writer("example.com")
+        for _ in range(80):
+            writer.create(make_token(), "x" * 120)
+        self.site.put(writer)
+        self.host = self.follower()
+        self.once(self.host)
+        self.lines = self.host.bytes().splitlines(keepends=True)
+
+    def damaged(self, number):
+        """Files whose line of that number cannot be believed."""
+        line = self.lines[number]
+        for spoilt in (changed(line, len(line) - 10), changed(line, 20), b"x" + line[1:], b""):
+            yield b"".join(self.lines[:number] + [spoilt] + self.lines[number + 1:])
+
+    def state(self, host):
+        return json.loads(host.run("check", "--fleet", "--json").out)["state"]
+
+    def test_of_a_relay(self):
+        """It says that it cannot answer."""
+        behind = self.follower(self.host)
+        for data in self.damaged(2):
+            with self.subTest(data=data[:1200]):
+                behind.put(b"".join(self.lines[:3]))
+                self.host.put(data)
+                result = self.once(behind, 69)
+                self.assertNotIn("fork", result.err)
+                self.assertEqual(self.state(behind), "unavailable")
+                self.assertEqual(behind.bytes(), b"".join(self.lines[:3]))
+        self.host.put(b"".join(self.lines))
+        self.once(behind)
+        self.assert_same(behind)
+
+    def test_of_this_host(self):
+        for data in self.damaged(2):
+            for source in (self.lines[2], b"=1:2:%s\n" % self.lines[2][-33:-1]):
+                with self.subTest(data=data[:1200], source=source):
+                    self.host.put(data)
+                    result = self.once(self.host, 1, "--", self.script(self.host, source), says="toktab check")
+                    self.assertNotIn("fork", result.err)
+                    self.assertEqual(self.state(self.host), "own")
+                    self.assertEqual(self.host.bytes(), data)
+
+    def test_check_fleet(self):
+        """Neither, where the source has said last that it stands there."""
+        for data in self.damaged(2):
+            self.host.put(b"".join(self.lines[:3]))
+            self.once(self.host, 0, "--", self.script(self.host, b"=1:2:%s\n" % self.lines[2][-33:-1]))
+            self.host.put(data)
+            result = self.host.run("check", "--fleet")
+            self.assertEqual(result.code, 1, result)
+            self.assertIn("own store", result.err)
+
+    @needs_root
+    def test_a_store_that_may_not_be_read(self):
+        os.chmod(self.host.path(), 0o644)
+        self.once(self.host, 74, says="readable by everybody")
+        os.chmod(self.host.path(), 0o640)
+        self.assertEqual(self.state(self.host), "own")
 
 
 class Monitoring(FleetTest):

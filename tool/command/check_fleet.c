@@ -22,7 +22,7 @@ static const struct {
     {"fenced", "the source is of a lower epoch: another host was promoted since"},
     {"other", "the source is another store"},
     {"garbage", "the source sends what is no line of this store"},
-    {"own", "this host's own store is damaged"},
+    {"own", "this host's own store is damaged, or `toktab follow` may not read or write it"},
 };
 
 struct fleet {
@@ -34,21 +34,23 @@ struct fleet {
 };
 
 /* Is the HEAD that the source said last in our log, as far as that can be told? */
-static bool is_forked(const struct fleet *fleet, int store, const struct chain *chain)
+static void find_fork(struct fleet *fleet, int store, const struct chain *chain)
 {
     struct expected_head head;
     struct numbered numbered;
-    unsigned char ours[CHAIN_SIZE];
-    bool forked;
+    struct position ours;
+    bool sound = true;
 
     if (!fleet->heard || !head_parse(&head, fleet->contact.head) || head.epoch != chain->header.epoch ||
         head.n <= chain->header.base || head.n > chain->at.n)
-        return false;
+        return;
+    ours = chain->at;
     numbered_make(&numbered, store);
-    forked = numbered_find(&numbered, head.n) == FOUND_LINE &&
-             (!head_of_line(ours, numbered.at) || memcmp(ours, head.chain, CHAIN_SIZE) != 0);
+    if (head.n < chain->at.n)
+        sound = numbered_find(&numbered, head.n) == FOUND_LINE && head_of_line(&ours, chain, numbered.at);
     numbered_free(&numbered);
-    return forked;
+    if (!sound || memcmp(ours.chain, head.chain, CHAIN_SIZE) != 0)
+        snprintf(fleet->contact.state, sizeof(fleet->contact.state), "%s", sound ? "fork" : "own");
 }
 
 static enum status look(struct fleet *fleet, const struct session *session)
@@ -75,8 +77,7 @@ static enum status look(struct fleet *fleet, const struct session *session)
     fleet->ago = -1;
     if (fleet->heard && fleet->contact.time > 0)
         fleet->ago = (int64_t)time(NULL) - fleet->contact.time;
-    if (is_forked(fleet, fd, &tip.chain))
-        snprintf(fleet->contact.state, sizeof(fleet->contact.state), "fork");
+    find_fork(fleet, fd, &tip.chain);
     close(fd);
     return STATUS_DONE;
 }

@@ -129,6 +129,14 @@ static enum end refuse(struct follow *follow, enum trouble trouble, const char *
     return trouble == TROUBLE_GAP && follow->following.incoming.has_store ? END_ANEW : END_REFUSED;
 }
 
+/* What DOMAIN.contact says if this host's store cannot be read or written. */
+static const char *state_of(enum status status)
+{
+    return status == STATUS_DAMAGED || status == STATUS_NOT_PERMITTED ? incoming_word(TROUBLE_OWN)
+           : status == STATUS_LOCKED                                  ? "locked"
+                                                                      : "disk";
+}
+
 /* What following_take() and its like could not do. */
 static enum end failed(struct follow *follow, enum status status, const struct fault *fault)
 {
@@ -138,10 +146,10 @@ static enum end failed(struct follow *follow, enum status status, const struct f
         return END_DISK;
     if (status == STATUS_NO)
         return END_ANEW;
-    follow->want_file = status == STATUS_DAMAGED;
+    follow->want_file = status == STATUS_NOT_FOUND;
     alert(&follow->alerts, ALERT_DISK, true, domain_of(follow), fault->text);
-    following_note(&follow->following, status == STATUS_DAMAGED ? "snapshot" : "disk");
-    return status == STATUS_DAMAGED ? END_ANEW : END_DISK;
+    following_note(&follow->following, follow->want_file ? "snapshot" : state_of(status));
+    return follow->want_file ? END_ANEW : END_DISK;
 }
 
 /* After a file was put in the store's place. */
@@ -334,12 +342,13 @@ static enum end live(struct follow *follow)
 {
     struct fault fault;
     enum end end = END_DISK;
+    enum status status = following_begin(&follow->following, follow->session, &fault);
 
-    if (following_begin(&follow->following, follow->session, &fault) == STATUS_DONE)
+    if (status == STATUS_DONE)
         end = ask(follow);
     else {
         if (follow->following.directory >= 0)
-            following_note(&follow->following, incoming_word(TROUBLE_OWN));
+            following_note(&follow->following, state_of(status));
         alert(&follow->alerts, ALERT_DISK, true, domain_of(follow), fault.text);
     }
     following_end(&follow->following);

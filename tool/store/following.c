@@ -220,7 +220,7 @@ static enum status take_point(struct following *following, struct span line, con
     if (status == STATUS_DONE)
         return stand(following, fault);
     following->doubtful |= status == STATUS_IO;
-    if (status != STATUS_DAMAGED)
+    if (status != STATUS_NOT_FOUND)
         return status;
     status = append(following, line, before, fault);
     if (status == STATUS_DONE)
@@ -231,7 +231,7 @@ static enum status take_point(struct following *following, struct span line, con
               "%s/%s: after a compaction this host's snapshot is another than the source's: fetching "
               "the whole file",
               following->storefile.directory, following->storefile.name);
-    return STATUS_DAMAGED;
+    return STATUS_NOT_FOUND;
 }
 
 /* ---- files ---- */

@@ -22,9 +22,11 @@ bool head_parse(struct expected_head *expect, const char *text)
            strlen(second + 1) == CHAIN_HEX && hex_decode(expect->chain, second + 1, CHAIN_SIZE);
 }
 
-bool head_of_line(unsigned char chain[CHAIN_SIZE], struct span line)
+bool head_of_line(struct position *at, const struct chain *chain, struct span text)
 {
-    return line.length > CHAIN_HEX && hex_decode(chain, line.at + line.length - CHAIN_HEX - 1, CHAIN_SIZE);
+    struct line line;
+
+    return line_split(&line, text.at, text.length) && chain_proves(chain->origin, &line, text.at, at);
 }
 
 void head_see_header(struct expected_head *expect, const struct header *header)

@@ -2,7 +2,7 @@
 #ifndef HEAD_H
 #define HEAD_H
 
-#include "header.h"
+#include "chain.h"
 #include "text.h"
 
 enum { HEAD_SIZE = 2 * 20 + 2 + CHAIN_HEX + 1 };
@@ -20,8 +20,8 @@ void head_format(char text[HEAD_SIZE], uint64_t epoch, uint64_t n, const unsigne
 /* False: text is not a HEAD. */
 bool head_parse(struct expected_head *expect, const char *text);
 
-/* The chain in a line's last column; the line itself is not looked at. False: there is none. */
-bool head_of_line(unsigned char chain[CHAIN_SIZE], struct span line);
+/* Where a line of the chain's log stands, with its LF. False: it does not prove itself. */
+bool head_of_line(struct position *at, const struct chain *chain, struct span text);
 
 /* Call these for the header, for each line of the log, and at the end: then answer is no longer PENDING. */
 void head_see_header(struct expected_head *expect, const struct header *header);

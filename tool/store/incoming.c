@@ -75,11 +75,28 @@ static enum incoming_verdict own_unreadable(struct incoming *incoming)
     return INCOMING_TROUBLE;
 }
 
+/* The source's line n is another than ours: is it the source's fault? */
+static enum incoming_verdict differs(struct incoming *incoming, uint64_t n, struct span mine)
+{
+    const struct chain *chain = &incoming->mine;
+    unsigned char seal[CHAIN_SIZE];
+    struct position at;
+    struct line line;
+    uint64_t sealed;
+
+    if (n > chain->header.base ? head_of_line(&at, chain, mine)
+                               : line_split(&line, mine.at, mine.length) &&
+                                     chain_sealed(chain->header.basechain, &line, mine.at, seal, &sealed))
+        return forked(incoming, n);
+    return own_unreadable(incoming);
+}
+
 /* ---- beats and reasons ---- */
 
 static enum incoming_verdict judge_head(struct incoming *incoming, const struct expected_head *head)
 {
     const struct position *at = &incoming->mine.at;
+    struct position there;
     struct span mine;
 
     if (!incoming->has_store)
@@ -93,11 +110,10 @@ static enum incoming_verdict judge_head(struct incoming *incoming, const struct 
     if (head->n > at->n) /* it owes us lines; whoever waits for them sees that they do not come */
         return INCOMING_BEAT;
     if (head->n > incoming->mine.header.base) {
-        unsigned char chain[CHAIN_SIZE];
-
-        if (incoming->own.find(incoming->own.context, head->n, &mine) != OWN_LINE)
+        if (incoming->own.find(incoming->own.context, head->n, &mine) != OWN_LINE ||
+            !head_of_line(&there, &incoming->mine, mine))
             return own_unreadable(incoming);
-        if (!head_of_line(chain, mine) || memcmp(chain, head->chain, CHAIN_SIZE) != 0)
+        if (memcmp(there.chain, head->chain, CHAIN_SIZE) != 0)
             return forked(incoming, head->n);
     }
     return behind(incoming, head->n);
@@ -201,7 +217,7 @@ static enum incoming_verdict judge_known(struct incoming *incoming, uint64_t n, 
     switch (incoming->own.find(incoming->own.context, n, &mine)) {
     case OWN_LINE:
         return n <= incoming->mine.header.base || span_same(mine, line) ? INCOMING_KNOWN
-                                                                        : forked(incoming, n);
+                                                                        : differs(incoming, n, mine);
     case OWN_NONE:
         return n <= incoming->mine.header.base || n == incoming->mine.at.n ? INCOMING_KNOWN
                                                                            : own_unreadable(incoming);
@@ -285,7 +301,7 @@ static enum incoming_verdict judge_snapshot_line(struct incoming *incoming, uint
     case OWN_LINE:
         return mine.length == line.length && memcmp(mine.at, line.at, line.length - CHAIN_HEX - 1) == 0
                    ? INCOMING_FILE_LINE
-                   : forked(incoming, n);
+                   : differs(incoming, n, mine);
     case OWN_NONE:
         return kept || n == incoming->mine.at.n ? INCOMING_FILE_LINE : forked(incoming, n);
     case OWN_ERROR:

@@ -93,12 +93,17 @@ static enum status refuse_fork(uint64_t n, struct fault *fault)
 static bool chain_of(struct pushing *pushing, uint64_t n, unsigned char chain[CHAIN_SIZE])
 {
     const struct header *header = &pushing->tip.chain.header;
+    struct position at;
 
     if (n == header->base) {
         memcpy(chain, header->basechain, CHAIN_SIZE);
         return true;
     }
-    return numbered_find(&pushing->numbered, n) == FOUND_LINE && head_of_line(chain, pushing->numbered.at);
+    if (numbered_find(&pushing->numbered, n) != FOUND_LINE ||
+        !head_of_line(&at, &pushing->tip.chain, pushing->numbered.at))
+        return false;
+    memcpy(chain, at.chain, CHAIN_SIZE);
+    return true;
 }
 
 /* Where the log was when our epoch began, by mending. False: that can no longer be told. */

@@ -37,7 +37,7 @@ static enum status rewrite_at(const struct point *point, const struct replay *re
     enum status status;
 
     if (later_cutoff(chain->header.cutoff, point->record.expires) != point->record.expires)
-        return STATUS_DAMAGED;
+        return STATUS_NOT_FOUND;
     rewrite.header.base = chain->at.n;
     memcpy(rewrite.header.basechain, chain->at.chain, CHAIN_SIZE);
     rewrite.header.cutoff = point->record.expires;
@@ -50,7 +50,7 @@ static enum status rewrite_at(const struct point *point, const struct replay *re
     if (position_equal(&rewrite.at, &replay->at))
         return rewrite_install(log, &file, "", fault);
     newfile_abandon(&file);
-    return STATUS_DAMAGED;
+    return STATUS_NOT_FOUND;
 }
 
 /* Under the lock. */
@@ -58,12 +58,14 @@ static enum status rewrite_if_unchanged(const struct replay *replay, struct prov
                                         struct log *log, struct fault *fault)
 {
     const struct chain *chain = &proving->proof.chain;
+    enum status status = log->file >= 0 ? prove_ahead_finish(proving, log, fault) : STATUS_DONE;
     struct point point;
-    struct fault what;
 
-    if (log->file >= 0 && prove_ahead_finish(proving, log, &what) != STATUS_DONE) {
+    if (status != STATUS_DONE) {
+        const struct fault what = *fault;
+
         fault_set(fault, "%s; or move it away, and it is fetched anew", what.text);
-        return STATUS_IO;
+        return status;
     }
     if (log->file < 0 || chain->header.epoch != replay->before->header.epoch ||
         !position_equal(&chain->at, &replay->before->at)) {

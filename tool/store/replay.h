@@ -19,8 +19,8 @@ struct replay {
     struct position at;         /* of that line */
 };
 
-/* STATUS_NO: the log no longer ends there; STATUS_DAMAGED: our snapshot is another than that of the P line.
- * In both cases, and in others with fault, nothing was done. */
+/* STATUS_NO: the log no longer ends there; STATUS_NOT_FOUND: our snapshot is another than that of the P line;
+ * STATUS_DAMAGED: our store is damaged. In these cases, and in others with fault, nothing was done. */
 enum status replay_point(const struct replay *replay, struct fault *fault);
 
 #endif

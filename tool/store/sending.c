@@ -22,6 +22,7 @@ enum place {
     PLACE_HERE,   /* what it lacks begins at sender->offset */
     PLACE_BEYOND, /* after this log's end: there is nothing to send, yet */
     PLACE_FORK,   /* nowhere: this log has another line there */
+    PLACE_DAMAGE, /* it cannot be told: this log has no sound line there */
 };
 
 struct sender {
@@ -86,29 +87,40 @@ static enum status damaged(const struct sender *sender, const char *what)
                 sender->storefile.name, what);
 }
 
+/* The HEAD's line is not here. If later ones are, it is missing; the last line may lack its LF. */
+static enum place judge_missing(struct sender *sender, uint64_t n)
+{
+    const struct tip *tip = &sender->tip;
+    struct fault fault;
+
+    if (tip_read(&sender->tip, sender->fd, sender->sending->session->domain->name, &fault) != STATUS_DONE ||
+        tip->chain.at.n > n || (tip->chain.at.n == n && !tip->lf_due))
+        return PLACE_DAMAGE;
+    return PLACE_BEYOND;
+}
+
 /* Find the HEAD's line. The chain is at base. */
 static enum place find_head(struct sender *sender, const struct expected_head *head)
 {
     struct numbered numbered;
-    enum place place = PLACE_BEYOND;
+    enum place place = PLACE_DAMAGE;
     struct line line;
 
     numbered_make(&numbered, sender->fd);
     switch (numbered_find(&numbered, head->n)) {
     case FOUND_LINE:
-        place = PLACE_FORK;
-        if (line_split(&line, numbered.at.at, numbered.at.length) &&
-            chain_resume(&sender->chain, &line, numbered.at.at) &&
-            memcmp(sender->chain.at.chain, head->chain, CHAIN_SIZE) == 0) {
-            sender->offset = numbered.offset;
-            place = PLACE_HERE;
-        }
+        if (!line_split(&line, numbered.at.at, numbered.at.length) ||
+            !chain_resume(&sender->chain, &line, numbered.at.at))
+            break;
+        sender->offset = numbered.offset;
+        place = memcmp(sender->chain.at.chain, head->chain, CHAIN_SIZE) == 0 ? PLACE_HERE : PLACE_FORK;
         break;
     case FOUND_NONE:
+        place = judge_missing(sender, head->n);
         break;
     case FOUND_ERROR:
     default:
-        place = PLACE_FORK;
+        break;
     }
     numbered_free(&numbered);
     return place;
@@ -172,8 +184,10 @@ static enum status place(struct sender *sender)
         return fail(STATUS_NO, "%s/%s: the log ends before this HEAD", sender->storefile.directory,
                     sender->storefile.name);
     case PLACE_FORK:
-    default:
         return say_fork(sender, text, length);
+    case PLACE_DAMAGE:
+    default:
+        return damaged(sender, "the line of this HEAD is damaged or missing");
     }
 }
 
@@ -383,6 +397,9 @@ enum status send_log(const struct sending *sending)
         status = send_new(sender);
     if (status == STATUS_DONE && sending->follow)
         status = go_on(sender);
+    /* what is wrong here is no fork, and the other side should not wait for more */
+    if (sending->follow && status != STATUS_DONE && status != STATUS_NO && emit(sender, "!unavailable\n", 13))
+        flush(sender);
     if (sender->watch >= 0)
         close(sender->watch);
     if (sender->fd >= 0)
