@@ -141,7 +141,7 @@ class Story(StoryCase):
             self.assertIn("immutable", got.header("Cache-Control"))
 
     def test_headers(self):
-        for path, status in (("/example.com/", 200), ("/nosuch/", 404), ("/example.com/new", 200)):
+        for path, status in (("/example.com/", 200), ("/nosuch/", 404), ("/example.com/new", 200), ("/example.com", 303)):
             got = self.expect(status, path)
             self.assertEqual(got.header("Cache-Control"), "no-store")
             self.assertEqual(got.header("Referrer-Policy"), "same-origin")
@@ -174,6 +174,7 @@ class Secrets(StoryCase):
         self.assertIn("It is now in the history of your browser and in the log of the server: revoke it.", got.text)
         self.assertNotIn(token, got.body.decode())
         self.assertNotIn("looks like a token", self.expect(200, "/example.com/new?label=" + token).text)
+        self.assertIn("It is now in the history", self.expect(422, "/example.com?q=" + token).text)
 
     def test_forms(self):
         token, name = self.made("typed")
@@ -265,7 +266,7 @@ class Domains(StoryCase):
     def test_no_oracle(self):
         """A domain of others looks as one that there is not."""
         name = self.create(domain="others").split("_")[1][:12]
-        for path in ("/", "/new", "/" + name, "/%s/revoke" % name):
+        for path in ("", "/", "/new", "/" + name, "/%s/revoke" % name):
             other, none = self.expect(404, "/others" + path), self.expect(404, "/nosuch" + path)
             self.assertEqual(other.body, none.body)
 
@@ -280,6 +281,15 @@ class Domains(StoryCase):
         got = self.send(200, "/intern/new", "bob@example.com", label="any", scopes="one,two")
         token = self.site.guard(got.page.token)
         self.assertEqual(self.show(token.split("_")[1][:12], "intern")["scopes"], ["one", "two"])
+
+    def test_without_a_slash(self):
+        for method in ("GET", "HEAD"):
+            got = self.expect(303, "/example.com", method=method)
+            self.assertTrue(got.header("Location").endswith("/example.com/"), got)
+            self.assertEqual(got.body, b"")
+        self.expect(403, "/example.com", headers={"Sec-Fetch-Dest": "iframe"})
+        self.assertEqual(self.expect(405, "/example.com", form={}).header("Allow"), "GET, HEAD")
+        self.expect(404, "/favicon.ico")
 
     def test_addresses(self):
         for path in ("/example.com/new/", "/example.com/nosuch", "/x", "/example.com/--version000", "/-d/"):

@@ -201,6 +201,8 @@ class Life(unittest.TestCase):
             self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), 0o660)
             got = speak(path, parameters("/tokens/"))
             self.assertIn(b"Location: /tokens/example.com/\r\n", got)
+            self.assertIn(b"Location: /tokens/\r\n", speak(path, parameters("/tokens")))
+            self.assertIn(b"Location: /tokens/example.com/\r\n", speak(path, parameters("/tokens/example.com")))
             self.ends(73, "Address already in use", *options)
             self.works_at(path)
             self.panel.process.kill()

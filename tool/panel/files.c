@@ -105,17 +105,19 @@ void files_start(void)
     name_file(script_name, "copy", script, "js");
 }
 
-bool files_find(struct answer *answer, const char *name)
+bool files_have(const char *name)
 {
+    return strcmp(name, style_name) == 0 || strcmp(name, script_name) == 0;
+}
+
+void files_answer(struct answer *answer, const char *name)
+{
+    bool is_style = strcmp(name, style_name) == 0;
+
     answer->status = 200;
-    if (strcmp(name, style_name) == 0) {
-        answer->medium = MEDIUM_STYLE;
+    answer->medium = is_style ? MEDIUM_STYLE : MEDIUM_SCRIPT;
+    if (is_style)
         page_put(&answer->page, style, sizeof(style) - 1);
-    } else if (strcmp(name, script_name) == 0) {
-        answer->medium = MEDIUM_SCRIPT;
+    else
         page_put(&answer->page, script, sizeof(script) - 1);
-    } else {
-        return false;
-    }
-    return true;
 }

@@ -12,7 +12,10 @@ extern char style_name[], script_name[];
 /* Make the names. Call it once before anything else. */
 void files_start(void);
 
-/* Answer with the file of this name. False if there is none. */
-bool files_find(struct answer *answer, const char *name);
+/* Is there one of this name? */
+bool files_have(const char *name);
+
+/* Answer with the file of this name, which is there. */
+void files_answer(struct answer *answer, const char *name);
 
 #endif

@@ -34,6 +34,8 @@ struct route route_find(const char *prefix, const char *path)
     struct route route = {0};
     struct span name;
 
+    if (*path != '\0' && strcmp(path, prefix) == 0)
+        route.kind = ROUTE_BARE;
     if (strncmp(path, prefix, strlen(prefix)) != 0 || path[strlen(prefix)] != '/')
         return route;
     path += strlen(prefix) + 1;
@@ -43,6 +45,8 @@ struct route route_find(const char *prefix, const char *path)
     } else if (path[name.length] == '\0') {
         route.kind = ROUTE_FILE;
         route.file = path;
+        if (domain_name_valid(name))
+            memcpy(route.domain, name.at, name.length);
     } else if (domain_name_valid(name)) {
         memcpy(route.domain, name.at, name.length);
         route.kind = kind_below_domain(&route, path + name.length + 1);

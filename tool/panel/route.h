@@ -7,7 +7,8 @@
 
 enum route_kind {
     ROUTE_NONE,
-    ROUTE_FILE,    /* /NAME: what is compiled in, if there is one of that name */
+    ROUTE_FILE,    /* /NAME: what is compiled in, if there is one of that name; else see ROUTE_BARE */
+    ROUTE_BARE,    /* the prefix alone, or /DOMAIN: their slash is missing */
     ROUTE_DOMAINS, /* / */
     ROUTE_LIST,    /* /DOMAIN/ */
     ROUTE_CREATE,  /* /DOMAIN/new */
@@ -17,7 +18,8 @@ enum route_kind {
 };
 
 /* domain and id have only the characters that such names have, and no more of them; where there are none in
- * the path they are empty. Neither is known to exist. file points into the path. */
+ * the path they are empty. Neither is known to exist. file points into the path. That of ROUTE_FILE may name
+ * a domain, and then domain does too. */
 struct route {
     enum route_kind kind;
     char domain[DOMAIN_NAME_MAX + 1], id[ID_LENGTH + 1];

@@ -75,14 +75,28 @@ static bool find_domain(struct answer *answer, struct visit *visit)
 
     json_array_foreach(visit->domains, i, domain) if (strcmp(text_of(domain, "name"), visit->route.domain) ==
                                                       0) visit->domain = domain;
-    if (visit->domain || visit->route.kind == ROUTE_DOMAINS)
+    if (visit->domain || !*visit->route.domain)
         return true;
     return refuse(answer, visit, 404, "Not found", "There is no such domain, or it is not yours.");
+}
+
+/* A token in the address is not passed on: the list warns of it. */
+static void add_slash(struct answer *answer, const struct visit *visit)
+{
+    const char *domain = visit->route.domain;
+
+    if (*domain && visit->secret)
+        page_list(answer, visit);
+    else
+        frame_send_on(answer, composed("%s/%s%s", visit->panel->prefix, domain, *domain ? "/" : ""));
 }
 
 static void show(struct answer *answer, struct visit *visit)
 {
     switch (visit->route.kind) {
+    case ROUTE_BARE:
+        add_slash(answer, visit);
+        return;
     case ROUTE_DOMAINS:
         page_domains(answer, visit);
         return;
@@ -139,11 +153,13 @@ void serve(struct answer *answer, struct panel *panel, struct asked *asked, int6
     visit->user = asked->user ? asked->user : "";
     visit->post = asked->method && strcmp(asked->method, "POST") == 0;
     visit->route = route_find(panel->prefix, asked->path ? asked->path : "");
+    if (visit->route.kind == ROUTE_FILE && !files_have(visit->route.file))
+        visit->route.kind = *visit->route.domain ? ROUTE_BARE : ROUTE_NONE;
     if (admit(answer, visit, asked, query)) {
-        if (visit->route.kind != ROUTE_FILE)
+        if (visit->route.kind == ROUTE_FILE)
+            files_answer(answer, visit->route.file);
+        else
             serve_user(answer, visit);
-        else if (!files_find(answer, visit->route.file))
-            refuse(answer, visit, 404, "Not found", "There is no such page.");
     }
     free(visit);
     free(query);
