@@ -13,15 +13,13 @@ static const char token_in_address[] = "There was a token in the address. It is 
                                        "browser and in the log of the server: "
                                        "revoke it.";
 
-enum { PAGE_ROWS = 50, SEARCHED_MAX = 10000 };
+enum { PAGE_ROWS = 50 };
 
 struct listing {
     const char *show, *query, *before; /* what was asked for */
-    const json_t **tokens;             /* newest first */
+    const json_t *tokens;              /* newest first; there may be more than count */
     size_t count;
-    bool more;
-    json_int_t rest; /* where the search ended, though there may be older ones; 0: it did not */
-    bool used;       /* does one say when it was last used? */
+    bool used; /* does one say when it was last used? */
 };
 
 static void take_wishes(struct listing *listing, const struct form *form)
@@ -37,14 +35,36 @@ static void take_wishes(struct listing *listing, const struct form *form)
         listing->before = "";
 }
 
+/* A pattern that matches what has the query in it, without regard to the case of ASCII letters. */
+static char *glob_of(const char *query)
+{
+    enum { OTHER_CASE = 'a' ^ 'A', LONGEST = sizeof("[aA]") - 1 };
+    char *glob = must_have(malloc(sizeof("--label=**") + LONGEST * strlen(query)));
+    char *end = stpcpy(glob, "--label=*");
+
+    for (; *query; query++) {
+        char small = (char)(*query | OTHER_CASE);
+
+        if (small >= 'a' && small <= 'z')
+            end += sprintf(end, "[%c%c]", small, small ^ OTHER_CASE);
+        else
+            end += sprintf(end, strchr("*?[\\", *query) ? "\\%c" : "%c", *query);
+    }
+    strcpy(end, "*");
+    return glob;
+}
+
 static int read_list(const struct listing *listing, const struct visit *visit, struct reply *reply)
 {
     const char *arguments[12] = {"list", "--json", "--newest"};
-    char most[16];
+    char most[16], *glob = glob_of(listing->query);
     size_t count = 3;
+    int status;
 
-    snprintf(most, sizeof(most), "%d", *listing->query ? SEARCHED_MAX : PAGE_ROWS + 1);
+    snprintf(most, sizeof(most), "%d", PAGE_ROWS + 1);
     arguments[count++] = most;
+    if (*listing->query)
+        arguments[count++] = glob;
     if (*listing->before) {
         arguments[count++] = "--before";
         arguments[count++] = listing->before;
@@ -55,7 +75,9 @@ static int read_list(const struct listing *listing, const struct visit *visit, s
     }
     if (strcmp(listing->show, "ended") != 0)
         arguments[count++] = "--active";
-    return visit_read(visit, reply, arguments);
+    status = visit_read(visit, reply, arguments);
+    free(glob);
+    return status;
 }
 
 static json_int_t serial_of(const json_t *token)
@@ -63,44 +85,17 @@ static json_int_t serial_of(const json_t *token)
     return json_integer_value(json_object_get(token, "serial"));
 }
 
-static int newer_first(const void *left, const void *right)
+static void take_tokens(struct listing *listing, const json_t *tokens)
 {
-    json_int_t one = serial_of(*(const json_t *const *)left),
-               other = serial_of(*(const json_t *const *)right);
-
-    return (one < other) - (one > other);
+    listing->tokens = tokens;
+    listing->count = json_array_size(tokens) < PAGE_ROWS ? json_array_size(tokens) : PAGE_ROWS;
+    for (size_t i = 0; i < listing->count; i++)
+        listing->used = listing->used || *text_of(json_array_get(tokens, i), "last_used");
 }
 
-static json_int_t oldest(const json_t *list)
+static bool has_more(const struct listing *listing)
 {
-    json_int_t least = serial_of(json_array_get(list, 0));
-    size_t i;
-    json_t *token;
-
-    json_array_foreach(list, i, token)
-    {
-        if (serial_of(token) < least)
-            least = serial_of(token);
-    }
-    return least;
-}
-
-/* Keep those whose label has the text in it, without regard to the case of ASCII letters. */
-static void choose(struct listing *listing, const json_t *list)
-{
-    size_t i;
-    json_t *token;
-
-    listing->tokens = must_have(calloc(json_array_size(list) + 1, sizeof(const json_t *)));
-    json_array_foreach(list, i, token) if (strcasestr(text_of(token, "label"), listing->query))
-        listing->tokens[listing->count++] = token;
-    qsort(listing->tokens, listing->count, sizeof(const json_t *), newer_first);
-    listing->more = listing->count > PAGE_ROWS;
-    if (!listing->more && *listing->query && json_array_size(list) == SEARCHED_MAX)
-        listing->rest = oldest(list);
-    listing->count = listing->more ? PAGE_ROWS : listing->count;
-    for (i = 0; i < listing->count; i++)
-        listing->used = listing->used || *text_of(listing->tokens[i], "last_used");
+    return json_array_size(listing->tokens) > listing->count;
 }
 
 static void put_domains(struct page *page, const struct visit *visit)
@@ -197,7 +192,7 @@ static void put_table(struct page *page, const struct listing *listing, const st
            "<th scope=\"col\" role=\"columnheader\"><span class=\"vh\">Actions</span></th></tr></thead>\n"
            "<tbody>\n");
     for (size_t i = 0; i < listing->count; i++)
-        put_row(page, listing, visit, listing->tokens[i]);
+        put_row(page, listing, visit, json_array_get(listing->tokens, i));
     markup(page, "</tbody>\n</table>\n");
 }
 
@@ -221,7 +216,7 @@ static void put_paging(struct page *page, const struct listing *listing, const s
     char *query = form_encoded(listing->query);
 
     markup(page, "<p class=\"next\">");
-    if (!*listing->before && !*listing->query && listing->more) {
+    if (!*listing->before && !*listing->query && has_more(listing)) {
         markup(page, "1 to ");
         put_number(page, (json_int_t)listing->count);
         markup(page, " of ");
@@ -230,15 +225,10 @@ static void put_paging(struct page *page, const struct listing *listing, const s
     }
     if (*listing->before)
         with(page, "<a href=\"?show=$&amp;q=$\">Newest</a>\n", listing->show, query);
-    if (listing->more) {
+    if (has_more(listing)) {
         with(page, "<a href=\"?show=$&amp;q=$&amp;before=", listing->show, query);
-        put_number(page, serial_of(listing->tokens[listing->count - 1]));
+        put_number(page, serial_of(json_array_get(listing->tokens, listing->count - 1)));
         markup(page, "\">Older</a>\n");
-    }
-    if (listing->rest) {
-        with(page, "<a href=\"?show=$&amp;q=$&amp;before=", listing->show, query);
-        put_number(page, listing->rest);
-        markup(page, "\">Search older tokens</a>\n");
     }
     markup(page, "</p>\n");
     free(query);
@@ -266,8 +256,6 @@ static void show_list(struct answer *answer, const struct visit *visit, const st
     with(page, "<h1>Tokens of $</h1>\n", visit->route.domain);
     put_trouble(page, trouble);
     put_filter(page, listing, visit);
-    if (listing->rest)
-        markup(page, "<p>Only 10,000 tokens are searched at once: there may be older ones.</p>\n");
     if (listing->count > 0)
         put_table(page, listing, visit);
     else
@@ -289,12 +277,11 @@ void page_list(struct answer *answer, const struct visit *visit)
     if (read_list(&listing, visit, &reply) != 0) {
         frame_fail(answer, visit, &reply);
     } else {
-        choose(&listing, reply.json);
+        take_tokens(&listing, reply.json);
         show_list(answer, visit, &listing,
                   visit->secret
                       ? &(struct trouble){422, visit->post ? token_was_typed : token_in_address, "q"}
                       : &no_trouble);
     }
-    free(listing.tokens);
     reply_free(&reply);
 }

@@ -1,7 +1,6 @@
 /* toktab-panel: a page for domain admins, as a FastCGI program. One process, one request at a time. */
 #include <fcgiapp.h>
 #include <getopt.h>
-#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -134,7 +133,6 @@ static void answer_request(FCGX_Request *request, struct panel *panel)
     answer_free(&answer);
     crypto_wipe(body, sizeof(body)); /* somebody may have pasted a token */
     crypto_wipe_stack();
-    malloc_trim(0); /* a search takes 35 MB, which are not needed again so soon */
 }
 
 static int answer_requests(struct panel *panel)
