@@ -68,13 +68,19 @@ class Panel:
         self.options = options
         self.process = None
 
-    def start(self):
+    def listen(self):
+        """A socket at its path."""
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self.path)
-        with socket.socket(socket.AF_UNIX) as listener:
-            listener.bind(self.path)
-            os.chmod(self.path, 0o666)
-            listener.listen(16)
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(self.path)
+        os.chmod(self.path, 0o666)
+        listener.listen(16)
+        return listener
+
+    def start(self, listener=None):
+        """listener: one that is there, and stays open."""
+        with listener.dup() if listener else self.listen() as listener:
             command = [*self.runner, self.program, "--tool", self.tool, "-c", self.site.conf, *self.options]
             more = {} if self.user is None else {"user": self.user, "group": self.user, "extra_groups": []}
             with open(self.log_path, "ab") as log:
@@ -134,11 +140,8 @@ class Got:
         return "<%s %s %.3000s>" % (self.status, self.headers, self.text)
 
 
-def speak(path, parameters, body=b"", cut=None, keep=False):
-    """FastCGI without a web server: the answer's bytes. parameters: pairs; cut: send only so many bytes, then wait.
-
-    keep: ask that the connection be kept.
-    """
+def spoken(parameters, body=b"", keep=False):
+    """A request in FastCGI, in pieces. parameters: pairs; keep: ask that the connection be kept."""
 
     def records(kind, content):
         """In pieces, so that there is no other copy of what is long."""
@@ -155,7 +158,12 @@ def speak(path, parameters, body=b"", cut=None, keep=False):
 
     begin = struct.pack(">BBHHBxHB5x", 1, 1, 1, 8, 0, 1, keep)
     named = b"".join(pair(*item) for item in parameters)
-    data = [begin, *records(4, named), *records(5, body)]
+    return [begin, *records(4, named), *records(5, body)]
+
+
+def speak(path, parameters, body=b"", cut=None, keep=False):
+    """FastCGI without a web server: the answer's bytes. cut: send only so many bytes; then the connection, open."""
+    data = spoken(parameters, body, keep)
     connection = socket.socket(socket.AF_UNIX)
     connection.settimeout(60)
     connection.connect(path)

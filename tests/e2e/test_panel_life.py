@@ -2,17 +2,20 @@
 
 import contextlib
 import errno
+import fcntl
 import os
 import re
 import signal
 import socket
 import stat
+import struct
 import subprocess
+import termios
 import unittest
 import urllib.parse
 
 from harness import IS_ROOT, NOBODY, Site, environment, memory_of, wait_until
-from panel_host import Page, Panel, parameters, speak
+from panel_host import Page, Panel, parameters, speak, spoken
 
 SLOW = """\
 #!/bin/sh
@@ -22,6 +25,11 @@ while [ ! -e %(folder)s/go ]; do sleep 0.02; done
 %(after)s
 """
 TWO = """echo '[{"name": "example.com"}, {"name": "two"}]'"""
+
+
+def unread(connection):
+    """How many bytes of what was sent wait for the other side."""
+    return struct.unpack("i", fcntl.ioctl(connection, termios.TIOCOUTQ, bytes(4)))[0]
 
 
 class Life(unittest.TestCase):
@@ -77,6 +85,37 @@ class Life(unittest.TestCase):
         self.works()
         with speak(self.panel.path, parameters(), cut=40):
             self.assertEqual(self.panel.stop(), 0)
+
+    def test_silent_client_and_others(self):
+        """It holds them up for a while only."""
+        self.panel.start()
+        with speak(self.panel.path, parameters(), cut=40):
+            self.works()
+
+    def test_half_a_request(self):
+        """Its other half comes after the signal, and is answered."""
+        self.panel.start()
+        request = b"".join(spoken(parameters()))
+        with speak(self.panel.path, parameters(), cut=40) as connection:
+            wait_until(lambda: not unread(connection), "the page to read")
+            self.panel.process.send_signal(signal.SIGTERM)
+            connection.sendall(request[40:])
+            self.assertIn(b"Status: 303", b"".join(iter(lambda: connection.recv(65536), b"")))
+        self.assertEqual(self.panel.process.wait(30), 0)
+
+    def test_those_behind_it(self):
+        """Who waits while it ends is answered by the next one, on the same socket."""
+        folder = self.slow()
+        with self.panel.listen() as listener:
+            self.panel.start(listener)
+            with speak(self.panel.path, parameters(), cut=100_000), speak(self.panel.path, parameters(), cut=100_000) as second:
+                wait_until(lambda: os.path.exists(folder + "/started"), "the tool")
+                self.panel.process.send_signal(signal.SIGTERM)
+                with open(folder + "/go", "w"):
+                    pass
+                self.assertEqual(self.panel.process.wait(30), 0)
+                self.panel.start(listener)
+                self.assertIn(b"Your domains", b"".join(iter(lambda: second.recv(65536), b"")))
 
     def test_during_a_request(self):
         folder = self.slow()

@@ -1,11 +1,15 @@
 /* toktab-panel: a page for domain admins, as a FastCGI program. One process, one request at a time. */
+#include <errno.h>
 #include <fcgiapp.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
@@ -35,49 +39,49 @@ static const char help[] =
     "\n"
     "See toktab-panel(8).\n";
 
-/* ---- the end ---- */
+/* ---- connections ---- */
 
-static volatile sig_atomic_t ending;
-
-static void end(int signal_number)
-{
-    const struct itimerval soon = {{1, 0}, {1, 0}};
-
-    (void)signal_number;
-    ending = 1;
-    FCGX_ShutdownPending();
-    /* A signal that comes just before libfcgi waits for a connection would be missed; and a client that says
-     * nothing must not hold the end up. */
-    setitimer(ITIMER_REAL, &soon, NULL);
-}
-
-static void interrupt(int signal_number)
-{
-    (void)signal_number;
-}
-
-/* Without SA_RESTART: they interrupt a wait for a connection. */
-static void catch_signals(void)
-{
-    struct sigaction action = {.sa_handler = end};
-
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGINT, &action, NULL);
-    action.sa_handler = interrupt;
-    sigaction(SIGALRM, &action, NULL);
-    signal(SIGPIPE, SIG_IGN);
-    signal(SIGCHLD, SIG_DFL); /* ignored, as some starters leave it, it hides how the tool ended */
-}
-
-/* Not while a request is served: what the tool does is answered. */
-static void block_end(int how)
+/* Readable when it shall end. These signals come in no other way: a request in hand is answered. */
+static int watch_for_end(void)
 {
     sigset_t set;
 
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
-    sigprocmask(how, &set, NULL);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    return signalfd(-1, &set, SFD_CLOEXEC);
+}
+
+/* The next one; -1: it shall end, or if errno is not 0, none can be accepted. A client that does not go on
+ * must not hold up the others for ever, nor the end. */
+static int next_connection(int end)
+{
+    static const struct timeval patience = {5, 0};
+    struct pollfd polled[2] = {{.fd = 0, .events = POLLIN}, {.fd = end, .events = POLLIN}};
+    int fd;
+
+    do {
+        errno = 0;
+        if (poll(polled, 2, -1) > 0 && polled[1].revents != 0)
+            return -1;
+        fd = accept4(0, NULL, NULL, SOCK_CLOEXEC);
+    } while (fd < 0 && (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED));
+    if (fd < 0)
+        return -1;
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+    return fd;
+}
+
+/* Read the parameters of its request. Takes the connection. Not by libfcgi's own accept, which would go on to
+ * the next connection where this one breaks, and lose it to a signal. */
+static bool take_request(FCGX_Request *request, int connection)
+{
+    FCGX_InitRequest(request, -1, 0);
+    request->ipcFd = connection;
+    request->keepConnection = 1; /* first it finishes the request before, of which there is none */
+    return FCGX_Accept_r(request) == 0;
 }
 
 /* ---- requests ---- */
@@ -138,26 +142,24 @@ static void answer_request(FCGX_Request *request, struct panel *panel)
 static int answer_requests(struct panel *panel)
 {
     FCGX_Request request;
-    int status;
+    int end = watch_for_end(), connection;
 
-    catch_signals();
-    if (FCGX_Init() != 0 || FCGX_InitRequest(&request, 0, 0) != 0)
+    signal(SIGCHLD, SIG_DFL); /* ignored, as some starters leave it, it hides how the tool ended */
+    fcntl(0, F_SETFL, O_NONBLOCK);
+    if (end < 0 || FCGX_Init() != 0)
         return EXIT_FAILURE;
-    while (!ending) {
-        block_end(SIG_UNBLOCK);
-        status = FCGX_Accept_r(&request);
-        block_end(SIG_BLOCK);
-        if (status == 0) {
-            request.keepConnection = 0; /* a connection that is kept would hold up all others */
-            if (!is_abandoned(&request))
-                answer_request(&request, panel);
-            FCGX_Finish_r(&request);
-        } else if (!ending) {
-            log_line("no connection can be accepted: %s", strerror(-status));
-            return EXIT_FAILURE;
-        }
+    while ((connection = next_connection(end)) >= 0) {
+        if (!take_request(&request, connection))
+            continue;
+        request.keepConnection = 0; /* a connection that is kept would hold up all others */
+        if (!is_abandoned(&request))
+            answer_request(&request, panel);
+        FCGX_Finish_r(&request);
     }
-    return EXIT_SUCCESS;
+    if (errno == 0)
+        return EXIT_SUCCESS;
+    log_line("no connection can be accepted: %s", strerror(errno));
+    return EXIT_FAILURE;
 }
 
 /* ---- options ---- */
