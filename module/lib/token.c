@@ -49,6 +49,14 @@ bool token_checksum_valid(const char *text, size_t length)
     return memcmp(digits, text + length - CRC_LENGTH, CRC_LENGTH) == 0;
 }
 
+bool token_may_be_in(const char *text)
+{
+    while ((text = strchr(text, '_')))
+        if (strspn(++text, base62_digits) >= TOKEN_BODY)
+            return true;
+    return false;
+}
+
 size_t token_make(char token[TOKEN_MAX + 1], const char *prefix)
 {
     size_t length = strlen(prefix);

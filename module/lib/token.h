@@ -26,6 +26,10 @@ bool token_shape_valid(const char *text, size_t length, const char **id);
 /* Is the checksum of a text of valid shape right? Leaves no copy of the text behind. */
 bool token_checksum_valid(const char *text, size_t length);
 
+/* May the text hold a token? The checksum is not looked at: a token that was mistyped, or that is followed by
+ * more, is as secret. */
+bool token_may_be_in(const char *text);
+
 /*
  * Make a token. prefix: a valid one. token: TOKEN_MAX + 1 bytes for the text and a NUL, which the caller
  * takes from crypto_alloc() and wipes. Returns the length. Needs crypto_start().

@@ -33,7 +33,7 @@ GROUPS = {"toktab-admins": 61100, "webops": 61101}
 SUDOERS = """Defaults env_reset
 Defaults secure_path="/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 Defaults use_pty
-Defaults !syslog, !mail_no_user
+Defaults !syslog, !mail_no_user, logfile=%s/sudo.log
 Defaults env_keep += "ASAN_OPTIONS UBSAN_OPTIONS"
 root ALL=(ALL:ALL) ALL
 @includedir /etc/sudoers.d
@@ -199,7 +199,7 @@ class Machine(Site):
         self._over("/etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\n")
         self._over("/etc/hosts", "127.0.0.1 localhost %s\n" % os.uname().nodename)
         self._over("/etc/pam.d/sudo", PAM)
-        self._over("/etc/sudoers", SUDOERS, 0o440)
+        self._over("/etc/sudoers", SUDOERS % self.dir, 0o440)
         self._put_directory_over("/etc/sudoers.d", {"toktab": self.sudoers_line()}, 0o440)
 
         self.conf_dir = os.path.dirname(system_config())

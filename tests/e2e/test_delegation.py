@@ -27,6 +27,10 @@ class MachineTest(SiteTest):
         self.site = Machine(DOMAINS, self.link)
         self.addCleanup(self.site.close)
 
+    def tearDown(self):
+        super().tearDown()
+        self.assertFalse(any(self.site.leaks(text) for _, _, text in self.site.log.lines()), "a secret in the system's log")
+
     def by(self, token, domain="shop"):
         return self.record(token, domain).by[:2]
 
@@ -80,6 +84,16 @@ class Admins(MachineTest):
         self.refused(66, "-d", "shop", "show", "99")
         self.refused(2, "-d", "shop", "create", "-l", "")
         self.refused(2, "list", user="carol", says=["-d", "shop", "wiki"])
+
+    def test_a_token_in_the_place_of_an_id(self):
+        """sudo logs the arguments of what it runs."""
+        token = self.create("x", command=[self.site.program, "-d", "shop"])
+        for arguments in (["show", token], ["revoke", "-y", token + "x"], ["update", "-l", "y", token[:-1] + "x"],
+                          ["history", token], ["-d", "shop", "rotate", token], ["scan", "/" + token]):  # fmt: skip
+            self.refused(2, *arguments, says=["sudo", "id"])
+        self.ok("-d", "shop", "revoke", "-y", token_id(token))
+        with open(os.path.join(self.site.dir, "sudo.log")) as file:
+            self.assertIn(token_id(token), file.read())
 
     def test_domains(self):
         found = self.json("domains")

@@ -12,6 +12,7 @@
 #include "caller/writer.h"
 #include "nearest.h"
 #include "terminal/stall.h"
+#include "token.h"
 
 static enum status find_caller(struct session *session)
 {
@@ -37,6 +38,19 @@ enum status session_refuse_delegated(struct session *session, const char *comman
                 session->web_name ? session->web_name : session->caller.name);
 }
 
+/* directory, what: as for sudo_run(). sudo writes the arguments to its log. */
+static enum status run_by_sudo(const struct session *session, const char *directory, const char *what)
+{
+    for (char **argument = session->argv; *argument; argument++)
+        if (token_may_be_in(*argument))
+            return fail(
+                STATUS_USAGE,
+                "an argument holds a token, and sudo would write it to its log: give only the id, the "
+                "12 characters after the _; if that was a real token, rotate it, because everybody on "
+                "this machine can see a command's arguments");
+    return sudo_run(&session->caller, session->argv, directory, what);
+}
+
 static enum status begin(struct session *session)
 {
     enum status status = find_caller(session);
@@ -56,7 +70,7 @@ static enum status begin(struct session *session)
         return fail(STATUS_NOT_PERMITTED, "--as: only a program of the stores' owner may use it: %s",
                     fault.text);
     if (errno == EACCES && !session->where.config) /* sudo may let a domain admin read it */
-        return sudo_run(&session->caller, session->argv, NULL, CONFIG_DEFAULT_PATH);
+        return run_by_sudo(session, NULL, CONFIG_DEFAULT_PATH);
     return fail(STATUS_CONFIG, "%s", fault.text);
 }
 
@@ -211,7 +225,7 @@ static enum status reach(struct session *session)
     }
     if (session->domain && !caller_is_admin(&session->caller, session->domain))
         return refuse(session);
-    return sudo_run(&session->caller, session->argv, directory, directory);
+    return run_by_sudo(session, directory, directory);
 }
 
 static enum status enter(struct session *session)

@@ -77,21 +77,12 @@ const char *form_text(const struct form *form, const char *name)
     return value ? value : "";
 }
 
-/* Its checksum is not looked at: a token that was mistyped, or followed by more, is as secret. */
-static bool holds_token(const char *text)
-{
-    while ((text = strchr(text, '_')))
-        if (strspn(++text, base62_digits) >= TOKEN_BODY)
-            return true;
-    return false;
-}
-
 const char *form_hide_tokens(struct form *form)
 {
     const char *name = NULL;
 
     for (size_t i = form->count; i-- > 0;) {
-        if (holds_token(form->fields[i].value)) {
+        if (token_may_be_in(form->fields[i].value)) {
             name = form->fields[i].name;
             form->fields[i].value = "";
         }
