@@ -83,7 +83,7 @@ static enum status scan_file(struct leaks *leaks, int fd, const char *name, stru
 
 static enum status scan_files(struct leaks *leaks, struct opener *opener)
 {
-    struct search *search = must_have(malloc(sizeof(*search)));
+    struct search *search = must_have(crypto_alloc(sizeof(*search))); /* it may hold tokens */
     enum status worst = STATUS_DONE, status;
     struct opened opened;
 
@@ -102,8 +102,7 @@ static enum status scan_files(struct leaks *leaks, struct opener *opener)
     }
     if (opener && opener->error != 0)
         worst = fail(STATUS_IO, "scan: not all files were read: %s", strerror(opener->error));
-    crypto_wipe(search, sizeof(*search)); /* it may hold tokens */
-    free(search);
+    crypto_free(search);
     return worst;
 }
 

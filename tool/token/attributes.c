@@ -17,6 +17,14 @@ static char *escape(const char *text, const char *also)
     return escaped;
 }
 
+/* A key may have been given in the place of a label. NULL is allowed. */
+static void forget(char *text)
+{
+    if (text)
+        crypto_wipe(text, strlen(text));
+    free(text);
+}
+
 /* Can this character be seen? Not if it is a space, a filler or a joiner. */
 static bool visible(uint32_t point)
 {
@@ -52,18 +60,20 @@ static bool any_visible(struct span text)
 /* name: of the attribute; empty: may it be? */
 static enum status set(char **attribute, const char *name, const char *text, bool empty)
 {
-    char *shown = showable(span_of(text));
-    bool plain = strcmp(shown, text) == 0;
+    char *shown;
+    bool plain;
 
-    free(shown);
+    if (holds_token(text))
+        return fail(STATUS_USAGE, "%s: holds a token: lists would show it to others", name);
+    shown = showable(span_of(text));
+    plain = strcmp(shown, text) == 0;
+    forget(shown);
     if (!plain)
         return fail(STATUS_USAGE,
                     "%s: must be UTF-8 without control characters and invisible format characters", name);
     if (!any_visible(span_of(text)) && !(empty && *text == '\0'))
         return fail(STATUS_USAGE, "%s: must have a character that can be seen", name);
-    if (holds_token(text))
-        return fail(STATUS_USAGE, "%s: holds a token: lists would show it to others", name);
-    free(*attribute);
+    forget(*attribute);
     *attribute = escape(text, "");
     return STATUS_DONE;
 }
@@ -112,8 +122,8 @@ static enum status add_scope(struct attributes *attributes, struct span scope)
     text = must_have(strndup(scope.at, scope.length));
     escaped = escape(text, ",");
     add_item(&attributes->scopes, escaped);
-    free(escaped);
-    free(text);
+    forget(escaped);
+    forget(text);
     return STATUS_DONE;
 }
 
@@ -208,11 +218,11 @@ void attribute_empty(char **attribute)
 
 void attributes_free(struct attributes *attributes)
 {
-    free(attributes->label);
-    free(attributes->scopes);
-    free(attributes->nets);
-    free(attributes->user);
-    free(attributes->reason);
+    forget(attributes->label);
+    forget(attributes->scopes);
+    forget(attributes->nets);
+    forget(attributes->user);
+    forget(attributes->reason);
 }
 
 static void apply(struct span *column, const char *said)

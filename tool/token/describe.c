@@ -191,6 +191,7 @@ bool write_json(json_t *value)
     json_get_alloc_funcs(&take, &give_back); /* these wipe a secret, after secret_guard_json() */
     text = must_have(size > 0 ? take(size) : NULL);
     must_have(json_dumpb(value, text, size, JSON_INDENT(2)) == size ? text : NULL);
+    crypto_wipe_stack(); /* where jansson leaves a part; a slow reader may keep us in write(2) */
     good = output_write(text, size);
     give_back(text);
     json_decref(value);
