@@ -18,6 +18,10 @@ import struct
 import subprocess
 import sys
 
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
+
+from built import require_built  # noqa: E402
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 E2E = os.path.join(HERE, "..", "e2e")
 BUILD = os.path.dirname(os.path.abspath(os.environ.get("TOKTAB", os.path.join(HERE, "../../build/toktab"))))
@@ -114,6 +118,7 @@ def start_log():
 def main():
     if os.getpid() != 1:
         sys.exit("tests/hosts/world.py changes the machine that it runs on: start tests/hosts/run")
+    require_built(os.path.join(BUILD, "toktab"), os.path.join(BUILD, "libtoktab.so.0"), os.path.join(BUILD, "pam", "pam_toktab.so"))
     mount("-t", "proc", "proc", "/proc")
     make_run()
     make_dev()
