@@ -132,6 +132,7 @@ static enum status write_keys(struct request *request, const struct session *ses
 {
     struct keyfile *keys = &request->keys;
     struct extension extension;
+    bool noted = journal_has_reader();
     enum status status = extend_begin(&extension, log, session, fault);
 
     if (status != STATUS_DONE)
@@ -144,7 +145,7 @@ static enum status write_keys(struct request *request, const struct session *ses
         newfile_abandon(&extension.file);
         return status;
     }
-    for (size_t i = 0; i < keys->count; i++)
+    for (size_t i = 0; i < keys->count && noted; i++)
         journal_note(&log->journal, session->caller.by, log->domain, &request->records[i]);
     return extend_install(&extension, log, fault);
 }

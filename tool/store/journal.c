@@ -1,11 +1,13 @@
 #include "store/journal.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "terminal/say.h"
 
@@ -109,6 +111,11 @@ static void keep(struct journal *journal, char *line)
     free(line);
     journal->lines[journal->count++] =
         shown; /* only now: the tool may have ended in between, out of memory */
+}
+
+bool journal_has_reader(void)
+{
+    return access(_PATH_LOG, F_OK) == 0 || errno != ENOENT;
 }
 
 void journal_note(struct journal *journal, const char *by, const char *domain, const struct record *record)

@@ -6,6 +6,7 @@
 #ifndef JOURNAL_H
 #define JOURNAL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "record.h"
@@ -17,6 +18,10 @@ struct journal {
     struct journal *writing;  /* room for a thread's own */
     void *reserve;            /* memory that is free by the time of writing */
 };
+
+/* Is there a system's log? Without one, syslog(3) tries to connect for each line; whoever has very many asks
+ * first. */
+bool journal_has_reader(void);
 
 /*
  * Keep a change, under the lock, where nothing may be written elsewhere: before it is made, for if memory
