@@ -48,7 +48,8 @@ enum { COMPLAINTS_SHOWN = 50 };
 struct request {
     struct given given;
     struct keyfile keys;
-    unsigned char storeid[CHAIN_SIZE]; /* which the keys' ids are for; zeros: there is no store yet */
+    bool identified;                   /* have the keys ids? */
+    unsigned char storeid[CHAIN_SIZE]; /* which these are for */
     struct record *records;            /* of the new tokens */
 };
 
@@ -96,7 +97,8 @@ static void check_known(struct request *request, const struct proof *proof, size
     struct line line;
 
     hex_decode(storeid, proof->chain.header.storeid, CHAIN_SIZE);
-    if (memcmp(storeid, request->storeid, CHAIN_SIZE) != 0) {
+    if (!request->identified || memcmp(storeid, request->storeid, CHAIN_SIZE) != 0) {
+        request->identified = true;
         memcpy(request->storeid, storeid, CHAIN_SIZE);
         keyfile_identify(keys, storeid);
     }
@@ -266,7 +268,6 @@ static enum status take_keys(struct request *request, const struct session *sess
 
     if (keys->complaint_count == 0 && keys->count == 0)
         return fail(STATUS_USAGE, "no keys: nothing was imported");
-    keyfile_identify(keys, request->storeid);
     keyfile_find_doubles(keys);
     check_sizes(keys, session->caller.by);
     prove_ahead_begin(&proving, session, UINT64_MAX);

@@ -38,13 +38,16 @@ enum status extend_begin(struct extension *extension, struct log *log, const str
 
 bool extend_too_long(const struct record *record)
 {
-    struct record longest = *record;
-    char text[LINE_SIZE_MAX];
-    size_t length;
+    enum {
+        NUMBERS = 7 * 20, /* n, serial, four times and prior, as long as they get */
+        REST = ID_LENGTH + 1 + HASH_HEX + 2 * CHAIN_HEX,
+        BARS = COLUMN_CHAIN + 1 /* with the LF */
+    };
 
-    longest.n = longest.serial = longest.prior = UINT64_MAX;
-    length = record_format(text, &longest);
-    return length == 0 || length + CHAIN_HEX + 1 > LINE_SIZE_MAX - REVOCATION_SIZE;
+    return NUMBERS + REST + BARS + record->by.length + record->scopes.length + record->nets.length +
+               record->user.length + record->label.length + record->reason.length + record->prev.length +
+               record->ext.length >
+           LINE_SIZE_MAX - REVOCATION_SIZE;
 }
 
 enum status extend_add(struct extension *extension, const struct log *log, struct record *record,
@@ -58,8 +61,8 @@ enum status extend_add(struct extension *extension, const struct log *log, struc
     record->prior = chain->serial;
     memcpy(record->before, chain->at.chain, CHAIN_SIZE);
     record->by = span_of(extension->by);
-    length = extend_too_long(record) ? 0 : change_format(text, record, chain->origin, chain->at.chain);
-    if (length == 0) {
+    length = change_format(text, record, chain->origin, chain->at.chain);
+    if (length == 0 || length > LINE_SIZE_MAX - REVOCATION_SIZE) {
         fault_set(fault, "too much for one line of the store");
         return STATUS_USAGE;
     }

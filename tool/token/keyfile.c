@@ -343,11 +343,14 @@ void keyfile_identify(struct keyfile *keyfile, const unsigned char storeid[CHAIN
     }
 }
 
-static int by_id(const void *a, const void *b)
+static int by_text(const void *a, const void *b)
 {
     const struct key *first = *(struct key *const *)a, *second = *(struct key *const *)b;
-    int order = memcmp(first->id, second->id, ID_LENGTH);
+    size_t shorter = first->text.length < second->text.length ? first->text.length : second->text.length;
+    int order = memcmp(first->text.at, second->text.at, shorter);
 
+    if (order == 0)
+        order = (first->text.length > second->text.length) - (first->text.length < second->text.length);
     return order != 0 ? order : (first->line > second->line) - (first->line < second->line);
 }
 
@@ -357,9 +360,9 @@ void keyfile_find_doubles(struct keyfile *keyfile)
 
     for (size_t i = 0; i < keyfile->count; i++)
         sorted[i] = &keyfile->list[i];
-    qsort(sorted, keyfile->count, sizeof(struct key *), by_id);
+    qsort(sorted, keyfile->count, sizeof(struct key *), by_text);
     for (size_t i = 1; i < keyfile->count; i++)
-        if (memcmp(sorted[i]->id, sorted[i - 1]->id, ID_LENGTH) == 0)
+        if (span_same(sorted[i]->text, sorted[i - 1]->text))
             keyfile_complain(keyfile, sorted[i]->line,
                              composed("the same key as on line %zu", sorted[i - 1]->line));
     free(sorted);

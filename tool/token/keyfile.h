@@ -48,7 +48,7 @@ void keyfile_free(struct keyfile *keyfile);
 /* Give each key the id and the hash that it has in the store with this storeid. */
 void keyfile_identify(struct keyfile *keyfile, const unsigned char storeid[CHAIN_SIZE]);
 
-/* Complain of each key that is there a second time. The keys have ids. */
+/* Complain of each key that is there a second time. */
 void keyfile_find_doubles(struct keyfile *keyfile);
 
 /* what: memory that keyfile_free() frees */
