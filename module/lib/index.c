@@ -3,8 +3,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
+#include "pages.h"
 #include "record.h"
 
 /* A slot: 20 bits of the id's hash, 8 bits that number a chunk, 36 bits of the id's place in it. 0 is an
@@ -16,7 +16,7 @@ enum { TAG_SHIFT = 44, CHUNK_SHIFT = 36 };
 /* Positions come from 32 bits of a hash. */
 #define SLOTS_MAX (UINT64_C(1) << 32)
 
-enum { SLOTS_MIN = 64, CHUNK_MIN = 64 * 1024, HUGE_PAGE = 2 * 1024 * 1024, CACHE_LINE = 64 };
+enum { SLOTS_MIN = 64, CHUNK_MIN = 64 * 1024, CACHE_LINE = 64 };
 
 /* Ids are random already; this spreads those of other writers too. */
 static uint64_t hash_of(const char id[ID_LENGTH])
@@ -45,27 +45,12 @@ static const char *line_at(const struct index *index, uint64_t slot)
     return index->chunks[(slot >> CHUNK_SHIFT) & 0xff].bytes + (slot & PLACE_MASK);
 }
 
-/* Allocate in huge pages if the kernel has them: a page fault for every 20 lines would cost more than hashing
- * them. */
-static void *allocate(size_t size)
-{
-    void *memory;
-
-    if (size < 2 * HUGE_PAGE)
-        return malloc(size);
-    size = (size + HUGE_PAGE - 1) & ~(size_t)(HUGE_PAGE - 1);
-    memory = aligned_alloc(HUGE_PAGE, size);
-    if (memory)
-        madvise(memory, size, MADV_HUGEPAGE);
-    return memory;
-}
-
 static _Atomic uint64_t *allocate_slots(size_t count)
 {
     void *slots = NULL;
 
     if (count <= SLOTS_MAX)
-        slots = allocate(count * sizeof(uint64_t));
+        slots = pages_allocate(count * sizeof(uint64_t));
     else
         errno = ENOMEM;
     return slots ? memset(slots, 0, count * sizeof(uint64_t)) : NULL;
@@ -106,7 +91,7 @@ static bool add_chunk(struct index *index, size_t least, size_t wish)
         errno = ENOMEM;
         return false;
     }
-    chunk->bytes = allocate((size_t)size);
+    chunk->bytes = pages_allocate((size_t)size);
     if (!chunk->bytes) { /* the next line may be a revocation: take what memory there is */
         size = least > CHUNK_MIN ? least : CHUNK_MIN;
         chunk->bytes = malloc((size_t)size);
