@@ -128,7 +128,7 @@ static bool net_valid(struct span net)
 }
 
 /* user "/" uid "/" loginuid or "-" */
-static bool by_suits(struct span by)
+static bool by_suits(struct span by, bool plain)
 {
     const char *second = memrchr(by.at, '/', by.length);
     const char *first = second ? memrchr(by.at, '/', (size_t)(second - by.at)) : NULL;
@@ -139,7 +139,7 @@ static bool by_suits(struct span by)
         return false;
     uid = (struct span){first + 1, (size_t)(second - first) - 1};
     loginuid = (struct span){second + 1, by.length - (size_t)(second + 1 - by.at)};
-    return first > by.at && column_suits((struct span){by.at, (size_t)(first - by.at)}, is_utf8) &&
+    return first > by.at && (plain || column_suits((struct span){by.at, (size_t)(first - by.at)}, is_utf8)) &&
            decimal_parse(uid, &value) && (span_equals(loginuid, "-") || decimal_parse(loginuid, &value));
 }
 
@@ -169,7 +169,7 @@ static bool revoked_suits(const struct record *record)
     return record->op != OPERATION_REVOKE || record->revoked != TIME_NEVER;
 }
 
-static const char *check_token(const struct record *record)
+static const char *check_token(const struct record *record, bool plain)
 {
     if (record->serial == 0 || record->serial > record->n)
         return "serial";
@@ -179,11 +179,12 @@ static const char *check_token(const struct record *record)
         return "scopes";
     if (!list_suits(record->nets, net_valid))
         return "nets";
-    if (!column_suits(record->user, is_user))
+    if (!plain && !column_suits(record->user, is_user))
         return "user";
-    if (!column_suits(record->label, is_label))
+    if (plain ? record->label.length < 1 || record->label.length > LABEL_MAX
+              : !column_suits(record->label, is_label))
         return "label";
-    if (!column_suits(record->reason, is_utf8))
+    if (!plain && !column_suits(record->reason, is_utf8))
         return "reason";
     if (record->prev.length > 0 &&
         (record->prev.length != ID_LENGTH || !base62_valid(record->prev.at, ID_LENGTH)))
@@ -248,7 +249,9 @@ bool record_check_for_verdict(struct record *record, const struct line *line, bo
 const char *record_check(struct record *record, const struct line *line)
 {
     const struct span *column = line->column;
-    bool foreign;
+    /* most lines have no escape and no other character than those of ASCII, so that one pass is enough */
+    const char *texts = column[COLUMN_BY].at, *end = column[COLUMN_PRIOR].at;
+    bool plain = text_is_plain_ascii((struct span){texts, (size_t)(end - texts)}), foreign;
 
     record->n = UINT64_MAX;
     if (column[COLUMN_N].at && (!decimal_parse(column[COLUMN_N], &record->n) || record->n == 0))
@@ -257,13 +260,13 @@ const char *record_check(struct record *record, const struct line *line)
         return "id, hash, serial, prior, before or one of the times";
     if (!op_suits(record->op))
         return "op";
-    if (!by_suits(record->by))
+    if (!by_suits(record->by, plain))
         return "by";
     if (!ext_parse(record->ext, &foreign))
         return "ext";
     if (record->prior >= record->n)
         return "prior";
-    return record->op == OPERATION_POINT ? check_point(record) : check_token(record);
+    return record->op == OPERATION_POINT ? check_point(record) : check_token(record, plain);
 }
 
 static bool is_between(char c, char first, char last)

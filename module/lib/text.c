@@ -245,6 +245,16 @@ bool text_is_ascii(struct span text)
     return is_all_right(text, not_printable_ascii);
 }
 
+static octets not_plain_ascii(octets some)
+{
+    return not_printable_ascii(some) | (octets)(some == '%');
+}
+
+bool text_is_plain_ascii(struct span text)
+{
+    return is_all_right(text, not_plain_ascii);
+}
+
 static struct span after(struct span text, size_t count)
 {
     return (struct span){text.at + count, text.length - count};

@@ -62,8 +62,9 @@ bool base62_valid(const char *text, size_t length);
 /* Parse the whole text as a decimal that fits: only digits, no sign, no leading zero. */
 bool decimal_parse(struct span text, uint64_t *value);
 
-/* Is it all printable ASCII? */
+/* Is it all printable ASCII? Also without an escape? */
 bool text_is_ascii(struct span text);
+bool text_is_plain_ascii(struct span escaped);
 
 /* Length of the UTF-8 character (RFC 3629) at the start of a text that is not empty, with its code point; 0:
  * not UTF-8. */
