@@ -1,5 +1,6 @@
 #include "crypto.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <sodium.h>
 #include <string.h>
@@ -7,6 +8,8 @@
 _Static_assert(sizeof(struct digest) >= sizeof(crypto_generichash_blake2b_state), "state fits");
 _Static_assert(_Alignof(struct digest) >= _Alignof(crypto_generichash_blake2b_state), "state is aligned");
 
+_Static_assert(SHORT_KEY_SIZE == crypto_shorthash_KEYBYTES && sizeof(uint64_t) == crypto_shorthash_BYTES,
+               "SipHash-2-4");
 _Static_assert(CHAIN_SIZE == crypto_generichash_blake2b_SALTBYTES, "a chain is a salt");
 
 typedef unsigned char personalisation[crypto_generichash_blake2b_PERSONALBYTES];
@@ -132,6 +135,16 @@ void crypto_digest_add(struct digest *digest, const void *bytes, size_t length)
 void crypto_digest_end(struct digest *digest, unsigned char *result, size_t size)
 {
     crypto_generichash_blake2b_final(state_of(digest), result, size);
+}
+
+uint64_t crypto_short_sum(const unsigned char key[SHORT_KEY_SIZE], const void *bytes, size_t length)
+{
+    unsigned char sum[crypto_shorthash_BYTES];
+    uint64_t number;
+
+    crypto_shorthash(sum, bytes, length, key);
+    memcpy(&number, sum, sizeof(number));
+    return le64toh(number);
 }
 
 bool crypto_equal_hex(const char a[2 * HASH_SIZE], const char b[2 * HASH_SIZE])

@@ -10,6 +10,7 @@ enum {
     HASH_SIZE = 32,  /* of a token, of a snapshot */
     CHAIN_SIZE = 16, /* of a line, of a header's check */
     ID_LENGTH = 12,  /* characters of a token's id, which is its salt */
+    SHORT_KEY_SIZE = 16,
 };
 
 /* A running BLAKE2b (RFC 7693), unkeyed. Copying one copies its progress. */
@@ -40,6 +41,9 @@ void crypto_sum_seal(unsigned char sum[CHAIN_SIZE], const char *line, size_t len
 void crypto_digest_start(struct digest *digest, size_t size);
 void crypto_digest_add(struct digest *digest, const void *bytes, size_t length);
 void crypto_digest_end(struct digest *digest, unsigned char *result, size_t size);
+
+/* SipHash-2-4: for tables in memory whose texts somebody may have chosen. */
+uint64_t crypto_short_sum(const unsigned char key[SHORT_KEY_SIZE], const void *bytes, size_t length);
 
 /* Are they equal? The time depends only on size. */
 bool crypto_equal(const void *a, const void *b, size_t size);

@@ -44,6 +44,7 @@ int main(void)
         panel_request_suite, panel_distance_suite,
         contact_suite,       agree_suite,
         incoming_suite,      numbered_suite,
+        idset_suite,
     };
     SRunner *runner;
     int run, failed;

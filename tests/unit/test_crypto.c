@@ -60,6 +60,17 @@ START_TEST(digest_in_pieces)
 }
 END_TEST
 
+/* The example of the paper on SipHash: Aumasson and Bernstein, 2012. */
+START_TEST(short_sum)
+{
+    unsigned char bytes[SHORT_KEY_SIZE];
+
+    for (size_t i = 0; i < sizeof(bytes); i++)
+        bytes[i] = (unsigned char)i;
+    ck_assert_uint_eq(crypto_short_sum(bytes, bytes, 15), UINT64_C(0xa129ca6149be45e5));
+}
+END_TEST
+
 START_TEST(comparison)
 {
     unsigned char a[HASH_SIZE] = {0}, b[HASH_SIZE] = {0};
@@ -139,6 +150,7 @@ Suite *crypto_suite(void)
 
     tcase_add_test(hashes, hash_of_a_token);
     tcase_add_test(hashes, digest_in_pieces);
+    tcase_add_test(hashes, short_sum);
     tcase_add_test(hashes, comparison);
     tcase_add_test(hashes, base64_of_rfc_4648);
     suite_add_tcase(suite, hashes);

@@ -20,36 +20,87 @@ static bool wrong_line(const struct proof *proof, struct fault *fault, const cha
     return fault_set(fault, "line %" PRIu64 ": %s", proof->lines + 2, what);
 }
 
-/* Does the line fit the earlier line of its token? */
-static const char *against_history(const struct record *record, const char *id, const char *known,
-                                   bool in_snapshot)
+/* Does the line fit the earlier lines of its token? */
+static const char *against_history(const struct record *record, enum idset_seen seen, bool in_snapshot)
 {
     if (record->op == OPERATION_CREATE && record->serial != record->n)
         return "the serial of a new token must be the number of its line";
-    if (!known)
+    if (seen == IDSET_NEW)
         return record->op == OPERATION_CREATE || in_snapshot ? NULL
                                                              : "changes a token that was never created";
     if (record->op == OPERATION_CREATE || in_snapshot)
         return "creates an id that already exists";
-    if (!span_same(line_origin(id), line_origin(known)))
+    if (seen == IDSET_CHANGED)
         return "changes the hash, serial or creation time of its token";
     return NULL;
 }
 
 /* Copy the line into the index, after an LF: a snapshot needs the line from its number on. Returns it from
- * its id on. *length: of that. */
-static const char *keep(struct proof *proof, const struct line *line, const char *text, size_t *length)
+ * its id on. */
+static const char *keep(struct proof *proof, const struct line *line, const char *text, size_t length)
 {
-    const char *id = line->column[COLUMN_ID].at, *start = proof->brief ? id : text;
-    size_t kept = proof->brief ? (size_t)(line->column[COLUMN_TIME].at - id) + 1 : *length, size;
-    char *room = must_have(index_room(&proof->index, kept + 1, kept + 1, &size));
+    size_t size;
+    char *room = must_have(index_room(&proof->index, length + 1, length + 1, &size));
 
     room[0] = '\n';
-    memcpy(room + 1, start, kept - 1);
-    room[kept] = '\n';
-    index_keep(&proof->index, kept + 1);
-    *length = kept - (size_t)(id - start);
-    return room + 1 + (id - start);
+    memcpy(room + 1, text, length);
+    index_keep(&proof->index, length + 1);
+    return room + 1 + (line->column[COLUMN_ID].at - text);
+}
+
+static void keep_serial(struct proof *proof, uint64_t serial)
+{
+    if (proof->serial_count == proof->serial_room) {
+        proof->serial_room = 2 * proof->serial_room + 64;
+        proof->serials = must_have(reallocarray(proof->serials, proof->serial_room, sizeof(*proof->serials)));
+    }
+    proof->serials[proof->serial_count++] = serial;
+}
+
+static void prefetch(const struct proof *proof, const char id[ID_LENGTH])
+{
+    if (proof->brief)
+        idset_prefetch(&proof->ids, id);
+    else
+        index_prefetch(&proof->index, id);
+}
+
+static enum idset_seen see_origin(struct proof *proof, const struct record *record)
+{
+    unsigned char origin[HASH_SIZE + 2 * sizeof(uint64_t)];
+
+    memcpy(origin, record->hash, HASH_SIZE);
+    memcpy(origin + HASH_SIZE, &record->serial, sizeof(uint64_t));
+    memcpy(origin + HASH_SIZE + sizeof(uint64_t), &record->created, sizeof(uint64_t));
+    return idset_see(&proof->ids, record->id, origin, sizeof(origin));
+}
+
+/* Note what a token's line says, and find the line before it. */
+static const char *note(struct proof *proof, const struct record *record, const struct line *line,
+                        struct event *event)
+{
+    const char *id = line->column[COLUMN_ID].at, *wrong;
+    enum idset_seen seen;
+
+    if (proof->brief) {
+        seen = see_origin(proof, record);
+    } else {
+        event->before = index_find(&proof->index, id);
+        seen = !event->before                                           ? IDSET_NEW
+               : span_same(line_origin(id), line_origin(event->before)) ? IDSET_SAME
+                                                                        : IDSET_CHANGED;
+    }
+    wrong = against_history(record, seen, event->in_snapshot);
+    if (wrong)
+        return wrong;
+    if (event->in_snapshot)
+        keep_serial(proof, record->serial);
+    if (proof->brief)
+        return NULL;
+    if (!index_holds(&proof->index, 1) && !index_grow(&proof->index))
+        must_have(NULL);
+    index_put(&proof->index, event->id, (size_t)(line->column[COLUMN_CHAIN].at + CHAIN_HEX + 1 - id));
+    return NULL;
 }
 
 static bool prove_line(struct proof *proof, const char *text, size_t length, const struct witness *witness,
@@ -64,7 +115,7 @@ static bool prove_line(struct proof *proof, const char *text, size_t length, con
     struct line line;
 
     if (bar && text + length - bar > ID_LENGTH)
-        index_prefetch(&proof->index, bar + 1); /* the memory arrives while the line is hashed */
+        prefetch(proof, bar + 1); /* the memory arrives while the line is hashed */
     wrong = chain_line(&proof->chain, &line, text, length);
     if (wrong)
         return wrong_line(proof, fault, wrong);
@@ -74,16 +125,11 @@ static bool prove_line(struct proof *proof, const char *text, size_t length, con
     if (wrong)
         return fault_set(fault, "line %" PRIu64 ": bad column %s", proof->lines + 2, wrong);
     event.n = record.n;
-    event.id = keep(proof, &line, text, &length);
-    if (record.op != OPERATION_POINT) {
-        event.before = index_find(&proof->index, event.id);
-        wrong = against_history(&record, event.id, event.before, event.in_snapshot);
-        if (wrong)
-            return wrong_line(proof, fault, wrong);
-        if (!index_holds(&proof->index, 1) && !index_grow(&proof->index))
-            must_have(NULL);
-        index_put(&proof->index, event.id, length);
-    }
+    if (!proof->brief)
+        event.id = keep(proof, &line, text, length);
+    wrong = record.op == OPERATION_POINT ? NULL : note(proof, &record, &line, &event);
+    if (wrong)
+        return wrong_line(proof, fault, wrong);
     if (proof->expect && !event.in_snapshot)
         head_see_line(proof->expect, proof->chain.at.n, proof->chain.at.chain);
     if (witness)
@@ -118,14 +164,6 @@ static bool prove_rest(struct proof *proof, int fd, uint64_t size, bool good, co
     return prove_line(proof, bytes, length + 1, witness, fault);
 }
 
-/* For index_each(); context: where the next serial goes. */
-static void take_serial(void *context, const char *id)
-{
-    uint64_t **next = context;
-
-    decimal_parse(line_serial(id), (*next)++);
-}
-
 static int by_number(const void *a, const void *b)
 {
     uint64_t first = *(const uint64_t *)a, second = *(const uint64_t *)b;
@@ -133,20 +171,21 @@ static int by_number(const void *a, const void *b)
     return (first > second) - (first < second);
 }
 
-bool prove_begin(struct proof *proof, int fd, const char *domain, struct expected_head *expect,
-                 struct fault *fault)
+static bool begin(struct proof *proof, int fd, const char *domain, struct expected_head *expect,
+                  struct fault *fault)
 {
     const char *text, *wrong = "not a toktab store";
     struct lines lines;
     struct stat status;
     size_t length;
 
-    memset(proof, 0, sizeof(*proof));
     proof->expect = expect;
     if (fstat(fd, &status) < 0 || status.st_size > SIZE_BELIEVED)
         status.st_size = SIZE_BELIEVED;
-    must_have(index_make(&proof->index, (size_t)status.st_size / LINE_SIZE_USUAL) ? proof->index.slots
-                                                                                  : NULL);
+    if (proof->brief)
+        idset_make(&proof->ids, (size_t)status.st_size / LINE_SIZE_USUAL);
+    else if (!index_make(&proof->index, (size_t)status.st_size / LINE_SIZE_USUAL))
+        must_have(NULL);
     lines_make(&lines, fd, 0);
     if (lines_next(&lines, &text, &length) == LINES_LINE)
         wrong = chain_begin(&proof->chain, domain, text, length);
@@ -157,6 +196,13 @@ bool prove_begin(struct proof *proof, int fd, const char *domain, struct expecte
     if (proof->expect)
         head_see_header(proof->expect, &proof->chain.header);
     return true;
+}
+
+bool prove_begin(struct proof *proof, int fd, const char *domain, struct expected_head *expect,
+                 struct fault *fault)
+{
+    *proof = (struct proof){.brief = false};
+    return begin(proof, fd, domain, expect, fault);
 }
 
 bool prove_on(struct proof *proof, int fd, const struct witness *witness, struct fault *fault)
@@ -196,23 +242,18 @@ bool prove_on(struct proof *proof, int fd, const struct witness *witness, struct
     return good;
 }
 
-/* Only those of a snapshot can be alike: any other serial is the number of a line. */
+/* Any other serial is the number of a line. */
 static bool serials_differ(const struct proof *proof, struct fault *fault)
 {
-    size_t count = proof->index.count;
-    uint64_t *serials, *next;
-    bool differ = true;
+    const uint64_t *serials = proof->serials;
 
-    if (proof->chain.header.lines == 0)
+    if (proof->serial_count == 0)
         return true;
-    serials = next = must_have(calloc(count + 1, sizeof(*serials)));
-    index_each(&proof->index, take_serial, &next);
-    qsort(serials, count, sizeof(*serials), by_number);
-    for (size_t i = 1; i < count && differ; i++)
+    qsort(proof->serials, proof->serial_count, sizeof(*serials), by_number);
+    for (size_t i = 1; i < proof->serial_count; i++)
         if (serials[i] == serials[i - 1])
-            differ = fault_set(fault, "two tokens have the serial %" PRIu64, serials[i]);
-    free(serials);
-    return differ;
+            return fault_set(fault, "two tokens have the serial %" PRIu64, serials[i]);
+    return true;
 }
 
 bool prove_end(const struct proof *proof, struct fault *fault)
@@ -238,10 +279,9 @@ bool prove(struct proof *proof, int fd, const char *domain, struct expected_head
 bool prove_soundness(struct proof *proof, int fd, const char *domain, struct expected_head *expect,
                      struct fault *fault)
 {
-    bool good = prove_begin(proof, fd, domain, expect, fault);
-
-    proof->brief = true;
-    return good && prove_on(proof, fd, &progress_witness, fault) && prove_end(proof, fault);
+    *proof = (struct proof){.brief = true};
+    return begin(proof, fd, domain, expect, fault) && prove_on(proof, fd, &progress_witness, fault) &&
+           prove_end(proof, fault);
 }
 
 void event_record(struct record *record, const char *id)
@@ -262,7 +302,14 @@ static void show_progress(void *context, const struct event *event)
 
 const struct witness progress_witness = {show_progress, NULL};
 
+size_t proof_tokens(const struct proof *proof)
+{
+    return proof->brief ? proof->ids.count : proof->index.count;
+}
+
 void proof_free(struct proof *proof)
 {
     index_free(&proof->index);
+    idset_free(&proof->ids);
+    free(proof->serials);
 }

@@ -6,11 +6,12 @@
 #include "fault.h"
 #include "index.h"
 #include "store/head.h"
+#include "store/idset.h"
 
 /* A proved line. Its text stays valid until proof_free(). */
 struct event {
     uint64_t n;
-    const char *id;     /* the line, from the id on */
+    const char *id;     /* the line, from the id on; NULL in a brief proof */
     const char *before; /* the same of its token's previous line, or NULL */
     bool in_snapshot;   /* a compaction kept it */
 };
@@ -30,10 +31,13 @@ extern const struct witness progress_witness;
 struct proof {
     struct chain chain;
     struct expected_head *expect; /* NULL: none */
-    struct index index;           /* each token's last line, whole, after an LF; or the start of it */
-    bool brief;                   /* its columns from the id to `revoked` alone, and an LF */
-    uint64_t lines;               /* without the header */
-    uint64_t offset;              /* after the last proved line */
+    struct index index;           /* each token's last line, whole, after an LF */
+    bool brief;                   /* instead of it, only this: */
+    struct idset ids;             /* what the lines of a token must have in common */
+    uint64_t *serials;            /* of the snapshot's lines: only these could be alike */
+    size_t serial_count, serial_room;
+    uint64_t lines;      /* without the header */
+    uint64_t offset;     /* after the last proved line */
     enum rest rest;      /* what follows it, to the end of the file; REST_LINE: that line was proved too */
     uint64_t rest_bytes; /* the length of that */
 };
@@ -45,8 +49,8 @@ struct proof {
 bool prove(struct proof *proof, int fd, const char *domain, struct expected_head *expect,
            const struct witness *witness, struct fault *fault);
 
-/* The same for those who only ask whether the store is sound. It is brief, and shows progress on a terminal.
- */
+/* The same for those who only ask whether the store is sound, in little memory. It is brief, and shows
+ * progress on a terminal. */
 bool prove_soundness(struct proof *proof, int fd, const char *domain, struct expected_head *expect,
                      struct fault *fault);
 
@@ -55,6 +59,9 @@ bool prove_begin(struct proof *proof, int fd, const char *domain, struct expecte
                  struct fault *fault);
 bool prove_on(struct proof *proof, int fd, const struct witness *witness, struct fault *fault);
 bool prove_end(const struct proof *proof, struct fault *fault);
+
+/* How many tokens the file has. */
+size_t proof_tokens(const struct proof *proof);
 
 void proof_free(struct proof *proof);
 
