@@ -181,12 +181,11 @@ struct printing {
     size_t number;
 };
 
-static enum status print_rows(struct sheet *sheet, void *context)
+static void print_rows(struct sheet *sheet, void *context)
 {
     const struct printing *printing = context;
-    enum status status = STATUS_DONE;
 
-    for (size_t i = 0; i < printing->number && status == STATUS_DONE; i++) {
+    for (size_t i = 0; i < printing->number; i++) {
         const struct found *found = &printing->found[i];
         const struct domain *domain = found->domain;
         char usual[DURATION_TEXT_SIZE], most[DURATION_TEXT_SIZE];
@@ -203,9 +202,8 @@ static enum status print_rows(struct sheet *sheet, void *context)
             [HEADING_STORE].text = showable(span_of(found->store)),
         };
 
-        status = sheet_row(sheet, cells);
+        sheet_row(sheet, cells);
     }
-    return status;
 }
 
 static const struct options options = {.shorts = "", .longs = longs, .help = help};

@@ -127,12 +127,11 @@ static char *number(uint64_t value)
     return composed("%" PRIu64, value);
 }
 
-static enum status print_rows(struct sheet *sheet, void *context)
+static void print_rows(struct sheet *sheet, void *context)
 {
     const struct printing *printing = context;
-    enum status status = STATUS_DONE;
 
-    for (size_t i = 0; i < printing->lineage->count && status == STATUS_DONE; i++) {
+    for (size_t i = 0; i < printing->lineage->count; i++) {
         const struct event *event = &printing->lineage->list[i];
         struct record record, before;
         struct cell cells[HEADINGS] = {0};
@@ -154,9 +153,8 @@ static enum status print_rows(struct sheet *sheet, void *context)
         cells[HEADING_CHANGE].text = must_have(strdup(change_name(&record)));
         cells[HEADING_BY].text = describe_author(record.by, sheet->terminal);
         cells[HEADING_WHAT].text = describe_event(event, &record, &before);
-        status = sheet_row(sheet, cells);
+        sheet_row(sheet, cells);
     }
-    return status;
 }
 
 static json_t *event_json(const struct event *event, const char *domain)

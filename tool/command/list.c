@@ -215,15 +215,14 @@ static enum colour colour_of(const struct record *record, enum attribute column,
                : COLOUR_NONE;
 }
 
-static enum status print_rows(struct sheet *sheet, void *context)
+static void print_rows(struct sheet *sheet, void *context)
 {
     const struct printing *printing = context;
     enum form form = sheet->terminal ? FORM_SHORT : FORM_PLAIN;
-    enum status status = STATUS_DONE;
     struct cell cells[ATTRIBUTES];
     struct record record;
 
-    for (size_t i = 0; i < printing->rows->count && status == STATUS_DONE; i++) {
+    for (size_t i = 0; i < printing->rows->count; i++) {
         const struct row *row = &printing->rows->list[i];
 
         token_record(row->token, &record);
@@ -233,9 +232,8 @@ static enum status print_rows(struct sheet *sheet, void *context)
             cells[j].text = describe(&record, row->domain, column, printing->now, form);
             cells[j].colour = colour_of(&record, column, printing->now);
         }
-        status = sheet_row(sheet, cells);
+        sheet_row(sheet, cells);
     }
-    return status;
 }
 
 /* What a person may miss. */

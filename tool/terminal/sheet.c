@@ -134,29 +134,27 @@ static void get_headings(const struct sheet *sheet, struct cell cells[])
         cells[i] = (struct cell){must_have(strdup(sheet->columns[i].heading)), COLOUR_NONE};
 }
 
-/* For a program: measure the row, or print it once all rows are measured. For a terminal: measure and keep
- * it. */
-enum status sheet_row(struct sheet *sheet, const struct cell cells[])
+static void keep(struct sheet *sheet, const struct cell *cell)
 {
-    size_t before = sheet->rows * sheet->count;
-    bool good = true;
+    size_t size = strlen(cell->text) + 1;
 
-    if (sheet->measured) {
-        good = print_row(sheet, cells);
-    } else {
-        measure(sheet, cells);
-        if (++sheet->rows % 1024 == 0)
-            progress_show(sheet->rows, "rows");
+    if (sheet->kept_room - sheet->kept_size < size + 1) {
+        sheet->kept_room = 2 * sheet->kept_room + size + BUFFER_SIZE;
+        sheet->kept = must_have(realloc(sheet->kept, sheet->kept_room));
     }
-    if (!sheet->terminal) {
-        free_cells(sheet, cells);
-        return good ? STATUS_DONE : output_failed();
-    }
-    if ((sheet->rows & (sheet->rows - 1)) == 0) /* twice the room at each power of two */
-        sheet->cells =
-            must_have(reallocarray(sheet->cells, 2 * sheet->rows * sheet->count, sizeof(*sheet->cells)));
-    memcpy(sheet->cells + before, cells, sheet->count * sizeof(*cells));
-    return STATUS_DONE;
+    sheet->kept[sheet->kept_size] = (char)cell->colour;
+    memcpy(sheet->kept + sheet->kept_size + 1, cell->text, size);
+    sheet->kept_size += size + 1;
+}
+
+void sheet_row(struct sheet *sheet, const struct cell cells[])
+{
+    measure(sheet, cells);
+    for (size_t i = 0; i < sheet->count; i++)
+        keep(sheet, &cells[i]);
+    free_cells(sheet, cells);
+    if (++sheet->rows % 1024 == 0)
+        progress_show(sheet->rows, "rows");
 }
 
 /* Make the widest of the columns that may wrap narrower, until the table fits. */
@@ -180,40 +178,34 @@ static void fit(struct sheet *sheet)
     }
 }
 
-static enum status print_on_terminal(struct sheet *sheet)
+static bool print_all(struct sheet *sheet)
 {
-    struct cell headings[SHEET_COLUMNS] = {0};
+    struct cell cells[SHEET_COLUMNS] = {0};
+    char *at = sheet->kept;
     bool good = true;
 
-    fit(sheet);
+    if (sheet->terminal)
+        fit(sheet);
     if (!sheet->no_headings) {
-        get_headings(sheet, headings);
-        good = print_row(sheet, headings);
-        free_cells(sheet, headings);
+        get_headings(sheet, cells);
+        good = print_row(sheet, cells);
+        free_cells(sheet, cells);
     }
-    for (size_t i = 0; i < sheet->rows && good; i++)
-        good = print_row(sheet, sheet->cells + i * sheet->count);
-    return good ? STATUS_DONE : output_failed();
-}
-
-static enum status print_for_program(struct sheet *sheet, sheet_rows *rows, void *context)
-{
-    struct cell headings[SHEET_COLUMNS] = {0};
-    enum status status = STATUS_DONE;
-
-    sheet->measured = true;
-    if (!sheet->no_headings) {
-        get_headings(sheet, headings);
-        status = sheet_row(sheet, headings);
+    for (uint64_t row = 0; row < sheet->rows && good; row++) {
+        for (size_t i = 0; i < sheet->count; i++) {
+            cells[i] = (struct cell){at + 1, (enum colour) * at};
+            at += strlen(at + 1) + 2;
+        }
+        good = print_row(sheet, cells);
     }
-    return status == STATUS_DONE ? rows(sheet, context) : status;
+    return good && flush(sheet);
 }
 
 enum status sheet_print(struct sheet *sheet, sheet_rows *rows, void *context)
 {
     const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
     struct cell headings[SHEET_COLUMNS] = {0};
-    enum status status;
+    enum status status = STATUS_DONE;
 
     sheet->terminal = isatty(STDOUT_FILENO);
     sheet->colours =
@@ -222,16 +214,12 @@ enum status sheet_print(struct sheet *sheet, sheet_rows *rows, void *context)
     measure(sheet, headings);
     memset(sheet->filled, 0, sizeof(sheet->filled));
     free_cells(sheet, headings);
-    status = rows(sheet, context);
+    rows(sheet, context);
     progress_clear();
     leave_out_empty_columns(sheet);
-    if (status == STATUS_DONE && sheet->rows > 0)
-        status = sheet->terminal ? print_on_terminal(sheet) : print_for_program(sheet, rows, context);
-    if (status == STATUS_DONE && !flush(sheet))
+    if (sheet->rows > 0 && !print_all(sheet))
         status = output_failed();
-    for (size_t i = 0; sheet->terminal && i < sheet->rows; i++)
-        free_cells(sheet, sheet->cells + i * sheet->count);
-    free(sheet->cells);
+    free(sheet->kept);
     free(sheet->buffer);
     return status;
 }

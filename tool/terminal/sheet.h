@@ -1,5 +1,5 @@
-/* A table on stdout. For a terminal it fits the width, if its columns may wrap. For a program it is printed
- * row by row, so that a million rows need no memory. */
+/* A table on stdout. For a terminal it fits the width, if its columns may wrap. All rows are in memory, for
+ * the widest one decides how each is printed. */
 #ifndef SHEET_H
 #define SHEET_H
 
@@ -31,22 +31,20 @@ struct sheet {
     bool terminal, colours;      /* is stdout a terminal, and does its user want colours? */
     size_t width[SHEET_COLUMNS]; /* 0: left out */
     bool filled[SHEET_COLUMNS];  /* has a cell that is not "-" */
-    struct cell *cells;          /* of all rows, for a terminal */
-    uint64_t rows;               /* so far */
-    char *buffer;                /* of lines that are not written yet */
+    char *kept;                  /* each cell of each row: its colour, and its text with a NUL */
+    size_t kept_size, kept_room;
+    uint64_t rows;
+    char *buffer; /* of lines that are not written yet */
     size_t buffered;
-    bool measured;
 };
 
-/* Calls sheet_row() for each row, and returns the first status that is not STATUS_DONE. For a program it is
- * called twice: to measure the columns, and to print. */
-typedef enum status sheet_rows(struct sheet *sheet, void *context);
+/* Calls sheet_row() for each row. */
+typedef void sheet_rows(struct sheet *sheet, void *context);
 
-/* Add a row. Takes the texts of the cells. If printing fails, prints so and returns STATUS_IO. */
-enum status sheet_row(struct sheet *sheet, const struct cell cells[]);
+/* Add a row. Takes the texts of the cells. */
+void sheet_row(struct sheet *sheet, const struct cell cells[]);
 
-/* Print the table, or nothing if it has no rows. Returns what rows returned, or STATUS_IO after printing why.
- */
+/* Print the table, or nothing if it has no rows. STATUS_IO after printing why. */
 enum status sheet_print(struct sheet *sheet, sheet_rows *rows, void *context);
 
 #endif

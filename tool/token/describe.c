@@ -52,8 +52,12 @@ char *unescaped(struct span escaped)
 
 char *unescaped_shown(struct span escaped)
 {
-    char *text = unescaped(escaped), *shown = showable(span_of(text));
+    char *text, *shown;
 
+    if (text_is_plain_ascii(escaped)) /* as most are */
+        return must_have(strndup(escaped.at, escaped.length));
+    text = unescaped(escaped);
+    shown = showable(span_of(text));
     free(text);
     return shown;
 }
@@ -62,10 +66,13 @@ static char *describe_time(int64_t when, int64_t now, enum form form)
 {
     char text[WHEN_SIZE], distance[WHEN_SIZE / 2], both[2 * WHEN_SIZE];
 
-    when_format_local(text, when);
-    when_format_distance(distance, when, now);
-    if (when == TIME_NEVER || form == FORM_PLAIN)
+    if (when == TIME_NEVER)
+        return must_have(strdup("never"));
+    if (form != FORM_SHORT)
+        when_format_local(text, when);
+    if (form == FORM_PLAIN)
         return must_have(strdup(text));
+    when_format_distance(distance, when, now);
     if (form == FORM_SHORT)
         return must_have(strdup(distance));
     snprintf(both, sizeof(both), "%s (%s)", text, distance);
