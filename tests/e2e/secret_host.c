@@ -1,9 +1,10 @@
 /*
- * A host that asks PAM once, and then shows what it has in memory.
+ * A host that asks PAM, and stops where what it has in memory can be looked at.
  *
- *     secret_host SERVICES SERVICE USER       standard input: a token, without a newline
+ *     secret_host SERVICES SERVICE USER [TIMES]       standard input: a token, without a newline
  *
- * Wipes its own copies, prints the code of pam_authenticate() and that of pam_acct_mgmt(), and stops.
+ * After each pam_authenticate(), of which there are TIMES on one handle (1), after pam_acct_mgmt() and after
+ * pam_end() it wipes its own copies, prints the code of that function, and stops itself.
  */
 #define _GNU_SOURCE
 #include <security/pam_appl.h>
@@ -13,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static char token[256];
+static char token[1024];
 
 static int answer(int count, const struct pam_message **messages, struct pam_response **responses, void *data)
 {
@@ -25,20 +26,36 @@ static int answer(int count, const struct pam_message **messages, struct pam_res
     return PAM_SUCCESS;
 }
 
+/* The token is only there while it may be asked for. */
+static void read_token(void)
+{
+    explicit_bzero(token, sizeof(token));
+    if (pread(STDIN_FILENO, token, sizeof(token) - 1, 0) <= 0)
+        exit(2);
+}
+
+static void stop(int code)
+{
+    explicit_bzero(token, sizeof(token));
+    dprintf(STDOUT_FILENO, "%d\n", code);
+    kill(getpid(), SIGSTOP);
+}
+
 int main(int count, char *arguments[])
 {
     const struct pam_conv conversation = {answer, NULL};
     pam_handle_t *handle;
-    int code, account;
+    int code = 0;
 
-    if (count != 4 || read(STDIN_FILENO, token, sizeof(token) - 1) <= 0 ||
+    if (count < 4 ||
         pam_start_confdir(arguments[2], arguments[3], &conversation, arguments[1], &handle) != PAM_SUCCESS)
         return 2;
-    code = pam_authenticate(handle, 0);
-    account = pam_acct_mgmt(handle, 0);
-    pam_end(handle, code);
-    explicit_bzero(token, sizeof(token));
-    dprintf(STDOUT_FILENO, "%d %d\n", code, account);
-    kill(getpid(), SIGSTOP);
+    for (int times = count > 4 ? atoi(arguments[4]) : 1; times > 0; times--) {
+        read_token();
+        code = pam_authenticate(handle, 0);
+        stop(code);
+    }
+    stop(pam_acct_mgmt(handle, 0));
+    stop(pam_end(handle, code));
     return 0;
 }
