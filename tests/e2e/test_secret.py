@@ -18,7 +18,7 @@ import threading
 import time
 import unittest
 
-from harness import NOBODY, Screen, SiteTest, needs_root, needs_terminal, take_terminal, wait_until
+from harness import NOBODY, Screen, SiteTest, killed_at_end, needs_root, needs_terminal, take_terminal, wait_until
 from hook_host import Httpd, Installation
 from memory import Traced, image_of, image_without, pieces_in, secret_of, trace_me, unless_sanitized
 from nginx_host import Connection
@@ -271,13 +271,11 @@ class Swap(SiteTest):
             (["verify"], token), (["verify", "--json"], " " * 5000 + token), (["scan"], token),
             (["scan"], base64.b64encode(token.encode()).decode() + "\n"), (["import", "-y", "-"], KEY),
         ):  # fmt: skip
-            process = self.site.start(*arguments, stdin=subprocess.PIPE)
-            process.stdin.write(text.encode())
-            process.stdin.flush()
-            wait_until(lambda: not queued(process.stdin) and stands_at(process.pid, 0), "a tool that waits for more")
-            image = image_of(process.pid)
-            process.communicate()
-            self.assert_locked(image, KEY if text == KEY else secret_of(token))
+            with killed_at_end(self.site.start(*arguments, stdin=subprocess.PIPE)) as process:
+                process.stdin.write(text.encode())
+                process.stdin.flush()
+                wait_until(lambda: not queued(process.stdin) and stands_at(process.pid, 0), "a tool that waits for more")
+                self.assert_locked(image_of(process.pid), KEY if text == KEY else secret_of(token))
 
     def test_keys_that_wait_for_the_lock(self):
         self.create()
@@ -285,15 +283,12 @@ class Swap(SiteTest):
         for text in ("x\t%s\n" % KEY, '[{"label": "x", "key": "%s"}]' % KEY):
             with open(self.site.lock_path()) as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
-                process = self.site.start("import", "-y", "-", stdin=subprocess.PIPE)
-                process.stdin.write(text.encode())
-                process.stdin.close()
-                wait_until(lambda: self.site.lock_path() in opened_by(process.pid), "a tool that waits for the lock")
-                self.assert_locked(image_of(process.pid), KEY)
-                process.kill()
-                process.wait()
-                process.stdout.close()
-                process.stderr.close()
+                with killed_at_end(self.site.start("import", "-y", "-", stdin=subprocess.PIPE)) as process:
+                    process.stdin.write(text.encode())
+                    process.stdin.close()
+                    process.stdin = None
+                    wait_until(lambda: self.site.lock_path() in opened_by(process.pid), "a tool that waits for the lock")
+                    self.assert_locked(image_of(process.pid), KEY)
 
     def test_nothing_may_be_locked(self):
         """Then it works all the same; and its memory is not dumped."""
