@@ -186,7 +186,7 @@ class Life(unittest.TestCase):
         except PermissionError as error:
             self.skipTest("the memory of the page cannot be read here: %s" % error)
         wait_until(lambda: self.remembered(rb"tok_\w{61}") == [], "a memory without the token")
-        wait_until(lambda: self.remembered(rb"alice@example\.com"), "its memory")
+        wait_until(lambda: self.remembered(re.escape(self.site.conf.encode())), "its memory")
 
     def listed(self):
         return self.site.run("list", user=NOBODY if IS_ROOT else None).out

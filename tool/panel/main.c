@@ -3,6 +3,7 @@
 #include <fcgiapp.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -117,6 +118,13 @@ static void wipe_stream(FCGX_Stream *out, unsigned char *start)
         crypto_wipe(start, (size_t)(out->stop - start));
 }
 
+/* What a client put into its address, and nothing reads any more. */
+static void wipe_parameters(char **parameters)
+{
+    for (; *parameters; parameters++)
+        crypto_wipe(*parameters, strlen(*parameters));
+}
+
 static void answer_request(FCGX_Request *request, struct panel *panel)
 {
     static char body[BODY_MAX + 1];
@@ -136,7 +144,6 @@ static void answer_request(FCGX_Request *request, struct panel *panel)
     page_free(&headers);
     answer_free(&answer);
     crypto_wipe(body, sizeof(body)); /* somebody may have pasted a token */
-    crypto_wipe_stack();
 }
 
 static int answer_requests(struct panel *panel)
@@ -154,7 +161,9 @@ static int answer_requests(struct panel *panel)
         request.keepConnection = 0; /* a connection that is kept would hold up all others */
         if (!is_abandoned(&request))
             answer_request(&request, panel);
+        wipe_parameters(request.envp);
         FCGX_Finish_r(&request);
+        crypto_wipe_stack(); /* also of a body that libfcgi has thrown away */
     }
     if (errno == 0)
         return EXIT_SUCCESS;
@@ -247,6 +256,8 @@ int main(int argc, char **argv)
     int status;
 
     secret_protect();
+    /* glibc then overwrites larger blocks when they are freed: libfcgi's buffers hold what a client sent */
+    mallopt(M_PERTURB, 0xff);
     status = take_options(argc, argv, &panel, &listens);
     if (status >= 0)
         return status;
