@@ -8,7 +8,7 @@
 #   make test-unit   one suite of the unit tests: SUITE=chain; without SUITE all of them
 #   make test-e2e    the tests from outside whose module.Class.test holds a word: TEST=test_revoke
 #   make torture     fuzzing, kills, faults, damage and races for an hour and a half: MINUTES=60; or one part:
-#                    PART=crash, power, faults, full or races
+#                    PART=crash, power, faults, full, timing or races
 #   make bench       measures, in half an hour; PART=nginx: one part, PART=list: which there are; BENCH=all: other
 #                    programs too, and 10,000,000 tokens
 #   make lint        looks at the layout of the code, clang-tidy, shellcheck
@@ -364,6 +364,7 @@ torture:
 	@tests/install-needed check-all tests/fuzz
 	@tests/install-needed check-all tests/fleet
 	@tests/install-needed check-all tests/fault
+	@tests/install-needed check-all tests/timing
 	@$(MAKE) --no-print-directory all $(BUILD)/unit-tests $(FAULT_TOOLS)
 	@tests/torture
 
@@ -392,7 +393,7 @@ compile_commands.json: $(if $(NGINX_SRC),$(BUILD)/nginx/ngx_auto_config.h)
 	$(file >$@.new,$(call compiled,$(wildcard module/lib/*.c),$(LIB_FLAGS)))
 	$(file >>$@.new,$(call compiled,$(wildcard module/pam/*.c),$(PAM_FLAGS)))
 	$(if $(NGINX_SRC),$(file >>$@.new,$(call compiled,$(wildcard module/nginx/*.c),$(MODULE_FLAGS))))
-	$(file >>$@.new,$(call compiled,$(wildcard tool/*.c tool/*/*.c tests/unit/*.c tests/bench/*.c tests/fuzz/*.c tests/fault/*.c),$(PANEL_FLAGS)))
+	$(file >>$@.new,$(call compiled,$(wildcard tool/*.c tool/*/*.c tests/unit/*.c tests/bench/*.c tests/fuzz/*.c tests/fault/*.c tests/timing/*.c),$(PANEL_FLAGS)))
 	@{ echo '['; grep . $@.new | sed '$$!s/$$/,/'; echo ']'; } > $@; rm $@.new
 
 # From a copy of the tree: what was built here, for other paths, is left alone.
