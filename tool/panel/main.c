@@ -156,14 +156,14 @@ static int answer_requests(struct panel *panel)
     if (end < 0 || FCGX_Init() != 0)
         return EXIT_FAILURE;
     while ((connection = next_connection(end)) >= 0) {
-        if (!take_request(&request, connection))
-            continue;
-        request.keepConnection = 0; /* a connection that is kept would hold up all others */
-        if (!is_abandoned(&request))
-            answer_request(&request, panel);
-        wipe_parameters(request.envp);
-        FCGX_Finish_r(&request);
-        crypto_wipe_stack(); /* also of a body that libfcgi has thrown away */
+        if (take_request(&request, connection)) {
+            request.keepConnection = 0; /* a connection that is kept would hold up all others */
+            if (!is_abandoned(&request))
+                answer_request(&request, panel);
+            wipe_parameters(request.envp);
+            FCGX_Finish_r(&request);
+        }
+        crypto_wipe_stack(); /* also of what libfcgi has read and thrown away */
     }
     if (errno == 0)
         return EXIT_SUCCESS;
