@@ -318,6 +318,48 @@ class Output(SiteTest):
         parse_token(token)
         self.assertEqual(self.verdict(token)[0], "allow")
 
+    def test_signals(self):
+        """A token that is on the disk is shown or named, whatever signal comes then."""
+        self.create()
+        before = self.site.bytes()
+        kinds = [getattr(signal, "SIG" + name) for name in "HUP INT QUIT TRAP ABRT USR1 USR2 ALRM TERM STKFLT VTALRM PROF IO "
+            "PWR XCPU".split() if hasattr(signal, "SIG" + name)]
+        for number in (*kinds, signal.SIGRTMIN, signal.SIGRTMAX):
+            for args in (("create", "-l", "x"), ("rotate", "1", "--grace", "1h")):
+                with self.subTest(signal=number, args=args):
+                    self.site.put(before)
+                    self.assert_shown_or_named(number, before, *args)
+
+    def assert_shown_or_named(self, number, before, *args):
+        n = self.site.read().n
+        reader, writer = os.pipe()
+        os.write(writer, b"x" * fcntl.fcntl(writer, fcntl.F_GETPIPE_SZ))
+        process = self.site.start(*args, stdout=writer)
+        os.close(writer)
+        with killed_at_end(process), os.fdopen(reader, "rb"):
+            wait_until(lambda: self.site.read().n > n, "the line is on disk")
+            while process.poll() is None:
+                process.send_signal(number)
+                time.sleep(0.001)
+            err = process.stderr.read().decode()
+        self.assertEqual(process.returncode, 74, err)
+        made = next(id for id in self.site.read().tokens if id not in before.decode())
+        self.assertRegex(err, "was created, but could not be shown: revoke it \\(toktab revoke %s\\)" % made)
+
+    def test_nohup(self):
+        """A signal that was ignored stays ignored."""
+        self.create()
+        reader, writer = os.pipe()
+        os.write(writer, b"x" * (size := fcntl.fcntl(writer, fcntl.F_GETPIPE_SZ)))
+        process = self.site.start("create", "-l", "x", stdout=writer,
+            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+        os.close(writer)
+        with killed_at_end(process), os.fdopen(reader, "rb") as pipe:
+            wait_until(lambda: self.site.read().n == 2, "the line is on disk")
+            process.send_signal(signal.SIGHUP)
+            parse_token(self.site.guard(pipe.read()[size:].decode().strip()))
+            self.assertEqual(process.wait(30), 0)
+
     def test_messages_that_nobody_takes(self):
         """stderr full: the token is still printed and good, or the command says it failed."""
         with open("/dev/full", "wb") as full:

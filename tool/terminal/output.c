@@ -15,14 +15,37 @@ static void note_interruption(int signal)
     interrupted = 1;
 }
 
+static bool ends_from_outside(int signal)
+{
+    switch (signal) {
+    case SIGCHLD: /* these end nothing */
+    case SIGCONT:
+    case SIGURG:
+    case SIGWINCH:
+    case SIGTSTP:
+    case SIGTTIN:
+    case SIGTTOU:
+    case SIGBUS: /* and these are faults of our own */
+    case SIGFPE:
+    case SIGILL:
+    case SIGSEGV:
+    case SIGSYS:
+        return false;
+    default:
+        return true;
+    }
+}
+
 void output_catch_interruptions(void)
 {
     struct sigaction action = {.sa_handler = note_interruption}; /* no SA_RESTART, so that write(2) ends */
+    struct sigaction before;
 
     sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGHUP, &action, NULL);
+    for (int signal = 1; signal <= SIGRTMAX; signal++)
+        if (ends_from_outside(signal) && sigaction(signal, NULL, &before) == 0 &&
+            before.sa_handler != SIG_IGN) /* as nohup(1) has it */
+            sigaction(signal, &action, NULL);
 }
 
 enum status output_possible(void)

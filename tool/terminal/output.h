@@ -14,8 +14,8 @@ bool output_text(const char *text);
 /* Has anything been written? */
 bool output_begun(void);
 
-/* From here on ^C and the like do not end the process but make output_write() fail with EINTR, so that the
- * caller can still report what it could not show. */
+/* From here on no signal that can be caught ends the process, unless by a fault of its own: it makes
+ * output_write() fail with EINTR, so that the caller can still report what it could not show. */
 void output_catch_interruptions(void);
 
 /* Is stdout open for writing? If not, prints so and returns STATUS_IO. */
