@@ -1,9 +1,11 @@
 """What crash.py, power.py, faults.py and full.py have in common: the shim's plans, worlds, and what is asked of a store."""
 
+import contextlib
 import mmap
 import os
 import re
 import shutil
+import socket
 import struct
 import sys
 import tempfile
@@ -105,6 +107,9 @@ class World(Site):
         finally:
             tempfile.tempdir = before
         self.shim = Shim()
+        self.system_log = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.system_log.bind(os.path.join(self.dir, "log"))
+        os.chmod(os.path.join(self.dir, "log"), 0o666)
         self.tokens = [make_token() for _ in range(8)]
         for token in self.tokens:
             self.guard(token)
@@ -112,7 +117,17 @@ class World(Site):
 
     def close(self):
         self.shim.close()
+        self.system_log.close()
         super().close()
+
+    def journal(self):
+        """What the system's log was told since the last call."""
+        lines = []
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                line = self.system_log.recv(65536, socket.MSG_DONTWAIT).decode()
+                lines.append(re.fullmatch(r"<85>.{15} toktab\[\d+\]: (.*)", line).group(1))
+        return lines
 
     def writer(self):
         writer, now = oracle.Writer("example.com", "5" * 32), self.now
@@ -158,7 +173,8 @@ class World(Site):
         return self.read() if os.path.exists(self.path()) else None
 
     def shimmed(self, *args, **more):
-        return self.run(*args, env=self.shim.environment(), **more)
+        env = {**self.shim.environment(), "TOKTAB_LOG": os.path.join(self.dir, "log")}
+        return self.run(*args, env=env, **more)
 
 
 class Complaint(Exception):

@@ -133,6 +133,7 @@ def run_once(world, command):
     os.mkdir(used)
     os.chmod(used, 0o3730)
     before = read_start(command, world)
+    world.journal()
     stdin = command.stdin_of(world) if isinstance(command, Reader) else command.stdin
     return before, world.shimmed(*command.args, stdin=stdin)
 
@@ -166,6 +167,8 @@ def judge_change(command, before, result, world):
         complete = command.judge(before, after, result, world)
         require(not after or after.torn == b"" or (before and before.torn == after.torn), "a torn line is left")
         # an empty store is as good as none
+        if after is not None:
+            judge_journal(before, after, result, world)
         changed = after is not None and (after.n > 0 if before is None else after.head() != before.head())
         if result.code != 0 and changed:
             require(complete or command.name.startswith(("revoke", "rotate")), "half done")
@@ -175,6 +178,25 @@ def judge_change(command, before, result, world):
             require(not complete or "NOT revoked" not in result.err, "it is done, and the opposite is said")
     if result.code != 0:
         next_command(world, damaged)
+
+
+SAID = re.compile(r"(in doubt: )?\S+ (created|revoked|updated) token (\d+) \(id (\w{12})\) in domain example.com: ")
+OPERATIONS = {"C": "created", "R": "revoked", "U": "updated"}
+
+
+def judge_journal(before, after, result, world):
+    """The system's log has each change, and calls in doubt what its maker was told to be in doubt."""
+    told = [line for line in map(SAID.match, world.journal()) if line]
+    sure, all_told = ({(line[2], line[4]) for line in told if not (line[1] and but)} for but in (True, False))
+    begun = before.n if before else 0
+    made = {(OPERATIONS[record.op], record.id) for n, record, _ in after.log if n > begun and record.op in OPERATIONS}
+    require(sure <= made, "the system's log says what is not so: %s", sure - made)
+    if NAMES.get(world.plan.call) in ("socket", "connect", "sendmsg"):
+        return
+    require(made <= all_told, "not in the system's log: %s", made - all_told)
+    doubt = "cannot vouch" in result.err
+    require(not doubt or all_told - sure, "only the admin is told of the doubt")
+    require(doubt or result.code or not all_told - sure, "only the system's log is told of a doubt")
 
 
 def leftovers(world, plan):

@@ -67,7 +67,7 @@ static enum status install(const struct rewrite *rewrite, struct log *log, struc
     journal_note_head(&log->journal, rewrite->by, "compacted", log->domain, head);
     if (!log_has_engine(log))
         return rewrite_install(log, file, REWRITE_ADVICE, fault);
-    journal_made(&log->journal, NULL);
+    journal_made(&log->journal, NULL, false);
     status = rewrite_install(log, file, "", &what);
     if (status != STATUS_DONE)
         fault_set(

@@ -114,7 +114,7 @@ enum status change_append(struct log *log, const struct session *session, struct
                      : explain(log, appended, fault);
     }
     if (status == STATUS_DONE || log->doubt) { /* hosts may have applied it */
-        journal_made(&log->journal, record);
+        journal_made(&log->journal, record, status != STATUS_DONE);
         return status;
     }
     journal_forget(&log->journal);

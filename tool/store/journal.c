@@ -2,22 +2,17 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
+#include "store/systemlog.h"
 #include "terminal/say.h"
 
 /* How many seconds the system's log may take, and how many lines it takes in each further one at least. */
 enum { PATIENCE = 1, PER_SECOND = 1000 };
-
-enum {
-    THREAD_STACK = 256 * 1024, /* bytes, whatever RLIMIT_STACK is */
-    RESERVE = 64 * 1024,       /* bytes for what syslog(3) allocates */
-};
 
 static const char *done(const struct record *record)
 {
@@ -26,55 +21,37 @@ static const char *done(const struct record *record)
                                             : "updated";
 }
 
+static const char IN_DOUBT[] = "in doubt: ";
+
 static struct journal *pending; /* that the process must not end without having written */
 
-/* argument: a journal of the thread's own, for nobody waits for it for ever */
-static void *write_all(void *argument)
-{
-    struct journal *journal = argument;
-
-    openlog("toktab", LOG_PID, LOG_AUTHPRIV);
-    for (size_t i = 0; i < journal->count; i++) {
-        syslog(LOG_AUTHPRIV | LOG_NOTICE, "%s", journal->lines[i]);
-        free(journal->lines[i]);
-    }
-    closelog();
-    free(journal->lines);
-    free(journal);
-    return NULL;
-}
-
-/* syslog(3) waits for whoever reads the log: a thread does it, so that a reader that has stopped does not
- * keep a revocation from being acknowledged. What it writes is its own, for nobody waits for it for ever. */
 void journal_write(struct journal *journal)
 {
     static bool given_up;
-    struct journal *writing = journal->writing;
-    struct timespec until;
-    pthread_attr_t attributes;
-    pthread_t thread;
+    enum written written = WRITTEN;
+    struct systemlog log;
+    int64_t until = clock_now();
 
     pending = NULL;
-    if (!writing)
-        return;
     journal_forget(journal);
-    free(journal->reserve);
-    *writing = *journal;
+    if (!given_up)
+        until += (PATIENCE + (int64_t)(journal->count / PER_SECOND)) * SECOND;
+    systemlog_begin(&log);
+    for (size_t i = 0; i < journal->count; i++) {
+        const struct entry *entry = &journal->entries[i];
+
+        if (written != WRITTEN_FAILED)
+            written = systemlog_line(&log, LOG_NOTICE, entry->doubt || i >= journal->durable ? IN_DOUBT : "",
+                                     entry->text, until);
+        free(entry->text);
+    }
+    systemlog_end(&log);
+    free(journal->entries);
     *journal = (struct journal){0};
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += given_up ? 0 : PATIENCE + (time_t)(writing->count / PER_SECOND);
-    pthread_attr_init(&attributes);
-    pthread_attr_setstacksize(&attributes, THREAD_STACK);
-    if (writing->count == 0) { /* not even openlog(3): an earlier thread may hold its lock */
-        free(writing->lines);
-        free(writing);
-    } else if (pthread_create(&thread, &attributes, write_all, writing) != 0) {
-        write_all(writing);
-    } else if (pthread_timedjoin_np(thread, NULL, &until) != 0 && !given_up) {
+    if (written == WRITTEN_FAILED && !given_up) {
         given_up = true;
         say("the system's log takes nothing: this is recorded only in the store's history");
     }
-    pthread_attr_destroy(&attributes);
 }
 
 static void write_pending(void)
@@ -83,34 +60,21 @@ static void write_pending(void)
         journal_write(pending);
 }
 
-/* Have all that writing wants before the change is made: a limit of memory, which passes through sudo, must
- * not keep it out of the system's log. */
-static void prepare(struct journal *journal)
+static void keep(struct journal *journal, char *line)
 {
     static bool registered;
 
     if (!registered && atexit(write_pending) == 0)
         registered = true;
-    journal->writing = must_have(malloc(sizeof(*journal)));
-    journal->reserve = must_have(malloc(RESERVE));
-    memset(journal->reserve, 0, RESERVE);
     pending = journal;
-}
-
-static void keep(struct journal *journal, char *line)
-{
-    char *shown;
-
-    if (!journal->writing)
-        prepare(journal);
     if (journal->count == journal->room) {
         journal->room = journal->room * 2 + 8;
-        journal->lines = must_have(reallocarray(journal->lines, journal->room, sizeof(*journal->lines)));
+        journal->entries =
+            must_have(reallocarray(journal->entries, journal->room, sizeof(*journal->entries)));
     }
-    shown = showable(span_of(line));
+    journal->entries[journal->count] = (struct entry){showable(span_of(line)), false};
+    journal->count++; /* only now: the tool may have ended in between, out of memory */
     free(line);
-    journal->lines[journal->count++] =
-        shown; /* only now: the tool may have ended in between, out of memory */
 }
 
 bool journal_has_reader(void)
@@ -128,12 +92,20 @@ void journal_note(struct journal *journal, const char *by, const char *domain, c
                            record->serial, record->id, domain, length < 0 ? 0 : (int)length, label));
 }
 
-void journal_made(struct journal *journal, const struct record *last)
+void journal_durable(struct journal *journal)
+{
+    journal->durable = journal->made;
+}
+
+void journal_made(struct journal *journal, const struct record *last, bool doubt)
 {
     bool several = journal->made > 0;
 
-    journal->made = journal->count;
-    if (last)
+    while (journal->made < journal->count)
+        journal->entries[journal->made++].doubt = doubt;
+    if (!last)
+        journal_durable(journal);
+    else
         say_if_out_of_memory("before that token %" PRIu64 " (id %s) was %s%s", last->serial, last->id,
                              done(last),
                              last->op == OPERATION_CREATE ? ": revoke it unless somebody has it"
@@ -144,7 +116,7 @@ void journal_made(struct journal *journal, const struct record *last)
 void journal_forget(struct journal *journal)
 {
     while (journal->count > journal->made)
-        free(journal->lines[--journal->count]);
+        free(journal->entries[--journal->count].text);
 }
 
 void journal_note_head(struct journal *journal, const char *by, const char *done, const char *domain,

@@ -11,16 +11,19 @@
 
 #include "record.h"
 
-/* Changes that are not yet in the system's log. All zeros: none. */
+/* Changes that are not yet in the system's log. All zeros: none. The log calls a change that failed, or that
+ * the disk may not have, "in doubt", as its maker is told. */
 struct journal {
-    char **lines;
-    size_t count, made, room; /* made: how many of the lines are in the store */
-    struct journal *writing;  /* room for a thread's own */
-    void *reserve;            /* memory that is free by the time of writing */
+    struct entry {
+        char *text;
+        bool doubt;
+    } *entries;
+    size_t count, room;
+    size_t made;    /* how many of them are in the store */
+    size_t durable; /* how many of those the disk has */
 };
 
-/* Is there a system's log? Without one, syslog(3) tries to connect for each line; whoever has very many asks
- * first. */
+/* Is there a system's log? Without one, each line tries to connect; whoever has very many asks first. */
 bool journal_has_reader(void);
 
 /*
@@ -34,8 +37,12 @@ void journal_note_head(struct journal *journal, const char *by, const char *done
                        const char *head);
 
 /* What was kept was done: if the process exits before journal_write(), it is written then. last: the change
- * to name if memory ends from here on; NULL: none. */
-void journal_made(struct journal *journal, const struct record *last);
+ * to name if memory ends from here on; NULL: a new file is in place, and durable. doubt: nobody knows whether
+ * it was done. */
+void journal_made(struct journal *journal, const struct record *last, bool doubt);
+
+/* The disk has all that was done so far. */
+void journal_durable(struct journal *journal);
 
 /* Forget what was kept since: it was not done. */
 void journal_forget(struct journal *journal);

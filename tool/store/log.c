@@ -303,6 +303,7 @@ bool log_sync(struct log *log)
         return false;
     log->name_synced = true;
     log->synced = (uint64_t)status.st_size;
+    journal_durable(&log->journal);
     log_note_durable(log);
     stall_alive(log->durable); /* a slow disk does answer */
     return true;

@@ -259,14 +259,14 @@ enum status rewrite_install(struct log *log, struct newfile *file, const char *a
     switch (newfile_install(file)) {
     case INSTALLED:
         log_note_durable(log);
-        journal_made(&log->journal, NULL);
+        journal_made(&log->journal, NULL, false);
         say_if_out_of_memory("before that the new file of domain %s was put in place", log->domain);
         return STATUS_DONE;
     case INSTALL_FAILED:
         return rewrite_failed(log, fault);
     case INSTALL_UNKNOWN:
     default:
-        journal_made(&log->journal, NULL); /* hosts may have applied it */
+        journal_made(&log->journal, NULL, true); /* hosts may have applied it */
         fault_set(fault,
                   "%s/%s: the new file is in place, but the disk failed (%s), and after a crash the old one "
                   "may be back%s",
