@@ -14,7 +14,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(os.path.dirname(HERE), "e2e")]
 
 import oracle  # noqa: E402
-from harness import IS_ROOT, NOBODY, TOKTAB, Site, clock  # noqa: E402
+from harness import IS_ROOT, NOBODY, TOKTAB, Site, clock, config_text  # noqa: E402
 from oracle_format import Fault, make_token, token_id  # noqa: E402
 
 BUILD = os.path.dirname(os.path.abspath(TOKTAB))
@@ -100,7 +100,8 @@ class World(Site):
     1 stands, 2 was revoked, 3 to 6 are for the commands, 7 is what the next command revokes, 8 was revoked long ago.
     """
 
-    def __init__(self, **more):
+    def __init__(self, source=None, **more):
+        """source: method that makes what the host follows, a file that is printed."""
         before, tempfile.tempdir = tempfile.tempdir, MEMORY
         try:
             super().__init__([{"name": "example.com", "foreign": True}], **more)
@@ -114,6 +115,11 @@ class World(Site):
         for token in self.tokens:
             self.guard(token)
         self.now = clock()
+        self.source = source and source(self)
+        if source:
+            path = os.path.join(self.dir, "source")
+            oracle.write_file(path, [self.source])
+            self.configure(config_text(self.store_dir, [{"name": self.domain, "source": "cat " + path, "max_lag": "1h"}]))
 
     def close(self):
         self.shim.close()
@@ -126,7 +132,7 @@ class World(Site):
         with contextlib.suppress(BlockingIOError):
             while True:
                 line = self.system_log.recv(65536, socket.MSG_DONTWAIT).decode()
-                lines.append(re.fullmatch(r"<85>.{15} toktab\[\d+\]: (.*)", line).group(1))
+                lines.append(re.fullmatch(r"<8[0-7]>.{15} toktab\[\d+\]: (.*)", line).group(1))
         return lines
 
     def writer(self):
@@ -144,6 +150,12 @@ class World(Site):
         writer = self.writer()
         writer.compact(self.now - 500)
         writer.revoke(self.tokens[5], self.now - 400)
+        return writer.data()
+
+    def ahead(self):
+        writer = self.writer()
+        writer.update(self.tokens[2], label="renamed")
+        writer.revoke(self.tokens[3], self.now)
         return writer.data()
 
     def damaged(self):
@@ -198,11 +210,14 @@ class Command:
     new                         how many tokens it makes
     rewrites                    that it may leave out tokens that are dead
     site                        options of the World: whose the stores are
+    again                       what comes next on a host that follows another
     """
 
-    def __init__(self, name, args, done, start=None, stdin=None, targets=(), new=0, rewrites=False, site=None):
+    code = 0
+
+    def __init__(self, name, args, done, start=None, stdin=None, targets=(), new=0, rewrites=False, site=None, again=()):
         self.name, self.args, self.done, self.stdin, self.targets, self.new = name, args, done, stdin, targets, new
-        self.rewrites, self.site = rewrites, site or {}
+        self.rewrites, self.site, self.again = rewrites, site or {}, again
         self.start = start or World.sound
         self.damaged = start is World.damaged
 
@@ -219,7 +234,7 @@ class Command:
         require(not ids & revoked_ids(after), "a token was printed that is revoked")
         made = len(set(after.tokens) - set(before.tokens if before else ())) if after else 0
         require(made in (0, self.new), "%d of %d new tokens", made, self.new)
-        require(result.code != 0 or complete, "exit 0, but it is not done")
+        require(result.code != self.code or complete, "it ends as usual, but it is not done")
         for serial in re.findall(rb"(?m)^toktab: revoked token (\d+) ", result.stderr):
             record = next(record for _, record, _ in after.tokens.values() if record.serial == int(serial))
             require(record.revoked is not None, "token %s was called revoked, and is not", serial)
@@ -270,6 +285,10 @@ def mended(before, after, world):
     return after.header.epoch > 1
 
 
+def follows(before, after, world):
+    return world.bytes() == world.source
+
+
 KEYS = "".join("key %d\tk-%d-abcdefghijklmnopqrstuvwxyz0123456789\n" % (place, place) for place in range(3))
 
 
@@ -299,6 +318,16 @@ CHANGES = [
     Command("compact again", ("compact",), compacted, start=World.compacted, rewrites=True),
     Command("mend", ("mend", "-y"), mended, start=World.damaged, targets=(4,), rewrites=True),
 ]
+FOLLOWS = ("follow", "--once")
+CHANGES_OF_FOLLOWERS = [
+    Command("follow --once, lines", FOLLOWS, follows, targets=(3, 4), site={"source": World.ahead}, again=FOLLOWS),
+    Command("follow --once, a compaction", FOLLOWS, follows, targets=(3, 4, 6), rewrites=True,
+        site={"source": World.compacted}, again=FOLLOWS),
+    Command("follow --once, the first", FOLLOWS, follows, start=lambda world: None, new=8, site={"source": World.ahead}, again=FOLLOWS),
+    Command("promote", ("promote",), mended, rewrites=True, site={"source": World.sound}, again=("promote",)),
+    Command("scan --revoke", ("scan", "--revoke"), is_revoked(3), stdin=lambda world: world.tokens[2], targets=(3,)),
+]
+CHANGES_OF_FOLLOWERS[-1].code = 1
 if IS_ROOT:  # which becomes the owner of the stores first
     theirs = {"owner": NOBODY, "group": NOBODY}
     CHANGES += [
@@ -312,8 +341,16 @@ def read_start(command, world):
     return oracle.Store(world.sound()) if command.damaged else world.store()
 
 
-def next_command(world, damaged):
+def next_command(world, damaged, again=()):
     """Whatever came before, the next command works, and who was revoked stays out."""
+    if again:
+        result = world.run(*again)
+        require(result.code == 0, "the next command fails: %s", result)
+        if again != FOLLOWS:
+            return
+        require(world.bytes() == world.source, "the next command does not follow")
+        result = world.run("promote")
+        require(result.code == 0, "the next command fails: %s", result)
     id = token_id(world.tokens[6])
     if damaged:
         result = world.run("mend", "-y")

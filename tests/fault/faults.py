@@ -12,7 +12,7 @@ import random
 import re
 import subprocess
 
-from fault import (BUILD, CALLS, CHANGES, CUT, FAIL, HALF, MEMORY_CALLS, NAMES, SODIUM, STATUSES, TOKEN, Complaint, Fault,
+from fault import (BUILD, CALLS, CHANGES, CHANGES_OF_FOLLOWERS, CUT, FAIL, FOLLOWS, HALF, MEMORY_CALLS, NAMES, SODIUM, STATUSES, TOKEN, Complaint, Fault,
     World, announce, is_damaged, next_command, oracle, read_start, require)
 from harness import environment
 
@@ -57,14 +57,11 @@ O_CREAT = 0o100
 class Reader:
     """A command that changes nothing: if it ends with the same status as without the fault, it says the same."""
 
-    new, targets, rewrites, site = 0, (), False, {}
+    new, targets, rewrites, again = 0, (), False, ()
 
-    def __init__(self, name, args, code=0, start=None, stdin=None):
-        self.name, self.args, self.code, self._stdin = name, args, code, stdin
+    def __init__(self, name, args, code=0, start=None, stdin=None, site=None):
+        self.name, self.args, self.code, self.stdin, self.site = name, args, code, stdin, site or {}
         self.start, self.damaged = start or World.sound, start is World.damaged
-
-    def stdin_of(self, world):
-        return self._stdin(world) if self._stdin else None
 
 
 def token_of(serial):
@@ -83,8 +80,11 @@ READERS = [
     Reader("domains", ("domains",)),
     Reader("scan", ("scan",), 1, stdin=token_of(3)),
     Reader("help", ("--help",)),
+    Reader("log", ("log",), start=World.compacted),
+    Reader("log --from HEAD", ("log", "--from", "-"), stdin=lambda world: oracle.Store(world.sound()).head()),
+    Reader("check --fleet", ("check", "--fleet"), 69, site={"source": World.sound}),
 ]
-COMMANDS = {command.name: command for command in [*CHANGES, *READERS]}
+COMMANDS = {command.name: command for command in [*CHANGES, *CHANGES_OF_FOLLOWERS, *READERS]}
 
 
 class Plan:
@@ -134,19 +134,21 @@ def run_once(world, command):
     os.chmod(used, 0o3730)
     before = read_start(command, world)
     world.journal()
-    stdin = command.stdin_of(world) if isinstance(command, Reader) else command.stdin
+    stdin = command.stdin(world) if callable(command.stdin) else command.stdin
     return before, world.shimmed(*command.args, stdin=stdin)
 
 
 def judge_leaks(world):
     blocks, size, where = world.shim.leaked()
+    if "libc.so" in where and NAMES.get(world.plan.call) == "lseek":
+        return  # fclose(3) then loses its buffer
     require(blocks == 0, "%d blocks of %d bytes are lost, one made by %s", blocks, size, where)
 
 
 def judge_manners(result, plan, command):
     require(result.code in STATUSES, "exit %d", result.code)
     require(not TOKEN.search(result.stderr), "a token on stderr")
-    if result.code != getattr(command, "code", 0):
+    if result.code != command.code:
         said = re.search(r"(?m)^toktab: .", result.err) or '"error"' in result.out
         require(said or cannot_speak(plan), "not a word")
 
@@ -167,17 +169,17 @@ def judge_change(command, before, result, world):
         complete = command.judge(before, after, result, world)
         require(not after or after.torn == b"" or (before and before.torn == after.torn), "a torn line is left")
         # an empty store is as good as none
-        if after is not None:
+        if after is not None and command.again != FOLLOWS:
             judge_journal(before, after, result, world)
         changed = after is not None and (after.n > 0 if before is None else after.head() != before.head())
         if result.code != 0 and changed:
-            require(complete or command.name.startswith(("revoke", "rotate")), "half done")
+            require(complete or command.name.startswith(("revoke", "rotate", "follow")), "half done")
             # where there is more to say than that it failed, it is said
             said = re.search(r"token \d+ |before that|written|in place|cannot vouch|could not be shown|HEAD is|compact", result.err)
-            require(said or cannot_speak(world.plan), "it is done, but nobody is told")
+            require(said or command.again == FOLLOWS or cannot_speak(world.plan), "it is done, but nobody is told")
             require(not complete or "NOT revoked" not in result.err, "it is done, and the opposite is said")
     if result.code != 0:
-        next_command(world, damaged)
+        next_command(world, damaged, command.again)
 
 
 SAID = re.compile(r"(in doubt: )?\S+ (created|revoked|updated) token (\d+) \(id (\w{12})\) in domain example.com: ")
@@ -238,9 +240,10 @@ def walk(name, share, of, shuffled):
     data = command.start(world)
     command.start = lambda world: data
     try:
+        world.plan = Plan(CALLS, 0)
         world.shim.plan()
         _, normal = run_once(world, command)
-        if normal.code != getattr(command, "code", 0):
+        if normal.code != command.code:
             raise Complaint("without a fault: %s" % normal)
         judge_leaks(world)
         normal.store = data

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -196,32 +197,75 @@ static void on_trap(int signal, siginfo_t *info, void *context)
     registers[REG_RAX] = answer(&call, context);
 }
 
+enum { SEGMENTS = 64, OF_SEGMENT = 6 };
+
+static struct sock_filter filter[16 + SEGMENTS * OF_SEGMENT];
+static size_t filter_length;
+
+static void add(struct sock_filter step)
+{
+    filter[filter_length++] = step;
+}
+
+/* Trap what is called from there. It does not go on behind a multiple of 4 GiB. */
+static void trap_range(uint64_t from, uint64_t to)
+{
+    if (from >= to || filter_length + OF_SEGMENT >= sizeof(filter) / sizeof(filter[0]))
+        return;
+    add((struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+                                     offsetof(struct seccomp_data, instruction_pointer) + 4));
+    add((struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)(from >> 32), 0, 4));
+    add((struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+                                     offsetof(struct seccomp_data, instruction_pointer)));
+    add((struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, (uint32_t)from, 0, 2));
+    add((struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, (uint32_t)(to - 1), 1, 0));
+    add((struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP));
+}
+
+static int trap_object(struct dl_phdr_info *object, size_t size, void *context)
+{
+    (void)size;
+    (void)context;
+    for (int i = 0; i < object->dlpi_phnum; i++) {
+        const ElfW(Phdr) *part = &object->dlpi_phdr[i];
+        uint64_t from = object->dlpi_addr + part->p_vaddr, to = from + part->p_memsz;
+        uint64_t border = (from | 0xffffffff) + 1, own = (uint64_t)(uintptr_t)raw_called;
+
+        if (part->p_type != PT_LOAD || !(part->p_flags & PF_X) || (own >= from && own < to))
+            continue;
+        trap_range(from, to < border ? to : border);
+        trap_range(border, to);
+    }
+    return 0;
+}
+
+/* Only what the program's own text and libraries call, where they are: so the programs that it starts, which
+ * inherit the filter, are not trapped. */
 static bool trap_all(void)
 {
-    uint64_t from = (uint64_t)(uintptr_t)raw_called;
-    struct sock_filter filter[] = {
+    const struct sock_filter begin[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 1, 0),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_rt_sigreturn, 10, 0),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone3, 10, 0), /* glibc then uses clone(2) */
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_execve, 8, 0),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 0,
-                 2), /* a thread has a stack of its own to return on */
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_rt_sigreturn, 5, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_execve, 4, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone3, 4, 0), /* glibc then uses clone(2) */
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 0, 4),
+        /* a thread has a stack of its own to return on */
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args)),
-        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, CLONE_VM, 5, 0),
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, instruction_pointer)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)from, 0, 2),
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, instruction_pointer) + 4),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)(from >> 32), 1, 0),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP),
+        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, CLONE_VM, 0, 2),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
     };
-    struct sock_fprog program = {sizeof(filter) / sizeof(filter[0]), filter};
+    struct sock_fprog program = {.filter = filter};
     struct sigaction action = {.sa_sigaction = on_trap, .sa_flags = SA_SIGINFO | SA_NODEFER | SA_RESTART};
 
+    for (size_t i = 0; i < sizeof(begin) / sizeof(begin[0]); i++)
+        add(begin[i]);
+    dl_iterate_phdr(trap_object, NULL);
+    add((struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
+    program.len = (unsigned short)filter_length;
     return sigaction(SIGSYS, &action, NULL) == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
            prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) == 0;
 }
@@ -243,10 +287,13 @@ __attribute__((constructor)) static void begin(void)
     if (mapped == MAP_FAILED)
         goto failed;
     first_process = getpid();
+    if (((struct control *)mapped)->owner != 0)
+        return; /* started by the program that is meant */
     system_log.sun_family = AF_UNIX;
     if (getenv("TOKTAB_LOG"))
         strncpy(system_log.sun_path, getenv("TOKTAB_LOG"), sizeof(system_log.sun_path) - 1);
     control = mapped;
+    control->owner = first_process;
     if (trap_all())
         return;
 failed:

@@ -33,7 +33,7 @@ struct control {
     int32_t call;     /* of CALLS: only if it is this one; ANY_CALL: whatever it is */
     uint32_t records; /* note what is written, synced and renamed: the log is at LOG_OFFSET */
     _Atomic uint32_t happened;
-    uint32_t unused;
+    int32_t owner; /* the process that is meant; what it starts is left alone */
     _Atomic uint64_t count[SOURCES];
     uint64_t leaked, leaked_bytes; /* blocks that nothing refers to at the end */
     _Atomic uint64_t log_size;
