@@ -1,5 +1,6 @@
 """What is acknowledged is on disk: locks, two writers, limits, and output that nobody takes. For kills see tests/fault."""
 
+import contextlib
 import ctypes
 import fcntl
 import json
@@ -13,6 +14,7 @@ import threading
 import time
 import unittest
 
+from freezer import Stopper, make_freezer
 from harness import Site, SiteTest, killed_at_end, wait_until
 from oracle_format import parse_token, token_id
 
@@ -36,11 +38,6 @@ def allow_core_dumps():
     resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
 
 
-def is_stopped(process):
-    with open("/proc/%d/stat" % process.pid) as status:
-        return status.read().rpartition(")")[2].split()[0] == "T"
-
-
 def is_at(process, lock_path):
     """Has the process the lock file open? Who is not root may not see that, but that it sleeps, for which there is no other reason."""
     folder = "/proc/%d/" % process.pid
@@ -54,10 +51,19 @@ def is_at(process, lock_path):
 
 
 class HeldLock(SiteTest):
+    """By a create that was halted while it held the lock: stopped (SIGSTOP cannot be blocked), or frozen in a cgroup."""
+
     slow = True
 
+    def ways_to_halt(self):
+        """Where no cgroup can be made, all are stopped."""
+        ways = [way for way in (Stopper(), make_freezer()) if way]
+        for way in ways:
+            self.addCleanup(way.close)
+        return ways
+
     def holds_lock(self, process):
-        """Is this stopped process the one that keeps us from the lock, and does the lock file say so?"""
+        """Is this halted process the one that keeps us from the lock, and does the lock file say so?"""
         with open(self.site.lock_path()) as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -65,22 +71,29 @@ class HeldLock(SiteTest):
                 return re.search(r"\b%d\b.*\b%d\b" % (process.pid, os.geteuid()), lock.read())
         return False
 
-    def stopped_holder(self):
-        """A create that was stopped (SIGSTOP cannot be blocked) while it held the lock."""
+    @contextlib.contextmanager
+    def holder(self, way):
         typical = typical_time(self)
         for _ in range(1000):
-            process = self.site.start("create", "-l", "of the holder")
+            process = self.site.start("create", "-l", "of the holder", preexec_fn=way.enter)
             time.sleep(random.uniform(0, typical))
-            process.send_signal(signal.SIGSTOP)
-            wait_until(lambda: process.poll() is not None or is_stopped(process), "it stops")
-            if process.returncode is None and self.holds_lock(process):
-                return process
-            process.send_signal(signal.SIGCONT)
+            way.halt(process)
+            if process.poll() is None and self.holds_lock(process):
+                break
+            way.go_on(process)
             process.communicate()
-        raise AssertionError("never caught a create that holds the lock, or the lock file does not name its taker")
+        else:
+            raise AssertionError("never caught a create that holds the lock, or the lock file does not name its taker")
+        try:
+            yield process
+        finally:
+            process.kill()
+            way.go_on(process)  # a frozen process cannot even die
+            process.communicate()
 
     def test_waits_and_names_the_holder(self):
-        with killed_at_end(self.stopped_holder()) as holder:
+        """While one is frozen, where that can be: for whoever waits it is all the same."""
+        with self.holder(self.ways_to_halt()[-1]) as holder:
             before, results = self.site.bytes(), []
             waiting = [
                 threading.Thread(target=lambda args=args: results.append(self.run_tool(*args)), daemon=True)
@@ -98,19 +111,37 @@ class HeldLock(SiteTest):
             self.assertEqual(self.site.bytes(), before)
 
     def test_goes_on_when_it_is_released(self):
-        with killed_at_end(self.stopped_holder()) as holder:
-            waiting = self.site.start("create", "-l", "y")
-            with killed_at_end(waiting):
-                wait_until(lambda: is_at(waiting, self.site.lock_path()), "create comes to the lock")
-                holder.send_signal(signal.SIGCONT)
-                self.assertEqual((waiting.wait(30), holder.wait(30)), (0, 0))
-        labels = [record.label for _, record, _ in self.site.read().log]
-        self.assertEqual(labels[-2:], ["of the holder", "y"])
+        for way in self.ways_to_halt():
+            with self.holder(way) as holder:
+                waiting = self.site.start("create", "-l", "y")
+                with killed_at_end(waiting):
+                    wait_until(lambda waiting=waiting: is_at(waiting, self.site.lock_path()), "create comes to the lock")
+                    way.go_on(holder)
+                    self.assertEqual((waiting.wait(30), holder.wait(30)), (0, 0))
+            labels = [record.label for _, record, _ in self.site.read().log]
+            self.assertEqual(labels[-2:], ["of the holder", "y"])
+
+    def test_at_any_moment(self):
+        """Whatever it was doing when it was halted: what it says afterwards is so, nothing is torn, and it has waited."""
+        for way in self.ways_to_halt():
+            for _ in range(15):
+                token = self.create()
+                process = self.site.start("revoke", "-y", token_id(token), preexec_fn=way.enter)
+                with killed_at_end(process):
+                    time.sleep(random.uniform(0, 0.01))
+                    way.halt(process)
+                    torn = self.site.bytes()
+                    way.go_on(process)
+                    self.assertEqual(process.wait(60), 0)
+                self.assertEqual(self.site.bytes()[: len(torn)], torn)
+                self.assertEqual(self.verdict(token), ("deny", "revoked"))
+                self.assertEqual(self.site.read().torn, b"")
 
     def test_a_dead_holder_holds_nothing(self):
-        with killed_at_end(self.stopped_holder()):
-            pass
-        self.create()
+        for way in self.ways_to_halt():
+            with self.holder(way):
+                pass
+            self.create()
 
 
 class Concurrency(SiteTest):
