@@ -150,7 +150,7 @@ FLEET_EXAMPLES = $(wildcard conf/fleet/*)
 # These keep their folders and modes.
 MORE_EXAMPLES = $(patsubst conf/examples/%,%,$(shell find conf/examples -type f))
 
-.PHONY: all lib tool module pam panel engine fuzzers demo demo-panel check check-all test-unit test-e2e torture bench lint format \
+.PHONY: all lib tool module pam panel engine fuzzers fault-tools demo demo-panel check check-all test-unit test-e2e torture bench lint format \
     compile_commands.json deb check-deb install uninstall clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -263,9 +263,10 @@ $(BUILD)/bench-engine-%: $(BUILD)/bench/engines/%.o $(BUILD)/bench/engines/engin
 	$(call say,LD)
 	$Q$(LINK) $^ $(LIB_LIBS) $(LDLIBS)
 
-# By tests/fault: what makes system calls and allocations fail, preloaded; and a host of the library.
-FAULT_TOOLS = $(BUILD)/fault-shim.so $(BUILD)/fault-host
-FAULT_OBJECTS = $(patsubst tests/fault/%.c,$(BUILD)/fault/%.o,$(filter-out tests/fault/host.c,$(wildcard tests/fault/*.c)))
+# By tests/fault: what makes system calls and allocations fail, preloaded; and hosts of the library.
+FAULT_TOOLS = $(BUILD)/fault-shim.so $(BUILD)/fault-host $(BUILD)/fault-pam $(BUILD)/fault-httpd
+fault-tools: $(FAULT_TOOLS)
+FAULT_OBJECTS = $(patsubst %,$(BUILD)/fault/%.o,shim memory log)
 
 $(BUILD)/fault/%.o: tests/fault/%.c $(BUILD)/flags
 	$(call say,CC)
@@ -278,6 +279,15 @@ $(BUILD)/fault-shim.so: $(FAULT_OBJECTS)
 $(BUILD)/fault-host: $(BUILD)/fault/host.o $(BUILD)/libtoktab.so $(BUILD)/fault-shim.so
 	$(call say,LD)
 	$Q$(CC) $(ALL_CFLAGS) -pie $(ALL_LDFLAGS) -o $@ $< -L$(BUILD) -ltoktab $(BUILD)/fault-shim.so $(LDLIBS)
+
+# The libraries where the shim finds them, which does not see what libpam loads for itself.
+$(BUILD)/fault-pam: $(BUILD)/fault/pam.o $(BUILD)/fault-shim.so
+	$(call say,LD)
+	$Q$(CC) $(ALL_CFLAGS) -pie $(ALL_LDFLAGS) -o $@ $< -lpam $(BUILD)/fault-shim.so -Wl,--no-as-needed $(LIB_LIBS) $(LDLIBS)
+
+$(BUILD)/fault-httpd: module/example/toktab-httpd.c $(BUILD)/libtoktab.so
+	$(call say,LD)
+	$Q$(CC) $(filter-out -D_GNU_SOURCE,$(ALL_CPPFLAGS)) $(ALL_CFLAGS) -pie $(ALL_LDFLAGS) -Imodule -o $@ $< -L$(BUILD) -ltoktab $(LDLIBS)
 
 # By libFuzzer, which clang has: tests/fuzz/run gives the variables that it wants.
 $(BUILD)/fuzz-%: $(BUILD)/fuzz/%.o $(FUZZ_HELPERS:tests/%.c=$(BUILD)/%.o) $(BUILD)/tool/inner.a $(LIB_OBJECTS)

@@ -1,6 +1,6 @@
 """Every system call, allocation and function of libsodium fails once, with each error that it can give.
 
-Of the tool, command by command, and of the library, in host.c. A fault may be survived; then all is done. Else
+Of the tool, command by command, of the library, in host.c, and of real hosts, in hosts.py. A fault may be survived; then all is done. Else
 nothing is half done, and a message says so.
 """
 
@@ -12,8 +12,9 @@ import random
 import re
 import subprocess
 
-from fault import (BUILD, CALLS, CHANGES, CHANGES_OF_FOLLOWERS, CUT, FAIL, FOLLOWS, HALF, MEMORY_CALLS, NAMES, SODIUM, STATUSES, TOKEN, Complaint, Fault,
-    World, announce, is_damaged, next_command, oracle, read_start, require)
+import hosts
+from fault import (BUILD, CALLS, CHANGES, CHANGES_OF_FOLLOWERS, CUT, FAIL, FOLLOWS, HALF, MEMORY_CALLS, NAMES, SODIUM,
+    STATUSES, TOKEN, Complaint, Fault, World, announce, is_damaged, next_command, oracle, read_start, require)
 from harness import environment
 
 WORKERS = 2
@@ -313,14 +314,36 @@ def walk_host(once, share, of, shuffled):
     return happened, complaints
 
 
+def walk_real(name, share, of, shuffled):
+    host, happened, complaints = hosts.KINDS[name](), {source: 0 for source in SOURCES}, []
+    plan = None
+    try:
+        host.run(None)
+        plans = hosts.plans_for(host, plans_of(host.world.shim))
+        random.Random(shuffled).shuffle(plans)
+        for plan in plans[share::of]:
+            plan.put(host.world.shim)
+            try:
+                host.run(plan)
+            except (Complaint, subprocess.TimeoutExpired) as complaint:
+                complaints.append("%s, %s: %s" % (name, plan, complaint))
+            happened[plan.source] += host.world.shim.happened
+    except Complaint as complaint:
+        complaints.append("%s, without a fault: %s" % (name, complaint))
+    finally:
+        host.close()
+    return happened, complaints
+
+
 def main(short):
-    announce("faults", "a minute" if short else "ten minutes")
+    announce("faults", "a minute" if short else "twenty minutes")
     of = 8 if short else 1
     seed, first = random.randrange(1 << 30), random.randrange(of)
     total, complaints = {source: 0 for source in SOURCES}, []
     with concurrent.futures.ProcessPoolExecutor(WORKERS, multiprocessing.get_context("fork")) as pool:
         walks = [pool.submit(walk, name, first, of, seed) for name in COMMANDS]
         walks += [pool.submit(walk_host, once, first, min(of, 2), seed) for once in (False, True)]
+        walks += [pool.submit(walk_real, name, first, of * 8 if short else 1, seed) for name in hosts.KINDS]
         for future in walks:
             happened, found = future.result()
             complaints += found
@@ -328,7 +351,7 @@ def main(short):
                 total[source] += happened[source]
     for complaint in complaints[:20]:
         print("FAILED: %.1500s" % complaint)
-    print("faults: %d injected (%d in system calls, %d in allocations, %d in libsodium) into %d commands and the library: "
+    print("faults: %d injected (%d in system calls, %d in allocations, %d in libsodium) into %d commands, the library and %d hosts: "
         "%d crashes, leaks, half-done changes or silent failures"
-        % (sum(total.values()), total[CALLS], total[MEMORY_CALLS], total[SODIUM], len(COMMANDS), len(complaints)))
+        % (sum(total.values()), total[CALLS], total[MEMORY_CALLS], total[SODIUM], len(COMMANDS), len(hosts.KINDS), len(complaints)))
     return len(complaints)

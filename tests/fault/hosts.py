@@ -1,0 +1,263 @@
+"""Faults in real hosts: nginx, the example daemon, a host that asks PAM, and the page. Each call that a whole life of one
+makes fails in its turn. Nobody is admitted who should not be, nothing dies, what cannot start says why, and a good token
+is let in again afterwards. What else they do than ask toktab may fail as it likes: a request may get no answer."""
+
+import contextlib
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+
+from fault import BUILD, MEMORY_CALLS, World, require
+from harness import config_text, environment
+from nginx_host import MODULE, NGINX, free_port
+from panel_host import PANEL, parameters, speak
+
+PATIENCE = 10  # seconds, on a busy machine
+GOOD, REVOKED, LATER = range(3)  # places in World.tokens
+NGINX_CONF = """
+load_module {module};
+daemon off; master_process off;
+error_log {dir}/error.log info; pid {dir}/nginx.pid;
+events {{ worker_connections 64; }}
+http {{
+    access_log off; client_body_temp_path {dir}; proxy_temp_path {dir}; fastcgi_temp_path {dir};
+    uwsgi_temp_path {dir}; scgi_temp_path {dir};
+    auth_toktab_config {conf};
+    server {{ listen 127.0.0.1:{port}; root {dir}/html; auth_toktab example.com; }}
+}}
+"""
+
+
+class Host:
+    """A server in a world, which lives from start() to end()."""
+
+    reloads = False
+
+    def __init__(self):
+        self.world = World()
+        self.port = free_port()
+        self.log_path = os.path.join(self.world.dir, "host.log")
+        self.writer = self.world.writer()
+        self.before = self.writer.data()
+        self.writer.revoke(self.world.tokens[LATER])
+        self.prepare()
+
+    def close(self):
+        self.world.close()
+
+    def prepare(self):
+        pass
+
+    def environment(self):
+        return environment({**self.world.shim.environment(), "LD_LIBRARY_PATH": BUILD,
+            "TOKTAB_LOG": os.path.join(self.world.dir, "nobody")})
+
+    def start(self):
+        self.world.start_over(self.before)
+        with open(self.log_path, "wb") as log:
+            self.process = subprocess.Popen(self.command(), stdin=self.stdin(), stdout=log, stderr=log, env=self.environment())
+
+    def stdin(self):
+        return subprocess.DEVNULL
+
+    def said(self):
+        with open(self.log_path, errors="replace") as file:
+            return file.read()
+
+    def ask(self, token=None):
+        """The status; 0: no answer."""
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE) as connection:
+            header = "Authorization: Bearer %s\r\n" % token if token else ""
+            connection.sendall(("GET / HTTP/1.1\r\nHost: x\r\n%sConnection: close\r\n\r\n" % header).encode())
+            return int(connection.recv(4096)[9:12] or 0)
+        return 0
+
+    def alive(self):
+        require(self.process.poll() is None, "it died: %s, %s", self.process.returncode, self.said())
+
+    def wait(self, condition, what):
+        deadline = time.monotonic() + PATIENCE
+        while not condition():
+            self.alive()
+            require(time.monotonic() < deadline, "never: %s", what)
+            time.sleep(0.002)
+
+    def begin(self):
+        """False: it did not start, and said why."""
+        while self.process.poll() is None:
+            with contextlib.suppress(OSError):
+                socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE).close()
+                return True
+            time.sleep(0.002)
+        require(self.process.returncode > 0, "it died at its start: %d", self.process.returncode)
+        require(self.said().strip(), "it does not start, and not a word")
+        return False
+
+    def refused(self, *tokens):
+        for token in tokens:
+            status = self.ask(token)
+            require(status == 0 or status >= 400, "%s is admitted: %d", token, status)
+            self.alive()
+
+    def settled(self):
+        tokens = self.world.tokens
+        self.wait(lambda: self.ask(tokens[GOOD]) == 200, "a good token is let in")
+        self.refused(None, tokens[REVOKED])
+
+    def live(self):
+        tokens = self.world.tokens
+        require(self.ask(tokens[GOOD]) in (0, 200, 401, 500, 503), "an odd answer")
+        self.refused(None, tokens[REVOKED], tokens[REVOKED][:-1] + "?")
+        with open(self.world.path(), "ab") as file:
+            file.write(self.writer.log[-1])
+        self.ask(tokens[LATER])
+        self.settled()
+        self.wait(lambda: self.ask(tokens[LATER]) == 401, "the revocation is seen")
+        if self.reloads:
+            self.reload()
+            self.settled()
+            self.refused(tokens[LATER])
+
+    def run(self, plan):
+        """plan: None, or what was put."""
+        self.start()
+        try:
+            if self.begin():
+                self.live()
+                self.process.send_signal(signal.SIGTERM)
+                code = self.process.wait(PATIENCE)
+                require(code == 0, "it ends with %d: %s", code, self.said())
+            else:
+                require(plan is not None, "it does not start: %s", self.said())
+        finally:
+            self.process.kill()
+            self.process.wait()
+
+
+class Httpd(Host):
+    def command(self):
+        return [os.path.join(BUILD, "fault-httpd"), str(self.port), self.world.conf]
+
+
+class Nginx(Host):
+    reloads = True
+
+    def prepare(self):
+        os.mkdir(os.path.join(self.world.dir, "html"))
+        with open(os.path.join(self.world.dir, "html", "index.html"), "w") as file:
+            file.write("in\n")
+        self.conf = os.path.join(self.world.dir, "nginx.conf")
+        with open(self.conf, "w") as file:
+            file.write(NGINX_CONF.format(module=MODULE, dir=self.world.dir, conf=self.world.conf, port=self.port))
+
+    def command(self):
+        return [NGINX, "-p", self.world.dir, "-c", self.conf, "-e", os.path.join(self.world.dir, "error.log")]
+
+    def start(self):
+        self.error_log = os.path.join(self.world.dir, "error.log")
+        open(self.error_log, "w").close()
+        super().start()
+
+    def said(self):
+        with open(self.error_log, errors="replace") as file:
+            return super().said() + file.read()
+
+    def reload(self):
+        self.process.send_signal(signal.SIGHUP)
+        self.wait(lambda: "reconfiguring" in self.said(), "it is configured anew")
+
+
+class Page(Host):
+    """No token is asked for: what is created is shown, or is in doubt, and a page comes again afterwards."""
+
+    def prepare(self):
+        domain = {"name": "example.com", "admins": ["web:alice@example.com"]}
+        self.world.configure(config_text(self.world.store_dir, [domain]))
+        self.path = os.path.join(self.world.dir, "panel.sock")
+
+    def command(self):
+        return [PANEL, "--tool", self.world.tool(None), "-c", self.world.conf]
+
+    def stdin(self):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.path)
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(self.path)
+        listener.listen(16)
+        self.listener = listener
+        return listener
+
+    def get(self, path, body=b"", **more):
+        with contextlib.suppress(OSError):
+            return bytes(speak(self.path, parameters(path, QUERY_STRING="", **more), body))
+        return b""
+
+    def begin(self):
+        self.listener.close()
+        return True
+
+    def run(self, plan):
+        try:
+            super().run(plan)
+        except AssertionError as error:
+            require(False, "%s", error)
+
+    def live(self):
+        for path in ("/", "/example.com/"):
+            self.get(path)
+        nonce = re.search(rb'name="nonce" value="(\w+)"', self.get("/example.com/new"))
+        if nonce:
+            body = b"label=new&nonce=" + nonce[1]
+            got = self.get("/example.com/new", body, method="POST", CONTENT_LENGTH=str(len(body)),
+                CONTENT_TYPE="application/x-www-form-urlencoded")
+            made = [id for id, (_, record, _) in self.world.read().tokens.items() if record.label == "new"]
+            shown = re.search(rb'id="token"[^>]*value="\w+_(\w{12})', got) or re.search(rb'value="\w+_(\w{12})\w{49}"', got)
+            require(not shown or shown[1].decode() in made, "a token is shown that is not there")
+            require(len(made) <= 1, "made twice")
+            self.alive()
+        self.wait(lambda: b"token 1" in self.get("/example.com/"), "the page comes again")
+
+
+class Pam:
+    """Each login is a life of its own: libpam loads the module, and lets it go."""
+
+    def __init__(self):
+        self.world = World()
+        self.world.start_over(self.world.sound())
+        with open(os.path.join(self.world.dir, "web"), "w") as file:
+            for kind in ("auth", "account"):
+                file.write("%s required %s config=%s anyuser\n" % (
+                    kind, os.path.join(BUILD, "pam", "pam_toktab.so"), self.world.conf))
+        for kind in ("auth", "account"):
+            with open(os.path.join(self.world.dir, "other"), "a") as file:
+                file.write("%s required pam_deny.so\n" % kind)
+
+    def close(self):
+        self.world.close()
+
+    def run(self, plan):
+        tokens = [self.world.tokens[place] for place in (GOOD, REVOKED, GOOD, REVOKED, GOOD)]
+        result = subprocess.run([os.path.join(BUILD, "fault-pam"), self.world.dir], check=False, timeout=60,
+            input="\n".join(tokens).encode() + b"\n", stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            env=environment({"LD_LIBRARY_PATH": BUILD, "TOKTAB_FAULT": self.world.shim.file.name,
+                "TOKTAB_LOG": os.path.join(self.world.dir, "nobody")}))
+        out = result.stdout.decode(errors="replace")
+        require(result.returncode == 0, "it died: %d %s", result.returncode, out)
+        codes = [tuple(map(int, line)) for line in re.findall(r"(?m)^(\d+) (\d+)$", out)]
+        require(len(codes) == 3, "an answer is missing: %s", out)
+        require(codes[1][0] != 0 and codes[1][1] != 0, "a revoked token is let in: %s", out)
+        require(plan is not None or codes == [(0, 0), codes[1], (0, 0)], "a good token is refused: %s", out)
+        require(codes[0] == (0, 0) or codes[2] == (0, 0), "the fault lasts: %s", out)
+        require("lost 0 descriptors and 0 blocks" in out, "something is lost: %s", out)
+
+
+KINDS = {"the example daemon": Httpd, "nginx": Nginx, "PAM": Pam, "the page": Page}
+# In the others an allocation that fails ends the process, by its own decision, or that of libfcgi.
+OF_MEMORY = (Nginx, Pam)
+
+
+def plans_for(host, plans):
+    return [plan for plan in plans if plan.source != MEMORY_CALLS or isinstance(host, OF_MEMORY)]
