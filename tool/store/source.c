@@ -47,6 +47,7 @@ bool source_start(struct source *source, char *const argv[], char *const environ
     int in[2], out[2], error;
 
     source->process = 0;
+    source->failed = false;
     source->start = source->end = 0;
     if (pipe2(in, O_CLOEXEC) < 0)
         return false;
@@ -96,13 +97,17 @@ enum waited source_wait(struct source *source, int64_t until)
     source->end -= source->start;
     source->start = 0;
     ready = poll(&pollfd, 1, left > 0 ? (int)(left / MILLISECOND) + 1 : 0);
+    if (ready < 0 && errno == EINTR)
+        return WAITED_BYTES;
+    source->failed |= ready < 0;
     if (ready < 0)
-        return errno == EINTR ? WAITED_BYTES : WAITED_END;
+        return WAITED_END;
     if (ready == 0)
         return WAITED_SILENT;
     do
         got = read(source->output, source->buffer + source->end, sizeof(source->buffer) - source->end);
     while (got < 0 && errno == EINTR);
+    source->failed |= got < 0;
     source->end += got > 0 ? (size_t)got : 0;
     return got > 0 ? WAITED_BYTES : WAITED_END;
 }
@@ -141,7 +146,7 @@ bool source_stop(struct source *source, bool ended)
         return false;
     close(source->input);
     close(source->output);
-    good = ended && has_ended(source->process);
+    good = ended && !source->failed && has_ended(source->process);
     if (!good) {
         kill(-source->process, SIGTERM); /* it may have files to remove */
         has_ended(source->process);

@@ -17,6 +17,7 @@ enum { SOURCE_BUFFER = 64 * 1024 };
 struct source {
     pid_t process; /* leads a process group of its own; 0: none */
     int input, output;
+    bool failed;       /* its output could not be read to the end */
     size_t start, end; /* of the bytes that were not yet given out */
     char buffer[SOURCE_BUFFER];
 };
@@ -43,7 +44,7 @@ enum waited { WAITED_BYTES, WAITED_SILENT, WAITED_END };
 enum waited source_wait(struct source *source, int64_t until);
 
 /* End the program and all that it has started, by SIGTERM, and a second later by SIGKILL. ended: its output
- * has; then it gets a second to end by itself. True if it has, with exit status 0. */
+ * has; then it gets a second to end by itself. True if it has, with exit status 0, and all was read. */
 bool source_stop(struct source *source, bool ended);
 
 #endif
