@@ -339,16 +339,17 @@ static void verify(struct toktab *table, const char *token, size_t length,
         policy_answer(result, TOKTAB_ERROR, TOKTAB_REASON_REQUEST);
         return;
     }
-    if (!token_shape_valid(token, length, &question.id) &&
-        !(domain->foreign && foreign_shape_valid(token, length))) {
+    /* most mistyped tokens end here, without a hash */
+    if (token_shape_valid(token, length, &question.id)
+            ? !token_checksum_valid(token, length)
+            : !(domain->foreign && foreign_shape_valid(token, length))) {
         crypto_wipe_traces(length); /* it may be a token with a character too many */
         policy_answer(result, TOKTAB_DENY, TOKTAB_REASON_MALFORMED);
         return;
     }
     ask(table, domain, &question, request, result);
-    /* the hash covers the checksum too: if the hash was found, there is nothing left to check */
-    if (question.id && result->id[0] == '\0' && !token_checksum_valid(token, length))
-        policy_answer(result, TOKTAB_DENY, TOKTAB_REASON_MALFORMED);
+    if (result->verdict == TOKTAB_ERROR)
+        crypto_wipe_traces(length); /* nothing was hashed, perhaps */
 }
 
 static void recheck(struct toktab *table, const char *id, const struct toktab_request *request,

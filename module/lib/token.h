@@ -23,7 +23,7 @@ bool token_prefix_valid(const char *prefix, size_t length);
  * Does not check the checksum. */
 bool token_shape_valid(const char *text, size_t length, const char **id);
 
-/* Is the checksum of a text of valid shape right? Leaves no copy of the text behind. */
+/* Is the checksum of a text of valid shape right? Leaves parts of the text in registers. */
 bool token_checksum_valid(const char *text, size_t length);
 
 /* May the text hold a token? The checksum is not looked at: a token that was mistyped, or that is followed by

@@ -1,3 +1,4 @@
+#include "crc.h"
 #include "fixture.h"
 #include "suites.h"
 #include "text.h"
@@ -5,6 +6,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <zlib.h>
 
 #define LENGTH(array) (int)(sizeof(array) / sizeof((array)[0]))
 
@@ -58,6 +60,24 @@ START_TEST(prefix_of_a_token)
     ck_assert(token_prefix_valid(prefix, strlen(prefix)) == prefixes[_i].valid);
     strcat(strcat(strcpy(text, prefix), "_"), BODY);
     ck_assert(token_shape_valid(text, strlen(text), &id) == prefixes[_i].valid);
+}
+END_TEST
+
+/* ---- the checksum ---- */
+
+START_TEST(checksum_as_zlib_has_it)
+{
+    enum { MOST = 200 };
+    unsigned char *bytes = malloc(MOST);
+
+    for (size_t length = CRC_LEAST; length <= MOST; length++)
+        for (size_t i = 0; i < 10; i++) {
+            unsigned char *text = bytes + MOST - length; /* nothing behind it is read */
+
+            crypto_random_bytes(text, length);
+            MUST(crc_of((const char *)text, length) == crc32(0, text, (unsigned)length));
+        }
+    free(bytes);
 }
 END_TEST
 
@@ -216,6 +236,7 @@ Suite *token_suite(void)
     TCase *shape = tcase_create("shape"), *make = tcase_create("make");
 
     tcase_add_loop_test(shape, prefix_of_a_token, 0, LENGTH(prefixes));
+    tcase_add_test(shape, checksum_as_zlib_has_it);
     tcase_add_test(shape, good_token);
     tcase_add_test(shape, every_position_changed_to_every_byte);
     tcase_add_test(shape, two_characters_swapped);
