@@ -34,7 +34,7 @@ static int run_in_domain(const struct visit *visit, struct reply *reply, const c
     const char *all[ARGUMENTS_MAX + 3] = {"-d", visit->route.domain};
     size_t count = 0;
 
-    for (; arguments[count] && count < ARGUMENTS_MAX; count++)
+    for (; count < ARGUMENTS_MAX && arguments[count]; count++)
         all[count + 2] = arguments[count];
     return tool_run(reply, &visit->panel->tool, visit->user, all, visit->began + limit);
 }

@@ -43,9 +43,15 @@ enum incoming_verdict {
     INCOMING_TROUBLE,   /* write nothing: why says what is wrong and what to do */
 };
 
+enum own {
+    OWN_LINE,
+    OWN_NONE,
+    OWN_ERROR,
+};
+
 /* Looks up line n of this host's store, up to its last one. */
 struct own_lines {
-    enum own { OWN_LINE, OWN_NONE, OWN_ERROR } (*find)(void *context, uint64_t n, struct span *line);
+    enum own (*find)(void *context, uint64_t n, struct span *line);
     void *context;
 };
 

@@ -41,13 +41,15 @@ static bool line_after(int fd, uint64_t offset, uint64_t *start, uint64_t *n)
 {
     char bytes[2 * LINE_SIZE_MAX];
     ssize_t got = pread(fd, bytes, sizeof(bytes), (off_t)offset);
-    const char *end = bytes + (got > 0 ? got : 0), *lf = bytes - 1;
+    const char *end = bytes + (got > 0 ? got : 0), *at = bytes, *lf;
 
-    while ((lf = memchr(lf + 1, '\n', (size_t)(end - lf) - 1)) != NULL && lf + 1 < end)
-        if (number_of(lf + 1, (size_t)(end - lf) - 1, n)) {
-            *start = offset + (uint64_t)(lf + 1 - bytes);
+    while ((lf = memchr(at, '\n', (size_t)(end - at))) != NULL) {
+        at = lf + 1;
+        if (number_of(at, (size_t)(end - at), n)) {
+            *start = offset + (uint64_t)(at - bytes);
             return true;
         }
+    }
     return false;
 }
 

@@ -206,9 +206,9 @@ static enum status append_one(struct pushing *pushing, const char *head, struct 
 static enum status append_header(struct pushing *pushing, const char *head, struct fault *fault)
 {
     char text[LINE_SIZE_MAX];
+    size_t length = header_format(text, &pushing->tip.chain.header);
 
-    return append_one(pushing, head, (struct span){text, header_format(text, &pushing->tip.chain.header)},
-                      fault);
+    return append_one(pushing, head, (struct span){text, length}, fault);
 }
 
 static enum status append_lines(struct pushing *pushing, struct push *push, struct fault *fault)

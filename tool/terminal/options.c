@@ -28,7 +28,7 @@ static void say_wrong(const char *argument, int option, const struct option *lon
     char word[64];
     size_t count = 0, meant = 0;
 
-    for (; longs[count].name && count < NAMES_MAX; count++) {
+    for (; count < NAMES_MAX && longs[count].name; count++) {
         names[count] = longs[count].name;
         if (option != 0 && longs[count].val == option && strncmp(argument, "--", 2) == 0) {
             fail(STATUS_USAGE, "option --%s takes no value (see %s --help)", names[count], see);

@@ -162,12 +162,13 @@ static void fit(struct sheet *sheet)
 {
     struct winsize size;
     bool known = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
-    size_t room = known ? size.ws_col : TERMINAL_WIDTH, total = 0, widest = 0;
+    size_t room = known ? size.ws_col : TERMINAL_WIDTH, total = 0;
 
     for (size_t i = 0; i < sheet->count; i++)
         total += sheet->width[i] > 0 ? sheet->width[i] + 1 : 0; /* with a blank between two columns */
     for (; total > room + 1; total--) {
-        widest = sheet->count;
+        size_t widest = sheet->count;
+
         for (size_t i = 0; i < sheet->count; i++)
             if (sheet->columns[i].wraps && sheet->width[i] > NARROWEST &&
                 (widest == sheet->count || sheet->width[i] > sheet->width[widest]))
