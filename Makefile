@@ -11,7 +11,7 @@
 #                    PART=crash, power, faults, full, timing or races
 #   make bench       measures, in half an hour; PART=nginx: one part, PART=list: which there are; BENCH=all: other
 #                    programs too, and 10,000,000 tokens
-#   make lint        looks at the layout of the code, clang-tidy, shellcheck
+#   make lint        looks at the layout of the code; clang-tidy, cppcheck, gcc -fanalyzer, shellcheck
 #   make format      lays the C code out by .clang-format
 #   make compile_commands.json   how each C file is compiled, for clangd and other editors' helpers
 #   make deb         Debian packages, in build/deb/
