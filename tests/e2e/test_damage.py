@@ -133,6 +133,29 @@ class Hostile(SiteTest):
         self.put()
         self.expect(1, "check")
 
+    def assert_check_says(self, complaint):
+        self.site.put(self.writer)
+        self.assertIn(complaint, self.expect(1, "check").err)
+
+    def test_an_id_that_is_created_twice(self):
+        self.writer.append_raw(self.writer.tokens[token_id(self.good)][1]._replace(serial=2).columns())
+        self.assert_check_says("line 3: creates an id that already exists")
+
+    def test_a_change_of_a_token_that_was_never_created(self):
+        self.writer.create(self.bad, op="U")
+        self.assert_check_says("line 3: changes a token that was never created")
+
+    def test_another_prior(self):
+        self.writer.prior = 7
+        self.writer.create(self.bad)
+        self.assert_check_says("line 3: bad column prior")
+
+    def test_two_tokens_of_one_serial(self):
+        """In a snapshot, where a serial is no longer the number of a line."""
+        self.writer.create(self.bad, op="U", serial=1)
+        self.writer.compact()
+        self.assert_check_says("two tokens have the serial 1")
+
     # Headers
 
     def assert_bad_header(self, data, writers_look=True):
