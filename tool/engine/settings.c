@@ -23,12 +23,12 @@ static bool take_nodes(struct settings *settings, char *value)
     char *rest = NULL;
 
     for (char *word = strtok_r(value, BLANKS, &rest); word; word = strtok_r(NULL, BLANKS, &rest)) {
-        bool http = strncmp(word, "http://", 7) == 0 || strncmp(word, "https://", 8) == 0;
+        size_t scheme = strncmp(word, "http://", 7) == 0 ? 7 : strncmp(word, "https://", 8) == 0 ? 8 : 0;
         size_t length = strlen(word);
 
-        if (word[length - 1] == '/')
+        if (length > scheme && word[length - 1] == '/')
             word[length - 1] = '\0';
-        if (!http || length > VALUE_MAX || strpbrk(strstr(word, "//") + 2, "/@?#") ||
+        if (scheme == 0 || word[scheme] == '\0' || length > VALUE_MAX || strpbrk(word + scheme, "/@?#") ||
             settings->node_count == NODES_MAX)
             return false;
         settings->nodes[settings->node_count++] = word;
