@@ -11,11 +11,11 @@ import unittest
 
 from cluster import PASSWORD, Authority, Cluster
 from fleet_site import Engines, Host, wait_for_same
-from harness import TIME_LIMIT, TOP, SiteTest, killed_at_end, wait_until
+from harness import TIME_LIMIT, TOKTAB, SiteTest, killed_at_end, wait_until
 from machine import propagation
 from oracle_format import token_id
 
-ENGINE = os.path.join(TOP, "build", "engine-etcd")
+ENGINE = os.path.join(os.path.dirname(os.path.abspath(TOKTAB)), "engine-etcd")
 HOSTS = int(os.environ.get("HOSTS", "20"))
 FAULTS = int(os.environ.get("FAULTS", "3"))
 numbers = itertools.count()
@@ -169,7 +169,7 @@ class Life(EtcdTest):
         result = new.catch_up()
         self.assertNotEqual(result.code, 0)
         self.assertIn("gap", result.err)
-        result = new.run("follow", "--once", "--", TOP + "/build/toktab", "-c", self.site.conf, "log")
+        result = new.run("follow", "--once", "--", TOKTAB, "-c", self.site.conf, "log")
         self.assertEqual(result.code, 0, result)
         self.on(new).ok("revoke", "-y", "1")
         self.assertEqual(self.site.catch_up().code, 0)
@@ -308,7 +308,7 @@ class Mended(EtcdTest):
         there.ok("promote")
         there.ok("revoke", "-y", token_id(token))
         os.unlink(self.site.path())
-        self.ok("follow", "--once", "--", os.path.join(TOP, "build", "toktab"), "-c", other.conf, "log")
+        self.ok("follow", "--once", "--", TOKTAB, "-c", other.conf, "log")
         self.assertEqual(self.site.bytes(), other.bytes())
 
 
