@@ -152,7 +152,7 @@ def image_without(pid, secret):
         return not images[0].where(secret)
 
     try:
-        wait_until(is_clean, "a memory without the secret", 10)
+        wait_until(is_clean, "a memory without the secret")
     except AssertionError as error:
         raise AssertionError("%s in %s" % (images[0].pieces_of(secret), images[0].where(secret))) from error
     return images[0]
