@@ -176,7 +176,7 @@ def judge_change(command, before, result, world):
         if result.code != 0 and changed:
             require(complete or command.name.startswith(("revoke", "rotate", "follow")), "half done")
             # where there is more to say than that it failed, it is said
-            said = re.search(r"token \d+ |before that|written|in place|cannot vouch|could not be shown|HEAD is|compact", result.err)
+            said = re.search(r"token \d+ |before that|written|in place|cannot vouch|known to be|could not be shown|HEAD is|compact", result.err)
             require(said or command.again == FOLLOWS or cannot_speak(world.plan), "it is done, but nobody is told")
             require(not complete or "NOT revoked" not in result.err, "it is done, and the opposite is said")
     if result.code != 0:

@@ -142,10 +142,12 @@ static void lead_to_log(struct call *call)
 {
     const struct sockaddr_un *to = (const struct sockaddr_un *)call->argument[1];
 
-    if (call->number != SYS_connect || to->sun_family != AF_UNIX || strcmp(to->sun_path, _PATH_LOG) != 0)
-        return;
-    call->argument[1] = (long)&system_log;
-    call->argument[2] = sizeof(system_log);
+    if (call->number == SYS_connect && to->sun_family == AF_UNIX && strcmp(to->sun_path, _PATH_LOG) == 0) {
+        call->argument[1] = (long)&system_log;
+        call->argument[2] = sizeof(system_log);
+    }
+    if (call->number == SYS_access && strcmp((const char *)call->argument[0], _PATH_LOG) == 0)
+        call->argument[0] = (long)system_log.sun_path;
 }
 
 static long answer(struct call *call, ucontext_t *context)
