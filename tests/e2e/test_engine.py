@@ -212,6 +212,25 @@ class Commands(EngineTest):
         self.assertEqual(other.head().split(":")[1], "5")
         self.assertTrue(other.bytes().startswith(self.site.bytes()))
 
+    def test_a_host_that_is_behind_a_compaction(self):
+        """A command compacts as follow does: then the files are the same."""
+        token = token_id(self.create("first"))
+        other = self.second()
+        self.ok("revoke", "-y", token_id(self.create("dead")))
+        self.ok("compact", "--drop-dead", "0s")
+        there = self.on(other)
+        self.site.guard(there.ok("rotate", token, may_show_token=True).out.strip())
+        self.assertEqual(self.site.catch_up().code, 0)
+        self.assertEqual(other.bytes(), self.site.bytes())
+        there.ok("check")
+        self.ok("compact")
+        there.ok("update", token, "-l", "renamed")
+        self.ok("compact")
+        there.refused(1, "rotate", token, says="successor")
+        there.ok("revoke", "-y", token)
+        self.assertEqual(self.site.catch_up().code, 0)
+        self.assertEqual(other.bytes(), self.site.bytes())
+
     def test_already_revoked_elsewhere_is_success(self):
         token = self.create("first")
         other = self.second()

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "store/format.h"
 #include "store/propose.h"
 #include "store/used.h"
 
@@ -46,19 +47,6 @@ static enum status only_in_engine(struct log *log, struct fault *fault)
               "`toktab follow` writes it as soon as that is mended",
               log->session->domain->source, log->storefile.directory, log->storefile.name, strerror(errno));
     return STATUS_IO;
-}
-
-size_t change_format(char text[LINE_SIZE_MAX], struct record *record, const unsigned char origin[CHAIN_SIZE],
-                     unsigned char chain[CHAIN_SIZE])
-{
-    size_t length = record_format(text, record);
-
-    if (length == 0 && record->op == OPERATION_REVOKE) {
-        /* a revoked token needs no rights; its label and the reason still tell what it was */
-        record->scopes = record->nets = record->ext = (struct span){"", 0};
-        length = record_format(text, record);
-    }
-    return length == 0 ? 0 : chain_finish(text, length, origin, chain);
 }
 
 enum status change_read(struct log *log, struct refs *refs, size_t i, struct record *record,

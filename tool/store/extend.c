@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "store/change.h"
+#include "store/format.h"
 #include "store/rewrite.h"
 
 /* Up to the last line; what a killed writer left behind it stays behind. */

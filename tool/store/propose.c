@@ -5,6 +5,7 @@
 #include "clock.h"
 #include "store/head.h"
 #include "store/incoming.h"
+#include "store/replay.h"
 #include "terminal/patience.h"
 
 /* Lines of other hosts that one change waits for. A host that is further behind does not follow. */
@@ -29,6 +30,7 @@ static enum status take(struct log *log, struct span there, struct fault *fault)
 {
     const char *engine = log->session->domain->source;
     struct incoming incoming = {.domain = log->domain, .own = {no_own, NULL}, .has_store = true};
+    struct fault ignored;
     struct tip tip;
     enum status status = log_tip(log, &tip, fault);
 
@@ -37,8 +39,12 @@ static enum status take(struct log *log, struct span there, struct fault *fault)
     incoming.mine = tip.chain;
     switch (incoming_judge(&incoming, there.at, there.length)) {
     case INCOMING_LINE:
-    case INCOMING_POINT: /* without the compaction: the next one makes up for it */
         break;
+    case INCOMING_POINT:
+        if (replay_point_locked(&(struct replay){log->session, there, &tip.chain, incoming.mine.at}, log,
+                                &ignored) == STATUS_DONE)
+            return STATUS_DONE;
+        break; /* without the compaction: a change does not fail for it, and the next one makes up for it */
     case INCOMING_TROUBLE:
         *fault = incoming.why;
         return STATUS_MISSING;

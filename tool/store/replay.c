@@ -1,7 +1,9 @@
 #include "store/replay.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "store/apart.h"
 #include "store/prove_ahead.h"
@@ -98,4 +100,23 @@ static enum status compact(const void *context, struct fault *fault)
 enum status replay_point(const struct replay *replay, struct fault *fault)
 {
     return apart(compact, replay, fault);
+}
+
+enum status replay_point_locked(const struct replay *replay, struct log *log, struct fault *fault)
+{
+    struct prove_ahead proving = {.most_lines = UINT64_MAX, .fd = -1};
+    enum status status = rewrite_if_unchanged(replay, &proving, log, fault);
+    struct fault what;
+    struct stat store;
+    int file = storefile_open(&log->storefile, O_RDWR, &store, &what);
+
+    prove_ahead_end(&proving);
+    if (file < 0) {
+        *fault = what;
+        return STATUS_IO;
+    }
+    close(log->file);
+    log->file = file;
+    log->synced = 0;
+    return status;
 }

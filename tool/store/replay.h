@@ -11,6 +11,7 @@
 #include "caller/session.h"
 #include "chain.h"
 #include "fault.h"
+#include "store/log.h"
 
 struct replay {
     const struct session *session;
@@ -22,5 +23,8 @@ struct replay {
 /* STATUS_NO: the log no longer ends there; STATUS_NOT_FOUND: our snapshot is another than that of the P line;
  * STATUS_DAMAGED: our store is damaged. In these cases, and in others with fault, nothing was done. */
 enum status replay_point(const struct replay *replay, struct fault *fault);
+
+/* The same under this lock, in this process. log->file is what is in place then. */
+enum status replay_point_locked(const struct replay *replay, struct log *log, struct fault *fault);
 
 #endif

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "store/change.h"
+#include "store/format.h"
 #include "terminal/say.h"
 
 /* ---- the snapshot ---- */
