@@ -31,7 +31,7 @@ bool chain_proves(const unsigned char origin[CHAIN_SIZE], const struct line *lin
 {
     crypto_sum_line(position->chain, text, proved_length(line, text), origin);
     return is_sum(line->column[COLUMN_CHAIN].at, position->chain) &&
-           decimal_parse(line->column[COLUMN_N], &position->n);
+           decimal_parse(line->column[COLUMN_N], &position->n) && position->n > 0;
 }
 
 bool chain_sealed(const unsigned char basechain[CHAIN_SIZE], const struct line *line, const char *text,

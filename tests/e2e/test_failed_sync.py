@@ -214,6 +214,19 @@ class Hosts(FailingDisk):
         self.assertEqual(host.run("promote").out.strip(), head)
         self.assertEqual(host.run("create", "-l", "x").code, 0)
 
+    def test_mend_on_the_promoted_writer(self):
+        """If it ends before the new epoch is in place, this host is still the writer of the old one."""
+        self.create()
+        host = self.follower()
+        self.once(host)
+        self.assertEqual(host.run("promote").code, 0)
+        for what in ("rename", "file"):
+            self.run_with(host, what, "mend", "-y", code=74, says="nothing was done")
+            self.assertEqual(host.run("create", "-l", "x").code, 0)
+        self.assertEqual(host.run("mend", "-y").code, 0)
+        with open(os.path.join(host.store_dir, "example.com.writer")) as file:
+            self.assertEqual(file.read(), "%d\n" % host.read().header.epoch)  # an older copy is not written to
+
     def test_follow(self):
         """It writes its last bytes again, and syncs them and the name, before it counts itself level."""
         self.create()

@@ -4,10 +4,13 @@ import contextlib
 import json
 import os
 import random
+import subprocess
 import unittest
 
 from fleet import FleetTest, log_command
 from harness import killed_at_end, wait_until
+from oracle import Writer
+from oracle_format import make_token
 
 
 class Promote(FleetTest):
@@ -150,13 +153,63 @@ class Promote(FleetTest):
 
     def test_a_writer_file_of_another_epoch(self):
         path = os.path.join(self.host.store_dir, "example.com.writer")
-        for text in ("0\n", "2\n", "1", "1x\n", "01\n", "\n", "x" * 100):
+        for text in ("0\n", "2\n", "1", "1x\n", "01\n", "\n", "x" * 100, "2\n1", "2\n3\n1\n", "2\n3\n"):
             with open(path, "w") as file:
                 file.write(text)
             self.assertEqual(self.host.run("create", "-l", "x").code, 77, text)
-        with open(path, "w") as file:
-            file.write("1\n")
-        self.assertEqual(self.host.run("create", "-l", "x").code, 0)
+        for text in ("1\n", "1\n2\n", "2\n1\n"):
+            with open(path, "w") as file:
+                file.write(text)
+            self.assertEqual(self.host.run("create", "-l", "x").code, 0, text)
+
+    def test_killed_while_it_mends(self):
+        """A writer that is killed at any moment goes on as the writer."""
+        self.promote()
+        for _ in range(15):
+            with killed_at_end(self.host.start("mend", "-y")) as process:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(random.random() * 0.02)
+                process.kill()
+                process.communicate()
+            self.assertEqual(self.host.run("create", "-l", "x").code, 0)
+
+    def test_no_epoch_is_left(self):
+        """Of a store that no host has made: nothing wraps round to an epoch that would fence nobody."""
+        for epoch in (2**64 - 1, 2**64 - 2, 2**64 - 1000001):
+            writer = Writer("example.com", epoch=epoch)
+            writer.create(make_token())
+            host = self.follower()
+            host.put(writer)
+            self.assertEqual(host.run("check").code, 0)
+            result = host.run("promote")
+            self.assertEqual(result.code, 65, result)
+            self.assertIn("there is no epoch after %d" % epoch, result.err)
+            self.assertEqual(host.bytes(), writer.data())
+            self.point_at(host)
+            result = host.run("mend", "-y")
+            self.assertEqual(result.code, 65, result)
+            self.assertEqual(host.bytes(), writer.data())
+            self.assertEqual([name for name in host.files() if name.endswith(".writer") or ".new-" in name], [])
+
+    def test_no_number_is_left(self):
+        """Nor to line 0, which no program reads."""
+        writer = Writer("example.com")
+        writer.create(make_token())
+        writer.n = 2**64 - 3
+        writer.compact()
+        self.site.put(writer)
+        self.create()
+        before = self.site.bytes()
+        self.assertEqual(self.json("check")["head"].split(":")[1], str(2**64 - 1))
+        for args in (["create", "-l", "x"], ["revoke", "-y", "1"], ["compact"], ["mend", "-y"]):
+            result = self.site.run(*args)
+            self.assertIn(result.code, (65, 74), result)
+            self.assertEqual(self.site.bytes(), before)
+        host = self.follower()
+        self.once(host)
+        self.assert_same(host)
+        self.once(host, 1, "--", self.script(host, b"0" + self.site.bytes().splitlines(keepends=True)[-1][20:]),
+            says="no line of this store")
 
     def test_killed_at_any_moment(self):
         """Then it is the writer with a new epoch, or still follows."""

@@ -18,12 +18,14 @@ static ssize_t read_start(int fd, char *bytes, size_t size)
     return got;
 }
 
-/* The epoch in DOMAIN.writer; 0: there is no such file, or none that names an epoch. */
-static uint64_t named_epoch(int directory, const char *domain)
+/* The epochs in DOMAIN.writer, at most two, a line each. Returns how many; 0: there is no such file, or it
+ * holds something else. */
+static size_t named_epochs(int directory, const char *domain, uint64_t epochs[2])
 {
-    char name[DOMAIN_NAME_MAX + sizeof(".writer")], text[24];
-    uint64_t epoch = 0;
+    char name[DOMAIN_NAME_MAX + sizeof(".writer")], text[48];
+    const char *at = text, *lf;
     ssize_t got = -1;
+    size_t count = 0;
     int fd;
 
     snprintf(name, sizeof(name), "%s.writer", domain);
@@ -32,14 +34,20 @@ static uint64_t named_epoch(int directory, const char *domain)
         got = read_start(fd, text, sizeof(text));
         close(fd);
     }
-    if (got < 2 || text[got - 1] != '\n' || !decimal_parse((struct span){text, (size_t)got - 1}, &epoch))
-        return 0;
-    return epoch;
+    for (; got > 0; got -= lf + 1 - at, at = lf + 1) {
+        lf = memchr(at, '\n', (size_t)got);
+        if (!lf || count == 2 || !decimal_parse((struct span){at, (size_t)(lf - at)}, &epochs[count++]))
+            return 0;
+    }
+    return count;
 }
 
 bool writer_named(int directory, const char *domain, uint64_t epoch)
 {
-    return epoch != 0 && named_epoch(directory, domain) == epoch;
+    uint64_t epochs[2];
+    size_t count = named_epochs(directory, domain, epochs);
+
+    return epoch != 0 && ((count > 0 && epochs[0] == epoch) || (count > 1 && epochs[1] == epoch));
 }
 
 /* The epoch of the open store; 0: its header is damaged. */
@@ -55,14 +63,14 @@ static uint64_t epoch_of(int store)
 
 enum status writer_may(const struct domain *domain, int directory, int store, struct fault *fault)
 {
-    uint64_t epoch = store >= 0 ? epoch_of(store) : 0, named;
+    uint64_t epoch = store >= 0 ? epoch_of(store) : 0, epochs[2];
     char name[NAME_SIZE];
 
     if (domain->source[0] == '\0' || source_is_engine(domain->source))
         return STATUS_DONE;
-    named = named_epoch(directory, domain->name);
     /* the writer's own store may be so damaged that it must be mended to show its epoch */
-    if (named != 0 && (named == epoch || (store >= 0 && epoch == 0)))
+    if (writer_named(directory, domain->name, epoch) ||
+        (store >= 0 && epoch == 0 && named_epochs(directory, domain->name, epochs) > 0))
         return STATUS_DONE;
     writer_source_name(name, sizeof(name), domain->source);
     fault_set(fault, "this host follows %s: change it there, or `toktab promote`", name);

@@ -3,8 +3,9 @@
  *
  * A host whose domain has a source follows it, and MUST NOT change the store: two hosts that write make a
  * fork, which loses acknowledged revocations. Only where DOMAIN.writer, made by `toktab promote`, names the
- * store's epoch is this host the writer in spite of its source. With an engine as source any host may: the
- * engine lets only one line come next.
+ * store's epoch is this host the writer in spite of its source. While the writer begins another epoch, the
+ * file names both: it may be killed before the store has the new one. With an engine as source any host may:
+ * the engine lets only one line come next.
  */
 #ifndef WRITER_H
 #define WRITER_H

@@ -84,6 +84,12 @@ enum status change_append(struct log *log, const struct session *session, struct
         record->serial = record->n;
         record->created = record->time;
     }
+    if (record->n == 0) {
+        fault_set(fault,
+                  "the log has no number left for another line: move the store away, and create its tokens "
+                  "anew");
+        return STATUS_DAMAGED;
+    }
     length = change_format(text, record, tip.chain.origin, chain);
     if (length == 0 || (!ends && length > LINE_SIZE_MAX - REVOCATION_SIZE)) {
         fault_set(fault,

@@ -9,9 +9,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "caller/writer.h"
 #include "crypto.h"
 
 enum { KEPT_NAMES_MOST = 100, EPOCH_STEP = 1000000 };
+
+#define EPOCH_MOST (UINT64_MAX - 1 - EPOCH_STEP)
 
 void mending_free(struct mending *mending)
 {
@@ -85,7 +88,7 @@ static enum status look_again(struct mending *mending, const struct log *log, st
     return STATUS_DAMAGED;
 }
 
-/* Two hosts that mend the same store must not get the same epoch. */
+/* Two hosts that mend the same store must not get the same epoch. old: at most EPOCH_MOST. */
 static uint64_t new_epoch(uint64_t old)
 {
     struct timespec now;
@@ -118,16 +121,20 @@ static enum status keep_damaged(struct mending *mending, const struct log *log, 
     return STATUS_DONE;
 }
 
-/* Before the store has that epoch: if we are killed in between, the name means nothing. */
-static enum status name_writer(const struct log *log, uint64_t epoch, struct fault *fault)
+/* Before the store has the epoch, and after. Until then a writer goes on with the old one, if we are killed
+ * in between; old: 0, this host only follows. */
+static enum status name_writer(const struct log *log, uint64_t old, uint64_t epoch, struct fault *fault)
 {
-    char target[DOMAIN_NAME_MAX + sizeof(".writer")], text[24];
+    char target[DOMAIN_NAME_MAX + sizeof(".writer")], text[48];
     struct newfile file;
     struct stat store;
     bool good;
 
     snprintf(target, sizeof(target), "%s.writer", log->domain);
-    snprintf(text, sizeof(text), "%" PRIu64 "\n", epoch);
+    if (old != 0)
+        snprintf(text, sizeof(text), "%" PRIu64 "\n%" PRIu64 "\n", old, epoch);
+    else
+        snprintf(text, sizeof(text), "%" PRIu64 "\n", epoch);
     if (newfile_begin(&file, log->directory, target)) {
         good = fstat(log->file, &store) == 0 && newfile_dress_first(&file, store.st_gid) &&
                newfile_add(&file, text, strlen(text)) && newfile_finish(&file);
@@ -170,6 +177,7 @@ static void note(const struct mending *mending, struct log *log)
 static enum status install(struct mending *mending, struct log *log, struct newfile *file,
                            struct fault *fault)
 {
+    const uint64_t old_epoch = mending->salvage.header.epoch, epoch = mending->rewrite.header.epoch;
     bool damaged = mending->damage.text[0] != '\0';
     enum status status = STATUS_DONE;
     struct fault what;
@@ -180,7 +188,8 @@ static enum status install(struct mending *mending, struct log *log, struct newf
                   log->storefile.directory, log->storefile.name, what.text);
         status = what.passing ? STATUS_IO : STATUS_DAMAGED;
     } else if (mending->names_writer) {
-        status = name_writer(log, mending->rewrite.header.epoch, fault);
+        status = name_writer(log, writer_named(log->directory, log->domain, old_epoch) ? old_epoch : 0, epoch,
+                             fault);
     }
     if (status == STATUS_DONE && damaged)
         status = keep_damaged(mending, log, fault);
@@ -192,8 +201,10 @@ static enum status install(struct mending *mending, struct log *log, struct newf
     status = rewrite_install(log, file, REWRITE_ADVICE, fault);
     if (status != STATUS_DONE && damaged && fstat(log->file, &old) == 0 && old.st_nlink > 1)
         unlinkat(log->directory, mending->kept, 0); /* it is still the store */
-    if (status == STATUS_DONE && mending->names_writer)
+    if (status == STATUS_DONE && mending->names_writer) {
+        name_writer(log, 0, epoch, &what);
         forget_contact(log);
+    }
     return status;
 }
 
@@ -209,6 +220,13 @@ enum status mending_replace(struct mending *mending, struct log *log, struct fau
     if (status != STATUS_DONE) {
         fault_set(fault, "%s/%s: %s", log->storefile.directory, log->storefile.name, what.text);
         return status;
+    }
+    if (salvage->header.epoch > EPOCH_MOST) {
+        fault_set(fault,
+                  "%s/%s: nothing was done: there is no epoch after %" PRIu64
+                  ", which no host has made: move the store away, and create its tokens anew",
+                  log->storefile.directory, log->storefile.name, salvage->header.epoch);
+        return STATUS_DAMAGED;
     }
     rewrite->header = salvage->header;
     rewrite->header.epoch = new_epoch(salvage->header.epoch);
