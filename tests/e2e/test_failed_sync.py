@@ -9,7 +9,7 @@ import unittest
 
 from fleet import FleetTest
 from fleet_site import Engines, Host
-from harness import config_text
+from harness import config_text, killed_at_end, wait_until
 
 SHIM = r"""
 #define _GNU_SOURCE
@@ -42,10 +42,22 @@ static int is_directory(int fd)
     return fstat(fd, &status) == 0 && S_ISDIR(status.st_mode);
 }
 
+/* SYNCS: a file that gets a line for each sync: by whom, of what */
+static void note(const char *what)
+{
+    FILE *file = getenv("SYNCS") ? fopen(getenv("SYNCS"), "a") : NULL;
+
+    if (!file)
+        return;
+    fprintf(file, "%d %s\n", (int)getpid(), what);
+    fclose(file);
+}
+
 int fdatasync(int fd)
 {
     int (*real)(int) = (int (*)(int))dlsym(RTLD_NEXT, "fdatasync");
 
+    note("data");
     if (!fails("fdatasync"))
         return real(fd);
     errno = EIO;
@@ -56,6 +68,7 @@ int fsync(int fd)
 {
     int (*real)(int) = (int (*)(int))dlsym(RTLD_NEXT, "fsync");
 
+    note(is_directory(fd) ? "directory" : "file");
     if (!fails(is_directory(fd) ? "directory" : "file") && !(is_directory(fd) && renamed && fails("name")))
         return real(fd);
     errno = EIO;
@@ -242,6 +255,30 @@ class Hosts(FailingDisk):
         self.ok("compact")
         self.run_with(host, "name", "follow", "--once", says="in place, but")
         self.once(host)
+        self.assert_same(host)
+
+    def test_follow_syncs_once(self):
+        """A change waits for no sync before programs see it: what was there before was synced when it was written."""
+        self.create()
+        host = self.follower()
+        self.once(host)
+        syncs = os.path.join(host.dir, "syncs")
+
+        def count(process):
+            with contextlib.suppress(FileNotFoundError), open(syncs) as file:
+                return [line.split()[1] for line in file if line.split()[0] == str(process.pid)]
+            return []
+
+        def noted():
+            with open(os.path.join(host.store_dir, "example.com.contact")) as file:
+                return file.read().split("|")[2].strip() == self.json("check")["head"]
+
+        with killed_at_end(host.start("follow", env={**self.env, "SYNCS": syncs})) as process:
+            wait_until(lambda: len(count(process)) == 2, "it stands")
+            for number in range(3):
+                self.create()
+                wait_until(noted, "it has the change")
+                self.assertEqual(count(process)[2:], ["data"] * (number + 1))
         self.assert_same(host)
 
     def test_compact_with_an_engine(self):

@@ -194,14 +194,14 @@ static bool hear(struct follow *follow, struct span line, enum end *end)
 {
     struct following *following = &follow->following;
     struct incoming *incoming = &following->incoming;
-    struct chain before = incoming->mine;
+    struct position before = incoming->mine.at;
     enum incoming_verdict verdict = incoming_judge(incoming, line.at, line.length);
     struct fault fault;
     enum status status = following_take(following, verdict, line, &before, &fault);
 
     if (status == STATUS_NO && source_is_engine(follow->session->domain->source) && !incoming->in_file &&
         following_again(following, &fault) == STATUS_DONE) { /* a command on this host had the line first */
-        before = incoming->mine;
+        before = incoming->mine.at;
         verdict = incoming_judge(incoming, line.at, line.length);
         status = following_take(following, verdict, line, &before, &fault);
     }

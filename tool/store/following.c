@@ -101,6 +101,7 @@ static enum status stand(struct following *following, struct fault *fault)
     /* a follow that was killed may not have synced its last line, or the name of its last file */
     if (fdatasync(following->store) < 0 || !sync_directory(following->directory))
         return sync_failed(following, fault);
+    following->synced = identity_of(&store);
     incoming->mine = tip.chain;
     incoming->has_store = true;
     incoming->writer = !source_is_engine(following->session->domain->source) &&
@@ -159,10 +160,11 @@ static enum status changed(const struct following *following, struct fault *faul
 
 /* ---- lines ---- */
 
-static enum status append(struct following *following, struct span line, const struct chain *before,
+static enum status append(struct following *following, struct span line, const struct position *before,
                           struct fault *fault)
 {
-    const struct tip expected = {.chain = *before};
+    const struct tip expected = {
+        .chain = {.header.epoch = following->incoming.mine.header.epoch, .at = *before}};
     enum status status;
 
     if (!following->appending) {
@@ -170,6 +172,7 @@ static enum status append(struct following *following, struct span line, const s
         if (status != STATUS_DONE)
             return status;
         following->appending = true;
+        log_know_synced(&following->log, &following->synced);
     }
     if (following->log.file < 0)
         return changed(following, fault);
@@ -189,11 +192,14 @@ static enum status append(struct following *following, struct span line, const s
 enum status following_flush(struct following *following, struct fault *fault)
 {
     enum status status = STATUS_DONE;
+    struct stat store;
 
     if (!following->appending)
         return STATUS_DONE;
     if (!log_sync(&following->log))
         status = sync_failed(following, fault);
+    else if (fstat(following->log.file, &store) == 0)
+        following->synced = identity_of(&store);
     log_end(&following->log);
     following->appending = false;
     return status;
@@ -209,10 +215,11 @@ enum status following_again(struct following *following, struct fault *fault)
 /* ---- compactions ---- */
 
 /* The line is kept even if our snapshot is another than the source's: then the file is fetched. */
-static enum status take_point(struct following *following, struct span line, const struct chain *before,
+static enum status take_point(struct following *following, struct span line, const struct position *before,
                               struct fault *fault)
 {
-    const struct replay replay = {following->session, line, before, following->incoming.mine.at};
+    const struct chain *mine = &following->incoming.mine;
+    const struct replay replay = {following->session, line, mine->header.epoch, *before, mine->at};
     enum status status = following_flush(following, fault);
 
     if (status == STATUS_DONE)
@@ -373,7 +380,7 @@ enum status following_install(struct following *following, struct fault *fault)
 }
 
 enum status following_take(struct following *following, enum incoming_verdict verdict, struct span line,
-                           const struct chain *before, struct fault *fault)
+                           const struct position *before, struct fault *fault)
 {
     enum status status;
 

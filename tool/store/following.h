@@ -21,8 +21,9 @@ struct following {
     struct numbered numbered;
     struct incoming incoming;
     struct log log;
-    bool appending; /* log is begun: following_flush() */
-    bool doubtful;  /* a sync failed, so nobody knows what the disk has of the last line */
+    bool appending;         /* log is begun: following_flush() */
+    bool doubtful;          /* a sync failed, so nobody knows what the disk has of the last line */
+    struct identity synced; /* the store, when it was made durable here */
     struct newfile file;
     bool filing;       /* file is begun */
     struct fault lost; /* revocations that a higher epoch, which was taken, has not; "": none */
@@ -36,14 +37,14 @@ enum status following_begin(struct following *following, const struct session *s
 void following_end(struct following *following);
 
 /*
- * Do what incoming_judge() has said of this line. before: where the log ended before it was judged.
+ * Do what incoming_judge() has said of this line. before: where this host's log ended before it was judged.
  * STATUS_NO: the store was changed by somebody else; begin anew. STATUS_NOT_FOUND: this host's snapshot is
  * another than the source's, and the file must be fetched. If incoming.trouble is set, the file that came
  * cannot be taken. STATUS_DAMAGED, STATUS_NOT_PERMITTED, STATUS_LOCKED: so is this host's store. Else the
  * disk failed.
  */
 enum status following_take(struct following *following, enum incoming_verdict verdict, struct span line,
-                           const struct chain *before, struct fault *fault);
+                           const struct position *before, struct fault *fault);
 
 /* Look at this host's store again, which somebody else has changed: what was judged before is judged anew. */
 enum status following_again(struct following *following, struct fault *fault);

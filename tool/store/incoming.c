@@ -376,7 +376,8 @@ static bool is_deaf(const struct incoming *incoming)
 
 enum incoming_verdict incoming_judge(struct incoming *incoming, const char *text, size_t length)
 {
-    struct chain mine = incoming->mine;
+    const struct position at = incoming->mine.at;
+    const uint64_t serial = incoming->mine.serial;
     enum incoming_verdict verdict;
 
     incoming->trouble = TROUBLE_NONE;
@@ -397,7 +398,8 @@ enum incoming_verdict incoming_judge(struct incoming *incoming, const char *text
             incoming->in_file = false; /* its chain may have gone on to a line that was refused */
         return verdict;
     }
-    incoming->mine = mine;
+    incoming->mine.at = at; /* a line of the log moves nothing else */
+    incoming->mine.serial = serial;
     incoming->in_file = false;
     incoming->trouble = TROUBLE_NONE;
     return INCOMING_KNOWN;

@@ -195,6 +195,20 @@ bool log_held_long(const struct log *log)
     return clock_now() - log->locked > HELD_MOST * MILLISECOND;
 }
 
+void log_know_synced(struct log *log, const struct identity *synced)
+{
+    struct identity now;
+    struct stat status;
+
+    if (log->file < 0 || fstat(log->file, &status) < 0)
+        return;
+    now = identity_of(&status);
+    if (!identity_equal(&now, synced))
+        return;
+    log->name_synced = true;
+    log->synced = now.size;
+}
+
 enum status log_tip(struct log *log, struct tip *tip, struct fault *fault)
 {
     struct fault what;

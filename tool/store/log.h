@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 
 #include "caller/session.h"
+#include "freshness.h"
 #include "store/engine.h"
 #include "store/journal.h"
 #include "store/tip.h"
@@ -61,6 +62,10 @@ void log_end(struct log *log);
 /* Many changes are made under one lock, until this is true: then it is the turn of others, and the rest is
  * made under another one (lock_let_others()). A slow disk or engine decides how many those are. */
 bool log_held_long(const struct log *log);
+
+/* After log_begin(): this process has made the file and its name durable when the file looked like this. If
+ * it still does, it is not synced again before a line is appended. */
+void log_know_synced(struct log *log, const struct identity *synced);
 
 /* Find where the log ends. STATUS_DAMAGED if its header or last lines do not prove themselves. */
 enum status log_tip(struct log *log, struct tip *tip, struct fault *fault);

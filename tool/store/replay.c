@@ -69,8 +69,8 @@ static enum status rewrite_if_unchanged(const struct replay *replay, struct prov
         fault_set(fault, "%s; or move it away, and it is fetched anew", what.text);
         return status;
     }
-    if (log->file < 0 || chain->header.epoch != replay->before->header.epoch ||
-        !position_equal(&chain->at, &replay->before->at)) {
+    if (log->file < 0 || chain->header.epoch != replay->epoch ||
+        !position_equal(&chain->at, &replay->before)) {
         fault_set(fault, "%s/%s: another process has changed it", log->storefile.directory,
                   log->storefile.name);
         return STATUS_NO;

@@ -15,9 +15,10 @@
 
 struct replay {
     const struct session *session;
-    struct span line;           /* the P line, proved; with its LF */
-    const struct chain *before; /* where the log ends, before that line */
-    struct position at;         /* of that line */
+    struct span line; /* the P line, proved; with its LF */
+    uint64_t epoch;
+    struct position before; /* where the log ends, before that line */
+    struct position at;     /* of that line */
 };
 
 /* STATUS_NO: the log no longer ends there; STATUS_NOT_FOUND: our snapshot is another than that of the P line;
