@@ -10,8 +10,8 @@
 
 #include "caller/writer.h"
 #include "clock.h"
-#include "store/agree.h"
-#include "store/apart.h"
+#include "store/accept.h"
+#include "store/contact_write.h"
 #include "store/replay.h"
 #include "store/rewrite.h"
 
@@ -278,53 +278,6 @@ static enum status add_to_file(struct following *following, struct span line, st
     return newfile_add(&following->file, line.at, line.length) ? STATUS_DONE : failed(following, fault);
 }
 
-/* What programs would refuse is refused here too. Without the lock: it may take long. */
-static enum status check_snapshot(struct following *following, struct fault *fault)
-{
-    struct incoming *incoming = &following->incoming;
-    const struct agree file = {incoming->domain, -1, following->file.fd, false};
-    enum status status = incoming->file.header.lines > 0 ? apart(agree_snapshot, &file, fault) : STATUS_DONE;
-    struct fault what;
-
-    if (status != STATUS_DAMAGED)
-        return status;
-    what = *fault;
-    incoming->trouble = TROUBLE_GARBAGE;
-    fault_set(fault, "the source sends a file that programs would refuse: %s", what.text);
-    return status;
-}
-
-/* Without the lock, too. */
-static enum status compare(struct following *following, struct fault *fault)
-{
-    struct incoming *incoming = &following->incoming;
-    const bool higher = incoming->has_store && incoming->file.header.epoch > incoming->mine.header.epoch;
-    const struct agree both = {incoming->domain, following->store, following->file.fd, !higher};
-    enum status status = higher || incoming_file_beyond(incoming) ? apart(agree, &both, fault) : STATUS_DONE;
-    struct fault what;
-
-    if (status == STATUS_DONE || (status == STATUS_IO && !higher))
-        return status;
-    what = *fault;
-    if (higher) { /* it is taken whatever this host had */
-        if (status == STATUS_NO)
-            following->lost = what;
-        return STATUS_DONE;
-    }
-    if (status == STATUS_NO) {
-        incoming->trouble = TROUBLE_FORK;
-        fault_set(fault,
-                  "fork: the source's file does not stand for this host's log: %s: run `toktab mend` on the "
-                  "writer, whose log then counts, or `toktab promote` here",
-                  what.text);
-    } else {
-        incoming->trouble = TROUBLE_OWN;
-        fault_set(fault, "%s/%s: %s; or move it away, and it is fetched anew", following->storefile.directory,
-                  following->storefile.name, what.text);
-    }
-    return status;
-}
-
 /* Under the lock: is the store still what the file was compared with? */
 static bool is_unchanged(const struct following *following, struct log *log)
 {
@@ -355,9 +308,8 @@ enum status following_install(struct following *following, struct fault *fault)
 
     if (!keep_room(file->fd, file->end, RESERVE) || !newfile_finish(file))
         return failed(following, fault);
-    status = check_snapshot(following, fault);
-    if (status == STATUS_DONE)
-        status = compare(following, fault);
+    status = accept_file(&following->incoming, &following->storefile, following->store, file->fd,
+                         &following->lost, fault);
     if (status == STATUS_DONE)
         status = log_begin(&log, following->session, LOG_FOLLOW, fault);
     if (status != STATUS_DONE)
@@ -406,31 +358,6 @@ enum status following_take(struct following *following, enum incoming_verdict ve
 
 /* ---- the last contact ---- */
 
-/* A hint, so a failure is ignored and nothing is synced. Whoever reads the store may read it. */
-static void write_contact(const struct following *following)
-{
-    char name[DOMAIN_NAME_MAX + sizeof(".contact")], text[CONTACT_TEXT_SIZE];
-    size_t length = contact_format(text, &following->contact);
-    struct stat directory, file;
-    bool good;
-    int fd;
-
-    snprintf(name, sizeof(name), "%s.contact", following->session->domain->name);
-    fd = openat(following->directory, name,
-                O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0640);
-    if (fd < 0)
-        return;
-    good = fstat(fd, &file) == 0 && fstat(following->directory, &directory) == 0 && S_ISREG(file.st_mode);
-    if (good && file.st_gid != directory.st_gid)
-        good = fchown(fd, (uid_t)-1, directory.st_gid) == 0 || errno == EPERM;
-    if (good && (file.st_mode & 07777) != 0640)
-        good = fchmod(fd, 0640) == 0;
-    good = good && pwrite(fd, text, length, 0) == (ssize_t)length;
-    if (good && (uint64_t)file.st_size > length && ftruncate(fd, (off_t)length) < 0)
-        errno = 0;
-    close(fd);
-}
-
 void following_note(struct following *following, const char *state)
 {
     const struct incoming *incoming = &following->incoming;
@@ -446,5 +373,5 @@ void following_note(struct following *following, const char *state)
     if (same && following->contact_noted != 0 && now - following->contact_noted < SECOND * 9 / 10)
         return;
     following->contact_noted = now;
-    write_contact(following);
+    contact_write(following->directory, following->session->domain->name, contact);
 }

@@ -10,20 +10,13 @@
 
 #include "clock.h"
 #include "freshness.h"
-#include "store/numbered.h"
+#include "store/lines.h"
+#include "store/place.h"
 #include "store/tip.h"
 #include "store/watch.h"
 #include "terminal/output.h"
 
 enum { OUT_SIZE = 64 * 1024 };
-
-/* Where the other side's log ends in this file. */
-enum place {
-    PLACE_HERE,   /* what it lacks begins at sender->offset */
-    PLACE_BEYOND, /* after this log's end: there is nothing to send, yet */
-    PLACE_FORK,   /* nowhere: this log has another line there */
-    PLACE_DAMAGE, /* it cannot be told: this log has no sound line there */
-};
 
 struct sender {
     const struct sending *sending;
@@ -87,66 +80,6 @@ static enum status damaged(const struct sender *sender, const char *what)
                 sender->storefile.name, what);
 }
 
-/* The HEAD's line is not here. If later ones are, it is missing; the last line may lack its LF. */
-static enum place judge_missing(struct sender *sender, uint64_t n)
-{
-    const struct tip *tip = &sender->tip;
-    struct fault fault;
-
-    if (tip_read(&sender->tip, sender->fd, sender->sending->session->domain->name, &fault) != STATUS_DONE ||
-        tip->chain.at.n > n || (tip->chain.at.n == n && !tip->lf_due))
-        return PLACE_DAMAGE;
-    return PLACE_BEYOND;
-}
-
-/* Find the HEAD's line. The chain is at base. */
-static enum place find_head(struct sender *sender, const struct expected_head *head)
-{
-    struct numbered numbered;
-    enum place place = PLACE_DAMAGE;
-    struct line line;
-
-    numbered_make(&numbered, sender->fd);
-    switch (numbered_find(&numbered, head->n)) {
-    case FOUND_LINE:
-        if (!line_split(&line, numbered.at.at, numbered.at.length) ||
-            !chain_resume(&sender->chain, &line, numbered.at.at))
-            break;
-        sender->offset = numbered.offset;
-        place = memcmp(sender->chain.at.chain, head->chain, CHAIN_SIZE) == 0 ? PLACE_HERE : PLACE_FORK;
-        break;
-    case FOUND_NONE:
-        place = judge_missing(sender, head->n);
-        break;
-    case FOUND_ERROR:
-    default:
-        break;
-    }
-    numbered_free(&numbered);
-    return place;
-}
-
-/* The chain is after the header, of that length. */
-static enum place find_place(struct sender *sender, size_t header_length)
-{
-    const struct header *header = &sender->chain.header;
-    const struct expected_head *head = &sender->head;
-
-    sender->offset = header_length;
-    if (!sender->has_head || head->epoch < header->epoch ||
-        (head->epoch == header->epoch && head->n < header->base)) {
-        sender->offset = 0; /* the whole file */
-        return PLACE_HERE;
-    }
-    if (head->epoch > header->epoch)
-        return PLACE_BEYOND;
-    chain_skip_snapshot(&sender->chain);
-    sender->offset += header->bytes;
-    if (head->n > header->base)
-        return find_head(sender, head);
-    return memcmp(head->chain, header->basechain, CHAIN_SIZE) == 0 ? PLACE_HERE : PLACE_FORK;
-}
-
 /* The other side sees from the header whether it is the same store at all. */
 static enum status say_fork(struct sender *sender, const char *header, size_t length)
 {
@@ -169,7 +102,9 @@ static enum status place(struct sender *sender)
     sender->lf_due = sender->placed = false;
     if (wrong)
         return damaged(sender, wrong);
-    switch (find_place(sender, length)) {
+    sender->offset = length;
+    switch (
+        place_find(&sender->chain, sender->fd, sender->has_head ? &sender->head : NULL, &sender->offset)) {
     case PLACE_HERE:
         sender->placed = true;
         if (sender->offset > 0)

@@ -1,0 +1,62 @@
+#include "store/place.h"
+
+#include <string.h>
+
+#include "store/numbered.h"
+#include "store/tip.h"
+
+/* Line n is not here. If later ones are, it is missing; the last line may lack its LF. */
+static enum place judge_missing(int fd, const char *domain, uint64_t n)
+{
+    struct fault fault;
+    struct tip tip;
+
+    if (tip_read(&tip, fd, domain, &fault) != STATUS_DONE || tip.chain.at.n > n ||
+        (tip.chain.at.n == n && !tip.lf_due))
+        return PLACE_DAMAGE;
+    return PLACE_BEYOND;
+}
+
+/* The chain is at base. */
+static enum place find_line(struct chain *chain, int fd, const struct expected_head *head, uint64_t *offset)
+{
+    struct numbered numbered;
+    enum place place = PLACE_DAMAGE;
+    struct line line;
+
+    numbered_make(&numbered, fd);
+    switch (numbered_find(&numbered, head->n)) {
+    case FOUND_LINE:
+        if (!line_split(&line, numbered.at.at, numbered.at.length) ||
+            !chain_resume(chain, &line, numbered.at.at))
+            break;
+        *offset = numbered.offset;
+        place = memcmp(chain->at.chain, head->chain, CHAIN_SIZE) == 0 ? PLACE_HERE : PLACE_FORK;
+        break;
+    case FOUND_NONE:
+        place = judge_missing(fd, chain->header.domain, head->n);
+        break;
+    case FOUND_ERROR:
+    default:
+        break;
+    }
+    numbered_free(&numbered);
+    return place;
+}
+
+enum place place_find(struct chain *chain, int fd, const struct expected_head *head, uint64_t *offset)
+{
+    const struct header *header = &chain->header;
+
+    if (!head || head->epoch < header->epoch || (head->epoch == header->epoch && head->n < header->base)) {
+        *offset = 0;
+        return PLACE_HERE;
+    }
+    if (head->epoch > header->epoch)
+        return PLACE_BEYOND;
+    chain_skip_snapshot(chain);
+    *offset += header->bytes;
+    if (head->n > header->base)
+        return find_line(chain, fd, head, offset);
+    return memcmp(head->chain, header->basechain, CHAIN_SIZE) == 0 ? PLACE_HERE : PLACE_FORK;
+}
