@@ -536,7 +536,7 @@ class Faults(FleetTest):
 
     def test_memory_of_comparisons(self):
         """Whether a file stands for this host's log is asked without keeping the lines of both."""
-        limit = 6 << 20
+        limit = 8 << 20
 
         def little_memory():
             if not sanitizers():  # which want terabytes
