@@ -34,9 +34,9 @@ static size_t named_epochs(int directory, const char *domain, uint64_t epochs[2]
         got = read_start(fd, text, sizeof(text));
         close(fd);
     }
-    for (; got > 0; got -= lf + 1 - at, at = lf + 1) {
+    for (; got > 0; got -= lf + 1 - at, at = lf + 1, count++) {
         lf = memchr(at, '\n', (size_t)got);
-        if (!lf || count == 2 || !decimal_parse((struct span){at, (size_t)(lf - at)}, &epochs[count++]))
+        if (!lf || count == 2 || !decimal_parse((struct span){at, (size_t)(lf - at)}, &epochs[count]))
             return 0;
     }
     return count;

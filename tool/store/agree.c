@@ -139,7 +139,8 @@ static void fold(struct side *side, bool last)
 {
     size_t tokens = 0;
 
-    qsort(side->states, side->count, sizeof(*side->states), by_id);
+    if (side->count > 0)
+        qsort(side->states, side->count, sizeof(*side->states), by_id);
     for (size_t i = 0; i < side->count; i++) {
         const struct state *line = &side->states[i];
         struct state *token = tokens > 0 ? &side->states[tokens - 1] : NULL;
