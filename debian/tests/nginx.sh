@@ -19,12 +19,16 @@ write_site() {
     } > $site
 }
 
-# Debian has started nginx, unless a policy forbids it.
+# Debian has started nginx, unless a policy forbids it, or a test before has ended it.
 start_or_reload() {
     if service nginx status > /dev/null 2>&1; then
         nginx -s reload
+        return
+    fi
+    rm -f $socket
+    if [ -d /run/systemd/system ]; then
+        systemctl start nginx
     else
-        rm -f $socket
         /usr/sbin/nginx < /dev/null > /dev/null 2>&1 || nginx -t
     fi
 }
