@@ -8,7 +8,7 @@
 #   make test-unit   one suite of the unit tests: SUITE=chain; without SUITE all of them
 #   make test-e2e    the tests from outside whose module.Class.test holds a word: TEST=test_revoke
 #   make torture     fuzzing, kills, faults, damage and races for an hour and a half: MINUTES=60; or one part:
-#                    PART=crash, power, faults, full, fleet, etcd, timing, coverage, scan-build or races
+#                    PART=crash, power, faults, full, fleet, etcd, timing, coverage, scan-build, systemd or races
 #   make bench       measures, in half an hour; PART=nginx: one part, PART=list: which there are; BENCH=all: other
 #                    programs too, and 10,000,000 tokens
 #   make lint        looks at the layout of the code; clang-tidy, cppcheck, gcc -fanalyzer, shellcheck
@@ -375,6 +375,7 @@ torture:
 	@tests/install-needed check-all tests/fleet
 	@tests/install-needed check-all tests/fault
 	@tests/install-needed check-all tests/timing
+	@tests/install-needed check-all tests/systemd
 	@$(MAKE) --no-print-directory all $(BUILD)/unit-tests $(FAULT_TOOLS)
 	@tests/torture
 

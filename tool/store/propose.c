@@ -41,8 +41,9 @@ static enum status take(struct log *log, struct span there, struct fault *fault)
     case INCOMING_LINE:
         break;
     case INCOMING_POINT:
-        if (replay_point_locked(&(struct replay){log->session, there, &tip.chain, incoming.mine.at}, log,
-                                &ignored) == STATUS_DONE)
+        if (replay_point_locked(
+                &(struct replay){log->session, there, tip.chain.header.epoch, tip.chain.at, incoming.mine.at},
+                log, &ignored) == STATUS_DONE)
             return STATUS_DONE;
         break; /* without the compaction: a change does not fail for it, and the next one makes up for it */
     case INCOMING_TROUBLE:
