@@ -139,7 +139,7 @@ static void fold(struct side *side, bool last)
 {
     size_t tokens = 0;
 
-    if (side->count > 0)
+    if (side->count > 0) /* else there may be no memory either, which qsort() must not be given */
         qsort(side->states, side->count, sizeof(*side->states), by_id);
     for (size_t i = 0; i < side->count; i++) {
         const struct state *line = &side->states[i];
