@@ -7,7 +7,7 @@
 
 #define STOREID "00112233445566778899aabbccddeeff"
 
-enum { USES = 600 }; /* fewer than are read at once */
+enum { USES = 40 }; /* fewer than are read at once */
 
 static uint64_t take_word(const uint8_t **data, size_t *size)
 {
