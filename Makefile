@@ -7,8 +7,8 @@
 #   make check-all   installs what is missing, then runs the tests that make check leaves out
 #   make test-unit   one suite of the unit tests: SUITE=chain; without SUITE all of them
 #   make test-e2e    the tests from outside whose module.Class.test holds a word: TEST=test_revoke
-#   make torture     fuzzing, kills, faults, damage and races for an hour and a half: MINUTES=60; or one part:
-#                    PART=crash, power, faults, full, fleet, etcd, timing, coverage, scan-build, systemd or races
+#   make torture     fuzzing, kills, faults, damage, races and a busy nginx for an hour and a half: MINUTES=60; or one part:
+#                    PART=crash, power, faults, full, fleet, etcd, timing, soak, fuzz, coverage, scan-build, systemd, races
 #   make bench       measures, in half an hour; PART=nginx: one part, PART=list: which there are; BENCH=all: other
 #                    programs too, and 10,000,000 tokens
 #   make lint        looks at the layout of the code; clang-tidy, cppcheck, gcc -fanalyzer, shellcheck
@@ -130,9 +130,10 @@ BENCHES = $(patsubst tests/bench/%.c,$(BUILD)/bench-%,\
 BENCH_ENGINES = $(patsubst tests/bench/engines/%.c,$(BUILD)/bench-engine-%,\
     $(filter-out %/engine.c,$(wildcard tests/bench/engines/*.c)))
 FUZZ_HELPERS = tests/fuzz/fuzz.c tests/fuzz/repair.c tests/fuzz/damage.c
+FUZZ_SOURCES = $(filter-out $(if $(NGINX_SRC),,tests/fuzz/authorization.c),$(wildcard tests/fuzz/*.c))
 # What make check only compiles: the benchmarks and the fuzz targets are run elsewhere.
-OTHER_OBJECTS = $(patsubst tests/%.c,$(BUILD)/%.o,$(wildcard tests/bench/*.c tests/fuzz/*.c))
-FUZZERS = $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz-%,$(filter-out $(FUZZ_HELPERS),$(wildcard tests/fuzz/*.c)))
+OTHER_OBJECTS = $(patsubst tests/%.c,$(BUILD)/%.o,$(wildcard tests/bench/*.c) $(FUZZ_SOURCES))
+FUZZERS = $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz-%,$(filter-out $(FUZZ_HELPERS),$(FUZZ_SOURCES)))
 
 LIBRARIES = $(BUILD)/libtoktab.so.0 $(BUILD)/libtoktab.so $(BUILD)/libtoktab.a
 MODULE = $(BUILD)/nginx/ngx_http_auth_toktab_module.so
@@ -293,6 +294,15 @@ $(BUILD)/fault-httpd: module/example/toktab-httpd.c $(BUILD)/libtoktab.so
 $(BUILD)/fuzz-%: $(BUILD)/fuzz/%.o $(FUZZ_HELPERS:tests/%.c=$(BUILD)/%.o) $(BUILD)/tool/inner.a $(LIB_OBJECTS)
 	$(call say,LD)
 	$Q$(LINK) -fsanitize=fuzzer $^ $(TOOL_LIBS) $(LIB_LIBS) $(LDLIBS)
+
+# With that part of the module which reads a request; nginx and the library are played by the target.
+$(BUILD)/fuzz/authorization.o: TOOL_FLAGS += $(MODULE_FLAGS) -Imodule/nginx
+$(BUILD)/fuzz/authorization.o: | $(BUILD)/nginx/ngx_auto_config.h
+
+$(BUILD)/fuzz-authorization: $(BUILD)/fuzz/authorization.o $(BUILD)/fuzz/fuzz.o \
+    $(patsubst %,$(BUILD)/nginx/ngx_http_auth_toktab_%.o,access request user) $(BUILD)/lib/inner.a
+	$(call say,LD)
+	$Q$(LINK) -fsanitize=fuzzer $^ $(LIB_LIBS) $(LDLIBS)
 
 # nginx's configure makes the headers that fit Debian's nginx (--with-compat), and the list of what is
 # in the module. For its hundred small compilations clang would take half a minute.
