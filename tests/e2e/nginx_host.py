@@ -31,6 +31,7 @@ env LD_LIBRARY_PATH;
 env LD_PRELOAD;
 env ASAN_OPTIONS;
 env UBSAN_OPTIONS;
+env MALLOC_MMAP_THRESHOLD_;
 worker_processes {workers};
 worker_shutdown_timeout 10s;
 pid {folder}/nginx.pid;
@@ -162,10 +163,12 @@ class Nginx:
     toktab_conf  for auth_toktab_config
     http         what stands inside http {}, where {port} and {folder} are filled in
     preload      a library that is loaded before the others
+    env          more of its environment
     module       the path of the module
     """
 
     preload = None
+    env = {}
     module = MODULE
 
     def __init__(self, folder, toktab_conf, http, workers=2, level="info"):
@@ -205,7 +208,7 @@ class Nginx:
 
     def run_nginx(self, *arguments):
         command = [NGINX, "-p", self.folder, "-c", self.conf, "-e", os.path.join(self.folder, "error.log"), *arguments]
-        env = environment({"LD_LIBRARY_PATH": BUILD})
+        env = environment({"LD_LIBRARY_PATH": BUILD, **self.env})
         if self.preload:
             env["LD_PRELOAD"] = " ".join(filter(None, (env.get("LD_PRELOAD"), self.preload)))
         return subprocess.run(
