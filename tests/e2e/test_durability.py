@@ -365,13 +365,17 @@ class Output(SiteTest):
         n = self.site.read().n
         reader, writer = os.pipe()
         os.write(writer, b"x" * fcntl.fcntl(writer, fcntl.F_GETPIPE_SZ))
-        process = self.site.start(*args, stdout=writer)
+        # nohup(1) before the tests would have it ignored
+        process = self.site.start(*args, stdout=writer, preexec_fn=lambda: signal.signal(number, signal.SIG_DFL))
         os.close(writer)
+
+        def ended():
+            process.send_signal(number)
+            return process.poll() is not None
+
         with killed_at_end(process), os.fdopen(reader, "rb"):
             wait_until(lambda: self.site.read().n > n, "the line is on disk")
-            while process.poll() is None:
-                process.send_signal(number)
-                time.sleep(0.001)
+            wait_until(ended, "its end by signal %d" % number)
             err = process.stderr.read().decode()
         self.assertEqual(process.returncode, 74, err)
         made = next(id for id in self.site.read().tokens if id not in before.decode())
