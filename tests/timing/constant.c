@@ -17,6 +17,7 @@
 #include <unistd.h>
 #include <valgrind/memcheck.h>
 
+#include "checksum.h"
 #include "crypto.h"
 #include "text.h"
 #include "token.h"
@@ -111,12 +112,16 @@ static void look_at_verify(const char *config)
     struct toktab_options options = {.size = sizeof(options), .config = config};
     char error[512];
     struct toktab *table = toktab_open(&options, error, sizeof(error));
+    struct toktab_result result = {.size = sizeof(result)};
     unsigned before;
 
     if (!table)
         errx(2, "%s", error);
     if (toktab_verify(table, right, length, NULL, NULL) != TOKTAB_ALLOW)
         errx(2, "the token is not admitted");
+    toktab_verify(table, wrong, length, NULL, &result);
+    if (result.reason != TOKTAB_REASON_UNKNOWN)
+        errx(2, "the wrong secret is refused as %s", toktab_reason_name(result.reason));
     hide_stored_hash();
     before = VALGRIND_COUNT_ERRORS;
     toktab_verify(table, right, length, NULL, NULL);
@@ -136,6 +141,7 @@ int main(int count, char *arguments[])
     length = (size_t)got;
     strcpy(wrong, right);
     wrong[length - CRC_LENGTH - 1] = wrong[length - CRC_LENGTH - 1] == 'x' ? 'y' : 'x';
+    correct_checksum(wrong, length);
     look_at_hash();
     look_at_careless();
     look_at_verify(arguments[1]);

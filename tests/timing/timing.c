@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "checksum.h"
 #include "crypto.h"
 #include "text.h"
 #include "token.h"
@@ -56,7 +57,7 @@ static void change(char token[TOKEN_MAX + 1], size_t at)
         token[at] = base62_digits[random_below(62)];
 }
 
-/* A token's other parts, and this secret: token_make() makes a checksum that is right. */
+/* A token with a new secret, whose checksum is right. */
 static void make_wrong(char token[TOKEN_MAX + 1], bool known)
 {
     char prefix[PREFIX_MAX + 1] = "";
@@ -65,6 +66,17 @@ static void make_wrong(char token[TOKEN_MAX + 1], bool known)
     token_make(token, prefix);
     if (known)
         memcpy(id_of(token), id_of(right), ID_LENGTH);
+    correct_checksum(token, length);
+}
+
+/* Is it refused after it was hashed? */
+static void must_be_unknown(const char token[TOKEN_MAX + 1])
+{
+    struct toktab_result result = {.size = sizeof(result)};
+
+    toktab_verify(table, token, length, NULL, &result);
+    if (result.reason != TOKTAB_REASON_UNKNOWN)
+        errx(2, "a wrong secret is refused as %s", toktab_reason_name(result.reason));
 }
 
 /* ---- times ---- */
@@ -220,12 +232,15 @@ static void measure_all(struct samples *samples)
 {
     size_t secret = length - TOKEN_BODY + ID_LENGTH;
 
-    for (int class = 0; class < 2; class ++)
+    for (int class = 0; class < 2; class ++) {
         memcpy(fixed[class], right, sizeof(right));
-    change(fixed[0], secret);
-    change(fixed[1], secret + SECRET_LENGTH - 1);
+        change(fixed[class], class == 0 ? secret : secret + SECRET_LENGTH - 1);
+        correct_checksum(fixed[class], length);
+        must_be_unknown(fixed[class]);
+    }
     measure("wrong in the first / the last character", samples, one_of_two, ask);
     make_wrong(fixed[0], true);
+    must_be_unknown(fixed[0]);
     measure("one wrong secret / a new one each time", samples, fixed_or_random, ask);
     memset(stored, '0', sizeof(stored));
     measure("hashes that differ in the first / the last digit", samples, near_or_far, compare);
@@ -235,6 +250,9 @@ static void measure_all(struct samples *samples)
     memcpy(fixed[0], right, sizeof(right));
     make_wrong(fixed[1], true);
     measure("the right secret / a wrong one, by design", samples, one_of_two, ask);
+    memcpy(fixed[0], fixed[1], sizeof(fixed[0]));
+    change(fixed[1], length - 1);
+    measure("a right checksum / a wrong one, by design", samples, one_of_two, ask);
 }
 
 int main(int count, char *arguments[])
