@@ -7,8 +7,8 @@
 #   make check-all   installs what is missing, then runs the tests that make check leaves out
 #   make test-unit   one suite of the unit tests: SUITE=chain; without SUITE all of them
 #   make test-e2e    the tests from outside whose module.Class.test holds a word: TEST=test_revoke
-#   make torture     fuzzing, kills, faults, damage, races and a busy nginx for an hour and a half: MINUTES=60; or one part:
-#                    PART=crash, power, faults, full, fleet, etcd, timing, soak, fuzz, coverage, scan-build, systemd, races
+#   make torture     fuzzing, kills, faults, damage, races and a busy nginx for two hours and a half: MINUTES=60; or PART=
+#                    crash, power, faults, full, fleet, etcd, timing, soak, fuzz, coverage, scan-build, systemd, races
 #   make bench       measures, in half an hour; PART=nginx: one part, PART=list: which there are; BENCH=all: other
 #                    programs too, and 10,000,000 tokens
 #   make lint        looks at the layout of the code; clang-tidy, cppcheck, gcc -fanalyzer, shellcheck
