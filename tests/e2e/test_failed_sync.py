@@ -281,8 +281,8 @@ class Hosts(FailingDisk):
                 self.assertEqual(count(process)[2:], ["data"] * (number + 1))
         self.assert_same(host)
 
-    def test_compact_with_an_engine(self):
-        """What the engine has taken is no "nothing was done"."""
+    def hosts_with_an_engine(self):
+        """Two, which have a token."""
         engines = Engines()
         self.addCleanup(engines.close)
         engines.install_shared()
@@ -291,12 +291,34 @@ class Hosts(FailingDisk):
             self.addCleanup(host.close)
         self.assertEqual(hosts[0].run("create", "-l", "x").code, 0)
         self.assertEqual(hosts[1].catch_up().code, 0)
+        return hosts
+
+    def test_compact_with_an_engine(self):
+        """What the engine has taken is no "nothing was done"."""
+        hosts = self.hosts_with_an_engine()
         result = self.run_with(hosts[0], "rename", "compact", says=["has this compaction", "toktab follow"])
         self.assertEqual(len([line for line in self.journal() if line.startswith("compacted")]), 1, result)
         for host in hosts:
             self.assertEqual(host.catch_up().code, 0)
         self.assertEqual(hosts[0].bytes(), hosts[1].bytes())
         self.assertEqual(hosts[0].read().header.base, 1)
+
+    def test_a_command_behind_a_compaction(self):
+        """It repeats the compaction first, which is not the change that it was asked for."""
+        hosts = self.hosts_with_an_engine()
+        self.assertEqual(hosts[0].run("compact").code, 0)
+        self.assertEqual(hosts[1].run("create", "-l", "y", env=self.env).code, 0)
+        self.assertEqual(hosts[1].read().header.base, 1)
+        self.assertEqual([line.split()[:3] for line in self.journal()], [["created", "token", "3"]])
+        self.assertEqual(hosts[0].catch_up().code, 0)
+        self.assertEqual(hosts[0].run("compact").code, 0)
+        engines = hosts[0].engines
+        point = os.path.join(engines.log, "example.com", "4")
+        engines.install("shared", '#!/bin/sh\nread -r head && read -r line\nprintf "conflict %%s\\n" "$(cat "%s")"\n'
+            "read -r head && read -r line && echo unavailable no majority\n" % point)  # fmt: skip
+        self.run_with(hosts[1], "", "revoke", "-y", "1", code=69, says="NOT revoked")
+        self.assertEqual(hosts[1].bytes(), hosts[0].bytes())
+        self.assertEqual(self.journal(), [])
 
 
 if __name__ == "__main__":

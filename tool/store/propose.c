@@ -100,6 +100,8 @@ enum status propose(struct log *log, const struct tip *tip, const char *line, si
     case APPENDED:
         return STATUS_DONE;
     case APPEND_CONFLICT:
+        /* our line: it is not made, and a compaction may be, which counts as all that was kept */
+        journal_forget(&log->journal);
         return take_all(log, there, fault);
     case APPEND_UNKNOWN:
         log->doubt = true;
