@@ -30,7 +30,6 @@ static enum status take(struct log *log, struct span there, struct fault *fault)
 {
     const char *engine = log->session->domain->source;
     struct incoming incoming = {.domain = log->domain, .own = {no_own, NULL}, .has_store = true};
-    struct fault ignored;
     struct tip tip;
     enum status status = log_tip(log, &tip, fault);
 
@@ -41,10 +40,11 @@ static enum status take(struct log *log, struct span there, struct fault *fault)
     case INCOMING_LINE:
         break;
     case INCOMING_POINT:
-        if (replay_point_locked(
-                &(struct replay){log->session, there, tip.chain.header.epoch, tip.chain.at, incoming.mine.at},
-                log, &ignored) == STATUS_DONE)
-            return STATUS_DONE;
+        status = replay_point_locked(
+            &(struct replay){log->session, there, tip.chain.header.epoch, tip.chain.at, incoming.mine.at},
+            log, fault);
+        if (status == STATUS_DONE || log->file < 0)
+            return status;
         break; /* without the compaction: a change does not fail for it, and the next one makes up for it */
     case INCOMING_TROUBLE:
         *fault = incoming.why;

@@ -108,15 +108,14 @@ enum status replay_point_locked(const struct replay *replay, struct log *log, st
     enum status status = rewrite_if_unchanged(replay, &proving, log, fault);
     struct fault what;
     struct stat store;
-    int file = storefile_open(&log->storefile, O_RDWR, &store, &what);
 
     prove_ahead_end(&proving);
-    if (file < 0) {
-        *fault = what;
+    close(log->file);
+    log->file = storefile_open(&log->storefile, O_RDWR, &store, &what);
+    if (log->file < 0) {
+        fault_set(fault, "%s/%s: %s", log->storefile.directory, log->storefile.name, what.text);
         return STATUS_IO;
     }
-    close(log->file);
-    log->file = file;
     log->synced = 0;
     return status;
 }
