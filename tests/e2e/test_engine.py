@@ -344,6 +344,21 @@ class Commands(EngineTest):
         self.assertEqual(self.log_files(), [0, 1, 2, 3])
         self.refused(2, "import", "-y", "-", stdin=keys, says="in the store already")
 
+    def test_another_host_imports_the_same_key(self):
+        self.create("first")
+        other = self.second()
+        for host in self.site, other:
+            host.domains[0]["foreign"] = True
+            host.set_source("shared")
+        keys = ["abcdefghijklmnopqrstuvwxyz%d" % i for i in range(2)]
+        there = os.path.join(self.engines.dir, "keys")
+        with open(there, "w") as file:
+            file.write("there\t%s\n" % keys[1])
+        self.first_do('"%s" -c "%s" import -y "%s"' % (TOKTAB, other.conf, there), "*'|here|'*")
+        result = self.refused(2, "import", "-y", "-", stdin="before\t%s\nhere\t%s\n" % tuple(keys), says="in the store already")
+        self.assertIn("imported the first 1 key, not the rest", result.err)
+        self.assertIn("nothing more was imported", result.err)
+
     def test_others_get_their_turn(self):
         """While many changes wait for a slow engine."""
         self.site.domains[0]["foreign"] = True

@@ -77,7 +77,8 @@ static enum status open_file(struct session *session, char **name)
     return STATUS_DONE;
 }
 
-static enum status say_complaints(struct keyfile *keys)
+/* imported: so many were, before there was anything to complain of. */
+static enum status say_complaints(struct keyfile *keys, size_t imported)
 {
     size_t count = keys->complaint_count;
 
@@ -86,7 +87,7 @@ static enum status say_complaints(struct keyfile *keys)
         fail(STATUS_USAGE, "line %zu: %s", keys->complaints[i].line, keys->complaints[i].what);
     if (count > COMPLAINTS_SHOWN)
         say("and %zu more", count - COMPLAINTS_SHOWN);
-    return fail(STATUS_USAGE, "nothing was imported");
+    return fail(STATUS_USAGE, imported > 0 ? "nothing more was imported" : "nothing was imported");
 }
 
 /* Give the keys, from one on, their ids in the store that was proved, and complain of those that it has. */
@@ -216,7 +217,7 @@ static enum status append_all(struct request *request, const struct session *ses
     if (count > 0 && count < keys->count)
         say("imported the first %zu key%s, not the rest", count, plural(count));
     if (status == STATUS_DONE && keys->complaint_count > 0)
-        return say_complaints(&request->keys);
+        return say_complaints(&request->keys, count);
     return status == STATUS_DONE ? status : fail(status, "%s", fault.text);
 }
 
@@ -274,7 +275,7 @@ static enum status take_keys(struct request *request, const struct session *sess
     if (proving.begun)
         check_known(request, &proving.proof, 0);
     request->records = must_have(calloc(keys->count + 1, sizeof(*request->records)));
-    status = keys->complaint_count > 0 ? say_complaints(keys) : confirm(request, session);
+    status = keys->complaint_count > 0 ? say_complaints(keys, 0) : confirm(request, session);
     if (status == STATUS_DONE)
         status = append_all(request, session, &proving);
     if (status == STATUS_DONE)
