@@ -10,6 +10,8 @@ import unittest
 from fleet import FleetTest
 from fleet_site import Engines, Host
 from harness import config_text, killed_at_end, wait_until
+from oracle import Writer
+from oracle_format import make_token
 
 SHIM = r"""
 #define _GNU_SOURCE
@@ -43,7 +45,8 @@ static int is_directory(int fd)
     return fstat(fd, &status) == 0 && S_ISDIR(status.st_mode);
 }
 
-/* SYNCS: a file that gets a line for each sync: by whom, of what */
+/* SLOW: microseconds that fdatasync(2) takes more.
+ * SYNCS: a file that gets a line for each sync: by whom, of what */
 static void note(const char *what)
 {
     FILE *file = getenv("SYNCS") ? fopen(getenv("SYNCS"), "a") : NULL;
@@ -59,6 +62,8 @@ int fdatasync(int fd)
     int (*real)(int) = (int (*)(int))dlsym(RTLD_NEXT, "fdatasync");
 
     note("data");
+    if (getenv("SLOW"))
+        usleep((useconds_t)atoi(getenv("SLOW")));
     if (!fails("fdatasync"))
         return real(fd);
     errno = EIO;
@@ -301,6 +306,20 @@ class Hosts(FailingDisk):
                 wait_until(noted, "it has the change")
                 self.assertEqual(count(process)[2:], ["data"] * (number + 1))
         self.assert_same(host)
+
+    def test_others_get_their_turn(self):
+        """While a follower writes many lines to a slow disk."""
+        self.create()
+        host = self.follower()
+        self.once(host)
+        writer = Writer.on(self.site.read())
+        for number in range(100):
+            writer.create(make_token(), "token %d" % number)
+        writer.write(self.site.path())
+        with killed_at_end(host.start("follow", env={**self.env, "SLOW": "40000"})):
+            wait_until(lambda: host.read().n > 1, "the first of them")
+            self.assertEqual(host.run("promote").code, 0)
+            self.assertLess(host.read().n, 100)
 
     def hosts_with_an_engine(self):
         """Two, which have a token."""

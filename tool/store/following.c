@@ -12,6 +12,7 @@
 #include "clock.h"
 #include "store/accept.h"
 #include "store/contact_write.h"
+#include "store/lock.h"
 #include "store/replay.h"
 #include "store/rewrite.h"
 
@@ -167,6 +168,12 @@ static enum status append(struct following *following, struct span line, const s
         .chain = {.header.epoch = following->incoming.mine.header.epoch, .at = *before}};
     enum status status;
 
+    if (following->appending && log_held_long(&following->log)) {
+        status = following_flush(following, fault);
+        if (status != STATUS_DONE)
+            return status;
+        lock_let_others();
+    }
     if (!following->appending) {
         status = log_begin(&following->log, following->session, LOG_FOLLOW, fault);
         if (status != STATUS_DONE)
