@@ -323,10 +323,10 @@ enum status following_install(struct following *following, struct fault *fault)
         return status;
     if (is_unchanged(following, &log)) {
         following->filing = false;
+        /* first, so that it never outlasts that epoch's store, nor does on the disk */
+        remove_writer(following);
         status = rewrite_install(&log, file, "", fault);
-        if (status == STATUS_DONE)
-            remove_writer(following);
-        else
+        if (status != STATUS_DONE)
             following->doubtful = true;
     } else {
         status = changed(following, fault);
