@@ -112,6 +112,7 @@ enum status replay_point_locked(const struct replay *replay, struct log *log, st
     prove_ahead_end(&proving);
     close(log->file);
     log->file = storefile_open(&log->storefile, O_RDWR, &store, &what);
+    log->name_synced = false;
     if (log->file < 0) {
         fault_set(fault, "%s/%s: %s", log->storefile.directory, log->storefile.name, what.text);
         return STATUS_IO;
