@@ -11,7 +11,8 @@
 #include "store/systemlog.h"
 #include "terminal/say.h"
 
-/* How many seconds the system's log may take, and how many lines it takes in each further one at least. */
+/* How many seconds the system's log may take for a line, and how many lines it takes in each further one at
+ * least. */
 enum { PATIENCE = 1, PER_SECOND = 1000 };
 
 static const char *done(const struct record *record)
@@ -30,7 +31,7 @@ void journal_write(struct journal *journal)
     static bool given_up;
     enum written written = WRITTEN;
     struct systemlog log;
-    int64_t until = clock_now();
+    int64_t until = clock_now(), once;
 
     pending = NULL;
     journal_forget(journal);
@@ -40,9 +41,10 @@ void journal_write(struct journal *journal)
     for (size_t i = 0; i < journal->count; i++) {
         const struct entry *entry = &journal->entries[i];
 
+        once = clock_now() + PATIENCE * SECOND;
         if (written != WRITTEN_FAILED)
             written = systemlog_line(&log, LOG_NOTICE, entry->doubt || i >= journal->durable ? IN_DOUBT : "",
-                                     entry->text, until);
+                                     entry->text, once < until ? once : until);
         free(entry->text);
     }
     systemlog_end(&log);
