@@ -342,6 +342,9 @@ class Hosts(FailingDisk):
             self.assertEqual(host.catch_up().code, 0)
         self.assertEqual(hosts[0].bytes(), hosts[1].bytes())
         self.assertEqual(hosts[0].read().header.base, 1)
+        hosts[0].engines.install("shared", "#!/bin/sh\nread -r head && read -r line\n")
+        self.run_with(hosts[0], "", "compact", says="did not say whether it has")
+        self.assertRegex("\n".join(self.journal()), r"\Ain doubt: compacted the store .*\Z")
 
     def test_a_command_behind_a_compaction(self):
         """It repeats the compaction first, which is not the change that it was asked for."""

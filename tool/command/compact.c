@@ -56,15 +56,18 @@ static enum status install(const struct rewrite *rewrite, struct log *log, struc
                            struct fault *fault)
 {
     char head[HEAD_SIZE];
-    enum status status = propose_point(log, file, fault);
+    enum status status;
     struct fault what;
 
+    head_format(head, rewrite->header.epoch, rewrite->at.n, rewrite->at.chain);
+    journal_note_head(&log->journal, rewrite->by, "compacted", log->domain, head);
+    status = propose_point(log, file, fault);
     if (status != STATUS_DONE) {
+        if (log->doubt)
+            journal_made(&log->journal, NULL, true);
         newfile_abandon(file);
         return status;
     }
-    head_format(head, rewrite->header.epoch, rewrite->at.n, rewrite->at.chain);
-    journal_note_head(&log->journal, rewrite->by, "compacted", log->domain, head);
     if (!log_has_engine(log))
         return rewrite_install(log, file, REWRITE_ADVICE, fault);
     journal_made(&log->journal, NULL, false);
