@@ -105,9 +105,9 @@ void journal_made(struct journal *journal, const struct record *last, bool doubt
 
     while (journal->made < journal->count)
         journal->entries[journal->made++].doubt = doubt;
-    if (!last)
+    if (!last && !doubt)
         journal_durable(journal);
-    else
+    if (last)
         say_if_out_of_memory("before that token %" PRIu64 " (id %s) was %s%s", last->serial, last->id,
                              done(last),
                              last->op == OPERATION_CREATE ? ": revoke it unless somebody has it"

@@ -37,8 +37,8 @@ void journal_note_head(struct journal *journal, const char *by, const char *done
                        const char *head);
 
 /* What was kept was done: if the process exits before journal_write(), it is written then. last: the change
- * to name if memory ends from here on; NULL: a new file is in place, and durable. doubt: nobody knows whether
- * it was done. */
+ * to name if memory ends from here on; NULL: a new file is in place, and durable unless doubt: nobody knows
+ * whether it was done. */
 void journal_made(struct journal *journal, const struct record *last, bool doubt);
 
 /* The disk has all that was done so far. */
