@@ -160,7 +160,7 @@ static enum status write_one_by_one(struct request *request, const struct sessio
 {
     struct keyfile *keys = &request->keys;
     size_t before = *count;
-    enum status status;
+    enum status status, proved;
 
     do {
         struct record *record = &request->records[*count];
@@ -168,7 +168,10 @@ static enum status write_one_by_one(struct request *request, const struct sessio
         do {
             key_record(record, &keys->list[*count], keys->now);
             status = change_append(log, session, record, false, fault);
-            if (status == STATUS_AGAIN && prove_ahead_finish(proving, log, fault) == STATUS_DONE)
+            proved = status == STATUS_AGAIN ? prove_ahead_finish(proving, log, fault) : STATUS_DONE;
+            if (proved != STATUS_DONE)
+                status = proved;
+            else if (status == STATUS_AGAIN)
                 check_known(request, &proving->proof, *count);
         } while (status == STATUS_AGAIN && keys->complaint_count == 0);
         *count += status == STATUS_DONE;
