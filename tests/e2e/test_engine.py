@@ -367,16 +367,18 @@ class Commands(EngineTest):
         self.first_do("sleep 0.4", "*")
         keys = "".join("key %d\tabcdefghijklmnopqrstuvwxyz%d\n" % (i, i) for i in range(8))
         for command, before in (("import", "-y", "-"), 1), (("revoke", "-y", *map(str, range(2, 10))), 10):
-            with self.subTest(command[0]), tempfile.TemporaryFile("w+") as stdin:
+            with self.subTest(command[0]), tempfile.TemporaryFile("w+") as stdin, tempfile.TemporaryFile("w+") as said:
                 stdin.write(keys)
                 stdin.seek(0)
-                with killed_at_end(self.site.start(*command, stdin=stdin)) as process:
+                with killed_at_end(self.site.start(*command, stdin=stdin, stderr=said)) as process:
                     wait_until(lambda n=before: self.site.read().n > n, "the first of them")
                     self.create("in between")
                     after = self.site.read().n
                     self.assertEqual(process.wait(TIME_LIMIT), 0)
                 self.assertLess(after, before + 8)
                 self.assertEqual(self.site.read().n, before + 9)
+                said.seek(0)
+                self.assertIn("among tokens 2 to 10" if command[0] == "import" else "revoked token 9", said.read())
 
     def test_two_first_tokens(self):
         """Only one store is made."""

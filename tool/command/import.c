@@ -233,8 +233,9 @@ static enum status print(const struct request *request, const struct session *se
     if (!request->given.json && keys->count == 1)
         say("imported 1 key into domain %s, as token %" PRIu64, session->domain->name, first->serial);
     else if (!request->given.json)
-        say("imported %zu keys into domain %s, as tokens %" PRIu64 " to %" PRIu64, keys->count,
-            session->domain->name, first->serial, last->serial);
+        say("imported %zu keys into domain %s, %s tokens %" PRIu64 " to %" PRIu64, keys->count,
+            session->domain->name, last->serial - first->serial < keys->count ? "as" : "among", first->serial,
+            last->serial);
     if (!request->given.json)
         return STATUS_DONE;
     array = must_have(json_array());
