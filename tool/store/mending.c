@@ -187,9 +187,11 @@ static enum status install(struct mending *mending, struct log *log, struct newf
         fault_set(fault, "%s/%s: nothing was done: the repaired file is not a sound store: %s",
                   log->storefile.directory, log->storefile.name, what.text);
         status = what.passing ? STATUS_IO : STATUS_DAMAGED;
-    } else if (mending->names_writer) {
-        status = name_writer(log, writer_named(log->directory, log->domain, old_epoch) ? old_epoch : 0, epoch,
-                             fault);
+    } else {
+        note(mending, log); /* here, for memory may end, and nothing was named yet */
+        if (mending->names_writer)
+            status = name_writer(log, writer_named(log->directory, log->domain, old_epoch) ? old_epoch : 0,
+                                 epoch, fault);
     }
     if (status == STATUS_DONE && damaged)
         status = keep_damaged(mending, log, fault);
@@ -197,7 +199,6 @@ static enum status install(struct mending *mending, struct log *log, struct newf
         newfile_abandon(file);
         return status;
     }
-    note(mending, log);
     status = rewrite_install(log, file, REWRITE_ADVICE, fault);
     if (status != STATUS_DONE && damaged && fstat(log->file, &old) == 0 && old.st_nlink > 1)
         unlinkat(log->directory, mending->kept, 0); /* it is still the store */
