@@ -107,10 +107,15 @@ def needs_machine(test):
 class SystemLog:
     """What listens at /dev/log, and takes what comes until it is stopped."""
 
+    kind = socket.SOCK_DGRAM
+
     def __init__(self, path):
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket = socket.socket(socket.AF_UNIX, self.kind)
         self.socket.bind(path)
         os.chmod(path, 0o666)
+        if self.kind == socket.SOCK_STREAM:
+            self.socket.listen()
+            self.socket.setblocking(False)
         self.taken, self.lock, self.stopping = [], threading.Lock(), False
         self.thread = threading.Thread(target=self._take)
         self.thread.start()
@@ -143,13 +148,27 @@ class SystemLog:
         self.socket.close()
 
 
+class StreamLog(SystemLog):
+    """It takes streams, as some do. In them a NUL ends each line."""
+
+    kind = socket.SOCK_STREAM
+
+    def _drain(self):
+        with self.lock, contextlib.suppress(BlockingIOError):
+            while True:
+                connection, _ = self.socket.accept()
+                connection.setblocking(True)
+                with connection, connection.makefile() as stream:
+                    self.taken += stream.read().split("\0")[:-1]
+
+
 class Machine(Site):
     """A site whose configuration is the system's, and whose stores belong to the user toktab.
 
     start() and what it serves take user=, a name from USERS, or root. The tool is self.program, the same for all.
     """
 
-    def __init__(self, domains, link=False):
+    def __init__(self, domains, link=False, log=SystemLog):
         """link: the configuration names the store directory by a symbolic link."""
         super().__init__(domains, mode=0o2710, owner=USERS["toktab"][0], group=USERS["toktab"][0])
         self.program = os.path.join(self.dir, "toktab")
@@ -165,7 +184,7 @@ class Machine(Site):
             os.symlink(self.store_dir, os.path.join(self.dir, "link"))
             text = text.replace(self.store_dir, os.path.join(self.dir, "link"))
         self._put_over(text)
-        self.log = SystemLog(os.path.join(self.dir, "log.socket"))
+        self.log = log(os.path.join(self.dir, "log.socket"))
         self._holder = subprocess.Popen(
             ["unshare", "--mount", "--propagation", propagation(), "sh", "-c", SETUP, "sh", self.dir],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE)

@@ -10,7 +10,7 @@ import socket
 import unittest
 
 from harness import SiteTest, killed_at_end, wait_until
-from machine import USERS, Machine, needs_machine
+from machine import USERS, Machine, StreamLog, needs_machine
 from oracle import Writer
 from oracle_format import make_token, token_id
 from test_create import login_uid
@@ -139,6 +139,15 @@ class Journal(SiteTest):
         result = self.ok("revoke", "-y", *map(str, serials))
         self.assertIn("system's log", result.err)
         self.assertEqual(result.err.count("revoked token"), 3)
+
+    def test_a_system_log_that_takes_streams(self):
+        self.site = Machine(self.site.domains, log=StreamLog)
+        self.addCleanup(self.site.close)
+        tokens = self.some_tokens(3)
+        self.journal()
+        self.ok("revoke", "-y", *(str(token.serial) for token in tokens))
+        self.assert_journal("alice/%d" % USERS["alice"][0],
+            *['revoked token %d (id %s) in domain shop: "x"' % (token.serial, token.id) for token in tokens])
 
     def some_tokens(self, count):
         return [self.record(self.create("x")) for _ in range(count)]
