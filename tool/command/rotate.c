@@ -220,7 +220,9 @@ static enum status end_rotated(struct log *log, const struct session *session, s
             return status;
         if (old->revoked != TIME_NEVER) {
             old->op = OPERATION_REVOKE;
-            return change_confirm(log, fault);
+            status = change_confirm(log, fault);
+            log->doubt = status != STATUS_DONE;
+            return status;
         }
         status = end_old(log, session, request, &request->old, successor, fault);
     }
