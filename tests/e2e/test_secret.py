@@ -176,8 +176,9 @@ class Tool(TracedTool):
                           ["history", token], ["verify", token], ["create", "-l", token], ["create", "-l", "x", "-u", token],
                           ["revoke", "-y", "-r", token, "1"]):  # fmt: skip
             ran = self.at_exit(*arguments, code=2)
-            held = ran.image.where(secret_of(token))
-            self.assertEqual({part.name for part in held}, {"[stack]"}, (arguments, held))
+            # what strlen(3) and its like leave in registers depends on the processor and on where the argument lies
+            held = [part for part in ran.image.where(secret_of(token)) if part.name != "registers"]
+            self.assertEqual([part.name for part in held], ["[stack]"], arguments)
             self.assertEqual(sum(part.data.count(secret_of(token).encode()) for part in held), 1, arguments)
             self.assertEqual(pieces_in(ran.out + ran.err, secret_of(token)), [])
 
