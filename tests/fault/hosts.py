@@ -10,7 +10,7 @@ import socket
 import subprocess
 import time
 
-from fault import BUILD, MEMORY_CALLS, NAMES, World, require
+from fault import BUILD, MEMORY_CALLS, NAMES, SODIUM, World, require
 from harness import config_text, environment
 from nginx_host import MODULE, NGINX, free_port
 from panel_host import PANEL, parameters, speak
@@ -265,4 +265,5 @@ OF_STACKS = ("clone", "mmap", "mprotect", "munmap")
 
 def plans_for(host, plans):
     plans = [plan for plan in plans if plan.source != MEMORY_CALLS or isinstance(host, OF_MEMORY)]
+    plans = [plan for plan in plans if plan.source != SODIUM or not isinstance(host, Page)]  # sodium_malloc()
     return [plan for plan in plans if not isinstance(host, Httpd) or NAMES.get(plan.call) not in OF_STACKS]
