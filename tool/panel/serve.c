@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "crypto.h"
 #include "panel/changes.h"
 #include "panel/ending.h"
 #include "panel/files.h"
@@ -143,6 +144,7 @@ static void serve_user(struct answer *answer, struct visit *visit)
 void serve(struct answer *answer, struct panel *panel, struct asked *asked, int64_t now, int64_t began)
 {
     char *query = must_have(strdup(asked->query ? asked->query : ""));
+    const size_t length = strlen(query);
     struct visit *visit = must_have(calloc(1, sizeof(*visit)));
 
     if (panel->origin)
@@ -161,6 +163,8 @@ void serve(struct answer *answer, struct panel *panel, struct asked *asked, int6
         else
             serve_user(answer, visit);
     }
+    crypto_wipe(visit, sizeof(*visit)); /* a token may have been pasted into the address, too */
     free(visit);
+    crypto_wipe(query, length);
     free(query);
 }
