@@ -44,10 +44,14 @@ static bool is_busy(void)
 /* False, with errno as it was, if it would not help or the time is over. */
 static bool wait_for_room(int64_t until)
 {
-    if (!is_busy() || clock_now() >= until)
-        return false;
-    nanosleep(&(struct timespec){.tv_nsec = MILLISECOND}, NULL);
-    return true;
+    const int why = errno;
+
+    if (is_busy() && clock_now() < until) {
+        nanosleep(&(struct timespec){.tv_nsec = MILLISECOND}, NULL);
+        return true;
+    }
+    errno = why;
+    return false;
 }
 
 /* Like send(2). In a stream a NUL ends each line. */
