@@ -4,7 +4,6 @@
  * STORE.next, whose bytes are appended to STORE; then STORE.compacted takes its place. Prints what it was
  * answered, and what it did not get back.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -46,18 +45,6 @@ static void print(const char *when, enum toktab_verdict verdict)
     fault_pause(true);
     printf("%s %s\n", when, names[verdict]);
     fault_pause(false);
-}
-
-static size_t descriptors(void)
-{
-    DIR *entries = opendir("/proc/self/fd");
-    size_t count = 0;
-
-    while (entries && readdir(entries))
-        count++;
-    if (entries)
-        closedir(entries);
-    return count;
 }
 
 static void append(const char *path, const char *from)
@@ -114,7 +101,6 @@ static void live(struct toktab *table, const char *store)
 int main(int argc, char **argv)
 {
     struct toktab_options options = {.size = sizeof(options), .config = argv[1], .log = keep_quiet};
-    size_t open_before, blocks_before;
     char error[512] = "";
     struct toktab *table;
 
@@ -127,8 +113,7 @@ int main(int argc, char **argv)
             return 2;
     setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
     printf("begin\n");
-    open_before = descriptors();
-    blocks_before = fault_blocks();
+    fault_note_held();
     fault_pause(false);
     table = toktab_open(&options, error, sizeof(error));
     if (table) {
@@ -138,7 +123,6 @@ int main(int argc, char **argv)
     fault_pause(true);
     if (!table)
         printf("not opened: %s\n", error);
-    printf("lost %zu descriptors and %zu blocks\n", descriptors() - open_before,
-           fault_blocks() - blocks_before);
+    fault_print_lost();
     return 0;
 }

@@ -3,7 +3,6 @@
  * Reads tokens from stdin, one a line, and prints for each but the first two what pam_authenticate() and
  * pam_acct_mgmt() say, and what it did not get back.
  */
-#include <dirent.h>
 #include <security/pam_appl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,18 +28,6 @@ static int answer(int count, const struct pam_message **messages, struct pam_res
     return *responses ? PAM_SUCCESS : PAM_CONV_ERR;
 }
 
-static size_t descriptors(void)
-{
-    DIR *entries = opendir("/proc/self/fd");
-    size_t count = 0;
-
-    while (entries && readdir(entries))
-        count++;
-    if (entries)
-        closedir(entries);
-    return count;
-}
-
 /* pam_start() is libpam's own, which crashes if it gets no memory. */
 static void log_in(const char *folder)
 {
@@ -63,8 +50,6 @@ static void log_in(const char *folder)
 
 int main(int argc, char **argv)
 {
-    size_t open_before = 0, blocks_before = 0;
-
     fault_pause(true);
     if (argc < 2)
         return 2;
@@ -72,13 +57,10 @@ int main(int argc, char **argv)
     printf("begin\n");
     for (int i = 0; scanf("%127s", token) == 1; i++) {
         counted = i >= UNCOUNTED;
-        if (i == UNCOUNTED) {
-            open_before = descriptors();
-            blocks_before = fault_blocks();
-        }
+        if (i == UNCOUNTED)
+            fault_note_held();
         log_in(argv[1]);
     }
-    printf("lost %zu descriptors and %zu blocks\n", descriptors() - open_before,
-           fault_blocks() - blocks_before);
+    fault_print_lost();
     return 0;
 }

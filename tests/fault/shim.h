@@ -54,9 +54,12 @@ bool is_planned(enum source source, int32_t call);
 /* Is the program in a function of others that crashes where it gets no memory? See memory.c. */
 bool in_others(void);
 
-/* For a host of the tests: while paused nothing is counted; how many blocks are in use. */
+/* For a host of the tests, which wants to know what it does not get back. While paused nothing is counted. */
 void fault_pause(bool pause);
-size_t fault_blocks(void);
+
+/* While paused: note what descriptors and blocks it has; print how many more it has since. */
+void fault_note_held(void);
+void fault_print_lost(void);
 
 /* Not one that it has forked, nor a second thread. */
 bool in_first_thread(void);
