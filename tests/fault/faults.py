@@ -226,9 +226,8 @@ def try_plan(world, command, plan, normal):
     return happened
 
 
-def share_of_plans(world, share, of, shuffled):
-    """This worker's, of all that the last run could have met."""
-    plans = plans_of(world.shim)
+def share_of_plans(plans, share, of, shuffled):
+    """This worker's."""
     random.Random(shuffled).shuffle(plans)
     return plans[share::of]
 
@@ -248,7 +247,7 @@ def walk(name, share, of, shuffled):
             raise Complaint("without a fault: %s" % normal)
         judge_leaks(world)
         normal.store = data
-        for plan in share_of_plans(world, share, of, shuffled):
+        for plan in share_of_plans(plans_of(world.shim), share, of, shuffled):
             try:
                 happened[plan.source] += try_plan(world, command, plan, normal)
             except Complaint as complaint:
@@ -299,7 +298,7 @@ def walk_host(once, share, of, shuffled):
     try:
         result = world.run_host(once)
         judge_host(result, None)
-        for plan in share_of_plans(world, share, of, shuffled):
+        for plan in share_of_plans(plans_of(world.shim), share, of, shuffled):
             plan.put(world.shim)
             result = world.run_host(once)
             happened[plan.source] += world.shim.happened
@@ -320,8 +319,7 @@ def walk_real(name, share, of, shuffled):
     try:
         host.run(None)
         plans = hosts.plans_for(host, plans_of(host.world.shim))
-        random.Random(shuffled).shuffle(plans)
-        for plan in plans[share::of]:
+        for plan in share_of_plans(plans, share, of, shuffled):
             plan.put(host.world.shim)
             try:
                 host.run(plan)
