@@ -6,12 +6,7 @@ import re
 import signal
 import tempfile
 
-from harness import wait_until
-
-
-def state(process):
-    with open("/proc/%d/stat" % process.pid) as status:
-        return status.read().rpartition(")")[2].split()[0]
+from harness import process_state, wait_until
 
 
 class Stopper:
@@ -22,7 +17,7 @@ class Stopper:
 
     def halt(self, process):
         process.send_signal(signal.SIGSTOP)
-        wait_until(lambda: process.poll() is not None or state(process) == "T", "it stops")
+        wait_until(lambda: process.poll() is not None or process_state(process.pid) == "T", "it stops")
 
     def go_on(self, process):
         process.send_signal(signal.SIGCONT)

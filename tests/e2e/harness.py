@@ -266,6 +266,20 @@ def pieces_of(secret):
     return [secret[i:i + PIECE].encode() for i in range(len(secret) - PIECE + 1)]
 
 
+def opened_by(pid):
+    """What the descriptors of a process are."""
+    folder = "/proc/%d/fd" % pid
+    for name in os.listdir(folder):
+        with contextlib.suppress(FileNotFoundError):
+            yield os.readlink(os.path.join(folder, name))
+
+
+def process_state(pid):
+    """As in proc(5): "T" is stopped, "Z" a zombie that nobody has fetched."""
+    with open("/proc/%d/stat" % pid) as file:
+        return file.read().rpartition(")")[2].split()[0]
+
+
 def memory_of(pid):
     """All that a process has in memory that it can write to, but for the shadow that a sanitizer keeps of it."""
     with open("/proc/%d/maps" % pid) as maps, open("/proc/%d/mem" % pid, "rb") as memory:

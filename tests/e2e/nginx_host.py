@@ -17,7 +17,7 @@ import socket
 import subprocess
 import unittest
 
-from harness import IS_ROOT, TOKTAB, TOP, Site, environment, wait_until
+from harness import IS_ROOT, TOKTAB, TOP, Site, environment, process_state, wait_until
 from oracle_format import token_id
 
 BUILD = os.path.dirname(os.path.abspath(TOKTAB))
@@ -100,8 +100,7 @@ def children(parent):
 def is_running(pid):
     """Neither gone nor a zombie that nobody has fetched."""
     with contextlib.suppress(OSError):
-        with open("/proc/%d/stat" % pid) as file:
-            return file.read().rpartition(")")[2].split()[0] != "Z"
+        return process_state(pid) != "Z"
     return False
 
 

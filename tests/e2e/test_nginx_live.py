@@ -10,7 +10,7 @@ import threading
 import unittest
 import zlib
 
-from harness import needs_root, wait_until
+from harness import needs_root, opened_by, wait_until
 from nginx_host import NginxCase, is_running, worker_user
 from oracle_format import ALPHABET, base62, token_id
 
@@ -83,14 +83,8 @@ class Revocation(NginxCase):
         self.assert_all(connections, 401, token)
 
     def test_a_reload_leaves_nothing_open(self):
-        folder = "/proc/%d/fd" % self.nginx.master()
-
         def stores():
-            links = []
-            for name in os.listdir(folder):
-                with contextlib.suppress(FileNotFoundError):
-                    links.append(os.readlink(os.path.join(folder, name)))
-            return sorted(link for link in links if link.startswith(self.site.store_dir))
+            return sorted(link for link in opened_by(self.nginx.master()) if link.startswith(self.site.store_dir))
 
         self.create()
         self.nginx.reload()

@@ -20,7 +20,7 @@ import time
 import unittest
 
 import oracle
-from harness import IS_ROOT, wait_until
+from harness import IS_ROOT, opened_by, wait_until
 from nginx_host import NginxCase, children, is_running
 from oracle_format import make_token, token_id
 from soak_client import CHANGING, DEAD, FREE, GOOD, Board, Client, Http1, Http2
@@ -50,14 +50,6 @@ def anonymous_memory(pid):
     """kB of a process that are neither of a file nor of nginx's zones; those that it shares count in part."""
     with open("/proc/%d/smaps_rollup" % pid) as file:
         return int(re.search(r"Pss_Anon: +(\d+) kB", file.read())[1])
-
-
-def opened_by(pid):
-    """What the descriptors of a process are."""
-    folder = "/proc/%d/fd" % pid
-    for name in os.listdir(folder):
-        with contextlib.suppress(FileNotFoundError):
-            yield os.readlink(os.path.join(folder, name))
 
 
 def descriptors(pid):

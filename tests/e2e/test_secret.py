@@ -21,7 +21,8 @@ import threading
 import time
 import unittest
 
-from harness import NOBODY, Screen, SiteTest, killed_at_end, needs_root, needs_terminal, take_terminal, wait_until
+from harness import (NOBODY, Screen, SiteTest, killed_at_end, needs_root, needs_terminal, opened_by, take_terminal,
+    wait_until)
 from hook_host import Httpd, Installation
 from memory import Traced, image_of, image_without, libc, pieces_in, secret_of, trace_me, unless_sanitized
 from nginx_host import Connection
@@ -217,13 +218,6 @@ def may_lock():
 
 def queued(pipe):
     return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
-
-
-def opened_by(pid):
-    folder = "/proc/%d/fd" % pid
-    for name in os.listdir(folder):
-        with contextlib.suppress(FileNotFoundError):
-            yield os.readlink(os.path.join(folder, name))
 
 
 def stands_at(pid, descriptor):
