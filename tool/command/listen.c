@@ -39,8 +39,10 @@ static enum end refuse(struct follow *follow, enum trouble trouble, const char *
         alert(&follow->alerts, trouble, urgent, domain_of(follow), why);
     following_note(&follow->following, incoming_word(trouble));
     follow->want_file = trouble == TROUBLE_GAP && !follow->want_file; /* it may have been fetched since */
-    if (trouble == TROUBLE_UNAVAILABLE || trouble == TROUBLE_DENIED)
-        return trouble == TROUBLE_DENIED ? END_DENIED : END_CONTACT;
+    if (trouble == TROUBLE_DENIED)
+        return END_DENIED;
+    if (trouble == TROUBLE_UNAVAILABLE)
+        return END_CONTACT;
     return trouble == TROUBLE_GAP && follow->following.incoming.has_store ? END_ANEW : END_REFUSED;
 }
 
