@@ -93,7 +93,7 @@ static void *(*const volatile copy)(void *, const void *, size_t) = memcpy;
 WIPES void crypto_wipe_traces(size_t length)
 {
     static const unsigned char zeros[512];
-    unsigned char frame[2048];
+    unsigned char frame[1664];
 
     copy(frame, zeros, length < sizeof(zeros) ? length : sizeof(zeros));
     crypto_wipe(frame, sizeof(frame));

@@ -55,7 +55,7 @@ bool crypto_equal_hex(const char a[2 * HASH_SIZE], const char b[2 * HASH_SIZE]);
 void crypto_wipe(void *bytes, size_t size);
 
 /* Overwrite what earlier calls of the caller have left of a text of this length, on the stack and in
- * registers. Those calls must not have used more than 2 KiB of the stack. */
+ * registers. Those calls must not have used more than 1.6 KB of the stack. */
 void crypto_wipe_traces(size_t length);
 
 /* Overwrite what calls that have returned left on the stack. */

@@ -69,7 +69,7 @@ static struct question with_id(const struct question *question, const char *stor
  * error; a good one is admitted until stale_limit. */
 void question_ask(struct reader *reader, const struct question *question, struct toktab_result *result)
 {
-    enum standing standing = reader_look(reader);
+    enum standing standing = reader_look(reader, question->began);
     char room[ID_LENGTH];
     struct question same;
     bool known;

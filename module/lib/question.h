@@ -12,6 +12,7 @@
 
 /* Is this token good? Or, without its text: is the token of this id still good? */
 struct question {
+    int64_t began;     /* clock_now() */
     const char *token; /* NULL: none */
     size_t length;
     const char *id; /* NULL: the token is a foreign key, whose id depends on the store */

@@ -151,9 +151,9 @@ static bool look_holds(struct reader *reader, int64_t now)
     return age < LOOK_HOLDS && age > -LOOK_HOLDS;
 }
 
-enum standing reader_look(struct reader *reader)
+enum standing reader_look(struct reader *reader, int64_t now)
 {
-    int64_t now = clock_now(), looked;
+    int64_t looked;
 
     if (atomic_load_explicit(&reader->standing, memory_order_acquire) == STANDING_GOOD &&
         look_holds(reader, now))

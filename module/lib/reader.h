@@ -84,8 +84,9 @@ bool reader_open(struct reader *reader, const char *directory, const char *domai
 void reader_close(struct reader *reader);
 
 /* Check whether the store has changed, and follow the change. Call it for each verdict, before using the
- * index. Makes no system call if the last look is less than a millisecond old. Thread-safe. */
-enum standing reader_look(struct reader *reader);
+ * index. now: clock_now(), from after the verdict was asked for. Makes no system call if the last look is
+ * then less than a millisecond old. Thread-safe. */
+enum standing reader_look(struct reader *reader, int64_t now);
 
 /* May a good token still be admitted, though the standing is no longer good? */
 bool reader_still_trusted(struct reader *reader);

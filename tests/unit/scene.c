@@ -1,4 +1,5 @@
 #include "scene.h"
+#include "clock.h"
 
 void scene_start(struct scene *scene, const char *stale_limit)
 {
@@ -40,7 +41,7 @@ enum standing reader_look_at_path(struct reader *reader)
 {
     atomic_store(&reader->path_looked, 0);
     looks_end();
-    return reader_look(reader);
+    return reader_look(reader, clock_now());
 }
 
 const char *reader_line(struct reader *reader, const struct sample *sample)

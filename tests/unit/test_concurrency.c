@@ -1,4 +1,5 @@
 /* Many at once: forks, before and after which a table is used, and threads. */
+#include "clock.h"
 #include "scene.h"
 #include "suites.h"
 
@@ -149,7 +150,7 @@ START_TEST(cut_off_while_noting_what_was_seen)
     atomic_fetch_add(&reader.seen.version, 1);
     reader.generations.changing = true;
     atomic_store(reader.generations.stamp, 0);
-    ck_assert_int_eq(reader_look(&reader), STANDING_GOOD);
+    ck_assert_int_eq(reader_look(&reader, clock_now()), STANDING_GOOD);
     ck_assert(freshness_equals(&reader.seen, &reader.held));
     reader_close(&reader);
     scene_end(&s);
@@ -174,10 +175,10 @@ START_TEST(cut_off_before_the_index_was_shown)
     path_join(aside, s.directory, "aside");
     if (_i == 1) {
         ck_assert_int_eq(rename(s.forge.path, aside), 0);
-        ck_assert_int_eq(reader_look(&reader), STANDING_TROUBLE);
+        ck_assert_int_eq(reader_look(&reader, clock_now()), STANDING_TROUBLE);
         ck_assert_int_eq(rename(aside, s.forge.path), 0);
     }
-    ck_assert_int_eq(reader_look(&reader), STANDING_GOOD);
+    ck_assert_int_eq(reader_look(&reader, clock_now()), STANDING_GOOD);
     ck_assert(line_revoked(reader_line(&reader, &s.b)));
     reader_close(&further);
     reader_close(&reader);

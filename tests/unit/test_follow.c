@@ -1,5 +1,6 @@
 /* How a host that runs follows the file that it holds: appends, torn tails, damage, what is rewritten in
  * place. */
+#include "clock.h"
 #include "scene_case.h"
 #include "suites.h"
 
@@ -48,7 +49,7 @@ START_TEST(superseded_lines_do_not_pile_up)
     scene_open_reader(&reader, &s);
     for (int i = 0; i < 40; i++) {
         forge_fill(&s.forge, &s.b, 3000, 200000);
-        ck_assert_int_eq(reader_look(&reader), STANDING_GOOD);
+        ck_assert_int_eq(reader_look(&reader, clock_now()), STANDING_GOOD);
     }
     ck_assert_uint_lt(reader.generation[0].bytes + reader.generation[1].bytes, 4000000);
     reader_close(&reader);

@@ -1,4 +1,5 @@
 /* When a reader looks, how long it goes on without its store, and what time it is. */
+#include "clock.h"
 #include "scene.h"
 #include "suites.h"
 
@@ -22,12 +23,12 @@ START_TEST(store_that_comes_later)
     ck_assert_int_eq(rename(s.forge.path, aside), 0);
     scene_open_reader(&reader, &s);
     host_open(&s.host, s.directory, "60s");
-    ck_assert_int_eq(reader_look(&reader), STANDING_NONE);
+    ck_assert_int_eq(reader_look(&reader, clock_now()), STANDING_NONE);
     EXPECT(s, a, "error store");
     EXPECT(s, a, "error store");
     ck_assert_uint_eq(s.host.alerts, 1);
     ck_assert_int_eq(rename(aside, s.forge.path), 0);
-    ck_assert_int_eq(reader_look(&reader), STANDING_GOOD);
+    ck_assert_int_eq(reader_look(&reader, clock_now()), STANDING_GOOD);
     EXPECT(s, a, "allow");
     EXPECT(s, d, "deny unknown");
     ck_assert_uint_eq(s.host.others, 1);
@@ -46,9 +47,9 @@ START_TEST(directory_that_comes_later)
     snprintf(aside, sizeof(aside), "%s.aside", s.directory);
     ck_assert_int_eq(rename(s.directory, aside), 0);
     scene_open_reader(&reader, &s);
-    ck_assert_int_eq(reader_look(&reader), STANDING_NONE);
+    ck_assert_int_eq(reader_look(&reader, clock_now()), STANDING_NONE);
     ck_assert_int_eq(rename(aside, s.directory), 0);
-    ck_assert_int_eq(reader_look(&reader), STANDING_GOOD);
+    ck_assert_int_eq(reader_look(&reader, clock_now()), STANDING_GOOD);
     reader_close(&reader);
     scene_end(&s);
 }
@@ -124,7 +125,7 @@ START_TEST(still_trusted_for_stale_limit)
 
     scene_start(&s, "60s");
     scene_open_reader(&reader, &s);
-    ck_assert_int_eq(reader_look(&reader), STANDING_GOOD);
+    ck_assert_int_eq(reader_look(&reader, clock_now()), STANDING_GOOD);
     good = atomic_load(&reader.good);
     ck_assert(reader_still_trusted(&reader));
     atomic_store(&reader.good, good - 50000000000);
@@ -132,12 +133,12 @@ START_TEST(still_trusted_for_stale_limit)
     atomic_store(&reader.good, good - 60000000000);
     ck_assert(!reader_still_trusted(&reader));
     looks_end();
-    ck_assert_int_eq(reader_look(&reader), STANDING_GOOD); /* it is there, after all */
+    ck_assert_int_eq(reader_look(&reader, clock_now()), STANDING_GOOD); /* it is there, after all */
     ck_assert(reader_still_trusted(&reader));
     ck_assert_int_eq(unlink(s.forge.path), 0);
     looks_end();
     atomic_store(&reader.good, good - 60000000000);
-    ck_assert_int_eq(reader_look(&reader), STANDING_TROUBLE);
+    ck_assert_int_eq(reader_look(&reader, clock_now()), STANDING_TROUBLE);
     ck_assert(!reader_still_trusted(&reader)); /* a look at a store in trouble is none at a good one */
     reader_close(&reader);
     scene_end(&s);
