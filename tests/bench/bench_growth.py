@@ -45,6 +45,7 @@ def with_tokens(bench):
         for name in ("verify", "open"):
             yield from renamed(program(name, store, rounds, tokens=tokens))
         yield from renamed(program("follow", bench.store(SMALL), store, rounds, tokens=tokens))
+        os.sync()  # or the first change would write out the store, which is new
         for command, times in commands(store, rounds).items():
             yield Row(command, "ms", "", times, tokens)
         bench.forget(store)
