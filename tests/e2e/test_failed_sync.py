@@ -25,12 +25,15 @@ SHIM = r"""
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static int renamed; /* a store */
 
 /* FAIL: "fdatasync", "file" or "directory": their sync; "name": that of the directory after a store got its name;
- * "rename": of a store; "open": of one that was renamed */
+ * "rename": of a store; "writer": of a DOMAIN.writer after that; "open": of a store that was renamed;
+ * "lock": others hold it, for a second each time that it is asked for; "child": a process takes six seconds */
 static int fails(const char *what)
 {
     const char *list = getenv("FAIL");
@@ -86,7 +89,7 @@ int renameat(int from, const char *old, int to, const char *new)
     int (*real)(int, const char *, int, const char *) =
         (int (*)(int, const char *, int, const char *))dlsym(RTLD_NEXT, "renameat");
 
-    if (!fails("rename") || !strstr(new, ".tokens")) {
+    if ((!fails("rename") || !strstr(new, ".tokens")) && (!renamed || !fails("writer") || !strstr(new, ".writer"))) {
         renamed |= strstr(new, ".tokens") != NULL;
         return real(from, old, to, new);
     }
@@ -265,6 +268,37 @@ class Hosts(FailingDisk):
         self.assertEqual(host.run("mend", "-y").code, 0)
         with open(os.path.join(host.store_dir, "example.com.writer")) as file:
             self.assertEqual(file.read(), "%d\n" % host.read().header.epoch)  # an older copy is not written to
+
+    def test_mend_that_leaves_both_epochs(self):
+        """Where the last thing that it does fails, it says so, and the next change does it."""
+        self.create()
+        host = self.follower()
+        self.once(host)
+        self.assertEqual(host.run("promote").code, 0)
+        writer = os.path.join(host.store_dir, "example.com.writer")
+
+        def named():
+            with open(writer) as file:
+                return [int(line) for line in file]
+
+        for command in ("create", "-l", "x"), ("compact",), ("promote",), ("mend", "-y"):
+            with self.subTest(command=command):
+                old = host.read().header.epoch
+                result = self.run_with(host, "writer", "mend", "-y", code=0, says="example.com.writer: cannot be written")
+                new = host.read().header.epoch
+                self.assertEqual(named(), [old, new])
+                self.assertIn(str(new), result.out)
+                self.assertEqual(host.run("list").code, 0)
+                self.assertEqual(named(), [old, new])
+                self.assertEqual(host.run(*command).code, 0)
+                self.assertEqual(named(), [host.read().header.epoch])
+        old = host.bytes()
+        self.run_with(host, "writer", "mend", "-y", code=0)
+        self.run_with(host, "directory", "create", "-l", "x")
+        self.assertEqual(len(named()), 2)  # who cannot tell whether the store's name would last leaves both
+        host.put(old)
+        self.assertEqual(host.run("create", "-l", "x").code, 0)
+        self.assertEqual(named(), [host.read().header.epoch])
 
     def test_follow(self):
         """It writes its last bytes again, and syncs them and the name, before it counts itself level."""

@@ -77,6 +77,17 @@ enum status writer_may(const struct domain *domain, int directory, int store, st
     return STATUS_NOT_PERMITTED;
 }
 
+bool writer_unsettled(const struct domain *domain, int directory, int store, uint64_t *epoch)
+{
+    uint64_t epochs[2];
+
+    if (domain->source[0] == '\0' || source_is_engine(domain->source) ||
+        named_epochs(directory, domain->name, epochs) != 2)
+        return false;
+    *epoch = epoch_of(store);
+    return *epoch != 0 && (epochs[0] == *epoch || epochs[1] == *epoch);
+}
+
 /* The next word of a command, or an empty span. */
 static struct span next_word(const char **at)
 {

@@ -150,6 +150,8 @@ static enum status print(const struct mending *mending, const struct storefile *
     if (mending->kept[0] != '\0')
         say("%s/%s: the damaged file: delete it when you no longer need it", storefile->directory,
             mending->kept);
+    if (mending->unsettled.text[0] != '\0')
+        say("%s", mending->unsettled.text);
     head_format(head, rewrite->header.epoch, rewrite->at.n, rewrite->at.chain);
     if (json)
         return print_json(must_have(json_pack("{s:s, s:I, s:o, s:I}", "head", head, "kept", (json_int_t)kept,

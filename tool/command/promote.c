@@ -116,6 +116,8 @@ static enum status promote(struct session *session, struct mending *mending, boo
         log_end(&log);
         if (status != STATUS_DONE)
             return fail(status, "%s", fault.text);
+        if (mending->unsettled.text[0] != '\0')
+            say("%s", mending->unsettled.text);
         status = print(domain, head, before, json);
     }
     return status;

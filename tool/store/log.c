@@ -13,6 +13,7 @@
 #include "store/lock.h"
 #include "store/newfile.h"
 #include "store/tip.h"
+#include "store/writer_write.h"
 #include "terminal/stall.h"
 
 enum {
@@ -148,6 +149,8 @@ static enum status begin(struct log *log, const struct domain *domain, enum log_
         status = writer_may(domain, log->directory, log->file, fault);
         if (status != STATUS_DONE)
             return status;
+        if (error == 0)
+            writer_settle(log);
     }
     if (error == ENOENT && purpose == LOG_CREATION) {
         status = make_store(log, &directory, fault);

@@ -11,6 +11,7 @@
 
 #include "caller/writer.h"
 #include "crypto.h"
+#include "store/writer_write.h"
 
 enum { KEPT_NAMES_MOST = 100, EPOCH_STEP = 1000000 };
 
@@ -121,32 +122,6 @@ static enum status keep_damaged(struct mending *mending, const struct log *log, 
     return STATUS_DONE;
 }
 
-/* Before the store has the epoch, and after. Until then a writer goes on with the old one, if we are killed
- * in between; old: 0, this host only follows. */
-static enum status name_writer(const struct log *log, uint64_t old, uint64_t epoch, struct fault *fault)
-{
-    char target[DOMAIN_NAME_MAX + sizeof(".writer")], text[48];
-    struct newfile file;
-    struct stat store;
-    bool good;
-
-    snprintf(target, sizeof(target), "%s.writer", log->domain);
-    if (old != 0)
-        snprintf(text, sizeof(text), "%" PRIu64 "\n%" PRIu64 "\n", old, epoch);
-    else
-        snprintf(text, sizeof(text), "%" PRIu64 "\n", epoch);
-    if (newfile_begin(&file, log->directory, target)) {
-        good = fstat(log->file, &store) == 0 && newfile_dress_first(&file, store.st_gid) &&
-               newfile_add(&file, text, strlen(text)) && newfile_finish(&file);
-        if (good && newfile_install(&file) == INSTALLED)
-            return STATUS_DONE;
-        if (!good)
-            newfile_abandon(&file);
-    }
-    fault_set(fault, "%s/%s: nothing was done: %s", log->storefile.directory, target, strerror(errno));
-    return STATUS_CANNOT_CREATE;
-}
-
 /* A writer has no source, whose silence monitors would be told of. */
 static void forget_contact(const struct log *log)
 {
@@ -179,6 +154,7 @@ static enum status install(struct mending *mending, struct log *log, struct newf
 {
     const uint64_t old_epoch = mending->salvage.header.epoch, epoch = mending->rewrite.header.epoch;
     bool damaged = mending->damage.text[0] != '\0';
+    bool wrote = mending->names_writer && writer_named(log->directory, log->domain, old_epoch);
     enum status status = STATUS_DONE;
     struct fault what;
     struct stat old;
@@ -189,9 +165,12 @@ static enum status install(struct mending *mending, struct log *log, struct newf
         status = what.passing ? STATUS_IO : STATUS_DAMAGED;
     } else {
         note(mending, log); /* here, for memory may end, and nothing was named yet */
-        if (mending->names_writer)
-            status = name_writer(log, writer_named(log->directory, log->domain, old_epoch) ? old_epoch : 0,
-                                 epoch, fault);
+        /* until the store has the epoch, a writer goes on with the old one, if it is killed */
+        if (mending->names_writer && !writer_write(log, wrote ? old_epoch : 0, epoch)) {
+            fault_set(fault, "%s/%s.writer: nothing was done: %s", log->storefile.directory, log->domain,
+                      strerror(errno));
+            status = STATUS_CANNOT_CREATE;
+        }
     }
     if (status == STATUS_DONE && damaged)
         status = keep_damaged(mending, log, fault);
@@ -203,7 +182,12 @@ static enum status install(struct mending *mending, struct log *log, struct newf
     if (status != STATUS_DONE && damaged && fstat(log->file, &old) == 0 && old.st_nlink > 1)
         unlinkat(log->directory, mending->kept, 0); /* it is still the store */
     if (status == STATUS_DONE && mending->names_writer) {
-        name_writer(log, 0, epoch, &what);
+        if (wrote && !writer_write(log, 0, epoch))
+            fault_set(
+                &mending->unsettled,
+                "%s/%s.writer: cannot be written: %s: until the next change here it names the old epoch "
+                "too: do not put an older copy of the store back before",
+                log->storefile.directory, log->domain, strerror(errno));
         forget_contact(log);
     }
     return status;

@@ -27,8 +27,9 @@ struct mending {
     struct salvage salvage;
 
     /* set by mending_replace(): */
-    struct proof proof; /* of the new file */
-    char kept[128];     /* the new name of the damaged file; "": it was not damaged */
+    struct proof proof;     /* of the new file */
+    char kept[128];         /* the new name of the damaged file; "": it was not damaged */
+    struct fault unsettled; /* why DOMAIN.writer may still name the old epoch too; "": it does not */
 };
 
 /* Read a whole file into file->bytes, with room for one byte more. False with errno. */
