@@ -378,6 +378,27 @@ class Lies(FleetTest):
         self.assertEqual(self.host.bytes(), self.before + other.log[-1])
         self.assertEqual(self.host.run("check").code, 0)
 
+    def test_a_file_that_is_wanted_and_cannot_be_had_yet(self):
+        """A source that cannot answer now is asked for it again."""
+        other = Writer.on(self.site.read())
+        other.tokens = dict(list(other.tokens.items())[1:])
+        other.compact()
+        for reason in "unavailable", "denied":
+            with self.subTest(reason=reason):
+                self.host.put(self.before)
+                path = self.script(self.host, other.log[-1])
+                with open(path + ".file", "wb") as file:
+                    file.write(other.data())
+                with open(path, "w") as file:
+                    file.write("#!/bin/sh\nread head\necho \"$head\" >>%(path)s.log\n"
+                               "if [ \"$head\" ]; then cat %(path)s.data\n"
+                               "elif [ $(grep -c '^$' %(path)s.log) = 1 ]; then echo '!%(reason)s'\n"
+                               "else cat %(path)s.file; fi\necho =%(head)s\nexec cat\n"
+                               % {"path": path, "reason": reason, "head": other.head()})  # fmt: skip
+                with self.following(self.host, "--", path):
+                    wait_until(lambda: self.host.bytes() == other.data(), "the file")
+                os.unlink(path + ".log")
+
     def test_says_it_once(self):
         """An alert a minute, however often the source is asked."""
         path = self.script(self.host, b"")

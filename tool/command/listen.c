@@ -38,7 +38,10 @@ static enum end refuse(struct follow *follow, enum trouble trouble, const char *
     else
         alert(&follow->alerts, trouble, urgent, domain_of(follow), why);
     following_note(&follow->following, incoming_word(trouble));
-    follow->want_file = trouble == TROUBLE_GAP && !follow->want_file; /* it may have been fetched since */
+    if (trouble == TROUBLE_GAP)
+        follow->want_file = !follow->want_file; /* it may have been fetched since */
+    else if (trouble != TROUBLE_UNAVAILABLE && trouble != TROUBLE_DENIED)
+        follow->want_file = false; /* lines come first: some of them revoke */
     if (trouble == TROUBLE_DENIED)
         return END_DENIED;
     if (trouble == TROUBLE_UNAVAILABLE)
