@@ -152,11 +152,7 @@ enum appended engine_append(struct engine **engine, const struct session *sessio
             return APPEND_UNAVAILABLE;
         }
     }
-    fault_set(
-        fault,
-        "the engine %s did not say whether it has the change: if it has, `toktab follow` writes it here "
-        "too: look again in a minute (`toktab list`); revoking again does no harm",
-        name);
+    fault_set(fault, "the engine %s did not say whether it has the change", name);
     give_up(engine);
     return APPEND_UNKNOWN;
 }

@@ -26,7 +26,7 @@ struct engine;
  * caller calls engine_end().
  *
  * APPEND_CONFLICT: it has *there instead, valid until the next call. APPEND_UNKNOWN (it may get the line
- * later, too) and APPEND_UNAVAILABLE set fault.
+ * later, too) and APPEND_UNAVAILABLE set fault. What to do about an unknown change the caller knows.
  */
 enum appended engine_append(struct engine **engine, const struct session *session, const char *head,
                             const char *line, size_t length, struct span *there, struct fault *fault);

@@ -105,14 +105,17 @@ static enum status revoke_batch(struct batch *batch, struct fault *fault)
     return status == STATUS_DONE ? settled : status;
 }
 
-static void acknowledge(const struct ref *ref, struct revocation *revocation)
+static void acknowledge(const struct session *session, const struct ref *ref, struct revocation *revocation)
 {
     struct record record;
     char *label;
 
     if (revocation->why) {
-        fail(revocation->status, "token %.15s: NOT %s: %s", ref->text,
-             revocation->doubt ? "known to be revoked" : "revoked", revocation->why);
+        bool again = revocation->doubt && source_is_engine(session->domain->source);
+
+        fail(revocation->status, "token %.15s: NOT %s: %s%s", ref->text,
+             revocation->doubt ? "known to be revoked" : "revoked", revocation->why,
+             again ? "; revoking again does no harm" : "");
         free(revocation->why);
         revocation->why = NULL;
         return;
@@ -141,7 +144,7 @@ enum status revoke_tokens(const struct session *session, struct refs *refs, stru
             give_up_from(&batch, batch.first, stopped, &fault);
         for (size_t i = batch.first; i < batch.last; i++) {
             worst = revocations[i].status == STATUS_DONE ? worst : revocations[i].status;
-            acknowledge(&refs->list[i], &revocations[i]);
+            acknowledge(session, &refs->list[i], &revocations[i]);
         }
     }
     return worst;
