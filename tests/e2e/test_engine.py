@@ -11,8 +11,10 @@ import unittest
 import recipes
 from fleet_site import SHARED, Engines, Host, wait_for_same
 from harness import TIME_LIMIT, TOKTAB, TOP, SiteTest, environment, killed_at_end, wait_until
+from hook_host import sanitizers
 from machine import Machine, needs_machine
-from oracle_format import token_id
+from oracle import Writer
+from oracle_format import make_token, token_id
 
 PAGE = os.path.join(TOP, "conf", "toktab-engine.7")
 
@@ -498,6 +500,29 @@ class Failures(EngineTest):
         self.assertEqual(self.site.bytes(), self.before)
         self.assertEqual(self.site.catch_up().code, 0)
         self.assertEqual(self.verdict(self.token)[0], "deny")
+
+    def test_no_memory_for_a_compaction(self):
+        """Which another host has made: a change does not fail for it."""
+        limit = 2 << 20
+
+        def little_memory():
+            if not sanitizers():  # which want terabytes
+                resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+
+        writer = Writer("example.com")
+        for number in range(20000):
+            writer.create(make_token(), "label %d" % number)
+        self.site.put(writer)
+        writer.compact()
+        point, flag = (os.path.join(self.engines.dir, name) for name in ("point", "flag"))
+        with open(point, "wb") as file:
+            file.write(writer.log[-1])
+        self.answer('[ -e "%s" ] && echo done || { : > "%s"; printf "conflict %%s\n" "$(cat "%s")"; }' % (flag, flag, point))
+        result = self.ok("revoke", "-y", "1", preexec_fn=little_memory)
+        self.assertNotIn("memory", result.err)
+        self.assertEqual(self.site.read().n, 20002)
+        if not sanitizers():
+            self.assertEqual(self.site.read().header.base, 0)
 
     def test_slow(self):
         """It is not the file system that does not answer."""

@@ -14,13 +14,14 @@ enum status apart(enum status (*work)(const void *context, struct fault *fault),
         struct fault fault;
     } result = {0};
     const char *why = "was killed";
-    int ends[2] = {-1, -1};
+    int ends[2] = {-1, -1}, ended = 0;
     ssize_t got = -1;
     pid_t child = pipe2(ends, O_CLOEXEC) < 0 ? -1 : fork();
 
     if (child < 0)
         why = strerror(errno);
     if (child == 0) {
+        must_have_or_leave();
         result.status = work(context, &result.fault);
         _exit(write(ends[1], &result, sizeof(result)) == sizeof(result) ? 0 : 1);
     }
@@ -30,8 +31,10 @@ enum status apart(enum status (*work)(const void *context, struct fault *fault),
             continue;
         close(ends[0]);
     }
-    while (child > 0 && waitpid(child, NULL, 0) < 0 && errno == EINTR)
+    while (child > 0 && waitpid(child, &ended, 0) < 0 && errno == EINTR)
         continue;
+    if (WIFEXITED(ended) && WEXITSTATUS(ended) == STATUS_IO)
+        why = "out of memory";
     *fault = result.fault;
     if (got == sizeof(result))
         return result.status;

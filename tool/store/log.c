@@ -179,6 +179,7 @@ enum status log_begin(struct log *log, const struct session *session, enum log_p
     log->domain = domain;
     log->engine = NULL;
     log->faster = 0;
+    log->repeating = 0;
     log->directory = log->lock = log->file = -1;
     log->journal = (struct journal){0};
     log->doubt = false;

@@ -31,6 +31,7 @@ struct log {
     struct engine *engine;     /* engine.h; NULL: it was not asked */
     unsigned faster;           /* lines of other hosts that came before ours */
     int64_t locked;            /* since when it is locked, on the monotonic clock, in ns */
+    int64_t repeating;         /* of that, what it took to repeat other hosts' compactions */
     struct journal journal;    /* what was appended */
     bool doubt;       /* a change that failed may have been made all the same, here or in the engine */
     bool name_synced; /* the file's name is durable */

@@ -75,16 +75,19 @@ static enum status take(struct log *log, struct span there, struct fault *fault)
 static enum status take_all(struct log *log, struct span there, struct fault *fault)
 {
     enum status status;
+    int64_t took;
 
     do
         status = take(log, there, fault);
     while (status == STATUS_DONE && engine_more(&log->engine, &there));
-    if (status == STATUS_DONE && clock_now() - log->locked > FASTER_SECONDS * SECOND) {
-        fault_set(fault, "%s/%s: nothing was done: other hosts change it all the time: run this again later",
-                  log->storefile.directory, log->storefile.name);
-        return STATUS_LOCKED;
-    }
-    return status == STATUS_DONE ? STATUS_AGAIN : status;
+    took = clock_now() - log->locked;
+    if (status != STATUS_DONE || took <= FASTER_SECONDS * SECOND)
+        return status == STATUS_DONE ? STATUS_AGAIN : status;
+    fault_set(fault, "%s/%s: nothing was done: %s", log->storefile.directory, log->storefile.name,
+              took - log->repeating > FASTER_SECONDS * SECOND
+                  ? "other hosts change it all the time: run this again later"
+                  : "it took long to compact it as another host did: that is done: run this again");
+    return STATUS_LOCKED;
 }
 
 enum status propose(struct log *log, const struct tip *tip, const char *line, size_t length,

@@ -5,9 +5,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "store/apart.h"
 #include "store/prove_ahead.h"
 #include "store/rewrite.h"
+#include "terminal/patience.h"
+#include "terminal/stall.h"
 
 /* What a P line asks for. The texts are the line's own. */
 struct point {
@@ -102,14 +105,36 @@ enum status replay_point(const struct replay *replay, struct fault *fault)
     return apart(compact, replay, fault);
 }
 
+struct locked {
+    const struct replay *replay;
+    const struct log *log;
+};
+
+static enum status compact_locked(const void *context, struct fault *fault)
+{
+    const struct locked *locked = context;
+    struct prove_ahead proving = {.most_lines = UINT64_MAX, .fd = -1};
+    struct log log = *locked->log; /* the caller's lock is this process's too */
+
+    return rewrite_if_unchanged(locked->replay, &proving, &log, fault);
+}
+
 enum status replay_point_locked(const struct replay *replay, struct log *log, struct fault *fault)
 {
-    struct prove_ahead proving = {.most_lines = UINT64_MAX, .fd = -1};
-    enum status status = rewrite_if_unchanged(replay, &proving, log, fault);
+    const struct locked locked = {replay, log};
+    int64_t begun = clock_now();
+    enum status status;
     struct fault what;
     struct stat store;
 
-    prove_ahead_end(&proving);
+    stall_alive(begun + CHANGE_SECONDS * SECOND); /* it is not the file system that is waited for */
+    status = apart(compact_locked, &locked, fault);
+    stall_alive(clock_now());
+    log->repeating += clock_now() - begun;
+    if (status == STATUS_DONE) {
+        journal_durable(&log->journal);
+        log_note_durable(log);
+    }
     close(log->file);
     log->file = storefile_open(&log->storefile, O_RDWR, &store, &what);
     log->name_synced = false;

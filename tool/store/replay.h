@@ -25,8 +25,8 @@ struct replay {
  * STATUS_DAMAGED: our store is damaged. In these cases, and in others with fault, nothing was done. */
 enum status replay_point(const struct replay *replay, struct fault *fault);
 
-/* The same under this lock, in this process. log->file is what is in place then; -1, with STATUS_IO: that
- * cannot be opened, and nothing more can be done. */
+/* The same under this lock. log->file is what is in place then; -1, with STATUS_IO: that cannot be opened,
+ * and nothing more can be done. */
 enum status replay_point_locked(const struct replay *replay, struct log *log, struct fault *fault);
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { LINE_SHORT = 256 };
 
@@ -19,8 +20,17 @@ void say_if_out_of_memory(const char *format, ...)
     va_end(arguments);
 }
 
+static bool leaves;
+
+void must_have_or_leave(void)
+{
+    leaves = true;
+}
+
 void *must_have(void *memory)
 {
+    if (!memory && leaves)
+        _exit(STATUS_IO);
     if (!memory) {
         fputs("toktab: out of memory\n", stderr);
         if (done_so_far[0])

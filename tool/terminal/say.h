@@ -72,4 +72,8 @@ void say_if_out_of_memory(const char *format, ...) __attribute__((format(printf,
 /* Returns memory, or exits if it is NULL: no command could go on. */
 void *must_have(void *memory);
 
+/* In a process of fork(2): from here on must_have() ends it by _exit(2) with STATUS_IO, without a word. What
+ * is registered to run at exit, and output that is not yet written, are its parent's. */
+void must_have_or_leave(void);
+
 #endif
