@@ -368,6 +368,20 @@ class Hosts(FailingDisk):
         self.once(host)
         self.assert_same(host)
 
+    def test_a_lock_that_others_hold(self):
+        """Ten seconds later that is what `check --fleet` says, and then it goes on."""
+        self.create()
+        host = self.follower()
+        self.once(host)
+        before = host.bytes()
+        self.create()
+        self.run_with(host, "lock", "follow", "--once", says="has been locked for more than 10 seconds")
+        self.assertIn('"state": "locked"', host.run("check", "--fleet", "--json").out)
+        self.assertEqual(host.bytes(), before)
+        self.once(host)
+        self.assertIn('"state": "good"', host.run("check", "--fleet", "--json").out)
+        self.assert_same(host)
+
     def test_follow_syncs_once(self):
         """A change waits for no sync before programs see it: what was there before was synced when it was written."""
         self.create()
