@@ -129,15 +129,15 @@ static enum status follow_on(struct follow *follow)
     for (int round = 1;; round++) {
         int64_t begun = clock_now();
         enum end end = live(follow);
+        int64_t pause; /* counted from the start of a source that may have lived long enough */
+        bool soon;
 
         if (follow->once && (end != END_ANEW || round == ONCE_MOST))
             return status_of_end(end);
         denied = end != END_DENIED ? 0 : denied == 0 ? PAUSE : denied < DENIED_MOST ? 2 * denied : denied;
-        pause_until((end == END_ANEW && round % ONCE_MOST != 0 ? begun : clock_now()) +
-                    (end == END_REFUSED || end == END_DISK ? PAUSE_REFUSED
-                     : denied > 0                          ? denied
-                                                           : PAUSE) *
-                        MILLISECOND);
+        pause = end == END_REFUSED || end == END_DISK ? PAUSE_REFUSED : denied > 0 ? denied : PAUSE;
+        soon = end == END_CONTACT || (end == END_ANEW && round % ONCE_MOST != 0);
+        pause_until((soon ? begun : clock_now()) + pause * MILLISECOND);
     }
 }
 

@@ -15,6 +15,7 @@ enum {
     TIMEOUT = 700,        /* milliseconds for a request; then the next node is asked */
     TIMEOUT_LEAST = 100,  /* for one that begins at the last moment */
     LOGIN_TIMEOUT = 3000, /* a login is slow on purpose, and is carried out even if nobody waits for it */
+    GUESS_TIMEOUT = 1000, /* for a login because no node answers, which may be a leader's fault */
     LOGIN_JITTER = 250,   /* milliseconds at most before a login: all hosts may want one at once */
     PAUSE = 50,           /* milliseconds between two rounds in which no node could be asked */
     ANSWER_MAX = 32 * 1024 * 1024,
@@ -181,7 +182,8 @@ static enum outcome log_in(struct etcd *etcd, int64_t until, int *code)
         fault_set(&etcd->why, "the user or the password is not UTF-8");
         return ETCD_REFUSED;
     }
-    outcome = post(etcd, "/v3/auth/authenticate", body, time_for(until, LOGIN_TIMEOUT), &answer, code);
+    outcome = post(etcd, "/v3/auth/authenticate", body,
+                   time_for(until, etcd->guesses ? GUESS_TIMEOUT : LOGIN_TIMEOUT), &answer, code);
     explicit_bzero(body, strlen(body));
     free(body);
     if (outcome == ETCD_REFUSED && *code == CODE_PRECONDITION) { /* authentication is not enabled */
@@ -279,11 +281,16 @@ enum outcome etcd_ask(struct etcd *etcd, const char *path, json_t *body, int64_t
         etcd->node = (etcd->node + 1) % etcd->settings->node_count;
         if (tries % etcd->settings->node_count != 0)
             continue;
-        if (silent && !etcd->proved && etcd->token[0] != '\0')
+        if (silent && !etcd->proved && etcd->token[0] != '\0') {
             renew(etcd);
+            etcd->guesses = true;
+        }
         pause_for(PAUSE);
     }
-    etcd->proved |= outcome == ETCD_ANSWERED;
+    if (outcome == ETCD_ANSWERED) {
+        etcd->proved = true;
+        etcd->guesses = false;
+    }
     free(text);
     return silent && outcome != ETCD_ANSWERED ? ETCD_SILENT : outcome;
 }

@@ -24,6 +24,7 @@ struct etcd {
     char token[TOKEN_SIZE]; /* "": none */
     bool proved;            /* etcd has answered */
     bool open;              /* etcd has its users switched off */
+    bool guesses;           /* no node answers: is that the token's fault? */
     struct fault why;       /* of the last failure */
 };
 
