@@ -155,25 +155,28 @@ static bool take_prefix(struct source *source, const config_setting_t *setting, 
     return true;
 }
 
-static bool take_source(struct source *source, const config_setting_t *setting, struct domain *domain)
+static bool take_source(struct source *source, const config_setting_t *setting, char **taken,
+                        bool may_be_engine)
 {
     const char *text;
 
     if (!take_string(source, setting, &text))
         return false;
-    if (!source_valid(text))
-        return wrong(source, setting, "source",
-                     "must be a command, its words separated by blanks, or the name of an engine");
-    free(domain->source);
-    domain->source = strdup(text);
-    return domain->source || no_memory(source);
+    if (!source_valid(text) || (!may_be_engine && source_is_engine(text)))
+        return wrong(source, setting, config_setting_name(setting),
+                     may_be_engine
+                         ? "must be a command, its words separated by blanks, or the name of an engine"
+                         : "must be a command of several words, or a path");
+    free(*taken);
+    *taken = strdup(text);
+    return *taken || no_memory(source);
 }
 
 static bool take_domain_setting(struct source *source, const config_setting_t *setting, struct domain *domain)
 {
     static const char *const names[] = {
         "name",        "prefix",      "admins",  "scopes", "default_lifetime", "max_lifetime",
-        "stale_limit", "track_usage", "foreign", "source", "max_lag"};
+        "stale_limit", "track_usage", "foreign", "source", "snapshot",         "max_lag"};
     const char *name = config_setting_name(setting);
 
     if (strcmp(name, "name") == 0)
@@ -195,7 +198,9 @@ static bool take_domain_setting(struct source *source, const config_setting_t *s
     if (strcmp(name, "foreign") == 0)
         return take_flag(source, setting, &domain->foreign);
     if (strcmp(name, "source") == 0)
-        return take_source(source, setting, domain);
+        return take_source(source, setting, &domain->source, true);
+    if (strcmp(name, "snapshot") == 0)
+        return take_source(source, setting, &domain->snapshot, false);
     if (strcmp(name, "max_lag") == 0)
         return take_duration(source, setting, 1, &domain->max_lag);
     return unknown_name(source, setting, names, LENGTH(names));

@@ -19,7 +19,8 @@ bool domain_start(struct domain *domain)
     domain->admins = strdup("");
     domain->scopes = strdup("");
     domain->source = strdup("");
-    return domain->admins && domain->scopes && domain->source;
+    domain->snapshot = strdup("");
+    return domain->admins && domain->scopes && domain->source && domain->snapshot;
 }
 
 bool domain_copy(struct domain *copy, const struct domain *domain)
@@ -28,7 +29,8 @@ bool domain_copy(struct domain *copy, const struct domain *domain)
     copy->admins = strdup(domain->admins);
     copy->scopes = strdup(domain->scopes);
     copy->source = strdup(domain->source);
-    return copy->admins && copy->scopes && copy->source;
+    copy->snapshot = strdup(domain->snapshot);
+    return copy->admins && copy->scopes && copy->source && copy->snapshot;
 }
 
 void domain_free(struct domain *domain)
@@ -36,6 +38,7 @@ void domain_free(struct domain *domain)
     free(domain->admins);
     free(domain->scopes);
     free(domain->source);
+    free(domain->snapshot);
 }
 
 bool source_is_engine(const char *source)

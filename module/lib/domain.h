@@ -18,6 +18,7 @@ struct domain {
     bool track_usage;
     bool foreign;    /* keys that another system issued are looked up too */
     char *source;    /* where this host's log comes from, toktab-fleet(7); "": changes are made here */
+    char *snapshot;  /* a command that prints the whole file of another host; "": only the source does */
     int64_t max_lag; /* seconds without a word from the source, after which a monitor is told */
 };
 

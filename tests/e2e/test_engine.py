@@ -390,6 +390,51 @@ class Commands(EngineTest):
         self.assertFalse(os.path.exists(other.path()))
 
 
+class Snapshot(EngineTest):
+    """Where the engine no longer has the lines that a host needs, `snapshot` is another host that has the file."""
+
+    def forget(self, n):
+        """From now on the engine has no line before that one."""
+        self.engines.install("shared", '#!/bin/sh\nexport ENGINE_SHARED="%s"\n[ $1 = lines ] || exec "%s" "$@"\n'
+            'IFS= read -r head\nn=${head#*:} n=${n%%%%:*}\n[ "${n:-0}" -ge %d ] || { echo "!gap"; exit; }\n'
+            '{ printf "%%s\\n" "$head"; cat; } | "%s" "$@"\n' % (self.engines.log, SHARED, n, SHARED))  # fmt: skip
+
+    def hosts_behind(self, command):
+        """One that is behind a compaction, and a new one."""
+        self.create("first")
+        other = self.second()
+        self.create("second")
+        self.ok("compact")
+        self.create("third")
+        self.forget(2)
+        snapshot = "%s -c %s %s" % (TOKTAB, self.site.conf, command)
+        other.domains[0]["snapshot"] = snapshot
+        other.set_source("shared")
+        return other, self.new_host(snapshot=snapshot)
+
+    def test_once(self):
+        for host in self.hosts_behind("log"):
+            result = host.catch_up()
+            self.assertEqual(result.code, 0, result)
+            self.assertEqual(host.bytes(), self.site.bytes())
+
+    def test_then_the_engine_goes_on(self):
+        """Also if the other host's log would."""
+        hosts = self.hosts_behind("log --from - --follow")
+        with self.follow(hosts[0]), self.follow(hosts[1]):
+            wait_for_same([self.site, *hosts])
+            self.ok("revoke", "-y", "1")
+            wait_for_same([self.site, *hosts])
+
+    def test_a_host_that_cannot_be_asked(self):
+        other, _ = self.hosts_behind("log")
+        before = other.bytes()
+        other.domains[0]["snapshot"] = "/nonexistent/command"
+        other.set_source("shared")
+        self.on(other).refused(69, "follow", "--once", says="cannot be run")
+        self.assertEqual(other.bytes(), before)
+
+
 class Failures(EngineTest):
     def prepare(self):
         self.token = self.create("first")

@@ -18,7 +18,7 @@ START_TEST(everything_is_taken)
         "  { name = \"example.com\"; prefix = \"acme\"; admins = [ \"alice\", \"@webops\" ];\n"
         "    scopes = [ \"read\", \"write\" ]; default_lifetime = \"90d\"; max_lifetime = \"365d\";\n"
         "    track_usage = true; stale_limit = \"5m\"; foreign = true;\n"
-        "    source = \"ssh toktab@w1 toktab log\"; max_lag = \"1m\"; },\n"
+        "    source = \"ssh toktab@w1 toktab log\"; snapshot = \"cat x\"; max_lag = \"1m\"; },\n"
         "  /* with the\n defaults */ { name = \"a\"; },\n"
         "  { name = \"z-9.b\"; track_usage = false; admins = ( ); scopes = ( \"all\" ); stale_limit = \"0s\" "
         "}\n"
@@ -41,6 +41,7 @@ START_TEST(everything_is_taken)
     ck_assert(domain->track_usage);
     ck_assert(domain->foreign);
     ck_assert_str_eq(domain->source, "ssh toktab@w1 toktab log");
+    ck_assert_str_eq(domain->snapshot, "cat x");
     ck_assert_int_eq(domain->max_lag, 60);
     domain = config_domain(&config, "a");
     ck_assert_ptr_nonnull(domain);
@@ -53,6 +54,7 @@ START_TEST(everything_is_taken)
     ck_assert(domain->track_usage);
     ck_assert(!domain->foreign);
     ck_assert_str_eq(domain->source, "");
+    ck_assert_str_eq(domain->snapshot, "");
     ck_assert_int_eq(domain->max_lag, 30);
     domain = config_domain(&config, "z-9.b");
     ck_assert_ptr_nonnull(domain);
@@ -295,6 +297,8 @@ static const struct {
     {D("source = \"Etcd\";"), 3, "name of an engine"},
     {D("source = \"ssh a\tb\";"), 3, "source"},
     {D("source = [ \"ssh\" ];"), 3, "\"source\" must be a string"},
+    {D("snapshot = \"etcd\";"), 3, "\"snapshot\" must be a command"},
+    {D("snapshot = \"\";"), 3, "snapshot"},
     {D("max_lag = \"0s\";"), 3, "max_lag"},
     {D("max_lag = 30;"), 3, "\"max_lag\" must be a string"},
     {D("default_lifetime = \"2d\"; max_lifetime = \"1d\";"), 3, "longer than max_lifetime"},

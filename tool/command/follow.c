@@ -56,6 +56,13 @@ static char **split(const char *command)
     return argv;
 }
 
+static void free_words(char **argv)
+{
+    for (char **word = argv; word && *word; word++)
+        free(*word);
+    free(argv);
+}
+
 static char **argv_of_source(const struct session *session)
 {
     const char *source = session->domain->source;
@@ -68,7 +75,7 @@ static char **argv_of_source(const struct session *session)
 static enum end ask(struct follow *follow)
 {
     const struct incoming *incoming = &follow->following.incoming;
-    char head[HEAD_SIZE] = "", text[160];
+    char head[HEAD_SIZE] = "", text[160], **argv;
 
     if (incoming->writer) {
         snprintf(text, sizeof(text),
@@ -79,9 +86,11 @@ static enum end ask(struct follow *follow)
     }
     if (incoming->has_store && !follow->want_file)
         head_format(head, incoming->mine.header.epoch, incoming->mine.at.n, incoming->mine.at.chain);
-    if (source_start(&follow->source, follow->argv, environ, head))
+    follow->fetching = follow->want_file && follow->snapshot;
+    argv = follow->fetching ? follow->snapshot : follow->argv;
+    if (source_start(&follow->source, argv, environ, head))
         return listen_to_source(follow);
-    snprintf(text, sizeof(text), "the source cannot be run: %.60s: %s", follow->argv[0], strerror(errno));
+    snprintf(text, sizeof(text), "the source cannot be run: %.60s: %s", argv[0], strerror(errno));
     alert(&follow->alerts, ALERT_CONTACT, false, follow->session->domain->name, text);
     return END_CONTACT;
 }
@@ -179,11 +188,12 @@ static enum status run(struct session *session, int argc, char **argv)
     follow = must_have(calloc(1, sizeof(*follow)));
     follow->session = session;
     follow->argv = source ? source : argv + optind;
+    if (source && session->domain->snapshot[0] != '\0')
+        follow->snapshot = split(session->domain->snapshot);
     follow->once = request.once;
     status = follow_on(follow);
-    for (char **word = source; word && *word; word++)
-        free(*word);
-    free(source);
+    free_words(source);
+    free_words(follow->snapshot);
     free(follow);
     return status;
 }

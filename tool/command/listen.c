@@ -33,8 +33,7 @@ static enum end refuse(struct follow *follow, enum trouble trouble, const char *
     if (trouble == TROUBLE_GAP && follow->want_file)
         alert(&follow->alerts, ALERT_FILE, true, domain_of(follow),
               "the source does not have the whole file either: fetch it from another host, as by `toktab "
-              "follow "
-              "--once -- ssh HOST toktab log`");
+              "follow --once -- ssh HOST toktab log`, or set `snapshot`");
     else
         alert(&follow->alerts, trouble, urgent, domain_of(follow), why);
     following_note(&follow->following, incoming_word(trouble));
@@ -46,7 +45,10 @@ static enum end refuse(struct follow *follow, enum trouble trouble, const char *
         return END_DENIED;
     if (trouble == TROUBLE_UNAVAILABLE)
         return END_CONTACT;
-    return trouble == TROUBLE_GAP && follow->following.incoming.has_store ? END_ANEW : END_REFUSED;
+    return trouble == TROUBLE_GAP &&
+                   (follow->following.incoming.has_store || (follow->snapshot && follow->want_file))
+               ? END_ANEW
+               : END_REFUSED;
 }
 
 const char *listen_state(enum status status)
@@ -139,7 +141,8 @@ static bool hear(struct follow *follow, struct span line, enum end *end)
         follow->want_file = false;
         follow->alive = true;
         following_note(following, CONTACT_GOOD);
-        return true;
+        *end = END_ANEW;
+        return !follow->fetching; /* what came since, the source has */
     case INCOMING_KNOWN:
         follow->alive = true;
         *end = END_WRITER;
@@ -198,7 +201,7 @@ static enum end hear_end(struct follow *follow, bool good)
             (!following->incoming.said || incoming_level(&following->incoming))) {
             follow->want_file = false;
             following_note(following, CONTACT_GOOD);
-            return follow->once ? END_LEVEL : END_CONTACT;
+            return follow->fetching ? END_ANEW : follow->once ? END_LEVEL : END_CONTACT;
         }
     }
     alert(&follow->alerts, ALERT_CONTACT, false, domain_of(follow),

@@ -22,8 +22,10 @@ enum end {
 
 struct follow {
     const struct session *session;
-    char **argv; /* of the source */
+    char **argv;     /* of the source */
+    char **snapshot; /* of what prints the whole file, if the source does not have it; NULL: none */
     bool once, want_file;
+    bool fetching; /* the snapshot's command is asked, not the source */
     struct alerts alerts;
     struct following following;
     struct source source;
