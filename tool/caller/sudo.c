@@ -65,13 +65,15 @@ static bool succeeds(char **argv)
 {
     posix_spawn_file_actions_t actions;
     pid_t child, ended = -1;
-    int status = -1;
+    int status = -1, error;
 
     posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-    posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO);
-    if (posix_spawn(&child, argv[0], &actions, NULL, argv, environ) == 0)
+    error = posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    error =
+        error ? error : posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+    error = error ? error : posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO);
+    error = error ? error : posix_spawn(&child, argv[0], &actions, NULL, argv, environ);
+    if (error == 0)
         do
             ended = waitpid(child, &status, 0);
         while (ended < 0 && errno == EINTR);
