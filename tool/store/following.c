@@ -285,17 +285,20 @@ static enum status add_to_file(struct following *following, struct span line, st
     return newfile_add(&following->file, line.at, line.length) ? STATUS_DONE : failed(following, fault);
 }
 
-/* Under the lock: is the store still what the file was compared with? */
-static bool is_unchanged(const struct following *following, struct log *log)
+/* Under the lock: STATUS_NO if the store is no longer what the file was compared with. */
+static enum status require_unchanged(const struct following *following, struct log *log, struct fault *fault)
 {
     const struct chain *mine = &following->incoming.mine;
-    struct fault ignored;
+    bool same = (log->file >= 0) == following->incoming.has_store;
+    enum status status = STATUS_DONE;
     struct tip tip;
 
-    if (log->file < 0 || !following->incoming.has_store)
-        return log->file < 0 && !following->incoming.has_store;
-    return log_tip(log, &tip, &ignored) == STATUS_DONE && tip.chain.header.epoch == mine->header.epoch &&
-           position_equal(&tip.chain.at, &mine->at);
+    if (same && log->file >= 0) {
+        status = log_tip(log, &tip, fault);
+        same = status == STATUS_DONE && tip.chain.header.epoch == mine->header.epoch &&
+               position_equal(&tip.chain.at, &mine->at);
+    }
+    return status == STATUS_DONE && !same ? changed(following, fault) : status;
 }
 
 /* DOMAIN.writer names an epoch that is over. */
@@ -321,15 +324,14 @@ enum status following_install(struct following *following, struct fault *fault)
         status = log_begin(&log, following->session, LOG_FOLLOW, fault);
     if (status != STATUS_DONE)
         return status;
-    if (is_unchanged(following, &log)) {
+    status = require_unchanged(following, &log, fault);
+    if (status == STATUS_DONE) {
         following->filing = false;
         /* first, so that it never outlasts that epoch's store, nor does on the disk */
         remove_writer(following);
         status = rewrite_install(&log, file, "", fault);
         if (status != STATUS_DONE)
             following->doubtful = true;
-    } else {
-        status = changed(following, fault);
     }
     log_end(&log);
     if (status != STATUS_DONE)
