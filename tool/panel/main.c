@@ -153,8 +153,10 @@ static int answer_requests(struct panel *panel)
 
     signal(SIGCHLD, SIG_DFL); /* ignored, as some starters leave it, it hides how the tool ended */
     fcntl(0, F_SETFL, O_NONBLOCK);
-    if (end < 0 || FCGX_Init() != 0)
+    if (end < 0 || FCGX_Init() != 0) {
+        log_line("cannot start: %s", strerror(errno));
         return EXIT_FAILURE;
+    }
     while ((connection = next_connection(end)) >= 0) {
         if (take_request(&request, connection)) {
             request.keepConnection = 0; /* a connection that is kept would hold up all others */
