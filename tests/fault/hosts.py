@@ -1,6 +1,7 @@
-"""Faults in real hosts: nginx, the example daemon, a host that asks PAM, and the page. Each call that a whole life of one
-makes fails in its turn. Nobody is admitted who should not be, nothing dies, what cannot start says why, and a good token
-is let in again afterwards. What else they do than ask toktab may fail as it likes: a request may get no answer."""
+"""Faults in real hosts: nginx, the example daemon, a host that asks PAM, the page, and a running follower. Each call that a
+whole life of one makes fails in its turn. Nobody is admitted who should not be, nothing dies, what cannot start says why,
+and a good token is let in again afterwards. What else they do than ask toktab may fail as it likes: a request may get no
+answer."""
 
 import contextlib
 import os
@@ -10,12 +11,13 @@ import socket
 import subprocess
 import time
 
-from fault import BUILD, MEMORY_CALLS, NAMES, SODIUM, World, require
-from harness import config_text, environment
+from fault import BUILD, CALLS, MEMORY_CALLS, NAMES, SODIUM, Complaint, Fault, World, require, revoked_ids
+from fleet import log_command
+from harness import config_text, environment, opened_by
 from nginx_host import MODULE, NGINX, free_port
 from panel_host import PANEL, parameters, speak
 
-PATIENCE = 10  # seconds, on a busy machine
+PATIENCE = 30  # seconds, on a busy machine
 GOOD, REVOKED, LATER = range(3)  # places in World.tokens
 NGINX_CONF = """
 load_module {module};
@@ -35,6 +37,7 @@ class Host:
     """A server in a world, which lives from start() to end()."""
 
     reloads = False
+    ends_with = 0  # after SIGTERM
 
     def __init__(self):
         self.world = World()
@@ -57,7 +60,11 @@ class Host:
 
     def start(self):
         self.world.start_over(self.before)
-        with open(self.log_path, "wb") as log:
+        open(self.log_path, "w").close()
+        self.launch()
+
+    def launch(self):
+        with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(self.command(), stdin=self.stdin(), stdout=log, stderr=log, env=self.environment())
 
     def stdin(self):
@@ -75,8 +82,16 @@ class Host:
             return int(connection.recv(4096)[9:12] or 0)
         return 0
 
+    def may_end(self):
+        return False
+
     def alive(self):
-        require(self.process.poll() is None, "it died: %s, %s", self.process.returncode, self.said())
+        """What ends by its own decision says why, and is started again, as systemd does."""
+        code = self.process.poll()
+        if code is not None:
+            said = self.said()
+            require(code > 0 and said.strip() and self.may_end(), "it died: %s, %s", code, said)
+            self.launch()
 
     def wait(self, condition, what):
         deadline = time.monotonic() + PATIENCE
@@ -109,7 +124,7 @@ class Host:
 
     def live(self):
         tokens = self.world.tokens
-        require(self.ask(tokens[GOOD]) in (0, 200, 401, 500, 503), "an odd answer")
+        require(self.ask(tokens[GOOD]) in (0, 200, 500, 503), "an odd answer")
         self.refused(None, tokens[REVOKED], tokens[REVOKED][:-1] + "?")
         with open(self.world.path(), "ab") as file:
             file.write(self.writer.log[-1])
@@ -123,13 +138,14 @@ class Host:
 
     def run(self, plan):
         """plan: None, or what was put."""
+        self.plan = plan
         self.start()
         try:
             if self.begin():
                 self.live()
                 self.process.send_signal(signal.SIGTERM)
                 code = self.process.wait(PATIENCE)
-                require(code == 0, "it ends with %d: %s", code, self.said())
+                require(code == self.ends_with, "it ends with %d: %s", code, self.said())
             else:
                 require(plan is not None, "it does not start: %s", self.said())
         finally:
@@ -195,8 +211,14 @@ class Page(Host):
             return bytes(speak(self.path, parameters(path, QUERY_STRING="", **more), body))
         return b""
 
-    def begin(self):
+    def launch(self):
+        super().launch()
         self.listener.close()
+
+    def may_end(self):
+        return self.plan and NAMES.get(self.plan.call) in ("accept4", "signalfd4")
+
+    def begin(self):
         return True
 
     def run(self, plan):
@@ -219,6 +241,77 @@ class Page(Host):
             require(len(made) <= 1, "made twice")
             self.alive()
         self.wait(lambda: b"token 1" in self.get("/example.com/"), "the page comes again")
+
+
+class Follower(Host):
+    """toktab follow, which gets a file, a line, a compaction, another line and a higher epoch. Its store is sound at each
+    moment, and in the end the same as its source's, byte for byte. If it does not start, or has no memory, it says so and
+    is started again, as systemd does."""
+
+    ends_with = -signal.SIGTERM
+    held = 7  # descriptors, while it waits: three streams, the store, its directory, and the pipes to the source
+
+    def prepare(self):
+        self.source, self.lives = World(), 0
+        path = os.path.join(self.world.dir, "source")
+        with open(path, "w") as file:
+            file.write('echo >> "$STARTS"\nexec %s\n' % log_command(self.source))
+        self.world.configure(config_text(self.world.store_dir, [{"name": self.world.domain, "source": "sh " + path}]))
+        self.later = [self.writer.data()]
+        for change in (self.writer.compact, lambda: self.writer.update(self.world.tokens[GOOD], label="new"), self.writer.mend):
+            change()
+            self.later.append(self.writer.data())
+        self.source_has, self.before = self.before, None
+
+    def close(self):
+        self.source.close()
+        super().close()
+
+    def environment(self):
+        return {**super().environment(), "TOKTAB_HURRY": "1", "STARTS": self.starts}
+
+    def command(self):
+        return [self.world.tool(), "-c", self.world.conf, "follow"]
+
+    def start(self):
+        self.source.start_over(self.source_has)
+        self.revoked, self.running, self.lives = set(), False, self.lives + 1
+        self.starts = os.path.join(self.world.dir, "starts-%d" % self.lives)  # an old source may come late
+        super().start()
+
+    def may_end(self):
+        return self.plan and (not self.running or self.plan.source != CALLS)
+
+    def is_level(self):
+        try:
+            revoked = revoked_ids(self.world.store())
+        except Fault as fault:
+            raise Complaint("the store is damaged: %s" % fault) from fault
+        require(self.revoked <= revoked, "revoked tokens are back")
+        self.revoked = revoked
+        return bool(revoked) and self.world.bytes() == self.source.bytes()
+
+    def holds_as_many(self):
+        with contextlib.suppress(OSError):  # it may have ended
+            return len(list(opened_by(self.process.pid))) == self.held
+        return False
+
+    def begin(self):
+        self.wait(self.is_level, "it has its source's store")
+        self.running = True
+        return True
+
+    def live(self):
+        for data in self.later:
+            old = self.source.bytes()
+            if data.startswith(old):
+                with open(self.source.path(), "ab") as file:
+                    file.write(data[len(old):])
+            else:
+                self.source.put(data)
+            self.wait(self.is_level, "it has what is new")
+        self.wait(self.holds_as_many, "no descriptor is lost")
+        require(os.path.getsize(self.starts) == 1 or "toktab: " in self.said(), "the source is started again, and not a word")
 
 
 class Pam:
@@ -254,9 +347,9 @@ class Pam:
         require("lost 0 descriptors and 0 blocks" in out, "something is lost: %s", out)
 
 
-KINDS = {"the example daemon": Httpd, "nginx": Nginx, "PAM": Pam, "the page": Page}
+KINDS = {"the example daemon": Httpd, "nginx": Nginx, "PAM": Pam, "the page": Page, "toktab follow": Follower}
 # In the others an allocation that fails ends the process, by its own decision, or that of libfcgi.
-OF_MEMORY = (Nginx, Pam)
+OF_MEMORY = (Nginx, Pam, Follower)
 
 
 # Of the stacks of the daemon's threads, without which it ends; and glibc aborts where it cannot give one back.
