@@ -33,14 +33,14 @@ HALF, ALL_BUT_ONE = 0, -1
 NAMES = {
     0: "read", 1: "write", 2: "open", 3: "close", 4: "stat", 5: "fstat", 6: "lstat", 7: "poll", 8: "lseek", 9: "mmap",
     10: "mprotect", 11: "munmap", 12: "brk", 16: "ioctl", 17: "pread64", 18: "pwrite64", 21: "access", 22: "pipe",
-    28: "madvise", 32: "dup", 33: "dup2", 35: "nanosleep", 41: "socket", 42: "connect", 44: "sendto", 46: "sendmsg",
-    47: "recvmsg", 53: "socketpair", 54: "setsockopt", 56: "clone", 61: "wait4", 62: "kill", 72: "fcntl", 73: "flock",
-    74: "fsync", 75: "fdatasync", 77: "ftruncate", 82: "rename", 89: "readlink", 91: "fchmod", 93: "fchown",
-    105: "setuid", 106: "setgid", 116: "setgroups", 117: "setresuid", 119: "setresgid", 149: "mlock",
-    157: "prctl", 160: "setrlimit", 190: "fsetxattr", 193: "fgetxattr", 199: "fremovexattr", 217: "getdents64",
-    230: "clock_nanosleep", 231: "exit_group", 257: "openat", 258: "mkdirat", 262: "newfstatat", 263: "unlinkat",
-    264: "renameat", 265: "linkat", 267: "readlinkat", 285: "fallocate", 292: "dup3", 293: "pipe2", 302: "prlimit64",
-    316: "renameat2", 318: "getrandom", 332: "statx", 436: "close_range",
+    28: "madvise", 32: "dup", 33: "dup2", 35: "nanosleep", 41: "socket", 42: "connect", 44: "sendto", 45: "recvfrom",
+    46: "sendmsg", 47: "recvmsg", 53: "socketpair", 54: "setsockopt", 56: "clone", 61: "wait4", 62: "kill", 72: "fcntl",
+    73: "flock", 74: "fsync", 75: "fdatasync", 77: "ftruncate", 82: "rename", 89: "readlink", 91: "fchmod", 93: "fchown",
+    105: "setuid", 106: "setgid", 109: "setpgid", 116: "setgroups", 117: "setresuid", 119: "setresgid", 137: "statfs",
+    149: "mlock", 157: "prctl", 160: "setrlimit", 190: "fsetxattr", 193: "fgetxattr", 199: "fremovexattr", 217: "getdents64",
+    230: "clock_nanosleep", 231: "exit_group", 247: "waitid", 257: "openat", 258: "mkdirat", 262: "newfstatat", 263: "unlinkat",
+    264: "renameat", 265: "linkat", 267: "readlinkat", 285: "fallocate", 288: "accept4", 289: "signalfd4",
+    292: "dup3", 293: "pipe2", 302: "prlimit64", 316: "renameat2", 318: "getrandom", 332: "statx", 436: "close_range",
 }
 
 

@@ -48,7 +48,9 @@ GIVES = {
     "fremovexattr": ("EIO", "EPERM"), "setuid": ("EAGAIN", "EPERM"), "setgid": ("EAGAIN", "EPERM"),
     "setresuid": ("EAGAIN", "EPERM"), "setresgid": ("EAGAIN", "EPERM"), "setgroups": ("ENOMEM", "EPERM"),
     "mlock": ("EAGAIN", "ENOMEM", "EPERM"), "prctl": ("EINVAL",), "setrlimit": ("EPERM",), "prlimit64": ("EPERM",),
-    "getrandom": ("EINTR",), "close_range": ("ENOMEM",),
+    "getrandom": ("EINTR",), "close_range": ("ENOMEM",), "statfs": ("EIO", "ENOMEM"), "waitid": ("ECHILD", "EINTR"),
+    "setpgid": ("EPERM",), "recvfrom": ("ECONNRESET", "EINTR", "ENOMEM"), "signalfd4": ("EMFILE", "ENFILE", "ENOMEM"),
+    "accept4": ("ECONNABORTED", "EINTR", "EMFILE", "ENFILE", "ENOMEM"),
 }
 OF_MEMORY = {"mmap", "mprotect", "brk", "munmap", "madvise"}
 TRANSFERS = {"read", "write", "pread64", "pwrite64"}
@@ -339,16 +341,18 @@ def main(short):
     seed, first = random.randrange(1 << 30), random.randrange(of)
     total, complaints = {source: 0 for source in SOURCES}, []
     with concurrent.futures.ProcessPoolExecutor(WORKERS, multiprocessing.get_context("fork")) as pool:
-        walks = [pool.submit(walk, name, first, of, seed) for name in COMMANDS]
-        walks += [pool.submit(walk_host, once, first, min(of, 2), seed) for once in (False, True)]
-        walks += [pool.submit(walk_real, name, first, of * 8 if short else 1, seed) for name in hosts.KINDS]
-        for future in walks:
+        walks = [(name, pool.submit(walk_real, name, first, of * 8 if short else 1, seed)) for name in hosts.KINDS]
+        walks += [("the library", pool.submit(walk_host, once, first, min(of, 2), seed)) for once in (False, True)]
+        walks += [(name, pool.submit(walk, name, first, of, seed)) for name in COMMANDS]
+        for name, future in walks:
             happened, found = future.result()
+            if not short:
+                print("%s: %d" % (name, sum(happened.values())), flush=True)
+            for complaint in found[:20]:
+                print("FAILED: %.1500s" % complaint, flush=True)
             complaints += found
             for source in SOURCES:
                 total[source] += happened[source]
-    for complaint in complaints[:20]:
-        print("FAILED: %.1500s" % complaint)
     print("faults: %d injected (%d in system calls, %d in allocations, %d in libsodium) into %d commands, the library and %d hosts: "
         "%d crashes, leaks, half-done changes or silent failures"
         % (sum(total.values()), total[CALLS], total[MEMORY_CALLS], total[SODIUM], len(COMMANDS), len(hosts.KINDS), len(complaints)))
