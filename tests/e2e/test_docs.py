@@ -240,18 +240,19 @@ class Pam(unittest.TestCase):
 
 
 class Promises(unittest.TestCase):
-    """The tests that SECURITY.md names for what is promised: there are such."""
+    """The tests that SECURITY.md and HACKING name for what is promised: there are such."""
 
     def test_each_test_is_there(self):
         suites = set(re.findall(r'suite_create\("(\w+)"\)', "".join(
             read(path) for path in glob.glob("tests/unit/*.c", root_dir=TOP))))
-        page = read("SECURITY.md")
+        promises = re.search(r"(?s)\n## Promises .*?\n## ", read("HACKING"))[0]
+        page = read("SECURITY.md") + promises
         for name in re.findall(r"`(test_[\w.]+)`", page):
             module, *inside = name.split(".")
             paths = glob.glob("tests/*/%s.py" % module, root_dir=TOP)
             self.assertEqual(len(paths), 1, name)
-            for part in inside:
-                self.assertTrue(re.search(r"(class|def) %s\b" % part, read(paths[0])), name)
+            for kind, part in zip(("class", "def"), inside):
+                self.assertTrue(re.search(r"%s %s\b" % (kind, part), read(paths[0])), name)
         for names in re.findall(r"suites? ((?:`\w+`(?:, | and )?)+)", page):
             self.assertLessEqual(set(re.findall(r"`((?!test_)\w+)`", names)), suites)
         for path in re.findall(r"`(tests/[\w/.]+)`", page):
