@@ -253,9 +253,10 @@ class Follower(Host):
 
     def prepare(self):
         self.source, self.lives = World(), 0
+        self.shims = [self.world.shim, self.source.shim]
         path = os.path.join(self.world.dir, "source")
         with open(path, "w") as file:
-            file.write('echo >> "$STARTS"\nexec %s\n' % log_command(self.source))
+            file.write('echo >> "$STARTS"\nTOKTAB_FAULT=$SOURCE_FAULT exec %s\n' % log_command(self.source))
         self.world.configure(config_text(self.world.store_dir, [{"name": self.world.domain, "source": "sh " + path}]))
         self.later = [self.writer.data()]
         for change in (self.writer.compact, lambda: self.writer.update(self.world.tokens[GOOD], label="new"), self.writer.mend):
@@ -268,13 +269,15 @@ class Follower(Host):
         super().close()
 
     def environment(self):
-        return {**super().environment(), "TOKTAB_HURRY": "1", "STARTS": self.starts}
+        ours, of_source = (shim.file.name for shim in self.shims)
+        return {**super().environment(), "TOKTAB_FAULT": ours, "SOURCE_FAULT": of_source, "TOKTAB_HURRY": "1", "STARTS": self.starts}
 
     def command(self):
         return [self.world.tool(), "-c", self.world.conf, "follow"]
 
     def start(self):
         self.source.start_over(self.source_has)
+        self.source.shim.plan()
         self.revoked, self.running, self.lives = set(), False, self.lives + 1
         self.starts = os.path.join(self.world.dir, "starts-%d" % self.lives)  # an old source may come late
         super().start()
@@ -314,6 +317,17 @@ class Follower(Host):
         require(os.path.getsize(self.starts) == 1 or "toktab: " in self.said(), "the source is started again, and not a word")
 
 
+class Sender(Follower):
+    """toktab log --follow, of which the follower must make good whatever fails."""
+
+    def prepare(self):
+        super().prepare()
+        self.shims.reverse()
+
+    def may_end(self):
+        return False
+
+
 class Pam:
     """Each login is a life of its own: libpam loads the module, and lets it go."""
 
@@ -347,7 +361,8 @@ class Pam:
         require("lost 0 descriptors and 0 blocks" in out, "something is lost: %s", out)
 
 
-KINDS = {"the example daemon": Httpd, "nginx": Nginx, "PAM": Pam, "the page": Page, "toktab follow": Follower}
+KINDS = {"the example daemon": Httpd, "nginx": Nginx, "PAM": Pam, "the page": Page, "toktab follow": Follower,
+    "toktab log --follow": Sender}
 # In the others an allocation that fails ends the process, by its own decision, or that of libfcgi.
 OF_MEMORY = (Nginx, Pam, Follower)
 
