@@ -373,5 +373,6 @@ OF_STACKS = ("clone", "mmap", "mprotect", "munmap")
 
 def plans_for(host, plans):
     plans = [plan for plan in plans if plan.source != MEMORY_CALLS or isinstance(host, OF_MEMORY)]
-    plans = [plan for plan in plans if plan.source != SODIUM or not isinstance(host, Page)]  # sodium_malloc()
+    if isinstance(host, Page):  # sodium_malloc(3), and large allocations
+        plans = [plan for plan in plans if plan.source != SODIUM and NAMES.get(plan.call) != "mmap"]
     return [plan for plan in plans if not isinstance(host, Httpd) or NAMES.get(plan.call) not in OF_STACKS]
