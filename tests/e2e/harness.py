@@ -32,6 +32,9 @@ TIME_LIMIT = 60  # seconds, after which a command counts as hung
 IS_ROOT = os.geteuid() == 0
 NOBODY = 65534
 PIECE = 8  # so many characters of a secret in a row must be nowhere
+# As Debian links sshd, sudo and such. Else the first call of each function puts all registers on the stack, with what
+# strlen(3) and its like have left in them of a secret.
+BOUND = {"LD_BIND_NOW": "1"}
 LOCALE = "C.UTF-8"
 
 

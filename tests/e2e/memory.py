@@ -1,13 +1,15 @@
-"""What a core image of a process would show: its memory and its registers, taken while it is stopped.
+"""What a core image of a process would show: its memory, taken while it is stopped.
 
     image = image_of(pid)                 a running process, all of its threads
     Traced(process).to_exit()             a process that trace_me() has begun: its image as it exits
     image.pieces_of(secret)               the pieces of 8 characters that are in it
-    image.kept(secret)                    the parts of its memory that hold such pieces
+    image.where(secret)                   the parts that hold such pieces
+
+Not its registers: what strlen(3) and its like leave there depends on the processor and on where a text lies. Start it with
+BOUND of the harness, or they may come to be in its memory.
 """
 
 import array
-import contextlib
 import ctypes
 import mmap
 import os
@@ -20,11 +22,10 @@ from oracle_format import parse_token
 
 PAGE = mmap.PAGESIZE
 TRACEME, CONT, DETACH = 0, 7, 17
-SETOPTIONS, GETREGSET, SEIZE, INTERRUPT = 0x4200, 0x4204, 0x4206, 0x4207
+SETOPTIONS, SEIZE, INTERRUPT = 0x4200, 0x4206, 0x4207
 TRACE_EXIT, EXIT_KILL = 0x40, 0x100000
 EXITING = signal.SIGTRAP | 6 << 8
 WALL = 0x40000000  # of waitpid(2): threads, too
-REGISTERS = (1, 2, 0x202)  # NT_PRSTATUS, NT_PRFPREG, NT_X86_XSTATE
 
 libc = ctypes.CDLL(None, use_errno=True)
 libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
@@ -52,20 +53,6 @@ def ptrace(request, pid, address=0, data=0):
 def trace_me():
     """In a child, before it becomes another program: it stops there, and waits for its Traced."""
     libc.ptrace(TRACEME, 0, None, None)
-
-
-class _Vector(ctypes.Structure):
-    _fields_ = [("base", ctypes.c_void_p), ("length", ctypes.c_size_t)]
-
-
-def registers_of(thread):
-    """All sets of registers that this processor has."""
-    room = ctypes.create_string_buffer(64 * 1024)
-    for kind in REGISTERS:
-        vector = _Vector(ctypes.addressof(room), len(room))
-        with contextlib.suppress(OSError):
-            ptrace(GETREGSET, thread, kind, ctypes.addressof(vector))
-            yield room.raw[:vector.length]
 
 
 def touched(pagemap, first, last):
@@ -97,8 +84,6 @@ class Image:
 
     def __init__(self, pid):
         self.parts = list(self._read(pid))
-        for thread in map(int, os.listdir("/proc/%d/task" % pid)):
-            self.parts += [Part(0, "registers", (), data) for data in registers_of(thread)]
 
     @staticmethod
     def _read(pid):
@@ -125,12 +110,7 @@ class Image:
         return sorted({piece.decode() for part in self.parts for piece in pieces_in(part.data, secret)})
 
     def where(self, secret):
-        """For messages: the parts with pieces of it."""
         return [part for part in self.parts if pieces_in(part.data, secret)]
-
-    def kept(self, secret):
-        """Those but for registers: what strlen(3) and its like leave there depends on the processor and on where a text lies."""
-        return [part for part in self.where(secret) if part.name != "registers"]
 
 
 def image_of(pid):
@@ -154,12 +134,12 @@ def image_without(pid, secret):
 
     def is_clean():
         images[:] = [image_of(pid)]
-        return not images[0].kept(secret)
+        return not images[0].where(secret)
 
     try:
         wait_until(is_clean, "a memory without the secret")
     except AssertionError as error:
-        raise AssertionError("%s in %s" % (images[0].pieces_of(secret), images[0].kept(secret))) from error
+        raise AssertionError("%s in %s" % (images[0].pieces_of(secret), images[0].where(secret))) from error
     return images[0]
 
 

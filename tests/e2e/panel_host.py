@@ -17,7 +17,7 @@ import subprocess
 import unittest
 import urllib.parse
 
-from harness import IS_ROOT, NOBODY, TOP, Site, environment, wait_until
+from harness import BOUND, IS_ROOT, NOBODY, TOP, Site, environment, wait_until
 from nginx_host import BUILD, Nginx
 
 PANEL = os.path.join(BUILD, "toktab-panel")
@@ -85,7 +85,7 @@ class Panel:
             more = {} if self.user is None else {"user": self.user, "group": self.user, "extra_groups": []}
             with open(self.log_path, "ab") as log:
                 self.process = subprocess.Popen(
-                    command, stdin=listener, stdout=subprocess.DEVNULL, stderr=log, env=environment(), cwd="/", **more
+                    command, stdin=listener, stdout=subprocess.DEVNULL, stderr=log, env=environment(BOUND), cwd="/", **more
                 )
         return self
 

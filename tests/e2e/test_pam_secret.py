@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import unittest
 
-from harness import TIME_LIMIT, SiteTest, environment, killed_at_end, needs_root, wait_until
+from harness import BOUND, TIME_LIMIT, SiteTest, environment, killed_at_end, needs_root, wait_until
 from memory import image_of, secret_of, unless_sanitized
 from oracle_format import make_token, token_id
 from pam_host import (
@@ -49,10 +49,8 @@ class Host(SiteTest):
         with tempfile.TemporaryFile() as typed:
             typed.write(token.encode())
             typed.flush()
-            # LD_BIND_NOW, as Debian links sshd, sudo and such: otherwise the first call of each function of libc puts
-            # all registers on the stack
             process = subprocess.Popen([self.program, self.services, service, "alice", str(times)], stdin=typed,
-                stdout=subprocess.PIPE, env=environment({"LD_LIBRARY_PATH": BUILD, "LD_BIND_NOW": "1"}))  # fmt: skip
+                stdout=subprocess.PIPE, env=environment({"LD_LIBRARY_PATH": BUILD, **BOUND}))  # fmt: skip
         with killed_at_end(process):
             for _ in range(times + 2):
                 _, status = os.waitpid(process.pid, os.WUNTRACED)
@@ -60,7 +58,7 @@ class Host(SiteTest):
                 codes.append(int(process.stdout.readline()))
                 image = image_of(process.pid)
                 self.assertTrue(image.holds(b"pam_toktab") or len(codes) == times + 2, "that is not its memory")
-                self.assertEqual(image.kept(secret), [], (service, len(token), codes, image.pieces_of(secret)))
+                self.assertEqual(image.where(secret), [], (service, len(token), codes, image.pieces_of(secret)))
                 os.kill(process.pid, signal.SIGCONT)
             self.assertEqual(process.wait(TIME_LIMIT), 0)
         return codes

@@ -21,7 +21,7 @@ import threading
 import time
 import unittest
 
-from harness import (NOBODY, Screen, SiteTest, killed_at_end, needs_root, needs_terminal, opened_by, take_terminal,
+from harness import (BOUND, NOBODY, Screen, SiteTest, killed_at_end, needs_root, needs_terminal, opened_by, take_terminal,
     wait_until)
 from hook_host import Httpd, Installation
 from memory import Traced, image_of, image_without, libc, pieces_in, secret_of, trace_me, unless_sanitized
@@ -62,7 +62,7 @@ class TracedTool(SiteTest):
     domains = [{"name": "example.com", "foreign": True}]
 
     def traced(self, *arguments, stdin="", images, **more):
-        process = self.site.start(*arguments, preexec_fn=trace_me, **{"stdin": subprocess.PIPE, **more})
+        process = self.site.start(*arguments, preexec_fn=trace_me, env=BOUND, **{"stdin": subprocess.PIPE, **more})
 
         def talk():
             with contextlib.suppress(BrokenPipeError), process.stdin:  # it need not read all
@@ -143,7 +143,7 @@ class Tool(TracedTool):
     def at_exit_on_a_terminal(self, *arguments, answers=()):
         """What the terminal got, and its last image."""
         ours, theirs = pty.openpty()
-        process = self.site.start(*arguments, stdin=theirs, stdout=theirs, stderr=theirs,
+        process = self.site.start(*arguments, stdin=theirs, stdout=theirs, stderr=theirs, env=BOUND,
             preexec_fn=lambda: (take_terminal(), trace_me()))  # fmt: skip
         os.close(theirs)
         screen = Screen(ours, process)
@@ -177,7 +177,7 @@ class Tool(TracedTool):
                           ["history", token], ["verify", token], ["create", "-l", token], ["create", "-l", "x", "-u", token],
                           ["revoke", "-y", "-r", token, "1"]):  # fmt: skip
             ran = self.at_exit(*arguments, code=2)
-            held = ran.image.kept(secret_of(token))
+            held = ran.image.where(secret_of(token))
             self.assertEqual([part.name for part in held], ["[stack]"], arguments)
             self.assertEqual(sum(part.data.count(secret_of(token).encode()) for part in held), 1, arguments)
             self.assertEqual(pieces_in(ran.out + ran.err, secret_of(token)), [])
@@ -237,7 +237,7 @@ class Swap(SiteTest):
     domains = [{"name": "example.com", "foreign": True}]
 
     def assert_locked(self, image, secret):
-        held = image.kept(secret)
+        held = image.where(secret)
         self.assertTrue(held, "the secret is not there")
         for part in held:
             self.assertLessEqual({"lo", "dd"} if may_lock() else {"dd"}, set(part.flags), part)
@@ -252,7 +252,7 @@ class Swap(SiteTest):
                 filled += os.write(theirs, b" " * 4096)
         os.set_blocking(theirs, True)
         with open(ours, "rb") as reader:
-            process = self.site.start(*arguments, stdout=theirs)
+            process = self.site.start(*arguments, stdout=theirs, env=BOUND)
             os.close(theirs)
             wait_until(lambda: stands_at(process.pid, 1), "a tool that waits for its reader")
             image = image_of(process.pid)
@@ -276,7 +276,7 @@ class Swap(SiteTest):
             (["verify"], token), (["verify", "--json"], " " * 5000 + token), (["scan"], token),
             (["scan"], base64.b64encode(token.encode()).decode() + "\n"), (["import", "-y", "-"], KEY),
         ):  # fmt: skip
-            with killed_at_end(self.site.start(*arguments, stdin=subprocess.PIPE)) as process:
+            with killed_at_end(self.site.start(*arguments, stdin=subprocess.PIPE, env=BOUND)) as process:
                 process.stdin.write(text.encode())
                 process.stdin.flush()
                 wait_until(lambda: not queued(process.stdin) and stands_at(process.pid, 0), "a tool that waits for more")
@@ -288,7 +288,7 @@ class Swap(SiteTest):
         for text in ("x\t%s\n" % KEY, '[{"label": "x", "key": "%s"}]' % KEY):
             with open(self.site.lock_path()) as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
-                with killed_at_end(self.site.start("import", "-y", "-", stdin=subprocess.PIPE)) as process:
+                with killed_at_end(self.site.start("import", "-y", "-", stdin=subprocess.PIPE, env=BOUND)) as process:
                     process.stdin.write(text.encode())
                     process.stdin.close()
                     process.stdin = None
@@ -344,7 +344,7 @@ class Daemon(SiteTest):
         self.ok("revoke", "-y", token_id(revoked))
         asked = ((token, 200), (with_another_secret(token), 401), (revoked, 401), (token[:-1], 401), (make_token(), 401))
         for program in self.programs:
-            daemon = Httpd(program, self.installed.environment(), self.site.conf, "default")
+            daemon = Httpd(program, {**self.installed.environment(), **BOUND}, self.site.conf, "default")
             try:
                 for each, status in asked:
                     self.ask(daemon, each, status)
