@@ -4,7 +4,7 @@ import os
 import shutil
 import tempfile
 
-from harness import TOP, Site, config_text, wait_until
+from harness import TOP, Site, config_text, remove, wait_until
 
 SHARED = os.path.join(TOP, "conf", "examples", "engine-shared")
 
@@ -18,7 +18,7 @@ class Engines:
         self.log = os.path.join(self.dir, "log")
 
     def close(self):
-        shutil.rmtree(self.dir)
+        remove(self.dir)
 
     def install(self, name, text):
         path = os.path.join(self.dir, "engine-" + name)

@@ -107,7 +107,7 @@ class Site:
         os.chmod(self.store_dir, mode)
         self.conf = os.path.join(self.dir, "toktab.conf")
         self.configure(config_text(self.store_dir, self.domains))
-        self.secrets = set()
+        self.secrets, self._known, self._pieces = set(), set(), set()
         self._tool_for_all = None
 
     def configure(self, text):
@@ -116,7 +116,7 @@ class Site:
             file.write(text if isinstance(text, bytes) else text.encode())
 
     def close(self):
-        shutil.rmtree(self.dir)
+        remove(self.dir)
 
     def path(self, domain=None):
         return os.path.join(self.store_dir, (domain or self.domain) + ".tokens")
@@ -154,14 +154,16 @@ class Site:
     def leaks(self, data):
         """Is a piece of a secret, of 8 characters, in these bytes?"""
         data = data if isinstance(data, bytes) else data.encode()
-        return any(piece in data for secret in self.secrets for piece in pieces_of(secret))
+        self._pieces.update(piece for secret in self.secrets - self._known for piece in pieces_of(secret))
+        self._known |= self.secrets
+        return not self._pieces.isdisjoint(data[at:at + PIECE] for at in range(len(data) - PIECE + 1))
 
     def leaking_files(self):
         found = []
         for folder, _, names in os.walk(self.dir):
             for path in (os.path.join(folder, name) for name in names):
                 if os.path.isfile(path) and path != self._tool_for_all:
-                    with open(path, "rb") as file:
+                    with contextlib.suppress(FileNotFoundError), open(path, "rb") as file:
                         if self.leaks(file.read()):
                             found.append(path)
         return found
@@ -302,6 +304,15 @@ def wait_until(condition, what, seconds=30):
         if time.monotonic() > deadline:
             raise AssertionError("waited in vain: " + what)
         time.sleep(0.002)
+
+
+def remove(folder):
+    """Also if a process that was killed, or a child of it, still makes files there."""
+    def is_gone():
+        shutil.rmtree(folder, ignore_errors=True)
+        return not os.path.exists(folder)
+
+    wait_until(is_gone, folder + " is removed")
 
 
 @contextlib.contextmanager

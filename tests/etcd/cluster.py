@@ -10,7 +10,7 @@ import socket
 import subprocess
 import tempfile
 
-from harness import TIME_LIMIT, TOP, environment, wait_until
+from harness import TIME_LIMIT, TOP, environment, remove, wait_until
 
 PAGE = os.path.join(TOP, "conf", "toktab-engine.7")
 PASSWORD = "the password of the tests"
@@ -121,7 +121,7 @@ class Cluster:
             if node is not None:
                 with contextlib.suppress(ProcessLookupError):
                     self.kill(i)
-        shutil.rmtree(self.dir)
+        remove(self.dir)
 
     def ctl(self, *args, node=None, check=True, seconds=TIME_LIMIT):
         certificate, key = self.client

@@ -49,7 +49,7 @@ int main(void)
     SRunner *runner;
     int run, failed;
 
-    setenv("CK_DEFAULT_TIMEOUT", "60", 0); /* libcheck's 4 seconds are too few on a busy machine */
+    setenv("CK_DEFAULT_TIMEOUT", "300", 0); /* libcheck's 4 seconds are too few on a busy machine */
     runner = srunner_create(NULL);
     if (crypto_start() < 0) {
         perror("unit-tests: no randomness");

@@ -183,7 +183,7 @@ Suite *agree_suite(void)
     TCase *tcase = tcase_create("readers");
 
     suite_add_tcase(suite, tcase);
-    tcase_set_timeout(tcase, 60);
+    tcase_set_timeout(tcase, 300);
     tcase_add_test(tcase, says_what_programs_say);
     return suite;
 }
