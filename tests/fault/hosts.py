@@ -17,7 +17,8 @@ from harness import config_text, environment, opened_by
 from nginx_host import MODULE, NGINX, free_port
 from panel_host import PANEL, parameters, speak
 
-PATIENCE = 30  # seconds, on a busy machine
+PATIENCE = 10  # seconds for an answer, which a fault may keep from coming
+LIMIT = 60  # seconds for all else, on a busy machine
 GOOD, REVOKED, LATER = range(3)  # places in World.tokens
 NGINX_CONF = """
 load_module {module};
@@ -94,7 +95,7 @@ class Host:
             self.launch()
 
     def wait(self, condition, what):
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + LIMIT
         while not condition():
             self.alive()
             require(time.monotonic() < deadline, "never: %s", what)
@@ -144,7 +145,7 @@ class Host:
             if self.begin():
                 self.live()
                 self.process.send_signal(signal.SIGTERM)
-                code = self.process.wait(PATIENCE)
+                code = self.process.wait(LIMIT)
                 require(code == self.ends_with, "it ends with %d: %s", code, self.said())
             else:
                 require(plan is not None, "it does not start: %s", self.said())
