@@ -337,4 +337,4 @@ class NginxCase(unittest.TestCase):
 
     def assert_logged(self, pattern, log="access.log"):
         """nginx writes its logs after it has answered."""
-        wait_until(lambda: re.search(pattern, self.nginx.read(log)), "%s in %s" % (pattern, log), 10)
+        wait_until(lambda: re.search(pattern, self.nginx.read(log)), "%s in %s" % (pattern, log))

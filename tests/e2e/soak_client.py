@@ -231,8 +231,9 @@ class Client:
                 answers = list(connection.ask(questions))
                 break
             except Closed:
-                connection.close()
-                if fresh and connection is not None and not getattr(connection, "last", None):
+                if connection:
+                    connection.close()
+                if fresh and connection and getattr(connection, "last", None) is None:
                     raise http.client.HTTPException("a new connection was closed without an answer") from None
                 self.board.add(3 + 2 * self.number, len(questions))
                 connection, fresh = None, True

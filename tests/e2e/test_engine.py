@@ -362,25 +362,28 @@ class Commands(EngineTest):
         self.assertIn("nothing more was imported", result.err)
 
     def test_others_get_their_turn(self):
-        """While many changes wait for a slow engine."""
+        """While many changes wait for an engine, which is slow until somebody had a turn."""
         self.site.domains[0]["foreign"] = True
         self.site.set_source("shared")
         self.create("first")
-        self.first_do("sleep 0.4", "*")
-        keys = "".join("key %d\tabcdefghijklmnopqrstuvwxyz%d\n" % (i, i) for i in range(8))
-        for command, before in (("import", "-y", "-"), 1), (("revoke", "-y", *map(str, range(2, 10))), 10):
+        slow = os.path.join(self.engines.dir, "slow")
+        self.first_do('[ ! -e "%s" ] || sleep 0.4' % slow, "*")
+        keys = "".join("key %d\tabcdefghijklmnopqrstuvwxyz%d\n" % (i, i) for i in range(30))
+        for command, before in (("import", "-y", "-"), 1), (("revoke", "-y", *map(str, range(2, 32))), 32):
             with self.subTest(command[0]), tempfile.TemporaryFile("w+") as stdin, tempfile.TemporaryFile("w+") as said:
+                open(slow, "w").close()
                 stdin.write(keys)
                 stdin.seek(0)
                 with killed_at_end(self.site.start(*command, stdin=stdin, stderr=said)) as process:
                     wait_until(lambda n=before: self.site.read().n > n, "the first of them")
                     self.create("in between")
                     after = self.site.read().n
+                    os.unlink(slow)
                     self.assertEqual(process.wait(TIME_LIMIT), 0)
-                self.assertLess(after, before + 8)
-                self.assertEqual(self.site.read().n, before + 9)
+                self.assertLess(after, before + 30)
+                self.assertEqual(self.site.read().n, before + 31)
                 said.seek(0)
-                self.assertIn("among tokens 2 to 10" if command[0] == "import" else "revoked token 9", said.read())
+                self.assertIn("among tokens 2 to 32" if command[0] == "import" else "revoked token 31", said.read())
 
     def test_two_first_tokens(self):
         """Only one store is made."""
@@ -573,7 +576,7 @@ class Failures(EngineTest):
         """It is not the file system that does not answer."""
         self.prepare()
         self.answer("sleep 5.5; echo unavailable")
-        result = self.refused(69, "revoke", "-y", "1", says="NOT revoked")
+        result = self.refused((69, 74), "revoke", "-y", "1", says="NOT ")  # 74: on a busy machine that was too late
         self.assertNotIn("file system", result.err)
 
     def test_ends_before_it_has_told_all(self):

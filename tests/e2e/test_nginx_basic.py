@@ -105,7 +105,7 @@ class Users(NginxCase):
 
     def last_logged(self, request):
         pattern = r'(?m)^\S+ - (.*) \[[^]]*\] "%s' % re.escape(request)
-        wait_until(lambda: re.search(pattern, self.nginx.read("combined.log")), request, 10)
+        wait_until(lambda: re.search(pattern, self.nginx.read("combined.log")), request)
         return re.findall(pattern, self.nginx.read("combined.log"))[-1]
 
     def test_other_names_are_shown(self):
@@ -199,7 +199,7 @@ class Keys(NginxCase):
         path = "%s?%d" % (path, self.number)
         answer = self.expect(status, path, headers=[basic(user.encode(), password)])
         pattern = r'(?m)^<(.*)> "GET %s HTTP' % re.escape(path)
-        wait_until(lambda: re.search(pattern, self.nginx.read("users.log")), path, 10)
+        wait_until(lambda: re.search(pattern, self.nginx.read("users.log")), path)
         return re.search(pattern, self.nginx.read("users.log"))[1], answer
 
     def test_admitted(self):

@@ -167,16 +167,16 @@ class Trouble(NginxCase):
         hurt()
         try:
             for connection in self.connections:
-                wait_until(lambda: connection.ask("/", self.unknown()).status == 503, "503 for an unknown token", 10)
+                wait_until(lambda: connection.ask("/", self.unknown()).status == 503, "503 for an unknown token")
                 self.assertEqual(connection.ask("/", self.dead).status, 401)
             for connection in self.connections:
-                wait_until(lambda: connection.ask("/", self.good).status == 503, "503 for a known token", 15)
+                wait_until(lambda: connection.ask("/", self.good).status == 503, "503 for a known token")
                 self.assertEqual(connection.ask("/", self.dead).status, 401)
             self.assertRegex(self.nginx.read("error.log")[logged:], r"\[alert\].* toktab: .*%s" % says)
         finally:
             heal()
         for connection in self.connections:
-            wait_until(lambda: connection.ask("/", self.good).status == 200, "200 again", 10)
+            wait_until(lambda: connection.ask("/", self.good).status == 200, "200 again")
             self.assertEqual(connection.ask("/", self.dead).status, 401)
             self.assertEqual(connection.ask("/", self.unknown()).status, 401)
         token = self.create()
@@ -253,7 +253,7 @@ class OutOfReach(NginxCase):
         self.assertEqual(self.nginx.read("error.log").count("[alert]"), 2)
         os.chmod(self.site.path(), 0o640)
         for connection in connections:
-            wait_until(lambda: connection.ask("/", self.token).status == 200, "200", 10)  # noqa: B023
+            wait_until(lambda: connection.ask("/", self.token).status == 200, "200")  # noqa: B023
 
 
 class Garbage(NginxCase):

@@ -213,7 +213,7 @@ class HostCase(unittest.TestCase):
         done, is_in = self.host.login(user, token, **more)
         self.assertFalse(is_in, self.logged_since(before))
         try:
-            wait_until(lambda: any(says in line for line in self.logged_since(before)), says, 10)
+            wait_until(lambda: any(says in line for line in self.logged_since(before)), says)
         except AssertionError as error:
             raise AssertionError("%s\n%s\n%s" % (error, done, self.logged_since(before))) from None
 

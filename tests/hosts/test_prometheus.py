@@ -16,8 +16,8 @@ from oracle_format import make_token
 CONF = """
 scrape_configs:
   - job_name: nginx
-    scrape_interval: 100ms
-    scrape_timeout: 100ms
+    scrape_interval: 1s
+    scrape_timeout: 1s
     static_configs: [ { targets: [ "127.0.0.1:%d" ] } ]
     authorization: { credentials_file: %s }
 """

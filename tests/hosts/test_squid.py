@@ -154,7 +154,7 @@ class ProxyTest(SquidLogins, HostCase):
         cls.host.configure()
 
     def assert_refused(self, user, token, says):
-        wait_until(lambda: not self.host.login(user, token)[1], "a refusal", 10)
+        wait_until(lambda: not self.host.login(user, token)[1], "a refusal")
         super().assert_refused(user, token, says)
 
     def test_no_credentials(self):
