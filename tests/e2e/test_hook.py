@@ -8,6 +8,7 @@ import socket
 import threading
 import unittest
 
+import pam_host
 from harness import TOP, SiteTest, wait_until
 from hook_host import Httpd, Installation, sanitizers
 from nginx_host import Connection
@@ -260,6 +261,23 @@ class Edges(Installed):
                 idle = [open_ones.enter_context(Connection(daemon.port)) for _ in range(2 * THREADS)]
                 self.assertEqual(idle[0].ask(token=token).status, 200)
             self.assertEqual(idle[0].socket.recv(1), b"")
+
+
+class AnyAnswer(Installed):
+    """The library is one that answers what the token says."""
+
+    def test_every_answer_of_any_library(self):
+        script = os.path.join(TOP, "module", "libtoktab.map")
+        pam_host.compile_shared(os.path.join(self.site.dir, "libtoktab.so.0"), "any_answer.c",
+            "-Wl,-soname,libtoktab.so.0", "-Wl,--version-script=" + script)
+        daemon = Httpd(self.program, {**self.installed.environment(), "LD_LIBRARY_PATH": self.site.dir}, self.site.conf, DOMAIN)
+        try:
+            for verdict in (0, 1, 2, 3, 99, -1):
+                for reason in (*range(12), 99, -1):
+                    status = {0: 403 if reason == 5 else 401, 1: 200}.get(verdict, 503)
+                    self.assertEqual(self.ask(daemon, "%d %d" % (verdict, reason)).status, status, (verdict, reason))
+        finally:
+            daemon.end()
 
 
 class Package(Installed):

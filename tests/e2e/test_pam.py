@@ -134,7 +134,7 @@ class Verdicts(PamTest):
         libraries = os.path.join(self.site.dir, "libraries")
         os.mkdir(libraries)
         script = os.path.join(pam.HERE, "../../module/libtoktab.map")
-        pam.compile_shared(libraries + "/libtoktab.so.0", "pam_any_answer.c",
+        pam.compile_shared(libraries + "/libtoktab.so.0", "any_answer.c",
             "-Wl,-soname,libtoktab.so.0", "-Wl,--version-script=" + script)
         host = pam.PamHost(self.site.dir, self.site.conf, self.log_library, libraries)
         self.addCleanup(host.close)

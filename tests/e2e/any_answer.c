@@ -1,6 +1,6 @@
 /*
- * A libtoktab that gives the answer $ANSWER, "VERDICT REASON": also answers that the real one does not know.
- * The token belongs to alice.
+ * A libtoktab that gives the answer $ANSWER, or else the one that the token says, "VERDICT REASON": also
+ * answers that the real one does not know. The token belongs to alice.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,15 +47,17 @@ int toktab_status(struct toktab *table, const char *domain, struct toktab_status
 {
     (void)table;
     (void)domain;
-    (void)status;
-    abort();
+    memset((char *)status + sizeof(status->size), 0, sizeof(*status) - sizeof(status->size));
+    status->good = 1;
+    status->last_contact = -1;
+    return 0;
 }
 
-static enum toktab_verdict answer(struct toktab_result *result)
+static enum toktab_verdict answer(const char *said, struct toktab_result *result)
 {
     int verdict, reason;
 
-    if (sscanf(getenv("ANSWER"), "%d %d", &verdict, &reason) != 2)
+    if (!said || sscanf(said, "%d %d", &verdict, &reason) != 2)
         abort();
     memset((char *)result + sizeof(result->size), 0, sizeof(*result) - sizeof(result->size));
     result->verdict = (enum toktab_verdict)verdict;
@@ -69,11 +71,13 @@ static enum toktab_verdict answer(struct toktab_result *result)
 enum toktab_verdict toktab_verify(struct toktab *table, const char *token, size_t length,
                                   const struct toktab_request *request, struct toktab_result *result)
 {
+    char text[32] = "";
+
     (void)table;
-    (void)token;
-    (void)length;
     (void)request;
-    return answer(result);
+    if (length < sizeof(text))
+        memcpy(text, token, length);
+    return answer(getenv("ANSWER") ? getenv("ANSWER") : text, result);
 }
 
 enum toktab_verdict toktab_recheck(struct toktab *table, const char *id, const struct toktab_request *request,
@@ -83,5 +87,5 @@ enum toktab_verdict toktab_recheck(struct toktab *table, const char *id, const s
     (void)request;
     if (strcmp(id, "0123456789ab") != 0)
         abort();
-    return answer(result);
+    return answer(getenv("ANSWER"), result);
 }
