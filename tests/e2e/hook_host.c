@@ -1,6 +1,6 @@
 /*
  * A host that puts the real library through what hosts do: dlclose(), daemons that close all descriptors, no
- * descriptor left, chroot(). It uses dlopen() alone.
+ * descriptor left, chroot(), a system's log. It uses dlopen() alone.
  *
  *     hook_host CASE LIBRARY CONFIG TOOL      standard input: two tokens, a line each
  *
@@ -15,12 +15,14 @@
 #include <locale.h>
 #include <malloc.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <syslog.h>
 #include <time.h>
 #include <toktab.h>
 #include <unistd.h>
@@ -112,6 +114,39 @@ static int descriptors(void)
     return count;
 }
 
+/* The store, by the one of our descriptors that has it. */
+static void path_of_store(char path[4096])
+{
+    static const char end[] = ".tokens";
+    char entry[64];
+
+    for (int fd = 0; fd < 1024; fd++) {
+        ssize_t length;
+
+        snprintf(entry, sizeof(entry), "/proc/self/fd/%d", fd);
+        length = readlink(entry, path, 4095);
+        if (length < (ssize_t)sizeof(end))
+            continue;
+        path[length] = '\0';
+        if (strcmp(path + length - strlen(end), end) == 0)
+            return;
+    }
+    errx(1, "no descriptor has the store");
+}
+
+static int is_mapped(const char *path)
+{
+    FILE *file = fopen("/proc/self/maps", "re");
+    char line[8192];
+    int found = 0;
+
+    MUST(file);
+    while (fgets(line, sizeof(line), file))
+        found |= strstr(line, path) != NULL;
+    fclose(file);
+    return found;
+}
+
 static long lines_of(const char *path)
 {
     FILE *file = fopen(path, "re");
@@ -122,6 +157,48 @@ static long lines_of(const char *path)
         lines += byte == '\n';
     fclose(file);
     return lines;
+}
+
+/* ---- the system's log, in the place of the C library's ---- */
+
+static int said_with; /* facility and priority of the last message */
+static char said[2048];
+static unsigned opened, messages;
+
+static void take_message(int priority, const char *format, va_list arguments)
+{
+    messages++;
+    said_with = priority;
+    vsnprintf(said, sizeof(said), format, arguments);
+}
+
+void syslog(int priority, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    take_message(priority, format, arguments);
+    va_end(arguments);
+}
+
+/* What syslog(3) is where it was compiled with _FORTIFY_SOURCE. */
+void __syslog_chk(int priority, int flag, const char *format, ...);
+void __syslog_chk(int priority, int flag, const char *format, ...)
+{
+    va_list arguments;
+
+    (void)flag;
+    va_start(arguments, format);
+    take_message(priority, format, arguments);
+    va_end(arguments);
+}
+
+void openlog(const char *name, int options, int facility)
+{
+    (void)name;
+    (void)options;
+    (void)facility;
+    opened++;
 }
 
 /* ---- cases ---- */
@@ -251,6 +328,53 @@ static void quiet(void)
     MUST(before.descriptors == after.descriptors);
 }
 
+/* Whoever may write a file could shorten it, and whoever has it mapped would die of SIGBUS. */
+static void shortened(void)
+{
+    struct library library;
+    struct toktab *table;
+    char store[4096];
+
+    load(&library, library_path);
+    MUST(is_mapped("/libtoktab.so.0"));
+    table = open_table(&library);
+    MUST(ask(&library, table, good) == TOKTAB_ALLOW);
+    path_of_store(store);
+    MUST(!is_mapped(store));
+    end_other();
+    MUST(ask(&library, table, other) == TOKTAB_DENY && !is_mapped(store));
+    MUST(truncate(store, 100) == 0);
+    MUST(ask(&library, table, other) == TOKTAB_DENY && !is_good(&library, table) && !is_mapped(store));
+    MUST(truncate(store, 0) == 0);
+    MUST(ask(&library, table, other) == TOKTAB_DENY && !is_good(&library, table) && !is_mapped(store));
+    library.close(table);
+}
+
+/* A host that brings no log: the library uses the system's, for which the host has chosen its name. */
+static void without_log(void)
+{
+    struct toktab_options options = {.size = sizeof(options), .config = config};
+    struct library library;
+    struct toktab *table;
+    char store[4096], aside[4096 + 8];
+
+    load(&library, library_path);
+    table = library.open(&options, NULL, 0);
+    MUST(table && ask(&library, table, good) == TOKTAB_ALLOW && messages == 0);
+    path_of_store(store);
+    snprintf(aside, sizeof(aside), "%s.aside", store);
+    MUST(rename(store, aside) == 0);
+    ask(&library, table, other);
+    while (is_good(&library, table))
+        continue;
+    MUST(messages == 1 && said_with == (LOG_AUTHPRIV | LOG_ALERT));
+    MUST(strncmp(said, "toktab: store /", 15) == 0 && strstr(said, ".tokens: "));
+    MUST(rename(aside, store) == 0 && is_good(&library, table));
+    MUST(messages == 2 && said_with == (LOG_AUTHPRIV | LOG_NOTICE));
+    MUST(opened == 0);
+    library.close(table);
+}
+
 /* As daemon(3), and closes all there is; the numbers are soon used for something else. */
 static void daemonized(void)
 {
@@ -351,6 +475,8 @@ int main(int count, char *arguments[])
         {"reopen", reopen},
         {"two-copies", two_copies},
         {"quiet", quiet},
+        {"shortened", shortened},
+        {"without-log", without_log},
         {"daemonized", daemonized},
         {"no-descriptor", no_descriptor_left},
         {"chrooted", chrooted},

@@ -38,6 +38,12 @@ class Host(SiteTest):
     def test_the_process_is_left_as_it_was(self):
         self.run_case("quiet")
 
+    def test_a_store_that_is_shortened(self):
+        self.run_case("shortened")
+
+    def test_without_a_log_of_its_own(self):
+        self.run_case("without-log")
+
     def test_all_descriptors_closed_behind_its_back(self):
         self.run_case("daemonized")
 

@@ -327,8 +327,8 @@ START_TEST(process_is_left_as_it_was)
     struct scene s;
     struct process before, after;
 
-    scene_start(&s, "60s");
     look_at_process(&before);
+    scene_start(&s, "60s");
     do_a_bit_of_everything(&s);
     look_at_process(&after);
     ck_assert_mem_eq(&before, &after, sizeof(before));
