@@ -210,6 +210,30 @@ START_TEST(every_character_is_random)
 }
 END_TEST
 
+/* As a remainder would make some. 5,000 of each are expected, and 9 times the deviation is allowed. */
+START_TEST(no_character_is_likelier)
+{
+    enum { CHARACTERS = ID_LENGTH + SECRET_LENGTH, TOKENS = 62 * 5000 / CHARACTERS };
+    unsigned counts[128] = {0}, others = 62;
+
+    for (int i = 0; i < TOKENS; i++) {
+        char token[TOKEN_MAX + 1];
+
+        token_make(token, "tok");
+        for (size_t j = 0; j < CHARACTERS; j++)
+            counts[(unsigned char)token[4 + j]]++;
+    }
+    for (int i = 0; i < 128; i++) {
+        if (counts[i] == 0)
+            continue;
+        others--;
+        ck_assert_uint_gt(counts[i], 4370);
+        ck_assert_uint_lt(counts[i], 5630);
+    }
+    ck_assert_uint_eq(others, 0);
+}
+END_TEST
+
 /* A checksum below 62^5 begins with a zero, as that of the manual's token does; a greater one does not. */
 START_TEST(checksum_is_padded)
 {
@@ -246,6 +270,7 @@ Suite *token_suite(void)
     suite_add_tcase(suite, shape);
     tcase_add_loop_test(make, token_that_was_made_is_good, 0, LENGTH(prefixes));
     tcase_add_test(make, every_character_is_random);
+    tcase_add_test(make, no_character_is_likelier);
     tcase_add_test(make, checksum_is_padded);
     suite_add_tcase(suite, make);
     return suite;

@@ -1,0 +1,35 @@
+"""Without a source of random numbers nothing is made and nobody is admitted."""
+
+import os
+import subprocess
+import unittest
+
+from hook_host import Httpd
+from test_hook import Installed
+
+SHIM = "int sodium_init(void);\nint sodium_init(void) { return -1; }\n"
+
+
+class Missing(Installed):
+    def setUp(self):
+        super().setUp()
+        if os.environ.get("LD_PRELOAD") or any(name.endswith("SAN_OPTIONS") for name in os.environ):
+            self.skipTest("under a sanitizer nothing else can be preloaded")
+        self.shim = os.path.join(self.site.dir, "shim.so")
+        subprocess.run(["cc", "-shared", "-fPIC", "-o", self.shim, "-x", "c", "-"], input=SHIM.encode(), check=True)
+
+    def test_tool(self):
+        for before in (self.site.files(), ["default.lock", "default.tokens"]):
+            for args in (["create", "-l", "x"], ["rotate", "1"], ["compact"], ["verify"], ["list"]):
+                self.refused(69, "-d", "default", *args, env={"LD_PRELOAD": self.shim}, says="randomness")
+            self.assertEqual(self.site.files(), before)
+            self.create()
+
+    def test_library(self):
+        result = Httpd(self.program, {**self.installed.environment(), "LD_PRELOAD": self.shim}, self.site.conf, "default").end(0)
+        self.assertEqual((result.code, result.out), (1, ""), result)
+        self.assertIn("random", result.err)
+
+
+if __name__ == "__main__":
+    unittest.main()
