@@ -9,7 +9,7 @@ import signal
 import time
 import unittest
 
-from harness import SiteTest, killed_at_end, needs_terminal, wait_until
+from harness import TOP, SiteTest, killed_at_end, needs_terminal, wait_until
 from machine import USERS, Machine, needs_machine
 from oracle_format import token_id
 
@@ -44,6 +44,16 @@ class MachineTest(SiteTest):
 
     def marker(self):
         return os.path.join(self.site.home, "marker")
+
+
+class Line(unittest.TestCase):
+    """What is shipped for sudoers."""
+
+    def test_no_wildcard(self):
+        """One would match more than whoever wrote it thinks of: the tool decides."""
+        with open(os.path.join(TOP, "conf/sudoers"), encoding="utf-8") as file:
+            lines = [line for line in file if line.strip() and not line.startswith("#")]
+        self.assertEqual(lines, ["%toktab-admins ALL=(toktab) NOPASSWD: /usr/bin/toktab\n"])
 
 
 @needs_machine
