@@ -1,5 +1,6 @@
 """The time of a token's last use: where the tool lets hosts note it, and what it shows of it."""
 
+import errno
 import json
 import os
 import stat
@@ -132,6 +133,7 @@ SHIM = r"""
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -141,9 +143,13 @@ int openat(int directory, const char *name, int flags, ...)
     return (int)syscall(SYS_openat, directory, name, flags);
 }
 int openat64(int directory, const char *name, int flags, ...) __attribute__((alias("openat")));
+/* Not with the store's lock: then it is another error. */
 int mkdirat(int directory, const char *name, mode_t mode)
 {
-    (void)directory, (void)name, (void)mode; errno = EDEADLK; return -1;
+    int lock = openat(directory, "example.com.lock", O_RDWR);
+    int is_free = flock(lock, LOCK_EX | LOCK_NB) == 0;
+
+    (void)name, (void)mode; close(lock); errno = is_free ? EDEADLK : EBUSY; return -1;
 }
 """
 
@@ -162,7 +168,9 @@ class DirectoryIsHeld(LastUsedCase):
         self.refused((73, 74), "create", "-l", "x", env=env)
         self.create()
         os.rmdir(used_dir(self.site))
-        self.assertIn("not noted", self.ok("update", "1", "-l", "x", env=env).err)
+        said = self.ok("update", "1", "-l", "x", env=env).err
+        self.assertIn("not noted", said)
+        self.assertIn(os.strerror(errno.EDEADLK), said)
         self.create()
         for args in (["create", "-l", "x"], ["update", "1", "-l", "y"], ["rotate", "1"], ["revoke", "-y", "1"]):
             self.assertNotIn("not noted", self.ok(*args, env=env, may_show_token=True).err)
