@@ -7,7 +7,9 @@ import base64
 import os
 import random
 import re
+import socket
 import string
+import struct
 import subprocess
 import unittest
 
@@ -37,6 +39,57 @@ def request(path, *lines):
     return "\r\n".join([
         "GET %s HTTP/1.1" % path, "Host: localhost", "X-Before: " + some_text(), *lines, "X-After: " + some_text(), "", "",
     ]).encode()  # fmt: skip
+
+
+class Http2(socket.socket):
+    """A connection by prior knowledge. Its fields are plain text, which makes each a run of bytes that can be found."""
+
+    HEADERS, SETTINGS, END_STREAM, END_HEADERS = 1, 4, 1, 4
+
+    def __init__(self, path):
+        super().__init__(socket.AF_UNIX)
+        self.settimeout(20)
+        self.connect(path)
+        self.stream = 1
+        self.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + self.frame(self.SETTINGS, 0, 0, b""))
+
+    @staticmethod
+    def frame(kind, flags, stream, content):
+        return struct.pack(">I", len(content))[1:] + struct.pack(">BBI", kind, flags, stream) + content
+
+    @staticmethod
+    def field(name, value):
+        """Literal, and for nginx's table of fields too (RFC 7541, section 6.2.1)."""
+        assert len(name) < 127 and len(value) < 127
+        return b"\x40" + b"".join(bytes([len(text)]) + text.encode() for text in (name, value))
+
+    def request(self, path, *fields):
+        """The frame that was sent."""
+        every = ((":method", "GET"), (":scheme", "http"), (":authority", "localhost"), (":path", path),
+            ("x-before", some_text()), *fields, ("x-after", some_text()))
+        frame = self.frame(self.HEADERS, self.END_STREAM | self.END_HEADERS, self.stream,
+            b"".join(self.field(*field) for field in every))
+        self.sendall(frame)
+        return frame
+
+    def answer(self):
+        """To the last request: the head of it, compressed."""
+        head, flags, stream = b"", 0, 0
+        while stream != self.stream or not flags & self.END_STREAM:
+            length, kind, flags, stream = struct.unpack(">IBBI", b"\0" + self.read(9))
+            content = self.read(length)
+            if kind == self.HEADERS:
+                head = content
+        self.stream += 2
+        return head
+
+    def read(self, length):
+        data = b""
+        while len(data) < length:
+            piece = self.recv(length - len(data))
+            assert piece, "the connection has ended"
+            data += piece
+        return data
 
 
 def alike(memory, sent):
@@ -72,11 +125,43 @@ def copies(image, raw, presented, secret):
     return found
 
 
-@needs_root
-@unless_sanitized
-class Worker(NginxCase):
+class Searched(NginxCase):
     slow = True
     domains = [{"name": "default", "scopes": ["read", "write"], "foreign": True}]
+    tokens = []
+
+    def token(self, *arguments):
+        """Unknown to the site: at the level debug nginx's own log has what it is sent."""
+        token = self.site.run("create", "-l", "x", "-s", "read", *arguments).out.strip()
+        self.tokens.append(token)
+        return token
+
+    def image(self):
+        (worker,) = self.nginx.worker_pids()
+        try:
+            image = image_of(worker)
+        except PermissionError as error:
+            self.skipTest("the memory of a worker cannot be read here: %s" % error)
+        self.assertTrue(image.holds(b'Bearer realm="default"'), "that is not its memory")
+        return image
+
+    def assert_kept_by_nginx_alone(self, raw, presented, secret):
+        """It answers before it has done with a request: what is found may still be on its way to be wiped."""
+        found = []
+
+        def none():
+            found[:] = copies(self.image(), raw, presented, secret)
+            return not found
+
+        try:
+            wait_until(none, "a memory without copies of it")
+        except AssertionError:
+            self.assertEqual(found, [])
+
+
+@needs_root
+@unless_sanitized
+class Worker(Searched):
     options = {"workers": 1, "level": "debug"}
     http = r"""
     server {
@@ -109,34 +194,6 @@ class Worker(NginxCase):
         for name in ("write", "small", "key", "cookie", "argument", "basic", "asked", "limited", "open"):
             cls.nginx.write("html/%s/index.html" % name, name)
         cls.tokens = []
-
-    def token(self, *arguments):
-        """Unknown to the site: at this level nginx's own log has what it is sent."""
-        token = self.site.run("create", "-l", "x", "-s", "read", *arguments).out.strip()
-        self.tokens.append(token)
-        return token
-
-    def image(self):
-        (worker,) = self.nginx.worker_pids()
-        try:
-            image = image_of(worker)
-        except PermissionError as error:
-            self.skipTest("the memory of a worker cannot be read here: %s" % error)
-        self.assertTrue(image.holds(b'Bearer realm="default"'), "that is not its memory")
-        return image
-
-    def assert_kept_by_nginx_alone(self, raw, presented, secret):
-        """It answers before it has done with a request: what is found may still be on its way to be wiped."""
-        found = []
-
-        def none():
-            found[:] = copies(self.image(), raw, presented, secret)
-            return not found
-
-        try:
-            wait_until(none, "a memory without copies of it")
-        except AssertionError:
-            self.assertEqual(found, [])
 
     def exchange(self, raw, status, presented, secret=None):
         """On a connection that is kept, one that goes on, and one that is closed and followed by another."""
@@ -226,6 +283,63 @@ class Worker(NginxCase):
         told += [entry for entry in re.split(rb"\n(?=\d{4}/)", log) if b"[debug]" not in entry or b"toktab:" in entry]
         leaks = [line for line in told for token in cls.tokens if pieces_in(line, secret_of(token))]
         assert told and not leaks, leaks[:3]
+
+
+@needs_root
+@unless_sanitized
+class WorkerOfHttp2(Searched):
+    """Without nginx's messages for debugging, which leave what is on the stack in pieces."""
+
+    options = {"workers": 1}
+    http = r"""
+    server {
+        listen 127.0.0.1:{port};
+        listen unix:{folder}/http2 http2;
+        auth_toktab default;
+        access_log off;
+        location / { }
+        location /cookie/ { auth_toktab_token $cookie_token; }
+        location /argument/ { auth_toktab_token $arg_key; }
+        location /open/ { auth_toktab off; }
+    }
+    """
+
+    @classmethod
+    def prepare(cls):
+        cls.nginx.env = BOUND
+        for name in ("cookie", "argument", "open"):
+            cls.nginx.write("html/%s/index.html" % name, name)
+
+    def answered(self, connection, status, path, *fields):
+        """The frame of a request that got this answer."""
+        frame = connection.request(path, *fields)
+        self.assertIn({200: b"\x88"}.get(status, b"\x03%d" % status), connection.answer()[:8])
+        return frame
+
+    def connect(self):
+        return Http2(os.path.join(self.nginx.folder, "http2"))
+
+    def test_text_on_either_side(self):
+        """The token stands within its field."""
+        for where, status, token in (("cookie", 200, self.token()), ("argument", 200, self.token()),
+                ("cookie", 401, make_token()), ("argument", 401, make_token())):  # fmt: skip
+            with self.connect() as connection:
+                if where == "cookie":
+                    frame = self.answered(connection, status, "/cookie/", ("cookie", "a=nothing; token=%s; b=nothing" % token))
+                else:
+                    frame = self.answered(connection, status, "/argument/?a=nothing&key=%s&b=nothing" % token)
+                self.assert_kept_by_nginx_alone(frame, token, secret_of(token))
+                self.answered(connection, 200, "/open/")
+                self.assert_kept_by_nginx_alone(frame, token, secret_of(token))
+            self.nginx.ask("/open/")
+            self.assert_kept_by_nginx_alone(frame, token, secret_of(token))
+
+    def test_bearer(self):
+        """With text before it alone, it is searched for while the connection is as it was."""
+        for status, token in ((200, self.token()), (401, make_token()), (401, make_token()[:-1])):
+            with self.connect() as connection:
+                frame = self.answered(connection, status, "/", ("authorization", "Bearer   " + token))
+                self.assert_kept_by_nginx_alone(frame, token, token.split("_")[1][12:55])
 
 
 if __name__ == "__main__":
