@@ -456,6 +456,10 @@ class Login(EngineCase):
         self.read(self.only("other"), None, b"!denied etcd: invalid auth token", 1)
         self.assertEqual(self.lines(self.only("new"), code=1), b"!denied etcd: invalid auth token\n", "no user is set")
 
+    def test_no_token(self):
+        for answer in {}, {"token": 1}, {"token": "x" * 1024}:
+            self.read(self.only("new"), answer, b"!denied etcd's answer to the login has no token", 1)
+
     def test_a_login_that_fails_for_the_moment(self):
         for answer in CLOSES, refusal(14, status=503):
             self.read(self.only("new"), [answer, {"token": "new"}])

@@ -194,8 +194,11 @@ static enum outcome log_in(struct etcd *etcd, int64_t until, int *code)
     if (token && strlen(token) < sizeof(etcd->token)) {
         strcpy(etcd->token, token);
         ticket_keep(etcd->settings->token_file, token);
-    } else if (outcome == ETCD_ANSWERED)
+    } else if (outcome == ETCD_ANSWERED) {
+        fault_set(&etcd->why, "etcd's answer to the login has no token, or one of more than %zu bytes",
+                  sizeof(etcd->token) - 1);
         outcome = ETCD_REFUSED;
+    }
     json_decref(answer);
     return outcome;
 }
