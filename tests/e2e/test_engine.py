@@ -672,6 +672,89 @@ class Promote(EngineTest):
         self.create("second")
         self.on(other).refused(1, "promote", says="follow --once")
 
+    def says(self, text, append='ENGINE_SHARED="%s" exec "%s" "$@"'):
+        """From now on `lines` says that; `append` is the example's, or runs this."""
+        words = os.path.join(self.engines.dir, "words")
+        with open(words, "w") as file:
+            file.write(text + "\n")
+        append = append.replace("%s", self.engines.log, 1).replace("%s", SHARED, 1)
+        self.engines.install("shared", '#!/bin/sh\n[ $1 = append ] || exec cat "%s"\n%s\n' % (words, append))
+
+    def test_what_the_engine_says_first(self):
+        self.create("first")
+        line = self.site.bytes().splitlines()[-1].decode()
+        head = "0" * 32
+        for code, words, text in (
+            (1, "fork", "!fork"),
+            (1, "gone", "!gap they are gone"),
+            (69, "no majority", "!unavailable no majority"),
+            (69, "wrong password", "!denied wrong password"),
+            (1, "follow --once", line),
+            (1, "follow --once", "=rubbish"),
+            (1, "follow --once", "=" + "9" * 300),
+            (1, "has more than this host", "=1:2:" + head),
+            (1, "has more than this host", "=2:1:" + head),
+            (1, "line n=1 of the engine is another", "=1:1:" + head),
+            (1, "line n=0 of the engine is another", "=1:0:" + head),
+        ):
+            with self.subTest(text):
+                self.says(text)
+                self.refused(code, "promote", says=words)
+        self.engines.install("shared", "#!/bin/sh\n")
+        self.refused(69, "promote", says="gave no answer")
+        self.site.set_source("nosuch")
+        self.refused(69, "promote", says="cannot be run")
+        self.assertEqual(self.log_files(), [0, 1])
+
+    def test_what_the_engine_answers(self):
+        for label in "ab":
+            self.create(label)
+        line = self.site.bytes().splitlines()[-1].decode()
+        os.unlink(os.path.join(self.engines.log, "example.com", "2"))
+        for code, words, text in (
+            (1, "a change of another host meanwhile", "conflict " + line.replace("|b|", "|c|")),
+            (69, "no majority", "unavailable no majority"),
+            (74, "did not say", "unknown"),
+        ):
+            self.answer("echo '%s'" % text)
+            self.refused(code, "promote", says=words)
+        self.engines.install_shared()
+        self.assertIn("appended 1 line ", self.ok("promote").err)
+
+    def test_behind_our_compaction(self):
+        self.create("first")
+        first = self.site.head()
+        self.create("second")
+        self.ok("compact")
+        self.says("=" + first)
+        self.refused(1, "promote", says="before this host's last compaction")
+
+    def test_our_own_store_is_damaged(self):
+        """Whether the engine stands at the damaged line or before it."""
+        heads = []
+        for label in "abcdef":
+            self.create(label)
+            heads.append(self.site.head())
+        self.site.put(self.site.bytes().replace(b"\n3|", b"\nx|"))
+        for head in heads[0], heads[2]:
+            self.says("=" + head)
+            self.refused(65, "promote", says="run `toktab check`")
+        self.assertEqual(self.log_files(), list(range(7)))
+
+    def test_changes_that_a_new_epoch_would_end(self):
+        """If this host had them when it was mended, they are in its own log."""
+        self.create("first")
+        self.create("second")
+        there = self.site.head()
+        self.ok("mend", "-y")
+        self.says("=1:3:" + "0" * 32)
+        self.refused(1, "promote", says=["did not have when it was mended", "-y"])
+        self.says("=" + there, append="while IFS= read -r head && IFS= read -r line; do echo done; done")
+        self.assertIn("appended 1 line ", self.ok("promote").err)
+        self.ok("mend", "-y")
+        self.refused(1, "promote", says=["more than one `toktab mend`", "-y"])
+        self.assertIn("appended 1 line ", self.ok("promote", "-y").err)
+
 
 class Killed(EngineTest):
     def test_tool_killed_after_the_engine_has_it(self):
