@@ -260,6 +260,14 @@ class Lies(FleetTest):
         self.once(self.host, 0, "--", path)
         self.assert_same(self.host)
 
+    def test_a_gap_that_nothing_fills(self):
+        self.lie(b"!gap\n", 1, ["fetching the whole file", "does not have the whole file either"])
+        self.assertIn('"state": "gap"', self.host.run("check", "--fleet", "--json").out)
+        new = self.follower()
+        self.once(new, 1, "--", self.script(new, self.writer.log[-1]), says="gap")
+        self.assertNotIn("example.com.tokens", new.files())
+        self.cured()
+
     def test_another_store(self):
         other = Writer("example.com")
         other.create(self.tokens[0])

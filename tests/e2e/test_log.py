@@ -113,6 +113,30 @@ class Log(FleetTest):
         self.assertLess(len(result.stdout), len(data) // 2)
         self.assertEqual(self.ok("log", "--from", head).stdout, writer.log[-1])  # which is sound
 
+    def test_damage_at_the_end(self):
+        writer = self.store()
+        for rest in b"\x01rubbish", b"rubbish|" + b"x" * 50, b"x" * 5000:
+            with self.subTest(rest=rest[:9]):
+                self.site.put(writer.data() + rest)
+                self.assertEqual(self.refused(65, "log", says="toktab check").stdout, writer.data())
+                result = self.refused(65, "log", "--follow", says="toktab check")
+                self.assertEqual(result.stdout, writer.data() + b"!unavailable\n")
+
+    def test_what_is_no_store(self):
+        for data in b"", b"rubbish", b"rubbish\n", b"x" * 5000 + b"\n":
+            self.site.put(data)
+            self.assertEqual(self.refused(65, "log", says="toktab check").stdout, b"")
+
+    def test_output_that_cannot_be_written(self):
+        writer = self.store()
+        self.site.put(writer)
+        head = writer.head()
+        other = head[:-1] + ("0" if head[-1] != "0" else "1")
+        writer.create(make_token())
+        for args in ((), ("--from", head, "--follow"), ("--from", other), ("--from", writer.head())):
+            with self.subTest(args), open("/dev/full", "wb") as full:
+                self.refused(74, "log", *args, stdout=full)
+
     def test_a_snapshot_that_is_cut_short(self):
         """Each line that is left is sound."""
         writer = self.store(20)
@@ -147,6 +171,19 @@ class Log(FleetTest):
             process.stdin.close()
             process.stdin = None
             self.assertEqual(process.wait(30), 0)
+
+    def test_follow_a_line_that_lacks_its_end(self):
+        """It is sent with its LF, and not again when the next writer has put that there."""
+        writer = self.store()
+        self.site.put(writer.data()[:-1])
+        with killed_at_end(self.site.start("log", "--follow")) as process:
+            beat = b"=" + writer.head().encode() + b"\n"
+            self.assertEqual(read_until(process.stdout, [beat]), writer.data() + beat)
+            self.create()
+            added = self.site.bytes()[len(writer.data()):]
+            beat = b"=" + self.json("check")["head"].encode() + b"\n"
+            seen = read_until(process.stdout, [beat])
+            self.assertEqual([line for line in seen.splitlines(keepends=True) if line[:1] != b"="], [added])
 
     def test_follow_without_standard_input(self):
         self.create()
