@@ -177,6 +177,155 @@ START_TEST(says_what_programs_say)
 }
 END_TEST
 
+/* ---- files that are not whole ---- */
+
+/* This host's file, and one that begins after its end and stands for it. */
+struct pair {
+    struct lineage ours, theirs;
+    struct bytes store, file;
+};
+
+static void pair_start(struct pair *pair)
+{
+    memset(pair, 0, sizeof(*pair));
+    tip_start(&pair->ours.forge);
+    for (int i = 0; i < TOKENS; i++)
+        sample_make(&pair->ours.samples[i]);
+    for (int i = 0; i < STARTED; i++)
+        forge_create(&pair->ours.forge, &pair->ours.samples[i]);
+    pair->theirs = pair->ours;
+    forge_copy(&pair->theirs.forge, &pair->ours.forge, "theirs");
+    forge_create(&pair->theirs.forge, &pair->theirs.samples[STARTED]);
+    forge_compact(&pair->theirs.forge, TIME_NEVER);
+    pair->store = file_read(pair->ours.forge.path);
+    pair->file = file_read(pair->theirs.forge.path);
+}
+
+static void pair_end(struct pair *pair)
+{
+    bytes_free(&pair->store);
+    bytes_free(&pair->file);
+    forge_end(&pair->ours.forge);
+    forge_end(&pair->theirs.forge);
+}
+
+static void expect_agree(enum status expected, const struct pair *pair, bool same_epoch)
+{
+    const struct agree both = {"example.com", open(pair->ours.forge.path, O_RDONLY),
+                               open(pair->theirs.forge.path, O_RDONLY), same_epoch};
+    struct fault fault = {0};
+
+    ck_assert_int_eq(agree(&both, &fault), expected);
+    ck_assert(expected == STATUS_DONE || fault.text[0] != '\0');
+    close(both.store);
+    close(both.file);
+}
+
+/* What follows the last line of this host's store. */
+static void expect_rest(enum status expected, const char *rest, size_t length)
+{
+    struct pair pair;
+
+    pair_start(&pair);
+    file_append(pair.ours.forge.path, rest, length);
+    expect_agree(expected, &pair, true);
+    expect_agree(STATUS_DONE, &pair, false); /* a higher epoch comes whatever this host has */
+    pair_end(&pair);
+}
+
+START_TEST(own_store_that_does_not_end_with_a_line)
+{
+    static const char zeros[100], many[5000] = {[0 ... 4999] = 'x'};
+
+    expect_rest(STATUS_DONE, "", 0);
+    expect_rest(STATUS_DONE, "4|abc", 5);
+    expect_rest(STATUS_DONE, zeros, sizeof(zeros));
+    expect_rest(STATUS_DAMAGED, "rubbish", 7);
+    expect_rest(STATUS_DAMAGED, "rubbish\n", 8);
+    expect_rest(STATUS_DAMAGED, many, sizeof(many));
+}
+END_TEST
+
+START_TEST(own_last_line_without_its_end)
+{
+    struct pair pair;
+    struct lineage *ours = &pair.ours;
+
+    pair_start(&pair);
+    forge_revoke(&ours->forge, &ours->samples[0]); /* not there */
+    bytes_free(&pair.store);
+    pair.store = file_read(ours->forge.path);
+    file_write(ours->forge.path, pair.store.at, pair.store.length - 1);
+    expect_agree(STATUS_NO, &pair, true);
+    expect_agree(STATUS_NO, &pair, false);
+    pair_end(&pair);
+}
+END_TEST
+
+START_TEST(own_store_that_is_damaged)
+{
+    const char *path;
+    struct pair pair;
+    size_t middle;
+
+    pair_start(&pair);
+    path = pair.ours.forge.path;
+    middle = pair.store.length / 2;
+    pair.store.at[middle] ^= 1;
+    file_write(path, pair.store.at, pair.store.length);
+    expect_agree(STATUS_DAMAGED, &pair, true);
+    expect_agree(STATUS_DONE, &pair, false);
+    for (size_t length = 0; length < 10; length += 9) {
+        file_write(path, "no header\n", length);
+        expect_agree(STATUS_DAMAGED, &pair, true);
+    }
+    file_write(path, pair.file.at, pair.file.length / 2); /* half a snapshot */
+    expect_agree(STATUS_DAMAGED, &pair, true);
+    pair_end(&pair);
+}
+END_TEST
+
+/* Nothing can be said then, not even of a higher epoch: what is revoked here may be missing there. */
+START_TEST(files_that_cannot_be_read)
+{
+    struct pair pair;
+    struct agree both = {.domain = "example.com"};
+    struct fault fault;
+
+    pair_start(&pair);
+    for (int i = 0; i < 2; i++) {
+        both.same_epoch = i == 1;
+        both.store = -1;
+        both.file = open(pair.theirs.forge.path, O_RDONLY);
+        ck_assert_int_eq(agree(&both, &fault), STATUS_IO);
+        close(both.file);
+        both.store = open(pair.ours.forge.path, O_RDONLY);
+        both.file = -1;
+        ck_assert_int_eq(agree(&both, &fault), STATUS_IO);
+        ck_assert_int_eq(agree_snapshot(&both, &fault), STATUS_IO);
+        close(both.store);
+    }
+    file_write(pair.theirs.forge.path, pair.file.at, 100); /* not even a header */
+    expect_agree(STATUS_IO, &pair, true);
+    pair_end(&pair);
+}
+END_TEST
+
+START_TEST(lines_of_the_file_that_are_none)
+{
+    struct pair pair;
+    struct bytes file = {0};
+
+    pair_start(&pair);
+    bytes_add(&file, pair.file.at, pair.file.length);
+    bytes_add(&file, "not 20 columns\n", 15);
+    file_write(pair.theirs.forge.path, file.at, file.length);
+    expect_agree(STATUS_IO, &pair, true);
+    bytes_free(&file);
+    pair_end(&pair);
+}
+END_TEST
+
 Suite *agree_suite(void)
 {
     Suite *suite = suite_create("agree");
@@ -185,5 +334,10 @@ Suite *agree_suite(void)
     suite_add_tcase(suite, tcase);
     tcase_set_timeout(tcase, 300);
     tcase_add_test(tcase, says_what_programs_say);
+    tcase_add_test(tcase, own_store_that_does_not_end_with_a_line);
+    tcase_add_test(tcase, own_last_line_without_its_end);
+    tcase_add_test(tcase, own_store_that_is_damaged);
+    tcase_add_test(tcase, files_that_cannot_be_read);
+    tcase_add_test(tcase, lines_of_the_file_that_are_none);
     return suite;
 }
