@@ -31,20 +31,36 @@ static void pause_faults(bool pause)
         fault_pause(pause);
 }
 
-/* In a host too, before libgcov's own destructor, which comes last. */
-__attribute__((destructor)) static void prepare(void)
+/* Without the limits that a test has set. False: a file would be written up to a limit only, and be broken. */
+static bool lift_limits(void)
 {
     static const int limits[] = {RLIMIT_FSIZE, RLIMIT_NOFILE, RLIMIT_AS, RLIMIT_DATA};
     struct rlimit limit;
+    bool whole = true;
 
+    for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)
+        if (getrlimit(limits[i], &limit) == 0 && limit.rlim_cur != RLIM_INFINITY) {
+            if (limits[i] != RLIMIT_NOFILE)
+                limit.rlim_max = RLIM_INFINITY;
+            limit.rlim_cur = limit.rlim_max;
+            if (setrlimit(limits[i], &limit) < 0 && limits[i] == RLIMIT_FSIZE)
+                whole = false;
+        }
+    return whole;
+}
+
+static bool prepare(void)
+{
     pause_faults(true);
     setenv("GCOV_ERROR_FILE", "/dev/null", 1);
     signal(SIGXFSZ, SIG_IGN);
-    for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)
-        if (getrlimit(limits[i], &limit) == 0) {
-            limit.rlim_cur = limit.rlim_max;
-            setrlimit(limits[i], &limit);
-        }
+    return lift_limits();
+}
+
+/* In a host, before libgcov's own destructor, which comes last. */
+__attribute__((destructor)) static void prepare_host(void)
+{
+    prepare();
 }
 
 static void dump(void)
@@ -59,8 +75,8 @@ static void dump(void)
     if (child <= 0) {
         if (child == 0)
             setsid();
-        prepare();
-        __gcov_dump();
+        if (prepare())
+            __gcov_dump();
         if (child == 0)
             __real__exit(0);
     }
@@ -105,7 +121,7 @@ static void end(int status, void *nothing)
 /* In our programs; what a host does at its end, and its signals, are its own. */
 __attribute__((constructor)) static void begin(void)
 {
-    static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGPIPE};
+    static const int signals[] = {SIGTERM, SIGINT, SIGHUP}; /* not SIGPIPE, which libfcgi handles */
     Dl_info here;
 
     if (!dladdr((void *)begin, &here) || (uintptr_t)here.dli_fbase != (getauxval(AT_PHDR) & ~(uintptr_t)4095))
