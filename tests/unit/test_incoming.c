@@ -413,6 +413,188 @@ START_TEST(epochs_and_stores)
 }
 END_TEST
 
+/* Where this host's own lines cannot be had. */
+static enum own find_none(void *context, uint64_t n, struct span *line)
+{
+    (void)context, (void)n, (void)line;
+    return OWN_NONE;
+}
+
+static enum own find_error(void *context, uint64_t n, struct span *line)
+{
+    (void)context, (void)n, (void)line;
+    return OWN_ERROR;
+}
+
+/* Line `place` of a file; 0: its header. */
+static struct span line_at(const struct bytes *file, int place)
+{
+    const char *at = file->at, *end = file->at + file->length, *lf;
+
+    while ((lf = memchr(at, '\n', (size_t)(end - at))) != NULL && place-- > 0)
+        at = lf + 1;
+    ck_assert_ptr_nonnull(lf);
+    return (struct span){at, (size_t)(lf - at) + 1};
+}
+
+/* A line that we should have, sent again. */
+START_TEST(own_lines_that_cannot_be_compared)
+{
+    struct scenery scenery;
+    struct bytes file;
+    struct span second;
+
+    start(&scenery);
+    file = file_read(scenery.forge.path);
+    second = line_at(&file, 2);
+    scenery.incoming.own.find = find_none;
+    expect_trouble(&scenery.incoming, second.at, second.length, TROUBLE_OWN);
+    scenery.incoming.own.find = find_error;
+    expect_trouble(&scenery.incoming, second.at, second.length, TROUBLE_OWN);
+    scenery.incoming.own.find = find_mine;
+    scenery.mine.at[second.at - file.at + 40] ^= 1;
+    expect_trouble(&scenery.incoming, second.at, second.length, TROUBLE_OWN);
+    forge_compact(&scenery.forge, TIME_NEVER);
+    stand(&scenery);
+    expect(&scenery.incoming, second.at, second.length, INCOMING_KNOWN); /* before our snapshot */
+    scenery.incoming.own.find = find_none;
+    expect(&scenery.incoming, second.at, second.length, INCOMING_KNOWN);
+    bytes_free(&file);
+    end(&scenery);
+}
+END_TEST
+
+/* A line of a source's snapshot that we should have. */
+START_TEST(own_lines_that_a_snapshot_is_compared_with)
+{
+    struct scenery scenery;
+    struct forge other;
+    struct sample sample;
+    struct bytes file;
+
+    start(&scenery);
+    forge_copy(&other, &scenery.forge, "other");
+    forge_compact(&other, TIME_NEVER);
+    file = file_read(other.path);
+    sample_make(&sample);
+    forge_create(&scenery.forge, &sample);
+    stand(&scenery);
+    scenery.incoming.own.find = find_none;
+    ck_assert_int_eq(give_file(&scenery.incoming, &file), TROUBLE_FORK);
+    scenery.incoming.own.find = find_error;
+    ck_assert_int_eq(give_file(&scenery.incoming, &file), TROUBLE_OWN);
+    forge_end(&other);
+    bytes_free(&file);
+    end(&scenery);
+}
+END_TEST
+
+/* A snapshot that came before ours may keep what ours has dropped. */
+START_TEST(an_older_snapshot_keeps_more)
+{
+    struct scenery scenery;
+    struct forge other;
+    struct bytes file;
+
+    start(&scenery);
+    forge_revoke(&scenery.forge, &scenery.samples[0]);
+    forge_copy(&other, &scenery.forge, "other");
+    forge_compact(&other, TIME_NEVER);
+    file = file_read(other.path);
+    forge_revoke(&scenery.forge, &scenery.samples[1]);
+    forge_compact(&scenery.forge, NOW + 1);
+    stand(&scenery);
+    ck_assert_int_eq(give_file(&scenery.incoming, &file), TROUBLE_NONE);
+    ck_assert(!incoming_file_whole(&scenery.incoming)); /* it ends before ours */
+    forge_end(&other);
+    bytes_free(&file);
+    end(&scenery);
+}
+END_TEST
+
+/* Of two logs that have parted, and were both compacted: whose fault is it? */
+START_TEST(snapshots_that_have_parted)
+{
+    struct scenery scenery;
+    struct forge other;
+    struct sample sample;
+    struct bytes file;
+    struct span last;
+
+    start(&scenery);
+    forge_copy(&other, &scenery.forge, "other");
+    sample_make(&sample);
+    forge_create(&scenery.forge, &sample);
+    for (int i = 0; i < 3; i++) {
+        sample_make(&sample);
+        forge_create(&other, &sample);
+    }
+    forge_compact(&other, TIME_NEVER);
+    file = file_read(other.path);
+    forge_compact(&scenery.forge, TIME_NEVER);
+    stand(&scenery);
+    ck_assert_int_eq(give_file(&scenery.incoming, &file), TROUBLE_FORK);
+    last = line_at(&scenery.mine, TOKENS + 1);
+    scenery.mine.at[last.at - scenery.mine.at + 40] ^= 1;
+    ck_assert_int_eq(give_file(&scenery.incoming, &file), TROUBLE_OWN);
+    forge_end(&other);
+    bytes_free(&file);
+    end(&scenery);
+}
+END_TEST
+
+/* Its header says it, where its snapshot ends in the place of our last line. */
+START_TEST(a_header_of_a_fork)
+{
+    struct scenery scenery;
+    struct forge other;
+    struct sample sample;
+    struct bytes file;
+    struct span header;
+
+    start(&scenery);
+    forge_copy(&other, &scenery.forge, "other");
+    sample_make(&sample);
+    forge_create(&scenery.forge, &sample);
+    stand(&scenery);
+    sample_make(&sample);
+    forge_create(&other, &sample);
+    forge_compact(&other, TIME_NEVER);
+    file = file_read(other.path);
+    header = line_at(&file, 0);
+    expect_trouble(&scenery.incoming, header.at, header.length, TROUBLE_FORK);
+    forge_end(&other);
+    bytes_free(&file);
+    end(&scenery);
+}
+END_TEST
+
+START_TEST(beats_before_our_snapshot)
+{
+    static const char no_number[] = "x|||||||||||||||||||\n";
+    struct scenery scenery;
+    struct position old;
+    char beat[HEAD_SIZE + 2];
+    size_t length;
+
+    start(&scenery);
+    old = scenery.forge.at;
+    old.n = 3;
+    forge_compact(&scenery.forge, TIME_NEVER);
+    stand(&scenery);
+    scenery.incoming.own.find = find_error; /* it is not looked for */
+    expect_trouble(&scenery.incoming, beat, beat_of(beat, 1, &old), TROUBLE_BEHIND);
+    length = beat_of(beat, 1, &scenery.forge.at);
+    beat[length - 5] = '\0';
+    expect_trouble(&scenery.incoming, beat, length, TROUBLE_GARBAGE);
+    scenery.incoming.has_store = false;
+    expect(&scenery.incoming, beat, beat_of(beat, 1, &old), INCOMING_BEAT);
+    ck_assert(!incoming_level(&scenery.incoming)); /* a new host has nothing yet */
+    expect_trouble(&scenery.incoming, no_number, sizeof(no_number) - 1, TROUBLE_GARBAGE);
+    end(&scenery);
+}
+END_TEST
+
 /* The writer hears only of a higher epoch. */
 START_TEST(the_writer_is_deaf)
 {
@@ -471,10 +653,16 @@ Suite *incoming_suite(void)
     tcase_add_test(lines, forks_are_seen);
     tcase_add_test(lines, an_older_source_is_behind);
     tcase_add_test(lines, each_trouble_has_a_word);
+    tcase_add_test(lines, own_lines_that_cannot_be_compared);
+    tcase_add_test(lines, beats_before_our_snapshot);
     tcase_add_loop_test(files, files_are_taken, 0, 4);
     tcase_add_test(files, a_file_ends_where_the_source_says);
     tcase_add_test(files, a_compacted_fork_is_seen);
     tcase_add_test(files, epochs_and_stores);
+    tcase_add_test(files, own_lines_that_a_snapshot_is_compared_with);
+    tcase_add_test(files, an_older_snapshot_keeps_more);
+    tcase_add_test(files, snapshots_that_have_parted);
+    tcase_add_test(files, a_header_of_a_fork);
     tcase_add_test(files, the_writer_is_deaf);
     suite_add_tcase(suite, lines);
     suite_add_tcase(suite, files);

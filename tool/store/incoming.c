@@ -137,7 +137,7 @@ static enum incoming_verdict judge_beat(struct incoming *incoming, const char *t
     char head[HEAD_SIZE];
     enum incoming_verdict verdict;
 
-    if (length < 2 || length - 2 >= sizeof(head) || memchr(text, '\0', length))
+    if (length - 2 >= sizeof(head) || memchr(text, '\0', length))
         return garbage(incoming, "what should be a HEAD");
     memcpy(head, text + 1, length - 2);
     head[length - 2] = '\0';
