@@ -31,7 +31,8 @@ static void pause_faults(bool pause)
         fault_pause(pause);
 }
 
-/* Without the limits that a test has set. False: a file would be written up to a limit only, and be broken. */
+/* Without the limits that a test has set. False: a file would be written up to a limit only, and be broken.
+ */
 static bool lift_limits(void)
 {
     static const int limits[] = {RLIMIT_FSIZE, RLIMIT_NOFILE, RLIMIT_AS, RLIMIT_DATA};
