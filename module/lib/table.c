@@ -390,7 +390,7 @@ EXPORTED enum toktab_verdict toktab_verify(struct toktab *table, const char *tok
     if (!result)
         return verify_alone(table, token, length, request);
     if (result->size < sizeof(*result))
-        return TOKTAB_ERROR; /* unknown how much of it may be written */
+        return TOKTAB_ERROR;       /* unknown how much of it may be written */
     result->verdict = TOKTAB_DENY; /* whatever comes */
     if (table)
         verify(table, token, length, request ? request : &any_request, result);
