@@ -279,7 +279,7 @@ static bool trap_all(void)
 __attribute__((constructor)) static void begin(void)
 {
     static const char wrong[] = "shim: no control file, or no seccomp(2)\n";
-    const char *path = getenv("TOKTAB_FAULT");
+    const char *path = getenv("TOKTAB_FAULT"), *log = getenv("TOKTAB_LOG");
     int fd = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
     struct stat status;
     void *mapped;
@@ -296,8 +296,8 @@ __attribute__((constructor)) static void begin(void)
     if (((struct control *)mapped)->owner != 0)
         return; /* started by the program that is meant */
     system_log.sun_family = AF_UNIX;
-    if (getenv("TOKTAB_LOG"))
-        strncpy(system_log.sun_path, getenv("TOKTAB_LOG"), sizeof(system_log.sun_path) - 1);
+    if (log)
+        strncpy(system_log.sun_path, log, sizeof(system_log.sun_path) - 1);
     hurries = getenv("TOKTAB_HURRY") != NULL;
     control = mapped;
     control->owner = first_process;
