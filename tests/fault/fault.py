@@ -49,7 +49,7 @@ class Shim:
 
     HEAD = struct.Struct("<IIQiiiIII3Q2QQ64s")
     TRACED = struct.Struct("<iiqqqq")
-    LOG = 1 << 20
+    TRACES, NUMBERS, LOG = 8192, 512, 1 << 20
 
     def __init__(self, log_size=0):
         self.file = tempfile.NamedTemporaryFile(prefix="toktab-fault-", dir=MEMORY)
@@ -66,6 +66,8 @@ class Shim:
     def plan(self, plan=NONE, source=CALLS, at=0, error=0, part=0, call=ANY, records=0):
         log_size = self.HEAD.unpack_from(self.map)[14]
         self.HEAD.pack_into(self.map, 0, plan, source, at, error, part, call, records, *([0] * 7), log_size, b"")
+        made = self.HEAD.size + self.TRACES * self.TRACED.size
+        self.map[made : made + 4 * self.NUMBERS] = bytes(4 * self.NUMBERS)
 
     def environment(self):
         return {"LD_PRELOAD": SHIM, "TOKTAB_FAULT": self.file.name}
@@ -91,7 +93,7 @@ class Shim:
     def trace(self):
         """(number of the call, exempt, arguments 1 to 3, result) of each, in order."""
         return [self.TRACED.unpack_from(self.map, self.HEAD.size + place * self.TRACED.size)
-            for place in range(min(self.counts()[CALLS], 8192))]
+            for place in range(min(self.counts()[CALLS], self.TRACES))]
 
 
 class World(Site):

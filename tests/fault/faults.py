@@ -4,6 +4,7 @@ Of the tool, command by command, of the library, in host.c, and of real hosts, i
 nothing is half done, and a message says so.
 """
 
+import collections
 import concurrent.futures
 import errno as errors
 import multiprocessing
@@ -91,7 +92,7 @@ COMMANDS = {command.name: command for command in [*CHANGES, *CHANGES_OF_FOLLOWER
 
 
 class Plan:
-    """One fault: which call, and what becomes of it."""
+    """One fault: which call, and what becomes of it. at: from 1, of the system calls that are `call`, or of the source."""
 
     def __init__(self, source, at, error=None, part=None, call=-1, descriptor=None):
         self.source, self.at, self.error, self.part, self.call, self.descriptor = source, at, error, part, call, descriptor
@@ -103,23 +104,24 @@ class Plan:
             shim.plan(FAIL, self.source, self.at, getattr(errors, self.error), call=self.call)
 
     def __str__(self):
-        return "%s %d%s: %s" % (SOURCES[self.source], self.at, " (%s)" % NAMES.get(self.call, self.call)
-            if self.source == CALLS else "", self.error or "%s bytes" % (self.part or "half its"))
+        what = NAMES.get(self.call, self.call) if self.source == CALLS else SOURCES[self.source]
+        return "%s %d: %s" % (what, self.at, self.error or "%s bytes" % (self.part or "half its"))
 
 
 def plans_of(shim):
     """All faults of what the shim has just seen without one."""
-    plans, counts = [], shim.counts()
-    for place, (call, exempt, first, _, third, _) in enumerate(shim.trace()):
+    plans, counts, made = [], shim.counts(), collections.Counter()
+    for call, exempt, first, _, third, _ in shim.trace():
+        made[call] += 1
         name = NAMES.get(call)
         if exempt and name in OF_MEMORY:
             continue
         gives = GIVES.get(name, ())
         if name == "openat" and third & O_CREAT:
             gives = (*gives, "EDQUOT", "ENOSPC", "EROFS")
-        plans += [Plan(CALLS, place + 1, error, call=call, descriptor=first) for error in gives]
+        plans += [Plan(CALLS, made[call], error, call=call, descriptor=first) for error in gives]
         if name in TRANSFERS and third > 1:
-            plans += [Plan(CALLS, place + 1, part=part, call=call, descriptor=first) for part in (1, HALF)]
+            plans += [Plan(CALLS, made[call], part=part, call=call, descriptor=first) for part in (1, HALF)]
     for source in (MEMORY_CALLS, SODIUM):
         plans += [Plan(source, at + 1, "ENOMEM") for at in range(counts[source])]
     return plans

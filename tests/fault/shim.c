@@ -157,7 +157,7 @@ static long answer(struct call *call, ucontext_t *context)
     const long *a = call->argument;
     struct before before;
     bool planned, is_end = call->number == SYS_exit_group;
-    uint64_t number;
+    uint64_t number, nth;
     long result;
 
     if (call->number == SYS_rt_sigprocmask)
@@ -171,8 +171,9 @@ static long answer(struct call *call, ucontext_t *context)
     if (paused)
         return raw(call->number, a[0], a[1], a[2], a[3], a[4], a[5]);
     number = atomic_fetch_add(&control->count[CALLS], 1) + 1;
+    nth = atomic_fetch_add(&control->made[call->number % NUMBERS], 1) + 1;
     trace(number, call, 0);
-    planned = is_it(CALLS, (int32_t)call->number, number);
+    planned = is_it(CALLS, (int32_t)call->number, control->call == ANY_CALL ? number : nth);
     if (planned && control->plan == PLAN_KILL)
         die();
     if (planned && control->plan == PLAN_FAIL)

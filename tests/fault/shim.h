@@ -17,7 +17,14 @@ enum plan {
     PLAN_TEAR, /* SIGKILL after the call; of a write only a part is done before */
 };
 
-enum { TRACE_MAX = 8192, LOG_OFFSET = 1 << 20, PART_HALF = 0, PART_ALL_BUT_ONE = -1, ANY_CALL = -1 };
+enum {
+    TRACE_MAX = 8192,
+    NUMBERS = 512,
+    LOG_OFFSET = 1 << 20,
+    PART_HALF = 0,
+    PART_ALL_BUT_ONE = -1,
+    ANY_CALL = -1
+};
 
 /* A system call that was made. exempt: it was made in_others(). */
 struct traced {
@@ -27,7 +34,7 @@ struct traced {
 
 struct control {
     uint32_t plan, source;
-    uint64_t at;      /* which call of that source, from 1; 0: the first that is `call` */
+    uint64_t at;      /* which call of that source, or which `call`, from 1; 0: the first */
     int32_t error;    /* PLAN_FAIL */
     int32_t part;     /* PLAN_CUT, PLAN_TEAR: bytes, or a PART_ */
     int32_t call;     /* of CALLS: only if it is this one; ANY_CALL: whatever it is */
@@ -39,6 +46,7 @@ struct control {
     _Atomic uint64_t log_size;
     char leaked_by[64];             /* object+offset */
     struct traced trace[TRACE_MAX]; /* the first calls, in order */
+    _Atomic uint32_t made[NUMBERS]; /* how often each call was made */
 };
 
 _Static_assert(sizeof(struct control) <= LOG_OFFSET, "the log lies behind it");
