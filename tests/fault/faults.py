@@ -342,13 +342,13 @@ def main(short):
     of = 8 if short else 1
     total, complaints = {source: 0 for source in SOURCES}, []
     with concurrent.futures.ProcessPoolExecutor(WORKERS, multiprocessing.get_context("fork")) as pool:
-        walks = [(name, pool.submit(walk_real, name, of * 8 if short else 1)) for name in hosts.KINDS]
-        walks += [("the library", pool.submit(walk_host, once, min(of, 2))) for once in (False, True)]
-        walks += [(name, pool.submit(walk, name, of)) for name in COMMANDS]
-        for name, future in walks:
+        walks = {pool.submit(walk_real, name, of * 8 if short else 1): name for name in hosts.KINDS}
+        walks.update({pool.submit(walk_host, once, min(of, 2)): "the library" for once in (False, True)})
+        walks.update({pool.submit(walk, name, of): name for name in COMMANDS})
+        for future in concurrent.futures.as_completed(walks):
             happened, found = future.result()
             if not short:
-                print("%s: %d" % (name, sum(happened.values())), flush=True)
+                print("%s: %d" % (walks[future], sum(happened.values())), flush=True)
             for complaint in found[:20]:
                 print("FAILED: %.1500s" % complaint, flush=True)
             complaints += found
