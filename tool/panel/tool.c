@@ -34,6 +34,7 @@ struct stream {
 struct child {
     pid_t pid;
     int status;
+    bool lost;                /* nobody can say how it ended */
     int signals;              /* readable when a child has ended */
     struct stream streams[2]; /* stdout, stderr */
 };
@@ -73,10 +74,15 @@ static void read_available(struct stream *stream)
 static bool has_ended(struct child *child)
 {
     struct signalfd_siginfo signal;
+    pid_t ended;
 
     while (read(child->signals, &signal, sizeof(signal)) > 0) {
     }
-    return waitpid(child->pid, &child->status, WNOHANG) == child->pid;
+    do
+        ended = waitpid(child->pid, &child->status, WNOHANG);
+    while (ended < 0 && errno == EINTR); /* the signal does not come again */
+    child->lost = ended < 0;
+    return ended != 0;
 }
 
 /* Read both streams until it has ended: a child of its own may keep them open, and it may close them before.
@@ -109,6 +115,10 @@ static int wait_for(struct child *child, int64_t until)
         while (waitpid(child->pid, &child->status, 0) < 0)
             if (errno != EINTR)
                 return TOOL_UNKNOWN;
+    }
+    if (child->lost) {
+        log_line("the tool has ended, and nobody knows how");
+        return TOOL_UNKNOWN;
     }
     if (WIFEXITED(child->status))
         return WEXITSTATUS(child->status);
