@@ -368,6 +368,21 @@ class Hosts(FailingDisk):
         self.once(host)
         self.assert_same(host)
 
+    def test_a_compaction_that_has_no_room(self):
+        """What is revoked after it arrives all the same."""
+        token = self.create()
+        host = self.follower()
+        self.once(host)
+        self.ok("compact")
+        self.ok("revoke", "-y", "1")
+        self.run_with(host, "rename", "follow", "--once", says="goes on without this compaction")
+        self.run_with(host, "rename", "follow", "--once", code=0)
+        self.assertEqual(host.run("verify", stdin=token).code, 1)
+        self.assertEqual((host.read().header.base, host.read().n), (0, self.site.read().n))
+        self.ok("compact")
+        self.once(host)
+        self.assert_same(host)
+
     def test_a_lock_that_others_hold(self):
         """Ten seconds later that is what `check --fleet` says, and then it goes on."""
         self.create()

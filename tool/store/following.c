@@ -221,30 +221,37 @@ enum status following_again(struct following *following, struct fault *fault)
 
 /* ---- compactions ---- */
 
-/* The line is kept even if our snapshot is another than the source's: then the file is fetched. */
+/* The line is kept even if our snapshot is another than the source's, or there is no room for a second file:
+ * revocations come after it. Then the whole file is fetched. */
 static enum status take_point(struct following *following, struct span line, const struct position *before,
                               struct fault *fault)
 {
     const struct chain *mine = &following->incoming.mine;
     const struct replay replay = {following->session, line, mine->header.epoch, *before, mine->at};
-    enum status status = following_flush(following, fault);
+    enum status status = following_flush(following, fault), replayed;
+    struct fault what;
 
     if (status == STATUS_DONE)
         status = replay_point(&replay, fault);
     if (status == STATUS_DONE)
         return stand(following, fault);
     following->doubtful |= status == STATUS_IO;
-    if (status != STATUS_NOT_FOUND)
+    if (status != STATUS_NOT_FOUND && status != STATUS_IO && status != STATUS_CANNOT_CREATE)
         return status;
+    replayed = status;
+    what = *fault;
     status = append(following, line, before, fault);
     if (status == STATUS_DONE)
         status = following_flush(following, fault);
     if (status != STATUS_DONE)
         return status;
-    fault_set(fault,
-              "%s/%s: after a compaction this host's snapshot is another than the source's: fetching "
-              "the whole file",
-              following->storefile.directory, following->storefile.name);
+    if (replayed == STATUS_NOT_FOUND)
+        fault_set(fault,
+                  "%s/%s: after a compaction this host's snapshot is another than the source's: fetching "
+                  "the whole file",
+                  following->storefile.directory, following->storefile.name);
+    else
+        fault_set(fault, "%s: the log goes on without this compaction: fetching the whole file", what.text);
     return STATUS_NOT_FOUND;
 }
 

@@ -39,9 +39,9 @@ void following_end(struct following *following);
 /*
  * Do what incoming_judge() has said of this line. before: where this host's log ended before it was judged.
  * STATUS_NO: the store was changed by somebody else; begin anew. STATUS_NOT_FOUND: this host's snapshot is
- * another than the source's, and the file must be fetched. If incoming.trouble is set, the file that came
- * cannot be taken. STATUS_DAMAGED, STATUS_NOT_PERMITTED, STATUS_LOCKED: so is this host's store. Else the
- * disk failed.
+ * another than the source's, or could not be written, and the file must be fetched. If incoming.trouble is
+ * set, the file that came cannot be taken. STATUS_DAMAGED, STATUS_NOT_PERMITTED, STATUS_LOCKED: so is this
+ * host's store. Else the disk failed.
  */
 enum status following_take(struct following *following, enum incoming_verdict verdict, struct span line,
                            const struct position *before, struct fault *fault);
