@@ -249,13 +249,26 @@ class Limits(SiteTest):
             self.assertEqual((site.read().n, site.read().torn), (13, b""))
 
     def test_file_size_in_the_middle_of_a_line(self):
+        """What was written of it is taken back."""
         self.create()
-        size = len(self.site.bytes())
-        result = self.run_tool("create", "-l", "x" * 100, preexec_fn=limit(resource.RLIMIT_FSIZE, size + 50))
+        before = self.site.bytes()
+        result = self.run_tool("create", "-l", "x" * 100, preexec_fn=limit(resource.RLIMIT_FSIZE, len(before) + 50))
         self.assertIn(result.code, (73, 74), result)
-        self.assertEqual(self.site.read().n, 1)
+        self.assertEqual(self.site.bytes(), before)
         self.create()
         self.assertEqual((self.site.read().n, self.site.read().torn), (2, b""))
+
+    def test_file_size_before_the_newline(self):
+        """A line that proves itself is not taken back: hosts may have applied it."""
+        sizes = []
+        for _ in range(2):  # from the second on, lines are as long as the one before
+            self.create()
+            sizes.append(len(self.site.bytes()))
+        size = sizes[1] + sizes[1] - sizes[0] - 1
+        self.refused(74, "create", "-l", "a token", preexec_fn=limit(resource.RLIMIT_FSIZE, size), says="cannot vouch")
+        self.assertEqual(len(self.site.bytes()), size)
+        self.create()
+        self.assertEqual((self.site.read().n, self.site.read().torn), (4, b""))
 
     def test_a_new_store_under_a_limit(self):
         result = self.run_tool("create", "-l", "x", preexec_fn=limit(resource.RLIMIT_FSIZE, 10))
