@@ -86,7 +86,8 @@ class RandomChanges(unittest.TestCase):
         self.writer = Writer(self.network)
         self.addCleanup(self.writer.close)
         self.tokens = []
-        self.create()
+        while not self.tokens:  # the first may be killed before there is a store
+            self.create()
         self.followers = []
         for _ in range(FOLLOWERS):
             self.followers.append(Follower(self.network, self.writer.server))
