@@ -340,7 +340,7 @@ class Soak(NginxCase):
         memory, opened = (compare(values) for values in zip(*measured))
         self.assertEqual(*opened, (name, "descriptors", measured))
         more = 100 * (memory[1] / memory[0] - 1)
-        limit = 1 if seconds >= LONG_STAGE and len(measured) >= MANY else 10
+        limit = 1 if seconds >= LONG_STAGE and len(measured) >= MANY else 50
         self.assertLess(more, limit, (name, "memory", measured))
         print("%s: %d measurements, memory %d kB and %+.1f%%, %d descriptors" % (
             name, len(measured), memory[0], more, opened[0]), flush=True)  # fmt: skip
