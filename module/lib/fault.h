@@ -13,4 +13,7 @@ struct fault {
 bool fault_set_passing(struct fault *fault, const char *format, ...) __attribute__((format(printf, 2, 3)));
 bool fault_set(struct fault *fault, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Append to its text, such as what to do about it. */
+void fault_add(struct fault *fault, const char *more);
+
 #endif

@@ -56,7 +56,6 @@ void log_end(struct log *log)
 /* With an engine, one host alone makes the store: the others fetch it. */
 static enum status propose_store(struct log *log, const char *text, size_t length, struct fault *fault)
 {
-    struct fault what;
     struct span there;
 
     switch (engine_append(&log->engine, log->session, "", text, length, &there, fault)) {
@@ -67,9 +66,7 @@ static enum status propose_store(struct log *log, const char *text, size_t lengt
                   log->session->domain->source);
         return STATUS_MISSING;
     case APPEND_UNKNOWN:
-        what = *fault;
-        fault_set(fault, "%s: if it has, `toktab follow` fetches the store: run this again in a minute",
-                  what.text);
+        fault_add(fault, ": if it has, `toktab follow` fetches the store: run this again in a minute");
         return STATUS_IO;
     case APPEND_UNAVAILABLE:
     default:

@@ -94,7 +94,6 @@ enum status propose(struct log *log, const struct tip *tip, const char *line, si
                     struct fault *fault)
 {
     char head[HEAD_SIZE];
-    struct fault what;
     struct span there;
 
     if (!log_has_engine(log))
@@ -109,11 +108,9 @@ enum status propose(struct log *log, const struct tip *tip, const char *line, si
         return take_all(log, there, fault);
     case APPEND_UNKNOWN:
         log->doubt = true;
-        what = *fault;
-        fault_set(
+        fault_add(
             fault,
-            "%s: if it has, `toktab follow` writes it here too: look again in a minute (`toktab history`)",
-            what.text);
+            ": if it has, `toktab follow` writes it here too: look again in a minute (`toktab history`)");
         return STATUS_IO;
     case APPEND_UNAVAILABLE:
     default:

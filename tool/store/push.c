@@ -185,7 +185,6 @@ static enum status compare(struct pushing *pushing, struct fault *fault)
 static enum status append_one(struct pushing *pushing, const char *head, struct span line,
                               struct fault *fault)
 {
-    struct fault what;
     struct span there;
 
     switch (engine_append(&pushing->engine, pushing->session, head, line.at, line.length, &there, fault)) {
@@ -196,8 +195,7 @@ static enum status append_one(struct pushing *pushing, const char *head, struct 
                   pushing->session->domain->source);
         return STATUS_NO;
     case APPEND_UNKNOWN:
-        what = *fault;
-        fault_set(fault, "%s: run this again, which goes on where this ended", what.text);
+        fault_add(fault, ": run this again, which goes on where this ended");
         return STATUS_IO;
     case APPEND_UNAVAILABLE:
     default:

@@ -67,9 +67,7 @@ static enum status rewrite_if_unchanged(const struct replay *replay, struct prov
     struct point point;
 
     if (status != STATUS_DONE) {
-        const struct fault what = *fault;
-
-        fault_set(fault, "%s; or move it away, and it is fetched anew", what.text);
+        fault_add(fault, "; or move it away, and it is fetched anew");
         return status;
     }
     if (log->file < 0 || chain->header.epoch != replay->epoch ||
