@@ -1,6 +1,5 @@
 #include "store/writer_write.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -35,6 +34,6 @@ void writer_settle(const struct log *log)
 
     /* the name of the store's file first: a crash must not bring back an epoch that is no longer named */
     if (writer_unsettled(log->session->domain, log->directory, log->file, &epoch) &&
-        sync_directory(log->directory) && !writer_write(log, 0, epoch))
-        errno = 0;
+        sync_directory(log->directory))
+        writer_write(log, 0, epoch);
 }
