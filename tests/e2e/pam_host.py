@@ -36,6 +36,13 @@ def compile_shared(path, source, *arguments):
     return path
 
 
+def any_answer_library(folder):
+    """A library in this folder that answers what the token says: any_answer.c."""
+    script = os.path.join(HERE, "../../module/libtoktab.map")
+    compile_shared(os.path.join(folder, "libtoktab.so.0"), "any_answer.c",
+        "-Wl,-soname,libtoktab.so.0", "-Wl,--version-script=" + script)
+
+
 class Handle:
     """What pam_start() has made."""
 

@@ -267,9 +267,7 @@ class AnyAnswer(Installed):
     """The library is one that answers what the token says."""
 
     def test_every_answer_of_any_library(self):
-        script = os.path.join(TOP, "module", "libtoktab.map")
-        pam_host.compile_shared(os.path.join(self.site.dir, "libtoktab.so.0"), "any_answer.c",
-            "-Wl,-soname,libtoktab.so.0", "-Wl,--version-script=" + script)
+        pam_host.any_answer_library(self.site.dir)
         daemon = Httpd(self.program, {**self.installed.environment(), "LD_LIBRARY_PATH": self.site.dir}, self.site.conf, DOMAIN)
         try:
             for verdict in (0, 1, 2, 3, 99, -1):

@@ -32,9 +32,7 @@ class AnyAnswer(NginxCase):
     def prepare(cls):
         libraries = os.path.join(cls.site.dir, "libraries")
         os.mkdir(libraries)
-        script = os.path.join(pam_host.HERE, "../../module/libtoktab.map")
-        pam_host.compile_shared(libraries + "/libtoktab.so.0", "any_answer.c",
-            "-Wl,-soname,libtoktab.so.0", "-Wl,--version-script=" + script)
+        pam_host.any_answer_library(libraries)
         cls.nginx.env = {"LD_LIBRARY_PATH": libraries}
         cls.nginx.write("html/page/index.html", "the page\n")
 
