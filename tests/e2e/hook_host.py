@@ -2,6 +2,7 @@
 
 import os
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -19,6 +20,15 @@ def sanitizers():
     with open(os.path.join(BUILD, "libtoktab.so.0"), "rb") as file:
         library = file.read()
     return [name for mark, name in ((b"__asan_init", "address,undefined"), (b"__tsan_init", "thread")) if mark in library]
+
+
+def limited_memory(size):
+    """A preexec_fn: not more data than that, but for a sanitizer, which wants terabytes."""
+    def limit():
+        if not sanitizers():
+            resource.setrlimit(resource.RLIMIT_DATA, (size, size))
+
+    return limit
 
 
 class Installation:

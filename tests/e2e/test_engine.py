@@ -11,7 +11,7 @@ import unittest
 import recipes
 from fleet_site import SHARED, Engines, Host, wait_for_same
 from harness import TIME_LIMIT, TOKTAB, TOP, SiteTest, environment, killed_at_end, wait_until
-from hook_host import sanitizers
+from hook_host import limited_memory, sanitizers
 from machine import Machine, needs_machine
 from oracle import Writer
 from oracle_format import make_token, token_id
@@ -551,12 +551,6 @@ class Failures(EngineTest):
 
     def test_no_memory_for_a_compaction(self):
         """Which another host has made: a change does not fail for it."""
-        limit = 2 << 20
-
-        def little_memory():
-            if not sanitizers():  # which want terabytes
-                resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
-
         writer = Writer("example.com")
         for number in range(20000):
             writer.create(make_token(), "label %d" % number)
@@ -566,7 +560,7 @@ class Failures(EngineTest):
         with open(point, "wb") as file:
             file.write(writer.log[-1])
         self.answer('[ -e "%s" ] && echo done || { : > "%s"; printf "conflict %%s\n" "$(cat "%s")"; }' % (flag, flag, point))
-        result = self.ok("revoke", "-y", "1", preexec_fn=little_memory)
+        result = self.ok("revoke", "-y", "1", preexec_fn=limited_memory(2 << 20))
         self.assertNotIn("memory", result.err)
         self.assertEqual(self.site.read().n, 20002)
         if not sanitizers():

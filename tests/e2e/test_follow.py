@@ -12,7 +12,7 @@ import unittest
 
 from fleet import FleetTest, log_command, stop
 from harness import TOKTAB, killed_at_end, needs_root, wait_until
-from hook_host import sanitizers
+from hook_host import limited_memory
 from oracle import Writer
 from oracle_format import make_token, token_id
 
@@ -565,12 +565,7 @@ class Faults(FleetTest):
 
     def test_memory_of_comparisons(self):
         """Whether a file stands for this host's log is asked without keeping the lines of both."""
-        limit = 8 << 20
-
-        def little_memory():
-            if not sanitizers():  # which want terabytes
-                resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
-
+        little_memory = limited_memory(8 << 20)
         writer = Writer("example.com")
         for number in range(20000):
             writer.create(make_token(), "label %d" % number)
