@@ -358,25 +358,32 @@ START_TEST(a_file_ends_where_the_source_says)
 }
 END_TEST
 
+/* Gives our log another line, and a copy of it so many, which is then compacted: its file. */
+static struct bytes compacted_fork(struct forge *other, struct scenery *scenery, int lines)
+{
+    struct sample sample;
+
+    forge_copy(other, &scenery->forge, "other");
+    sample_make(&sample);
+    forge_create(&scenery->forge, &sample);
+    for (int i = 0; i < lines; i++) {
+        sample_make(&sample);
+        forge_create(other, &sample);
+    }
+    forge_compact(other, TIME_NEVER);
+    return file_read(other->path);
+}
+
 /* A fork that was compacted before it is sent: one line of its snapshot is not ours. */
 START_TEST(a_compacted_fork_is_seen)
 {
     struct scenery scenery;
     struct forge other;
-    struct sample sample;
     struct bytes file;
 
     start(&scenery);
-    forge_copy(&other, &scenery.forge, "other");
-    sample_make(&sample);
-    forge_create(&scenery.forge, &sample);
+    file = compacted_fork(&other, &scenery, 2);
     stand(&scenery);
-    sample_make(&sample);
-    forge_create(&other, &sample);
-    sample_make(&sample);
-    forge_create(&other, &sample);
-    forge_compact(&other, TIME_NEVER);
-    file = file_read(other.path);
     ck_assert_int_eq(give_file(&scenery.incoming, &file), TROUBLE_FORK);
     bytes_free(&file);
     forge_end(&other);
@@ -517,20 +524,11 @@ START_TEST(snapshots_that_have_parted)
 {
     struct scenery scenery;
     struct forge other;
-    struct sample sample;
     struct bytes file;
     struct span last;
 
     start(&scenery);
-    forge_copy(&other, &scenery.forge, "other");
-    sample_make(&sample);
-    forge_create(&scenery.forge, &sample);
-    for (int i = 0; i < 3; i++) {
-        sample_make(&sample);
-        forge_create(&other, &sample);
-    }
-    forge_compact(&other, TIME_NEVER);
-    file = file_read(other.path);
+    file = compacted_fork(&other, &scenery, 3);
     forge_compact(&scenery.forge, TIME_NEVER);
     stand(&scenery);
     ck_assert_int_eq(give_file(&scenery.incoming, &file), TROUBLE_FORK);
@@ -548,19 +546,12 @@ START_TEST(a_header_of_a_fork)
 {
     struct scenery scenery;
     struct forge other;
-    struct sample sample;
     struct bytes file;
     struct span header;
 
     start(&scenery);
-    forge_copy(&other, &scenery.forge, "other");
-    sample_make(&sample);
-    forge_create(&scenery.forge, &sample);
+    file = compacted_fork(&other, &scenery, 1);
     stand(&scenery);
-    sample_make(&sample);
-    forge_create(&other, &sample);
-    forge_compact(&other, TIME_NEVER);
-    file = file_read(other.path);
     header = line_at(&file, 0);
     expect_trouble(&scenery.incoming, header.at, header.length, TROUBLE_FORK);
     forge_end(&other);
