@@ -18,7 +18,7 @@ from fault import (ALL_BUT_ONE, CALLS, HALF, KILL, NAMES, NONE, TEAR, TOKEN, Com
 
 WORKERS = 2
 LOG_SIZE = 64 << 20
-DECISIVE = {"renameat", "linkat", "fsync", "fdatasync", "ftruncate", "pwrite64"}
+DECISIVE = {"renameat", "renameat2", "linkat", "fsync", "fdatasync", "ftruncate", "pwrite64"}
 ACKNOWLEDGED = re.compile(rb"(?m)^toktab: (revoked|already revoked:|updated|imported|created) |mended:|compacted")
 
 

@@ -278,6 +278,7 @@ static enum status begin_file(struct following *following, struct fault *fault)
         status = failed(following, fault);
         newfile_abandon(&following->file);
     }
+    following->file.first = log.file < 0;
     log_end(&log);
     if (status != STATUS_DONE)
         return status;

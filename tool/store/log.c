@@ -98,6 +98,7 @@ static enum status make_store(struct log *log, const struct stat *directory, str
     length = header_format(text, &header);
     if (!newfile_begin(&file, log->directory, log->storefile.name))
         return cannot_create(fault);
+    file.first = true;
     if (!newfile_dress_first(&file, directory->st_gid) || !newfile_add(&file, text, length) ||
         !newfile_finish(&file))
         status = cannot_create(fault);

@@ -153,11 +153,26 @@ static void end(struct newfile *newfile)
     errno = error;
 }
 
+/* That there is no store yet may have been an error of the disk, or somebody may restore a backup right now:
+ * the first store must not replace either. Some file systems cannot tell (EINVAL). */
+static bool name_it(const struct newfile *newfile)
+{
+    int directory = newfile->directory;
+
+    if (newfile->first) {
+        if (renameat2(directory, newfile->name, directory, newfile->target, RENAME_NOREPLACE) == 0)
+            return true;
+        if (errno != EINVAL && errno != ENOSYS)
+            return false;
+    }
+    return renameat(directory, newfile->name, directory, newfile->target) == 0;
+}
+
 enum installed newfile_install(struct newfile *newfile)
 {
     bool synced;
 
-    if (renameat(newfile->directory, newfile->name, newfile->directory, newfile->target) < 0) {
+    if (!name_it(newfile)) {
         newfile_abandon(newfile);
         return INSTALL_FAILED;
     }

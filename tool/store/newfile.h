@@ -17,6 +17,7 @@ enum { NEWFILE_NAME_SIZE = 160, NEWFILE_BUFFER = 256 * 1024 };
 struct newfile {
     int directory, fd;
     const char *target;           /* the name it will get */
+    bool first;                   /* for the caller to set: it takes no other file's place */
     char name[NEWFILE_NAME_SIZE]; /* the name it has until then */
     uint64_t end;                 /* offset after what was added */
     size_t buffered;              /* the last bytes of that, not yet written */
@@ -50,7 +51,8 @@ enum installed {
     INSTALL_UNKNOWN, /* in place, but after a crash the old file may be back */
 };
 
-/* Put the file in place after newfile_finish(). Releases newfile whatever is returned. */
+/* Put the file in place after newfile_finish(). INSTALL_FAILED with EEXIST: it is the first, and another file
+ * is there. Releases newfile whatever is returned. */
 enum installed newfile_install(struct newfile *newfile);
 void newfile_abandon(struct newfile *newfile);
 
