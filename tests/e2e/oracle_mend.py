@@ -13,7 +13,7 @@ from oracle_format import Fault, Header, Line, chain_of, parse_header, proved, s
 class Mended(typing.NamedTuple):
     writer: Writer  # of the new epoch
     ended: list  # the ids that were in doubt, in order of their serials
-    lost: int  # how many tokens of the snapshot no file has a line of any more
+    lost: int  # how many tokens are known to have been there, of which no file has a line any more
 
 
 def mend(datas, domain, epoch, time=1700000000, by=("root", 0, None), reason="in doubt after damage"):
@@ -34,7 +34,14 @@ def mend(datas, domain, epoch, time=1700000000, by=("root", 0, None), reason="in
     ended = [record for record in doubtful if record.id in writer.tokens]  # the others were dead before the cutoff
     for record in ended:
         writer.append(record._replace(op="R", revoked=time, time=time, by=by, reason=reason))
-    return Mended(writer, [record.id for record in ended], max(0, header.lines - old))
+    return Mended(writer, [record.id for record in ended], max(0, header.lines - old) + lost_since(known))
+
+
+def lost_since(known):
+    """How many tokens were created after the snapshot, of which only the line after a missing one tells."""
+    serials = {record.serial for _, record, _ in known.tokens.values()}
+    told = {line.prior for n, line in known.log.items() if n - 1 > known.base and n - 1 not in known.log}
+    return sum(serial > known.base for serial in told - serials)
 
 
 # What the files say

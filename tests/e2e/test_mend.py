@@ -6,6 +6,7 @@ MEND_CASES says how many random cases of each kind of damage are tried, MEND_SEE
 import json
 import os
 import random
+import re
 import threading
 import time
 import unittest
@@ -38,7 +39,7 @@ class MendTest(SiteTest):
         return paths
 
     def mended(self, files):
-        """The Store that was made, the ids that were ended, the number of lines that the snapshot lost; or a Fault."""
+        """The Store that was made, the ids that were ended, the number of tokens lost; or a Fault."""
         paths, before = self.put_files(files), time.time_ns() // 1000
         result = self.run_tool("mend", "-y", "--json", *paths)
         if result.code == 65:
@@ -184,6 +185,15 @@ class Manners(MendTest):
                 with self.subTest(command=command, reference=reference):
                     self.refused(65, *command, reference, says="check")
         self.ok("revoke", "-y", "3")
+
+    def test_it_says_who_is_lost(self):
+        """Also of the tokens that were created since the last compaction."""
+        lost, untold = "lost 1 token, which hosts now refuse", "nothing tells what 1 missing line changed"
+        for numbers, said in (("5", [lost]), ("4", []), ("45", [lost, untold])):
+            with self.subTest(numbers=numbers):
+                self.site.put(re.sub(rb"\|number ([%s])\|" % numbers.encode(), rb"|Number \1|", self.sound))
+                result = self.ok("mend", "-y")
+                self.assertEqual([text for text in (lost, untold) if text in result.err], said)
 
     def test_a_copy_heals(self):
         copy = os.path.join(self.site.dir, "backup")

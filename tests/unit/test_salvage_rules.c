@@ -30,31 +30,53 @@ START_TEST(sound_stores)
 END_TEST
 
 /* The next line says whose it was. Who has a later line is not in doubt, and of whom nothing is left is
- * unknown. What a file lost at its end leaves no trace. */
+ * unknown: counted if the next line tells, else the lines are. What a file lost at its end leaves no trace.
+ */
 static const struct {
     bool compacted;
     int numbers[8];
     const char *ended, *alive;
+    uint64_t lost, unknown;
 } gaps[] = {
-    {false, {1}, "", "CDE"},       {false, {2}, "", "ACDE"},      {false, {5}, "", "ACD"},
-    {false, {6}, "", "ACDE"},      {false, {7}, "F", "ACDE"},     {false, {8}, "", "ACDE"},
-    {false, {9}, "B", "ACDE"},     {false, {10}, "C", "ADE"},     {false, {11}, "", "ACDE"},
-    {false, {1, 2}, "", "CDE"},    {false, {1, 2, 3}, "", "CDE"}, {false, {1, 9}, "B", "CDE"},
-    {false, {7, 9}, "BF", "ACDE"}, {false, {7, 8}, "AEF", "CD"},  {false, {8, 9, 10}, "ABCE", "D"},
-    {false, {3, 4}, "A", "CDE"},                            /* B is revoked, C and D have later lines */
-    {false, {10, 11}, "", "ACDE"}, {true, {8}, "", "ACDE"}, /* the P line */
-    {true, {9}, "", "ACDE"},       {true, {10}, "B", "ACDE"},     {true, {11}, "C", "ADE"},
-    {true, {8, 9}, "", "ACDE"},    {true, {8, 10}, "B", "ACDE"},  {true, {8, 9, 10}, "ABE", "CD"},
-    {true, {9, 10}, "ABE", "CD"},  {true, {10, 11}, "ABCE", "D"},
+    {false, {1}, "", "CDE", 1, 0},
+    {false, {2}, "", "ACDE", 0, 0},
+    {false, {5}, "", "ACD", 1, 0},
+    {false, {6}, "", "ACDE", 0, 0},
+    {false, {7}, "F", "ACDE", 0, 0},
+    {false, {8}, "", "ACDE", 0, 0},
+    {false, {9}, "B", "ACDE", 0, 0},
+    {false, {10}, "C", "ADE", 0, 0},
+    {false, {11}, "", "ACDE", 0, 0},
+    {false, {1, 2}, "", "CDE", 0, 1},
+    {false, {1, 2, 3}, "", "CDE", 0, 2},
+    {false, {1, 9}, "B", "CDE", 1, 0},
+    {false, {7, 9}, "BF", "ACDE", 0, 0},
+    {false, {7, 8}, "AEF", "CD", 0, 1},
+    {false, {8, 9, 10}, "ABCE", "D", 0, 2},
+    {false, {3, 4}, "A", "CDE", 0, 1}, /* B is revoked, C and D have later lines */
+    {false, {10, 11}, "", "ACDE", 0, 0},
+    {true, {8}, "", "ACDE", 0, 0}, /* the P line */
+    {true, {9}, "", "ACDE", 0, 0},
+    {true, {10}, "B", "ACDE", 0, 0},
+    {true, {11}, "C", "ADE", 0, 0},
+    {true, {8, 9}, "", "ACDE", 0, 0},
+    {true, {8, 10}, "B", "ACDE", 0, 0},
+    {true, {8, 9, 10}, "ABE", "CD", 0, 1},
+    {true, {9, 10}, "ABE", "CD", 0, 1},
+    {true, {10, 11}, "ABCE", "D", 0, 1},
 };
 
 START_TEST(missing_lines)
 {
     struct mendable mendable;
+    struct mended mended;
     struct bytes file = mendable_begin(&mendable, gaps[_i].compacted),
                  left = mendable_without(&mendable, &file, gaps[_i].numbers);
 
-    mendable_expect_alone(&mendable, &left, gaps[_i].ended, gaps[_i].alive);
+    mendable_expect(&mendable, &left, 1, gaps[_i].ended, gaps[_i].alive, gaps[_i].lost);
+    ck_assert(mend_bytes(&mended, &left, 1, "example.com"));
+    ck_assert_uint_eq(mended.salvage.unknown, gaps[_i].unknown);
+    mended_free(&mended);
     mendable_expect_with(&mendable, &left, &file, "", "ACDE");
     mendable_expect_with(&mendable, &file, &left, "", "ACDE");
     bytes_free(&left);

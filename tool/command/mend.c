@@ -122,6 +122,10 @@ static enum status look_and_ask(struct mending *mending, struct storefile *store
             "would bring %s back",
             storefile->directory, storefile->name, salvage->lost, plural(salvage->lost),
             salvage->lost == 1 ? "it" : "them");
+    if (salvage->unknown > 0)
+        say("%s/%s: nothing tells what %" PRIu64
+            " missing line%s changed: hosts refuse any token created there",
+            storefile->directory, storefile->name, salvage->unknown, plural(salvage->unknown));
     return mending->unasked ? STATUS_DONE : confirm(salvage);
 }
 

@@ -28,6 +28,7 @@ struct finding {
     struct proved *lines;
     size_t count, room;
     uint64_t everybody; /* every token whose last proved line is older than this is in doubt */
+    uint64_t unknown;   /* missing lines of which nothing tells what they changed */
 };
 
 void salvage_free(struct salvage *salvage)
@@ -159,19 +160,24 @@ static void doubt_everybody(struct finding *finding, uint64_t n)
         finding->everybody = n;
 }
 
-/* The line after a gap tells which token the last missing line changed; any token may have been changed by
- * the others. The first line after base cannot change an older token: it is the P line, or the log's first
- * line.
+/* The line after a gap tells which token the last missing line changed, if any; any token may have been
+ * changed by the others. The first line after base cannot change an older token: it is the P line, or the
+ * log's first line, which creates one.
  */
 static void doubt_gap(struct finding *finding, uint64_t last_before, const struct proved *next)
 {
     struct proved missing = {.use = USE_DOUBT, .serial = next->prior, .last.n = next->last.n - 1};
-    uint64_t first = finding->header->base + 1;
+    uint64_t first = finding->header->base + 1, others = missing.last.n - last_before;
 
-    if (missing.last.n > last_before + 1 && missing.last.n > first + 1)
+    if (others == 0)
+        return;
+    others--;
+    add_line(finding, &missing);
+    if (others > 0 && missing.last.n > first + 1)
         doubt_everybody(finding, missing.last.n - 1);
-    if (missing.last.n > last_before && missing.last.n > first)
-        add_line(finding, &missing);
+    if (others > 0 && last_before == finding->header->base && finding->header->base > 0)
+        others--; /* the P line */
+    finding->unknown += others;
 }
 
 /* Go through the log: each number once, each line fitting the one before, none missing. Of two lines with one
@@ -297,8 +303,11 @@ static void take_token(struct salvage *salvage, const struct finding *finding, c
             *state = *line;
         n = line->n;
     }
-    if (n == 0)
+    if (n ==
+        0) { /* a missing line changed it, and no other is left; the header has not counted a later one */
+        salvage->lost += lines->serial > salvage->header.base;
         return;
+    }
     state->ends = !line_revoked(state->id) && (n < finding->everybody || n < lines[count - 1].last.n);
     salvage->snapshot.count++;
     /* a token created before the snapshot was in it, whichever of its lines is left */
@@ -338,6 +347,7 @@ static void make_snapshot(struct salvage *salvage, struct finding *finding, int6
 
     snapshot->lines = must_have(calloc(finding->count + 1, sizeof(*snapshot->lines)));
     salvage->lost = salvage->header.lines;
+    salvage->unknown = finding->unknown;
     qsort(finding->lines, finding->count, sizeof(struct proved), by_token);
     for (size_t i = 0; i < finding->count; i = next) {
         for (next = i + 1; next < finding->count && lines[next].serial == lines[i].serial; next++)

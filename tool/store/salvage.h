@@ -32,7 +32,8 @@ struct salvage {
     struct position at;       /* the last proved line */
     struct snapshot snapshot; /* each token's last proved line; ends: in doubt and not revoked */
     size_t ends;              /* how many tokens are to be revoked */
-    uint64_t lost;            /* tokens of the old snapshot of which no line is left */
+    uint64_t lost;            /* tokens known to have been there, of which no line is left */
+    uint64_t unknown;         /* missing lines that may have created others */
 };
 
 /* files[0] is the domain's store, the others are copies of it. False with fault: they cannot be mended. The
