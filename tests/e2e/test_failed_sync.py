@@ -39,6 +39,7 @@ __attribute__((constructor)) static void begin(void)
 
 /* FAIL: "fdatasync", "file" or "directory": their sync; "name": that of the directory after a store got its name;
  * "rename": of a store; "writer": of a DOMAIN.writer after that; "open": of a store that was renamed;
+ * "missing": a store, whenever it is opened;
  * "lock": others hold it, for a second each time that it is asked for; "child": a process takes six seconds */
 static int fails(const char *what)
 {
@@ -90,22 +91,31 @@ int fsync(int fd)
     return -1;
 }
 
-int renameat(int from, const char *old, int to, const char *new)
+int renameat2(int from, const char *old, int to, const char *new, unsigned flags)
 {
-    int (*real)(int, const char *, int, const char *) =
-        (int (*)(int, const char *, int, const char *))dlsym(RTLD_NEXT, "renameat");
+    int (*real)(int, const char *, int, const char *, unsigned) =
+        (int (*)(int, const char *, int, const char *, unsigned))dlsym(RTLD_NEXT, "renameat2");
 
     if ((!fails("rename") || !strstr(new, ".tokens")) && (!*renamed || !fails("writer") || !strstr(new, ".writer"))) {
         *renamed |= strstr(new, ".tokens") != NULL;
-        return real(from, old, to, new);
+        return real(from, old, to, new, flags);
     }
     errno = EIO;
     return -1;
 }
 
+int renameat(int from, const char *old, int to, const char *new)
+{
+    return renameat2(from, old, to, new, 0);
+}
+
 /* What open(2) is where it was compiled with _FORTIFY_SOURCE, and where it was not. */
 int __open64_2(const char *path, int flags)
 {
+    if (fails("missing") && strstr(path, ".tokens")) {
+        errno = ENOENT;
+        return -1;
+    }
     if (!*renamed || !fails("open") || !strstr(path, ".tokens"))
         return openat(AT_FDCWD, path, flags);
     errno = EIO;
@@ -258,6 +268,14 @@ class Commands(FailingDisk):
                 self.run_with(self.site, "name", *args, says=["in place, but", "toktab compact"])
                 self.assertNotEqual(self.site.bytes(), before)
                 self.assertEqual(self.journal(), ["in doubt: %s the store of domain example.com: HEAD %s" % (done, self.json("check")["head"])])
+
+    def test_a_store_that_seems_to_be_missing(self):
+        """It is not replaced by a new one."""
+        self.create()
+        before = self.site.bytes()
+        self.refused(73, "create", "-l", "x", env=self.failing("missing"), says="File exists")
+        self.assertEqual(self.site.bytes(), before)
+        self.assertEqual(self.site.files(), ["example.com.lock", "example.com.tokens"])
 
     def test_what_mending_ends(self):
         """Also the tokens that it revokes."""
