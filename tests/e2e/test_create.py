@@ -283,6 +283,10 @@ class Scopes(SiteTest):
         for bad in ("a b", 'a"b', "a\\b", "é", "a\tb", "a\x7f", b"\xff"):
             self.refused(2, "-d", "open", "create", "-l", "x", "-s", bad)
 
+    def test_a_scope_that_is_too_long(self):
+        for length in (4000, 5000, 131000):
+            self.refused(2, "-d", "open", "create", "-l", "x", "-s", "s" * length, says="too much for one line")
+
     def test_none(self):
         self.assertEqual(self.record(self.create_in("open"), "open").scopes, ())
 

@@ -193,8 +193,12 @@ bool scopes_granted(const struct domain *domain, struct span scopes, struct faul
     struct span item, foreign;
 
     while (span_next_item(&scopes, &item)) {
-        if (text_unescape(scope, sizeof(scope), item) < 0 ||
-            !domain_has_scopes(domain, span_of(scope), &foreign))
+        if (text_unescape(scope, sizeof(scope), item) < 0) {
+            fault_set(fault, "scope \"%.*s%s\": too much for one line of the store", span_shown(item),
+                      item.at, span_cut_mark(item));
+            return false;
+        }
+        if (!domain_has_scopes(domain, span_of(scope), &foreign))
             return unknown_scope(domain, item, fault);
     }
     return true;
