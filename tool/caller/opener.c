@@ -43,8 +43,6 @@ static bool send_file(int socket, const struct opened *opened)
 /* False: there is nothing to read, as in a directory, which comes before and after its files. */
 static bool open_entry(struct opened *opened, const FTSENT *entry)
 {
-    bool named = entry->fts_level == FTS_ROOTLEVEL;
-
     *opened = (struct opened){.fd = -1};
     switch (entry->fts_info) {
     case FTS_F:
@@ -52,7 +50,7 @@ static bool open_entry(struct opened *opened, const FTSENT *entry)
         opened->error = errno;
         break;
     case FTS_DEFAULT: /* a pipe, a device: nobody means one that lies below a directory */
-        if (!named)
+        if (entry->fts_level != FTS_ROOTLEVEL)
             return false;
         opened->fd = open(entry->fts_path, O_RDONLY | O_NOCTTY | O_CLOEXEC);
         opened->error = errno;
@@ -62,11 +60,9 @@ static bool open_entry(struct opened *opened, const FTSENT *entry)
     case FTS_ERR:
         opened->error = entry->fts_errno;
         break;
-    case FTS_SLNONE:
+    case FTS_SLNONE: /* it was named: below a directory no link is followed */
         opened->error = ENOENT;
-        if (named)
-            break;
-        return false;
+        break;
     default:
         return false;
     }
