@@ -228,6 +228,12 @@ class Machine(Site):
         self.conf = os.path.join(path + self.conf_dir[len(base):], "toktab.conf")
         self.configure(config)
 
+    def put_over(self, path, text, mode):
+        """From now on this is what the machine has there."""
+        self._over(path, text, mode)
+        subprocess.run(["/usr/bin/nsenter", "--target", str(self._holder.pid), "--mount", "--root", "--wd", "--",
+            "mount", "--bind", "%s/over%s.over" % (self.dir, path), path], check=True)
+
     def _put_directory_over(self, target, files, mode):
         path = "%s/over%s.over" % (self.dir, target)
         os.makedirs(path)

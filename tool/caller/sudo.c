@@ -60,7 +60,7 @@ static void make(struct command_line *line, char **argv, bool list)
     memcpy(line->argv + i, argv + 1, (count - 1) * sizeof(*argv));
 }
 
-/* Run it without input or output. Did it exit with 0? */
+/* Run it without input or output. Did it exit with 0? If it could not be started, errno says why, else 0. */
 static bool succeeds(char **argv)
 {
     posix_spawn_file_actions_t actions;
@@ -78,6 +78,7 @@ static bool succeeds(char **argv)
             ended = waitpid(child, &status, 0);
         while (ended < 0 && errno == EINTR);
     posix_spawn_file_actions_destroy(&actions);
+    errno = error;
     return ended >= 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
@@ -86,6 +87,7 @@ enum status sudo_run(const struct caller *caller, char **argv, const char *direc
     const char *name = caller->name;
     struct command_line line = {0};
     bool lets;
+    int error;
 
     /* not through sudo twice; name is the caller of sudo, who may be root */
     if (getenv("SUDO_UID"))
@@ -99,10 +101,12 @@ enum status sudo_run(const struct caller *caller, char **argv, const char *direc
         return fail(STATUS_NOT_PERMITTED, "%s: %s may not use this: run toktab as root", what, name);
     make(&line, argv, true);
     lets = succeeds(line.argv);
+    error = errno;
     free(line.argv);
     if (lets) {
         make(&line, argv, false);
         execv(SUDO, line.argv);
+        error = errno;
         free(line.argv);
     }
     /* say what a domain admin needs: only the configuration knows whether it names this user, and it may be
@@ -112,8 +116,13 @@ enum status sudo_run(const struct caller *caller, char **argv, const char *direc
                     "%s: %s may not use this, and domain admins need " SUDO ", which is not installed: "
                     "install sudo, or run this as root",
                     what, name);
-    return fail(STATUS_NOT_PERMITTED,
-                "%s: %s may not use this, nor run toktab as %s through sudo: a domain admin must be named in "
-                "toktab.conf, be in the group toktab-admins, and have logged in since",
-                what, name, line.user);
+    if (error != 0)
+        return fail(STATUS_IO, "%s: %s may not use this, and sudo cannot be started: %s", what, name,
+                    strerror(error));
+    return fail(
+        STATUS_NOT_PERMITTED,
+        "%s: %s may not use this, nor run toktab as %s through sudo: a domain admin must be named in "
+        "toktab.conf, be in the group toktab-admins, and have logged in since; `sudo -n -l` shows what "
+        "sudo allows, or why it does not work",
+        what, name, line.user);
 }
