@@ -191,6 +191,16 @@ static bool publish_seen(struct reader *reader, const struct stat *status)
     return true;
 }
 
+/* For how many tokens is an index to be made that is read from a file of this size? It also keeps those that
+ * were revoked before, and some will be created. */
+static size_t tokens_expected(struct reader *reader, uint64_t size)
+{
+    size_t in_file = (size_t)(size < SIZE_BELIEVED ? size : SIZE_BELIEVED) / 200,
+           known = has_table(reader) ? current_index(reader)->count : 0;
+
+    return in_file > known + known / 8 ? in_file : known + known / 8;
+}
+
 /* Read a file from its start into a new generation. progress: after its header. */
 static bool read_whole(struct reader *reader, struct progress *progress, int fd, const struct stat *status,
                        const struct known *known, struct fault *fault)
@@ -199,7 +209,7 @@ static bool read_whole(struct reader *reader, struct progress *progress, int fd,
     const char *wrong;
     bool good;
 
-    if (!index_make(index, (size_t)(status->st_size < SIZE_BELIEVED ? status->st_size : SIZE_BELIEVED) / 200))
+    if (!index_make(index, tokens_expected(reader, (uint64_t)status->st_size)))
         return fault_set_passing(fault, "out of memory");
     good = load_lines(
         &(struct loading){

@@ -90,8 +90,9 @@ class Soak(NginxCase):
         prctl = ctypes.CDLL(None).prctl
         prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0)
         cls.addClassCleanup(prctl, PR_SET_THP_DISABLE, 0, 0, 0, 0)
-        # What it frees is given back at once, and not kept for what may come: mallopt(3).
-        cls.nginx.env = {"MALLOC_MMAP_THRESHOLD_": str(128 * 1024)}
+        # What it frees is given back at once, and not kept for what may come: mallopt(3). A table of so few tokens is
+        # made of pieces of 60 kB and more; in the heap, each would leave a hole that whatever lies above it keeps open.
+        cls.nginx.env = {"MALLOC_MMAP_THRESHOLD_": str(32 * 1024)}
         store = oracle.Writer("default")
         for _ in range(TOKENS):
             store.create(make_token(rng=random))
