@@ -147,21 +147,6 @@ uint64_t crypto_short_sum(const unsigned char key[SHORT_KEY_SIZE], const void *b
     return le64toh(number);
 }
 
-bool crypto_equal_hex(const char a[2 * HASH_SIZE], const char b[2 * HASH_SIZE])
-{
-    uint64_t difference = 0;
-
-    for (size_t i = 0; i < 2 * HASH_SIZE; i += sizeof(uint64_t)) {
-        uint64_t of_a, of_b;
-
-        memcpy(&of_a, a + i, sizeof(of_a));
-        memcpy(&of_b, b + i, sizeof(of_b));
-        difference |= of_a ^ of_b;
-        __asm__("" : "+r"(difference)); /* so that the compiler cannot leave the loop early */
-    }
-    return difference == 0;
-}
-
 bool crypto_equal(const void *a, const void *b, size_t size)
 {
     return sodium_memcmp(a, b, size) == 0;

@@ -48,9 +48,6 @@ uint64_t crypto_short_sum(const unsigned char key[SHORT_KEY_SIZE], const void *b
 /* Are they equal? The time depends only on size. */
 bool crypto_equal(const void *a, const void *b, size_t size);
 
-/* The same for two hashes in hexadecimal. */
-bool crypto_equal_hex(const char a[2 * HASH_SIZE], const char b[2 * HASH_SIZE]);
-
 /* Overwrite with zeros; no compiler removes this. */
 void crypto_wipe(void *bytes, size_t size);
 

@@ -13,15 +13,6 @@
 #include "foreign.h"
 #include "load.h"
 
-/* Does the line have this hash? The time does not depend on how much of it is right. */
-static bool has_hash(const struct line *line, const unsigned char hash[HASH_SIZE])
-{
-    char hex[HASH_HEX];
-
-    hex_encode(hex, hash, HASH_SIZE);
-    return crypto_equal_hex(hex, line->column[COLUMN_HASH].at);
-}
-
 /* Decide by a token's line; NULL: the store has none. */
 static void decide(const struct question *question, const char *found, const unsigned char hash[HASH_SIZE],
                    int64_t now, struct toktab_result *result)
@@ -30,7 +21,7 @@ static void decide(const struct question *question, const char *found, const uns
 
     if (found)
         line_split_for_verdict(&line, found);
-    if (found && (!question->token || has_hash(&line, hash)))
+    if (found && (!question->token || hex_equals(line.column[COLUMN_HASH].at, hash, HASH_SIZE)))
         policy_decide(result, &line, &question->demand, now);
     else
         policy_answer(result, TOKTAB_DENY, TOKTAB_REASON_UNKNOWN);

@@ -50,10 +50,11 @@ bool span_list_whole(struct span list);
 bool span_list_holds_all(struct span given, struct span wanted);
 
 /* Lower case only. hex has 2 * size characters, without a NUL. size must be a multiple of HEX_STEP. The time
- * depends on size alone. */
+ * depends on size alone. hex_equals(): is hex what hex_encode() makes of the bytes? */
 enum { HEX_STEP = 16 };
 bool hex_decode(unsigned char *bytes, const char *hex, size_t size);
 void hex_encode(char *hex, const unsigned char *bytes, size_t size);
+bool hex_equals(const char *hex, const unsigned char *bytes, size_t size);
 
 /* 0-9A-Za-z */
 extern const char base62_digits[62 + 1];

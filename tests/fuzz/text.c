@@ -134,6 +134,7 @@ static void check_numbers(struct span text)
     if (text.length <= 128 && text.length % (2 * HEX_STEP) == 0 &&
         hex_decode(bytes, text.at, text.length / 2)) {
         hex_encode(written, bytes, text.length / 2);
+        assert(hex_equals(text.at, bytes, text.length / 2));
         assert(memcmp(written, text.at, text.length) == 0);
     }
     assert(!base62_valid(text.at, text.length) || strspn(text.at, base62_digits) >= text.length);

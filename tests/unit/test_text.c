@@ -89,6 +89,26 @@ START_TEST(hex_there_and_back)
 }
 END_TEST
 
+START_TEST(hex_is_compared)
+{
+    unsigned char bytes[4 * HEX_STEP];
+    char hex[2 * sizeof(bytes)];
+
+    for (size_t i = 0; i < sizeof(bytes); i++)
+        bytes[i] = (unsigned char)(37 * i + 11);
+    hex_encode(hex, bytes, sizeof(bytes));
+    for (size_t size = HEX_STEP; size <= sizeof(bytes); size += HEX_STEP) {
+        ck_assert(hex_equals(hex, bytes, size));
+        for (size_t i = 0; i < sizeof(hex); i++)
+            for (int bit = 0; bit < 8; bit++) {
+                hex[i] = (char)(hex[i] ^ 1 << bit);
+                MUST(hex_equals(hex, bytes, size) == (i >= 2 * size));
+                hex[i] = (char)(hex[i] ^ 1 << bit);
+            }
+    }
+}
+END_TEST
+
 static bool is_one_of(int c, const char *characters)
 {
     return c != 0 && strchr(characters, c) != NULL;
@@ -437,6 +457,7 @@ Suite *text_suite(void)
     tcase_add_test(spans, span_is_compared);
     suite_add_tcase(suite, spans);
     tcase_add_test(digits, hex_there_and_back);
+    tcase_add_test(digits, hex_is_compared);
     tcase_add_loop_test(digits, hex_is_lower_case, 0, 2 * HEX_STEP);
     tcase_add_test(digits, base62_has_62_digits);
     tcase_add_loop_test(digits, decimal_is_whole_and_unpadded, 0, LENGTH(decimals));
