@@ -41,14 +41,19 @@ static inline uint64_t bits_of(marks some)
 #endif
 }
 
-/* Marks the bytes that are not printable ASCII, or a "%". */
-static inline marks odd_in(octets some)
+/* Marks for the bytes of all steps so far: those that are printable ASCII each time, or were a "%" once. */
+struct kinds {
+    marks printable, percent;
+};
+
+static inline void note_kinds(struct kinds *kinds, octets some)
 {
-    return ((marks)(some + 1) < 0x21) | (marks)(some == '%');
+    kinds->printable &= (marks)(some + 1) > 0x20; /* as signed, 7F and what is not ASCII is negative */
+    kinds->percent |= (marks)(some == '%');
 }
 
-/* A bit for each byte that is a "|". odd: collects marks, unless it is NULL. */
-static inline uint64_t bars_at(const char *at, marks *odd)
+/* A bit for each byte that is a "|". kinds: notes those of the bytes, unless it is NULL. */
+static inline uint64_t bars_at(const char *at, struct kinds *kinds)
 {
     uint64_t bars = 0;
 
@@ -56,32 +61,41 @@ static inline uint64_t bars_at(const char *at, marks *odd)
         octets some;
 
         memcpy(&some, at + i, sizeof(some));
-        if (odd)
-            *odd |= odd_in(some);
+        if (kinds)
+            note_kinds(kinds, some);
         bars |= bits_of((marks)(some == '|')) << i;
     }
     return bars;
 }
 
 /*
- * Find the columns from the serial to the one before `next`. At least STEP bytes must follow the last bar of
- * these columns, or nothing after end is read. Returns where `next` begins; NULL: too few bars.
+ * Find the columns from `first` to the one before `next`, from where the serial begins. At least STEP bytes
+ * must follow the last bar of these columns, or nothing after end is read. Returns where `next` begins; NULL:
+ * too few bars.
  */
-static inline __attribute__((always_inline)) const char *
-split_up_to(struct line *line, enum column next, const char *at, const char *end, marks *odd)
+static inline __attribute__((always_inline)) const char *split_up_to(struct line *line, enum column first,
+                                                                     enum column next, const char *at,
+                                                                     const char *end, struct kinds *kinds)
 {
     const char *start = at;
-    struct span *column = &line->column[COLUMN_SERIAL];
+    struct span *column = &line->column[first];
+    unsigned skipped = first - COLUMN_SERIAL;
 
-    for (; at + STEP <= end; at += STEP)
-        for (uint64_t bars = bars_at(at, odd); bars != 0; bars &= bars - 1) {
-            const char *bar = at + __builtin_ctzll(bars);
+    for (; at + STEP <= end; at += STEP) {
+        uint64_t bars = bars_at(at, kinds);
+
+        for (; skipped > 0 && bars != 0; bars &= bars - 1)
+            if (--skipped == 0)
+                start = at + (unsigned)__builtin_ctzll(bars) + 1;
+        for (; bars != 0; bars &= bars - 1) {
+            const char *bar = at + (unsigned)__builtin_ctzll(bars);
 
             *column++ = (struct span){start, (size_t)(bar - start)};
             start = bar + 1;
             if (column == &line->column[next])
                 return start;
         }
+    }
     return NULL;
 }
 
@@ -106,7 +120,8 @@ bool line_split(struct line *line, const char *text, size_t length)
 
     if (!at)
         return false;
-    at = split_up_to(line, COLUMN_CHAIN, at, end, NULL); /* no bar is missed: the chain is a step long */
+    /* no bar is missed: the chain is a step long */
+    at = split_up_to(line, COLUMN_SERIAL, COLUMN_CHAIN, at, end, NULL);
     if (!at)
         return false;
     line->column[COLUMN_CHAIN] = (struct span){at, CHAIN_HEX};
@@ -117,7 +132,7 @@ bool line_split_ends(struct line *line, const char *text, size_t length)
 {
     const char *end = text + length - 1, *at = split_front(line, text, length), *chain, *before, *bar;
 
-    at = at ? split_up_to(line, COLUMN_CREATED, at, end, NULL) : NULL;
+    at = at ? split_up_to(line, COLUMN_SERIAL, COLUMN_CREATED, at, end, NULL) : NULL;
     if (!at || end - at < 2 * (CHAIN_HEX + 1))
         return false;
     chain = end - CHAIN_HEX;
@@ -135,17 +150,19 @@ void line_split_accepted(struct line *line, const char *id)
 {
     line->column[COLUMN_N] = (struct span){NULL, 0};
     split_fixed(line, id);
-    line->column[COLUMN_CHAIN] =
-        (struct span){split_up_to(line, COLUMN_CHAIN, id + AT_SERIAL, id + LINE_SIZE_MAX, NULL), CHAIN_HEX};
+    line->column[COLUMN_CHAIN] = (struct span){
+        split_up_to(line, COLUMN_SERIAL, COLUMN_CHAIN, id + AT_SERIAL, id + LINE_SIZE_MAX, NULL), CHAIN_HEX};
 }
 
 void line_split_for_verdict(struct line *line, const char *id)
 {
-    marks odd = {0};
+    struct kinds kinds = {.printable = (marks){0} - 1};
 
     split_fixed(line, id);
-    split_up_to(line, COLUMN_PRIOR, id + AT_SERIAL, id + LINE_SIZE_MAX, &odd); /* ends before the LF */
-    line->plain = bits_of(odd) == 0;
+    line->column[COLUMN_SERIAL].at = id + AT_SERIAL;
+    /* ends before the LF */
+    split_up_to(line, COLUMN_SCOPES, COLUMN_PRIOR, id + AT_SERIAL, id + LINE_SIZE_MAX, &kinds);
+    line->plain = bits_of(~kinds.printable | kinds.percent) == 0;
 }
 
 static const char *behind_bar(const char *at)

@@ -55,7 +55,8 @@ bool line_split_ends(struct line *line, const char *text, size_t length);
  * column n is missing: at is NULL. */
 void line_split_accepted(struct line *line, const char *id);
 
-/* The same from the id to ext alone, and find out whether these columns are plain. */
+/* The same for the columns that a verdict needs: id, op and hash, where the serial begins, and scopes to ext;
+ * and find out whether the columns from the serial to ext are plain. */
 void line_split_for_verdict(struct line *line, const char *id);
 
 /* Of such a line: the serial; and what never changes, the columns from the hash to the time of creation. */

@@ -14,8 +14,9 @@ static bool in_networks(struct span nets, const struct address *client)
 }
 
 /* The most useful reason for the client comes first: one that another request would not cure. */
-static enum toktab_reason reason_against(const struct record *record, const struct toktab_result *identity,
-                                         const struct demand *demand, int64_t now, bool foreign)
+static enum toktab_reason reason_against(const struct record *record, struct span nets,
+                                         const struct toktab_result *identity, const struct demand *demand,
+                                         int64_t now, bool foreign)
 {
     if (record->revoked != TIME_NEVER)
         return TOKTAB_REASON_REVOKED;
@@ -25,7 +26,7 @@ static enum toktab_reason reason_against(const struct record *record, const stru
         return TOKTAB_REASON_UNSUPPORTED;
     if (identity->user[0] != '\0' && demand->user && strcmp(identity->user, demand->user) != 0)
         return TOKTAB_REASON_USER;
-    if (record->nets.length > 0 && !(demand->client && in_networks(record->nets, demand->client)))
+    if (nets.length > 0 && !(demand->client && in_networks(nets, demand->client)))
         return TOKTAB_REASON_NETWORK;
     if (demand->scopes.length > 0 && !span_list_holds_all(span_of(identity->scopes), demand->scopes))
         return TOKTAB_REASON_SCOPE;
@@ -41,21 +42,37 @@ static enum toktab_reason reason_against(const struct record *record, const stru
  */
 _Static_assert(TOKTAB_TEXT_SIZE >= LINE_SIZE_MAX, "the texts of a line fit");
 
+/* Put a plain text, with a NUL. Returns the end. */
+static char *put_plain(char *at, struct span column)
+{
+    if (column.length > 0)
+        memcpy(at, column.at, column.length);
+    at[column.length] = '\0';
+    return at + column.length + 1;
+}
+
+/* Most texts are plain: a column is its text. */
+static bool fill_plain(struct toktab_result *result, const struct line *line)
+{
+    const struct span *column = line->column;
+    struct span label = column[COLUMN_LABEL], user = column[COLUMN_USER], scopes = column[COLUMN_SCOPES];
+    char *at = result->text;
+
+    if (label.length < 1 || label.length > LABEL_MAX ||
+        label.length + user.length + scopes.length + 3 > sizeof(result->text))
+        return false;
+    result->label = at;
+    result->user = at = put_plain(at, label);
+    result->scopes = at = put_plain(at, user);
+    put_plain(at, scopes);
+    return true;
+}
+
 /* The free space for texts. */
 struct room {
     char *at;
     size_t size;
 };
-
-/* Unescape a text whose column is plain. Returns its length; -1: it does not fit. */
-static long copy_plain(struct room *room, struct span column)
-{
-    if (column.length >= room->size)
-        return -1;
-    memcpy(room->at, column.at, column.length);
-    room->at[column.length] = '\0';
-    return (long)column.length;
-}
 
 /* Take the text of this length at the start of the space; NULL: it is invalid. */
 static const char *take_text(struct room *room, long length)
@@ -69,38 +86,28 @@ static const char *take_text(struct room *room, long length)
     return text;
 }
 
-/* Most texts are plain. */
-static bool fill_plain(struct toktab_result *result, const struct record *record)
-{
-    struct room room = {result->text, sizeof(result->text)};
-
-    result->label = take_text(&room, copy_plain(&room, record->label));
-    result->user = take_text(&room, copy_plain(&room, record->user));
-    result->scopes = take_text(&room, copy_plain(&room, record->scopes));
-    return result->label && result->user && result->scopes && record->label.length >= 1 &&
-           record->label.length <= LABEL_MAX;
-}
-
-static bool fill_escaped(struct toktab_result *result, const struct record *record)
+static bool fill_escaped(struct toktab_result *result, const struct line *line)
 {
     struct room room = {result->text, sizeof(result->text)};
     long characters = 0;
 
-    result->label = take_text(&room, text_unescape_plain(room.at, room.size, record->label, &characters));
-    result->user = take_text(&room, text_unescape(room.at, room.size, record->user));
-    result->scopes = take_text(&room, text_unescape(room.at, room.size, record->scopes));
+    result->label =
+        take_text(&room, text_unescape_plain(room.at, room.size, line->column[COLUMN_LABEL], &characters));
+    result->user = take_text(&room, text_unescape(room.at, room.size, line->column[COLUMN_USER]));
+    result->scopes = take_text(&room, text_unescape(room.at, room.size, line->column[COLUMN_SCOPES]));
     /* the verdict depends on the user, so no user may have two forms */
     return result->label && result->user && result->scopes && characters >= 1 && characters <= LABEL_MAX &&
            (result->user[0] == '\0' || !utf8_has_controls(span_of(result->user)));
 }
 
-static bool fill_identity(struct toktab_result *result, const struct record *record, bool plain)
+static bool fill_identity(struct toktab_result *result, const struct record *record, const struct line *line)
 {
-    memcpy(result->id, record->id, sizeof(record->id));
+    memcpy(result->id, line->column[COLUMN_ID].at, ID_LENGTH);
+    result->id[ID_LENGTH] = '\0';
     result->serial = record->serial;
     result->created = record->created;
     result->expires = record->expires;
-    return plain ? fill_plain(result, record) : fill_escaped(result, record);
+    return line->plain ? fill_plain(result, line) : fill_escaped(result, line);
 }
 
 void policy_answer(struct toktab_result *result, enum toktab_verdict verdict, enum toktab_reason reason)
@@ -121,10 +128,10 @@ void policy_decide(struct toktab_result *result, const struct line *line, const 
 
     /* if a column that the verdict depends on is invalid although the chain is right, toktab did not write
      * it: admit nobody. `toktab check` checks the other columns. */
-    if (!record_check_for_verdict(&record, line, &foreign) || !fill_identity(result, &record, line->plain)) {
+    if (!record_check_for_verdict(&record, line, &foreign) || !fill_identity(result, &record, line)) {
         policy_answer(result, TOKTAB_ERROR, TOKTAB_REASON_STORE);
         return;
     }
-    result->reason = reason_against(&record, result, demand, now, foreign);
+    result->reason = reason_against(&record, line->column[COLUMN_NETS], result, demand, now, foreign);
     result->verdict = result->reason == TOKTAB_REASON_NONE ? TOKTAB_ALLOW : TOKTAB_DENY;
 }

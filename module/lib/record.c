@@ -226,24 +226,35 @@ bool record_parse(struct record *record, const struct line *line)
            record->time != TIME_NEVER;
 }
 
+/* As time_parse() and decimal_take(). */
+static inline const char *time_take(const char *text, int64_t *time)
+{
+    uint64_t value;
+
+    if (text[0] == '-' && text[1] == '|') {
+        *time = TIME_NEVER;
+        return text + 2;
+    }
+    text = decimal_take(text, &value);
+    *time = (int64_t)value;
+    return value < (uint64_t)TIME_NEVER ? text : NULL;
+}
+
 bool record_check_for_verdict(struct record *record, const struct line *line, bool *foreign)
 {
     const struct span *column = line->column;
+    const char *at = column[COLUMN_SERIAL].at;
 
-    memcpy(record->id, column[COLUMN_ID].at, ID_LENGTH);
-    record->id[ID_LENGTH] = '\0';
     record->op = column[COLUMN_OP].at[0];
-    record->scopes = column[COLUMN_SCOPES];
-    record->nets = column[COLUMN_NETS];
-    record->user = column[COLUMN_USER];
-    record->label = column[COLUMN_LABEL];
+    *foreign = false;
     return op_suits(record->op) && record->op != OPERATION_POINT &&
-           decimal_parse(column[COLUMN_SERIAL], &record->serial) && record->serial > 0 &&
-           time_parse(column[COLUMN_CREATED], &record->created) && record->created != TIME_NEVER &&
-           time_parse(column[COLUMN_EXPIRES], &record->expires) &&
-           time_parse(column[COLUMN_REVOKED], &record->revoked) && revoked_suits(record) &&
-           ext_parse(column[COLUMN_EXT], foreign) && scopes_suit(record->scopes) &&
-           list_suits(record->nets, net_valid);
+           (at = decimal_take(at, &record->serial)) && record->serial > 0 &&
+           (at = time_take(at, &record->created)) && record->created != TIME_NEVER &&
+           (at = time_take(at, &record->expires)) && time_take(at, &record->revoked) &&
+           revoked_suits(record) &&
+           (column[COLUMN_EXT].length == 0 || ext_parse(column[COLUMN_EXT], foreign)) &&
+           (column[COLUMN_SCOPES].length == 0 || scopes_suit(column[COLUMN_SCOPES])) &&
+           (column[COLUMN_NETS].length == 0 || list_suits(column[COLUMN_NETS], net_valid));
 }
 
 const char *record_check(struct record *record, const struct line *line)

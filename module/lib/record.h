@@ -43,8 +43,8 @@ extern const char record_no_id[ID_LENGTH + 1]; /* dashes: the line changes no to
 bool record_parse(struct record *record, const struct line *line);
 
 /* Check what a verdict depends on, in a line whose id and hash are known to be right. Fills op, serial,
- * created, expires, revoked, scopes, nets, user and label of record; whoever unescapes the texts checks them.
- * *foreign: as by ext_parse(). False: a column is invalid. */
+ * created, expires and revoked of record; whoever unescapes the texts checks them. *foreign: as by
+ * ext_parse(). False: a column is invalid. */
 bool record_check_for_verdict(struct record *record, const struct line *line, bool *foreign);
 
 /* Check the whole grammar: the texts too, and n if the line has it. Returns NULL, or the name of an invalid

@@ -198,7 +198,7 @@ bool base62_valid(const char *text, size_t length)
 enum { EIGHT = 8 };
 
 /* Parse eight digits. False: one is not a digit. */
-static bool parse_eight(const char *text, uint64_t *number)
+static inline bool parse_eight(const char *text, uint64_t *number)
 {
     uint64_t eight, digits;
 
@@ -234,6 +234,24 @@ bool decimal_parse(struct span text, uint64_t *value)
     }
     *value = sum;
     return true;
+}
+
+const char *decimal_take(const char *text, uint64_t *value)
+{
+    enum { SAFE = 19 }; /* so many digits fit, whatever they are */
+    const char *at = text;
+    uint64_t sum = 0;
+    unsigned digit;
+
+    if (parse_eight(text, &sum)) /* as times have */
+        at += EIGHT;
+    for (; (digit = (unsigned)(*at - '0')) <= 9; at++)
+        sum = sum * 10 + digit;
+    *value = sum;
+    if (*at != '|' || at == text || (*text == '0' && at > text + 1) ||
+        (at > text + SAFE && !decimal_parse((struct span){text, (size_t)(at - text)}, value)))
+        return NULL;
+    return at + 1;
 }
 
 size_t utf8_first(struct span text, uint32_t *point)

@@ -63,6 +63,10 @@ bool base62_valid(const char *text, size_t length);
 /* Parse the whole text as a decimal that fits: only digits, no sign, no leading zero. */
 bool decimal_parse(struct span text, uint64_t *value);
 
+/* Parse a decimal that a "|" ends. Returns what follows the "|"; NULL: it is no such decimal, and *value is
+ * anything. Reads up to the first byte that is no digit, and at least eight bytes. */
+const char *decimal_take(const char *text, uint64_t *value);
+
 /* Is it all printable ASCII? Also without an escape? */
 bool text_is_ascii(struct span text);
 bool text_is_plain_ascii(struct span escaped);

@@ -2,6 +2,8 @@
 #include "suites.h"
 #include "text.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -190,6 +192,41 @@ START_TEST(decimal_is_whole_and_unpadded)
 
     ck_assert(decimal_parse(decimals[_i].text, &value) == decimals[_i].valid);
     ck_assert_uint_eq(value, decimals[_i].value);
+}
+END_TEST
+
+START_TEST(decimal_is_taken_up_to_a_bar)
+{
+    struct span decimal = decimals[_i].text;
+    char text[64] = {0};
+    uint64_t value;
+
+    memcpy(text, decimal.at, decimal.length);
+    ck_assert_ptr_null(decimal_take(text, &value)); /* no bar */
+    strcpy(text + decimal.length, "|12345678|");
+    if (decimals[_i].valid) {
+        ck_assert_ptr_eq(decimal_take(text, &value), text + decimal.length + 1);
+        ck_assert_uint_eq(value, decimals[_i].value);
+    } else {
+        ck_assert_ptr_null(decimal_take(text, &value));
+    }
+}
+END_TEST
+
+/* Of any length, and whatever stands behind it. */
+START_TEST(each_power_of_ten_is_taken)
+{
+    uint64_t value, power = 1;
+
+    for (int length = 1; length <= 20; length++, power *= 10) {
+        char text[64];
+
+        snprintf(text, sizeof(text), "%" PRIu64 "|99999999", power);
+        ck_assert_ptr_eq(decimal_take(text, &value), text + length + 1);
+        ck_assert_uint_eq(value, power);
+        text[length] = '-';
+        ck_assert_ptr_null(decimal_take(text, &value));
+    }
 }
 END_TEST
 
@@ -461,6 +498,8 @@ Suite *text_suite(void)
     tcase_add_loop_test(digits, hex_is_lower_case, 0, 2 * HEX_STEP);
     tcase_add_test(digits, base62_has_62_digits);
     tcase_add_loop_test(digits, decimal_is_whole_and_unpadded, 0, LENGTH(decimals));
+    tcase_add_loop_test(digits, decimal_is_taken_up_to_a_bar, 0, LENGTH(decimals));
+    tcase_add_test(digits, each_power_of_ten_is_taken);
     suite_add_tcase(suite, digits);
     tcase_add_loop_test(utf8, utf8_is_strict, 0, LENGTH(utf8_texts));
     tcase_add_test(utf8, utf8_every_character);
