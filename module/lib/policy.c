@@ -2,6 +2,47 @@
 
 #include <string.h>
 
+/* What a line says, but for its texts. */
+struct terms {
+    uint64_t serial;
+    int64_t created, expires, revoked;
+    bool foreign; /* as by ext_parse() */
+};
+
+/* As time_parse() and decimal_take(). */
+static inline const char *time_take(const char *text, int64_t *time)
+{
+    uint64_t value;
+
+    if (text[0] == '-' && text[1] == '|') {
+        *time = TIME_NEVER;
+        return text + 2;
+    }
+    text = decimal_take(text, &value);
+    *time = (int64_t)value;
+    return value < (uint64_t)TIME_NEVER ? text : NULL;
+}
+
+/* Check the columns that the verdict depends on, in a line whose id and hash are known to be right; whoever
+ * unescapes the texts checks them. A line that revokes must have a time: without it the token would still be
+ * admitted. */
+static bool read_terms(struct terms *terms, const struct line *line)
+{
+    const struct span *column = line->column;
+    const char *at = column[COLUMN_SERIAL].at;
+    char op = *column[COLUMN_OP].at;
+
+    terms->foreign = false;
+    return (op == OPERATION_CREATE || op == OPERATION_REVOKE || op == OPERATION_UPDATE) &&
+           (at = decimal_take(at, &terms->serial)) && terms->serial > 0 &&
+           (at = time_take(at, &terms->created)) && terms->created != TIME_NEVER &&
+           (at = time_take(at, &terms->expires)) && time_take(at, &terms->revoked) &&
+           !(op == OPERATION_REVOKE && terms->revoked == TIME_NEVER) &&
+           (column[COLUMN_EXT].length == 0 || ext_parse(column[COLUMN_EXT], &terms->foreign)) &&
+           (column[COLUMN_SCOPES].length == 0 || scopes_suit(column[COLUMN_SCOPES])) &&
+           (column[COLUMN_NETS].length == 0 || nets_suit(column[COLUMN_NETS]));
+}
+
 static bool in_networks(struct span nets, const struct address *client)
 {
     struct span net;
@@ -14,15 +55,15 @@ static bool in_networks(struct span nets, const struct address *client)
 }
 
 /* The most useful reason for the client comes first: one that another request would not cure. */
-static enum toktab_reason reason_against(const struct record *record, struct span nets,
+static enum toktab_reason reason_against(const struct terms *terms, struct span nets,
                                          const struct toktab_result *identity, const struct demand *demand,
-                                         int64_t now, bool foreign)
+                                         int64_t now)
 {
-    if (record->revoked != TIME_NEVER)
+    if (terms->revoked != TIME_NEVER)
         return TOKTAB_REASON_REVOKED;
-    if (record->expires != TIME_NEVER && now >= record->expires)
+    if (terms->expires != TIME_NEVER && now >= terms->expires)
         return TOKTAB_REASON_EXPIRED;
-    if (foreign)
+    if (terms->foreign)
         return TOKTAB_REASON_UNSUPPORTED;
     if (identity->user[0] != '\0' && demand->user && strcmp(identity->user, demand->user) != 0)
         return TOKTAB_REASON_USER;
@@ -100,13 +141,13 @@ static bool fill_escaped(struct toktab_result *result, const struct line *line)
            (result->user[0] == '\0' || !utf8_has_controls(span_of(result->user)));
 }
 
-static bool fill_identity(struct toktab_result *result, const struct record *record, const struct line *line)
+static bool fill_identity(struct toktab_result *result, const struct terms *terms, const struct line *line)
 {
     memcpy(result->id, line->column[COLUMN_ID].at, ID_LENGTH);
     result->id[ID_LENGTH] = '\0';
-    result->serial = record->serial;
-    result->created = record->created;
-    result->expires = record->expires;
+    result->serial = terms->serial;
+    result->created = terms->created;
+    result->expires = terms->expires;
     return line->plain ? fill_plain(result, line) : fill_escaped(result, line);
 }
 
@@ -123,15 +164,14 @@ void policy_answer(struct toktab_result *result, enum toktab_verdict verdict, en
 void policy_decide(struct toktab_result *result, const struct line *line, const struct demand *demand,
                    int64_t now)
 {
-    struct record record;
-    bool foreign;
+    struct terms terms;
 
     /* if a column that the verdict depends on is invalid although the chain is right, toktab did not write
      * it: admit nobody. `toktab check` checks the other columns. */
-    if (!record_check_for_verdict(&record, line, &foreign) || !fill_identity(result, &record, line)) {
+    if (!read_terms(&terms, line) || !fill_identity(result, &terms, line)) {
         policy_answer(result, TOKTAB_ERROR, TOKTAB_REASON_STORE);
         return;
     }
-    result->reason = reason_against(&record, line->column[COLUMN_NETS], result, demand, now, foreign);
+    result->reason = reason_against(&terms, line->column[COLUMN_NETS], result, demand, now);
     result->verdict = result->reason == TOKTAB_REASON_NONE ? TOKTAB_ALLOW : TOKTAB_DENY;
 }

@@ -101,7 +101,7 @@ static bool list_suits(struct span list, bool (*valid)(struct span))
 }
 
 /* Few texts have an escape: the others need only one pass. */
-static bool scopes_suit(struct span scopes)
+bool scopes_suit(struct span scopes)
 {
     bool in_scope = false;
 
@@ -125,6 +125,11 @@ static bool net_valid(struct span net)
     struct cidr cidr;
 
     return cidr_parse(&cidr, net);
+}
+
+bool nets_suit(struct span nets)
+{
+    return list_suits(nets, net_valid);
 }
 
 /* user "/" uid "/" loginuid or "-" */
@@ -177,7 +182,7 @@ static const char *check_token(const struct record *record, bool plain)
         return "revoked";
     if (!scopes_suit(record->scopes))
         return "scopes";
-    if (!list_suits(record->nets, net_valid))
+    if (!nets_suit(record->nets))
         return "nets";
     if (!plain && !column_suits(record->user, is_user))
         return "user";
@@ -224,37 +229,6 @@ bool record_parse(struct record *record, const struct line *line)
            time_parse(column[COLUMN_REVOKED], &record->revoked) &&
            time_parse(column[COLUMN_TIME], &record->time) && record->created != TIME_NEVER &&
            record->time != TIME_NEVER;
-}
-
-/* As time_parse() and decimal_take(). */
-static inline const char *time_take(const char *text, int64_t *time)
-{
-    uint64_t value;
-
-    if (text[0] == '-' && text[1] == '|') {
-        *time = TIME_NEVER;
-        return text + 2;
-    }
-    text = decimal_take(text, &value);
-    *time = (int64_t)value;
-    return value < (uint64_t)TIME_NEVER ? text : NULL;
-}
-
-bool record_check_for_verdict(struct record *record, const struct line *line, bool *foreign)
-{
-    const struct span *column = line->column;
-    const char *at = column[COLUMN_SERIAL].at;
-
-    record->op = column[COLUMN_OP].at[0];
-    *foreign = false;
-    return op_suits(record->op) && record->op != OPERATION_POINT &&
-           (at = decimal_take(at, &record->serial)) && record->serial > 0 &&
-           (at = time_take(at, &record->created)) && record->created != TIME_NEVER &&
-           (at = time_take(at, &record->expires)) && time_take(at, &record->revoked) &&
-           revoked_suits(record) &&
-           (column[COLUMN_EXT].length == 0 || ext_parse(column[COLUMN_EXT], foreign)) &&
-           (column[COLUMN_SCOPES].length == 0 || scopes_suit(column[COLUMN_SCOPES])) &&
-           (column[COLUMN_NETS].length == 0 || list_suits(column[COLUMN_NETS], net_valid));
 }
 
 const char *record_check(struct record *record, const struct line *line)

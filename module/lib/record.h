@@ -42,11 +42,6 @@ extern const char record_no_id[ID_LENGTH + 1]; /* dashes: the line changes no to
 /* Parse all columns except n and the chain. False: a column is invalid. Does not check the texts. */
 bool record_parse(struct record *record, const struct line *line);
 
-/* Check what a verdict depends on, in a line whose id and hash are known to be right. Fills op, serial,
- * created, expires and revoked of record; whoever unescapes the texts checks them. *foreign: as by
- * ext_parse(). False: a column is invalid. */
-bool record_check_for_verdict(struct record *record, const struct line *line, bool *foreign);
-
 /* Check the whole grammar: the texts too, and n if the line has it. Returns NULL, or the name of an invalid
  * column. */
 const char *record_check(struct record *record, const struct line *line);
@@ -63,6 +58,10 @@ bool time_parse(struct span text, int64_t *time);
 /* Parse the column ext. False: it breaks the grammar. *foreign: it has a key in capitals, which this version
  * does not know; it must not admit such a token. */
 bool ext_parse(struct span ext, bool *foreign);
+
+/* Do these columns keep the grammar? */
+bool scopes_suit(struct span scopes);
+bool nets_suit(struct span nets);
 
 /* Does an unescaped text suit its column? A scope is RFC 6749's scope-token without a comma; a label has 1 to
  * LABEL_MAX characters, a reason up to TEXT_MAX, a user 1 to TEXT_MAX bytes; none contains control

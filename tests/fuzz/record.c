@@ -3,6 +3,7 @@
 
 #include "chain.h"
 #include "fuzz.h"
+#include "policy.h"
 
 /* The columns and the bars between them are the line. */
 static void check_columns(const struct line *line, const char *text, size_t length)
@@ -66,15 +67,16 @@ static void check_format(const struct record *record, const char *text, size_t l
 static void check_record(const struct line *line, const char *text, size_t length)
 {
     const char *id = line->column[COLUMN_ID].at;
-    struct record record, needed, numberless;
-    bool foreign, enough = record_check_for_verdict(&needed, line, &foreign);
+    struct toktab_result result = {.size = sizeof(result)};
+    struct record record, numberless;
     struct line accepted;
 
     if (record_check(&record, line))
         return;
     assert(record.n > 0 && record.created >= 0 && record.created < TIME_NEVER && record.time >= 0 &&
            record.time < TIME_NEVER && record.expires >= 0 && record.revoked >= 0 && record.prior < record.n);
-    assert(enough == (record.op != OPERATION_POINT));
+    policy_decide(&result, line, &(struct demand){.scopes = span_of("")}, 0);
+    assert((result.verdict == TOKTAB_ERROR) == (record.op == OPERATION_POINT));
     assert(line_revoked(id) == (record.revoked != TIME_NEVER));
     line_split_accepted(&accepted, id);
     assert(!record_check(&numberless, &accepted));
