@@ -1,5 +1,5 @@
-"""The tool: writing does not read the whole store, revoking scans it once. Against htpasswd, sqlite3, grep, and one pass
-over the file with the hash."""
+"""The tool: neither writing nor revoking the newest token reads the whole store. Against htpasswd, sqlite3, grep, and one
+pass over the file with the hash."""
 
 import os
 import secrets

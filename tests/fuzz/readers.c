@@ -88,6 +88,27 @@ static void check_proof(int fd, const struct reading *reading)
     proof_free(&proof);
 }
 
+/* An id has the same last line from the end of the file, unless an earlier one of it, which no honest writer
+ * puts before the line that created it, has revoked it. */
+static void check_backward(int fd, const struct ref *wanted, char **texts, int count)
+{
+    struct fault fault;
+    struct line line;
+    struct refs refs;
+    const struct ref *ref;
+    enum status status = refs_make(&refs, "example.com", texts, count);
+
+    assert(status == STATUS_DONE);
+    status = refs_read(&refs, fd, false, &fault);
+    assert(status == STATUS_DONE);
+    ref = &refs.list[0];
+    assert(!ref->line == !wanted->line);
+    if (wanted->line && line_split(&line, wanted->line, wanted->length) &&
+        !line_revoked(line.column[COLUMN_ID].at))
+        assert(ref->length == wanted->length && memcmp(ref->line, wanted->line, ref->length) == 0);
+    refs_free(&refs);
+}
+
 static void check_refs(int fd, const struct reading *reading)
 {
     char *texts[] = {"ExampleToken", "1", "Seco"};
@@ -106,6 +127,10 @@ static void check_refs(int fd, const struct reading *reading)
         const char *id = memmem(refs.list[0].line, refs.list[0].length, texts[0], ID_LENGTH);
 
         assert(id && memcmp(id, known, refs.list[0].length - (size_t)(id - refs.list[0].line)) == 0);
+    }
+    if (reading->good && status == STATUS_DONE) {
+        check_backward(fd, &refs.list[0], texts, 1);
+        check_backward(fd, &refs.list[0], texts, 2);
     }
     for (size_t i = 0; i < refs.count; i++)
         if (refs.list[i].line)

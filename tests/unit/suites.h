@@ -62,6 +62,8 @@ Suite *search_suite(void);
 Suite *label_suite(void);
 Suite *meant_suite(void);
 Suite *lines_suite(void);
+Suite *backward_suite(void);
+Suite *refs_suite(void);
 Suite *salvage_suite(void);
 Suite *salvage_parted_suite(void);
 Suite *rewrite_suite(void);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "freshness.h"
+#include "store/backward.h"
 #include "store/disk.h"
 #include "store/lines.h"
 #include "store/tip.h"
@@ -102,6 +103,7 @@ static void forget(struct ref *ref)
 {
     free(ref->line);
     ref->line = NULL;
+    ref->begun = false;
     ref->candidate_count = 0;
     ref->successor_serial = 0;
     ref->successor_revoked = false;
@@ -135,24 +137,39 @@ struct found {
     struct line columns;
     const char *text;
     size_t length;
+    uint64_t n; /* once it has proved itself */
 };
+
+/* Is it the token's last line, as far as the lines are known? They come in any order, but no line brings a
+ * revoked token back. */
+static bool is_later(const struct ref *ref, const struct found *found)
+{
+    bool revoked = line_revoked(found->columns.column[COLUMN_ID].at), was_revoked;
+    struct line old;
+
+    if (!ref->line || !line_split(&old, ref->line, ref->length))
+        return true;
+    was_revoked = line_revoked(old.column[COLUMN_ID].at);
+    return revoked == was_revoked ? found->n >= ref->n : revoked;
+}
 
 static void take_line(struct ref *ref, const struct found *found)
 {
-    const char *id = found->columns.column[COLUMN_ID].at;
-    struct line old;
+    const struct span *column = found->columns.column;
+    const char *id = column[COLUMN_ID].at;
+    uint64_t serial;
 
     add_candidate(ref, id);
     if (memcmp(ref->candidates[0], id, ID_LENGTH) != 0)
         return;
-    /* no line brings a revoked token back */
-    if (ref->line && line_split(&old, ref->line, ref->length) && line_revoked(old.column[COLUMN_ID].at) &&
-        !line_revoked(id))
+    ref->begun |= decimal_parse(column[COLUMN_SERIAL], &serial) && serial == found->n;
+    if (!is_later(ref, found))
         return;
     free(ref->line);
     ref->line = must_have(malloc(found->length));
     memcpy(ref->line, found->text, found->length);
     ref->length = found->length;
+    ref->n = found->n;
 }
 
 /* The line of a token that succeeds the ref's one. */
@@ -173,13 +190,12 @@ static void take_successor(struct ref *ref, const struct found *found)
 
 /* Give the line, if it proves itself, to the refs that equal wanted. It may be a line of the log or of the
  * snapshot: in a damaged file nobody knows where the snapshot ends. */
-static void hand_to(struct refs *refs, const struct ref *wanted, const struct found *found,
+static void hand_to(struct refs *refs, const struct ref *wanted, struct found *found,
                     void (*take)(struct ref *, const struct found *))
 {
     unsigned char seal[CHAIN_SIZE];
     struct position position;
     size_t low = 0, high = refs->count;
-    uint64_t n;
 
     /* the first ref that is not below wanted */
     while (low < high) {
@@ -192,14 +208,15 @@ static void hand_to(struct refs *refs, const struct ref *wanted, const struct fo
     }
     if (low == refs->count || compare(refs->sorted[low], wanted) != 0)
         return;
-    if (!chain_proves(refs->chain.origin, &found->columns, found->text, &position) &&
-        !chain_sealed(refs->chain.header.basechain, &found->columns, found->text, seal, &n))
+    if (chain_proves(refs->chain.origin, &found->columns, found->text, &position))
+        found->n = position.n;
+    else if (!chain_sealed(refs->chain.header.basechain, &found->columns, found->text, seal, &found->n))
         return;
     for (; low < refs->count && compare(refs->sorted[low], wanted) == 0; low++)
         take(refs->sorted[low], found);
 }
 
-static void hand_out(struct refs *refs, const struct found *found)
+static void hand_out(struct refs *refs, struct found *found)
 {
     struct ref wanted = {.name = found->columns.column[COLUMN_ID].at};
     const struct span *prev = &found->columns.column[COLUMN_PREV];
@@ -237,15 +254,31 @@ static enum status take_text(struct refs *refs, struct found *found, bool prove,
     return STATUS_DONE;
 }
 
+/* Take the last line, which lacks its LF. */
+static enum status take_unended(struct refs *refs, int fd, uint64_t start, uint64_t end, bool prove,
+                                struct fault *fault)
+{
+    size_t length = (size_t)(end - start);
+    char text[LINE_SIZE_MAX];
+    struct found found = {.text = text, .length = length + 1};
+
+    if (length >= sizeof(text)) {
+        fault_set(fault, "another process is writing to it without the lock");
+        return STATUS_DAMAGED;
+    }
+    if (!read_all(fd, text, length, start))
+        return unreadable(fault);
+    text[length] = '\n';
+    return take_text(refs, &found, prove, fault);
+}
+
 static enum status read_lines(struct refs *refs, int fd, const struct tip *tip, bool prove,
                               struct fault *fault)
 {
     enum status status = STATUS_DONE;
     enum lines_got got = LINES_LINE;
-    char text[LINE_SIZE_MAX];
     struct lines lines;
     struct found found;
-    size_t length;
 
     lines_make(&lines, fd, refs->offset);
     while (status == STATUS_DONE && (got == LINES_LINE || got == LINES_TOO_LONG) && refs->offset < tip->end) {
@@ -257,20 +290,45 @@ static enum status read_lines(struct refs *refs, int fd, const struct tip *tip, 
     if (got == LINES_ERROR)
         status = unreadable(fault);
     lines_free(&lines);
-    if (got != LINES_TORN)
-        return status;
-    /* the last line lacks its LF */
-    length = (size_t)(tip->end - refs->offset);
-    if (length >= sizeof(text)) {
-        fault_set(fault, "another process is writing to it without the lock");
-        return STATUS_DAMAGED;
+    return got == LINES_TORN ? take_unended(refs, fd, refs->offset, tip->end, prove, fault) : status;
+}
+
+/* Read from the end to the first line of each token. A single id is in each line that is wanted. */
+static enum status read_backward(struct refs *refs, int fd, const struct tip *tip, struct fault *fault)
+{
+    enum status status = STATUS_DONE;
+    enum lines_got got = LINES_LINE;
+    const bool one_id = refs->count == 1 && refs->named[ID_LENGTH];
+    struct span needle = {one_id ? refs->list[0].name : "", one_id ? ID_LENGTH : 0};
+    struct backward lines;
+    struct found found;
+    size_t begun = 0;
+
+    if (tip->lf_due)
+        status = take_unended(refs, fd, tip->start, tip->end, false, fault);
+    backward_make(&lines, fd, refs->offset, tip->lf_due ? tip->start : tip->end, needle);
+    while (status == STATUS_DONE && got == LINES_LINE) {
+        while (begun < refs->count && refs->list[begun].begun)
+            begun++;
+        if (begun == refs->count)
+            break;
+        got = backward_next(&lines, &found.text, &found.length);
+        if (got == LINES_LINE)
+            status = take_text(refs, &found, false, fault);
     }
-    if (!read_all(fd, text, length, refs->offset))
-        return unreadable(fault);
-    text[length] = '\n';
-    found.text = text;
-    found.length = length + 1;
-    return take_text(refs, &found, prove, fault);
+    if (got == LINES_ERROR)
+        status = unreadable(fault);
+    backward_free(&lines);
+    return status;
+}
+
+/* May other tokens than those of the lines found be meant, too? */
+static bool any_is_prefix(const struct refs *refs)
+{
+    for (size_t length = 1; length < ID_LENGTH; length++)
+        if (refs->named[length])
+            return true;
+    return false;
 }
 
 /* Read only what was appended since. False: the file was replaced or overwritten. */
@@ -300,7 +358,8 @@ enum status refs_read(struct refs *refs, int fd, bool prove, struct fault *fault
         refs->offset = header_format(text, &tip.chain.header);
         chain_begin(&refs->chain, refs->domain, text, (size_t)refs->offset);
         strcpy(refs->storeid, tip.chain.header.storeid);
-        status = read_lines(refs, fd, &tip, prove, fault);
+        status = prove || any_is_prefix(refs) ? read_lines(refs, fd, &tip, prove, fault)
+                                              : read_backward(refs, fd, &tip, fault);
     }
     refs->file = file;
     refs->chain = tip.chain;

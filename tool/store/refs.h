@@ -17,6 +17,8 @@ struct ref {
     char id[ID_LENGTH + 1]; /* of the token it means; "": not known yet */
     char *line;             /* the token's last line; NULL: not found */
     size_t length;
+    uint64_t n; /* the line's number */
+    bool begun; /* the line that created the token was found: no other is before it */
     char candidates[CANDIDATES_MAX][ID_LENGTH + 1]; /* ids that it may mean; line is the first one's */
     size_t candidate_count;                         /* may be greater than CANDIDATES_MAX */
     uint64_t used;                                  /* when, as used_read() has it */
@@ -52,8 +54,9 @@ void refs_free(struct refs *refs);
 
 /*
  * Find each ref's last line: read the store, or what was appended since the last call. fd: a trusted store.
- * Its tip and the lines found must prove themselves; with prove, all lines must. Prints nothing:
- * STATUS_DAMAGED and STATUS_IO set fault.
+ * Its tip and the lines found must prove themselves; with prove, all lines must. Without it, refs that are
+ * serials or whole ids are looked for from the end of the file, only to the lines that created their tokens.
+ * Prints nothing: STATUS_DAMAGED and STATUS_IO set fault.
  */
 enum status refs_read(struct refs *refs, int fd, bool prove, struct fault *fault);
 
