@@ -227,6 +227,21 @@ class Lines(EngineCase):
             self.engine("append", head(2) + b"\n" + line(3), 1, stdout=full)
 
 
+    def test_reader_that_left(self):
+        """Seen while it waits, not only by SIGPIPE when there is more to say."""
+        self.gateway.answers = {TXN: there(head(2), line(2))}
+        command = [ENGINE, "-c", self.settings(self.gateway), "lines", "example.com"]
+        ends = []
+        while 0 not in ends and len(ends) < 10:  # on a busy machine it may have waited by then, and be saying more
+            with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=self.dir, env=environment()) as engine:
+                engine.stdin.write(head(2) + b"\n")
+                engine.stdin.flush()
+                self.assertEqual(engine.stdout.readline(), b"=" + head(2) + b"\n")
+                engine.stdout.close()
+                ends.append(engine.wait(TIME_LIMIT))
+        self.assertIn(0, ends)
+
+
 class Refused(EngineCase):
     def test_says_why(self):
         for why, answer in (

@@ -1,4 +1,5 @@
 /* engine-etcd append: one more line, if the log still ends where the caller says. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,7 +66,9 @@ static void say_why(const struct appending *appending, const json_t *answer)
     size_t length;
     char *text = etcd_value(json_array_get(etcd_kvs(answer, 1), 0), "value", &length);
 
-    if (!text || !place_parse(&head, text, length))
+    if (!text && errno == ENOMEM)
+        puts("unavailable out of memory");
+    else if (!text || !place_parse(&head, text, length))
         puts("unavailable behind: etcd holds nothing of this domain: it is new, or was emptied: run `toktab "
              "promote` on the host with the highest HEAD");
     else if (!place_parse(&expected, appending->head, strlen(appending->head)))
@@ -91,7 +94,8 @@ static void say_why(const struct appending *appending, const json_t *answer)
     free(text);
 }
 
-/* The line of a kv, if it is that of the number; the caller frees it. */
+/* The line of a kv, if it is that of the number; the caller frees it. NULL with errno: it is another, or
+ * there is no memory (ENOMEM). */
 static char *line_of(const struct appending *appending, const json_t *kv, uint64_t n, size_t *length)
 {
     char *line = etcd_value(kv, "value", length);
@@ -112,7 +116,9 @@ static void say_conflict(const struct appending *appending, const json_t *answer
     uint64_t n = appending->after.n;
     char *line = line_of(appending, json_array_get(kvs, 0), n, &length), *next;
 
-    if (line && length == appending->length && memcmp(line, appending->line, length) == 0)
+    if (!line && errno == ENOMEM)
+        puts("unknown");
+    else if (line && length == appending->length && memcmp(line, appending->line, length) == 0)
         puts("done");
     else if (!line || is_header(line, length) != is_header(appending->line, appending->length))
         say_why(appending, answer);

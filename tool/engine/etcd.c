@@ -1,6 +1,7 @@
 #include "engine/etcd.h"
 
 #include <curl/curl.h>
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -107,6 +108,12 @@ static long time_for(int64_t until, long most)
     return left >= most ? most : left > TIMEOUT_LEAST ? (long)left : TIMEOUT_LEAST;
 }
 
+static enum outcome without_memory(struct etcd *etcd)
+{
+    fault_set(&etcd->why, "out of memory");
+    return ETCD_UNREACHABLE;
+}
+
 static enum outcome post(struct etcd *etcd, const char *path, const char *body, long timeout, json_t **answer,
                          int *code)
 {
@@ -115,27 +122,30 @@ static enum outcome post(struct etcd *etcd, const char *path, const char *body, 
     CURL *curl = etcd->curl;
     size_t size = 0;
     FILE *stream = open_memstream(&text, &size);
-    enum outcome outcome = ETCD_SILENT;
+    enum outcome outcome;
     long http = 0;
     CURLcode result;
+    bool ready;
 
     *code = -1;
     if (!stream)
-        return ETCD_UNREACHABLE;
+        return without_memory(etcd);
     snprintf(url, sizeof(url), "%s%s", etcd->settings->nodes[etcd->node], path);
     snprintf(header, sizeof(header), "Authorization: %s", etcd->token); /* raw: "Bearer" is refused */
     if (etcd->token[0] != '\0')
         headers = curl_slist_append(headers, header);
-    curl_easy_setopt(curl, CURLOPT_URL, url);
     curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
     curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, timeout);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, stream);
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, error);
-    result = curl_easy_perform(curl);
+    ready = (headers || etcd->token[0] == '\0') && curl_easy_setopt(curl, CURLOPT_URL, url) == CURLE_OK;
+    result = ready ? curl_easy_perform(curl) : CURLE_OUT_OF_MEMORY;
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, NULL);
     fclose(stream);
-    if (result == CURLE_OK && text) {
+    if (!ready) {
+        outcome = without_memory(etcd);
+    } else if (result == CURLE_OK && text) {
         curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &http);
         outcome = read_answer(etcd, text, http, answer, code);
     } else {
@@ -276,7 +286,9 @@ enum outcome etcd_ask(struct etcd *etcd, const char *path, json_t *body, int64_t
 
     *answer = NULL;
     json_decref(body);
-    for (size_t tries = 1; text; tries++) {
+    if (!text)
+        return without_memory(etcd);
+    for (size_t tries = 1;; tries++) {
         outcome = try_node(etcd, path, text, until, answer);
         silent |= outcome == ETCD_SILENT;
         if (outcome == ETCD_ANSWERED || outcome == ETCD_REFUSED || clock_now() >= until)
@@ -338,10 +350,12 @@ json_t *etcd_range(const char *key, const char *end, unsigned most, bool keys_on
 char *etcd_value(const json_t *kv, const char *member, size_t *length)
 {
     const char *text = json_string_value(json_object_get(kv, member)), *digit;
-    char *bytes = text ? malloc(strlen(text) / 4 * 3 + 4) : NULL;
     unsigned bits = 0, count = 0;
+    char *bytes;
 
     *length = 0;
+    errno = EINVAL;
+    bytes = text ? malloc(strlen(text) / 4 * 3 + 4) : NULL;
     if (!bytes)
         return NULL;
     for (; *text != '\0' && *text != '='; text++) {

@@ -50,7 +50,8 @@ json_t *etcd_get(const char *key);
 /* Keys from this one on and before `end`, in order. */
 json_t *etcd_range(const char *key, const char *end, unsigned most, bool keys_only);
 
-/* The value of a kv of an answer, with a NUL, in memory that the caller frees. NULL: it is none. */
+/* The value of a kv of an answer, with a NUL, in memory that the caller frees. NULL with errno: it is none
+ * (EINVAL), or there is no memory (ENOMEM). */
 char *etcd_value(const json_t *kv, const char *member, size_t *length);
 
 /* The kvs of response i of a transaction; NULL: none. */

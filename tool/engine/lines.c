@@ -151,16 +151,19 @@ static enum polled poll_once(struct follower *follower)
     return fflush(stdout) == 0 ? polled : POLLED_OVER;
 }
 
-/* Until then, or the end of our input. False: that end. */
+/* Until then, or the end of our input or of our reader, even if it is late. False: such an end. */
 static bool wait_until(int64_t until)
 {
-    struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+    struct pollfd ends[] = {{.fd = STDIN_FILENO, .events = POLLIN}, {.fd = STDOUT_FILENO}};
     int64_t left;
     char byte;
 
-    while ((left = until - clock_now()) > 0)
-        if (poll(&input, 1, (int)(left / MILLISECOND) + 1) > 0 && read(STDIN_FILENO, &byte, 1) <= 0)
+    do {
+        left = until - clock_now();
+        if (poll(ends, 2, left > 0 ? (int)(left / MILLISECOND) + 1 : 0) > 0 &&
+            (ends[1].revents != 0 || read(STDIN_FILENO, &byte, 1) <= 0))
             return false;
+    } while (left > 0);
     return true;
 }
 
