@@ -123,6 +123,8 @@ class Gateway:
 
 
 class EngineCase(unittest.TestCase):
+    shim = None  # what the engine is preloaded with
+
     def setUp(self):
         scratch = tempfile.TemporaryDirectory(prefix="toktab-e2e-")
         self.addCleanup(scratch.cleanup)
@@ -145,7 +147,7 @@ class EngineCase(unittest.TestCase):
         gateway = gateway or self.gateway
         gateway.asked.clear()
         done = subprocess.run([ENGINE, "-c", self.settings(gateway, more), verb, "example.com"], input=stdin, stdout=stdout, stderr=subprocess.PIPE,
-            cwd=self.dir, env=environment(), timeout=TIME_LIMIT, check=False)  # fmt: skip
+            cwd=self.dir, env=environment(self.shim and {"LD_PRELOAD": self.shim}), timeout=TIME_LIMIT, check=False)  # fmt: skip
         self.assertEqual(done.returncode, code, done)
         self.errors = done.stderr
         return done.stdout
@@ -240,6 +242,58 @@ class Lines(EngineCase):
                 engine.stdout.close()
                 ends.append(engine.wait(TIME_LIMIT))
         self.assertIn(0, ends)
+
+
+NO_MEMORY = """\
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+void *__libc_malloc(size_t size);
+void *malloc(size_t size)
+{
+    if (size != %d)
+        return __libc_malloc(size);
+    errno = ENOMEM;
+    return NULL;
+}
+"""
+NO_STREAM = """\
+#include <errno.h>
+#include <stdio.h>
+FILE *open_memstream(char **text, size_t *size)
+{
+    errno = ENOMEM;
+    return NULL;
+}
+"""
+
+
+class WithoutMemory(EngineCase):
+    def setUp(self):
+        super().setUp()
+        if os.environ.get("LD_PRELOAD") or any(name.endswith("SAN_OPTIONS") for name in os.environ):
+            self.skipTest("under a sanitizer nothing else can be preloaded")
+
+    def without(self, source):
+        self.shim = os.path.join(self.dir, "shim.so")
+        subprocess.run(["cc", "-shared", "-fPIC", "-o", self.shim, "-x", "c", "-"], input=source.encode(), check=True)
+
+    def test_to_ask(self):
+        self.without(NO_STREAM)
+        self.assertEqual(self.lines({}, code=1), b"!unavailable out of memory\n")
+        self.assertEqual(self.append({}), b"unavailable no majority of etcd answers: out of memory\n")
+        self.assertEqual(self.gateway.asked, [])
+
+    def test_for_what_etcd_holds(self):
+        """It is not said that etcd holds nothing, nor something else."""
+        size = 99_000  # of a value, in bytes, of which no other is so large
+        self.without(NO_MEMORY % (size // 3 * 4 // 4 * 3 + 4))
+        long = b"3|" + b"x" * (size - 3) + b"\n"
+        self.assertEqual(self.lines(there(long[:-1] + b"x"), code=1), b"!unavailable out of memory\n")
+        self.assertEqual(self.lines(there(head(3), line(2), long), code=1), b"!unavailable out of memory\n")
+        others = {RANGE: {}}
+        self.assertEqual(self.append(otherwise(head(2), long), others=others), b"unknown\n")
+        self.assertEqual(self.append(otherwise(long), others=others), b"unavailable out of memory\n")
 
 
 class Refused(EngineCase):

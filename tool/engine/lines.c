@@ -50,7 +50,7 @@ static json_t *request(const struct follower *follower)
                      etcd_range(from, end, PAGE, false));
 }
 
-/* False: there is none. */
+/* False with errno: there is none, or no memory (ENOMEM). */
 static bool read_head(struct place *head, const json_t *answer)
 {
     size_t length;
@@ -70,7 +70,9 @@ static enum polled take_line(struct follower *follower, const json_t *kv, bool o
     enum polled polled = POLLED_ALL;
 
     if (!line || !place_of_line(&place, line, length, at->epoch))
-        polled = say_reason("unavailable", "etcd holds what is no line of a store");
+        polled =
+            say_reason("unavailable",
+                       !line && errno == ENOMEM ? "out of memory" : "etcd holds what is no line of a store");
     else if (own && follower->has && !place_same(&place, at))
         polled = place.n == at->n ? say_reason("fork", "") : say_reason("gap", "");
     else if (!own && place.n != at->n + 1)
@@ -113,9 +115,12 @@ static enum polled take_answer(struct follower *follower, const json_t *answer)
     bool had = follower->has;
     enum polled polled;
 
-    if (!read_head(&follower->head, answer))
+    if (!read_head(&follower->head, answer)) {
+        if (errno == ENOMEM)
+            return say_reason("unavailable", "out of memory");
         return follower->has ? say_reason("behind", "etcd holds nothing of this domain")
                              : say_reason("unavailable", "etcd holds nothing of this domain yet");
+    }
     if (!follower->has && follower->at.epoch != follower->head.epoch) {
         follower->at.epoch = follower->head.epoch; /* ask again, for that one */
         return POLLED_MORE;
