@@ -130,6 +130,34 @@ class Life(unittest.TestCase):
         self.assertIn(b"Your domains", answer)
         self.assertEqual(self.panel.process.wait(30), 0)
 
+    def limit_descriptors(self, most):
+        """By its own user, who may do that everywhere."""
+        more = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if IS_ROOT else {}
+        subprocess.run(["prlimit", "--pid", str(self.panel.process.pid), "--nofile=%d:" % most], check=True, **more)
+
+    def short_of_descriptors(self):
+        """Returns a client that it cannot accept."""
+        self.panel.start()
+        self.works()
+        self.limit_descriptors(3)  # poll(2) counts how many it is given, too
+        connection = speak(self.panel.path, parameters(), cut=100_000)
+        self.addCleanup(connection.close)
+        wait_until(lambda: "Too many open files: trying again" in self.panel.log(), "the page to say so")
+        return connection
+
+    def test_no_descriptor_for_a_client(self):
+        """Who comes meanwhile waits, and is answered; said once."""
+        connection = self.short_of_descriptors()
+        self.limit_descriptors(256)
+        self.assertIn(b"Status: 303", b"".join(iter(lambda: connection.recv(65536), b"")))
+        self.works()
+        self.assertEqual(self.panel.log().count("Too many open files"), 1)
+        self.assertEqual(self.panel.stop(), 0)
+
+    def test_end_without_descriptors(self):
+        self.short_of_descriptors()
+        self.assertEqual(self.panel.stop(), 0)
+
     def test_client_that_left(self):
         folder = self.slow()
         self.panel.start()

@@ -42,6 +42,8 @@ static const char help[] =
 
 /* ---- connections ---- */
 
+enum { SHORTAGE_PAUSE = 100 }; /* milliseconds */
+
 /* Readable when it shall end. These signals come in no other way: a request in hand is answered. */
 static int watch_for_end(void)
 {
@@ -54,22 +56,37 @@ static int watch_for_end(void)
     return signalfd(-1, &set, SFD_CLOEXEC);
 }
 
+/* For want of descriptors or memory, which other programs may be using up: it will pass. */
+static bool is_shortage(int error)
+{
+    return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS;
+}
+
 /* The next one; -1: it shall end, or if errno is not 0, none can be accepted. A client that does not go on
- * must not hold up the others for ever, nor the end. */
+ * must not hold up the others for ever, nor the end. In a shortage clients wait, which is logged once. */
 static int next_connection(int end)
 {
     static const struct timeval patience = {5, 0};
     struct pollfd polled[2] = {{.fd = 0, .events = POLLIN}, {.fd = end, .events = POLLIN}};
+    bool short_of = false;
     int fd;
 
-    do {
+    for (;;) {
         errno = 0;
         if (poll(polled, 2, -1) > 0 && polled[1].revents != 0)
             return -1;
         fd = accept4(0, NULL, NULL, SOCK_CLOEXEC);
-    } while (fd < 0 && (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED));
-    if (fd < 0)
-        return -1;
+        if (fd >= 0)
+            break;
+        if (is_shortage(errno)) {
+            if (!short_of)
+                log_line("no connection can be accepted: %s: trying again until one can", strerror(errno));
+            short_of = true;
+            poll(&polled[1], 1, SHORTAGE_PAUSE);
+        } else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
+            return -1;
+        }
+    }
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
     return fd;
