@@ -1,4 +1,4 @@
-/* TOKEN-REFs: what people type for a token, and the tokens they mean. */
+/* TOKEN-REFs: what people type for a token, and the tokens they mean. refs_read.c finds their lines. */
 #ifndef REFS_H
 #define REFS_H
 
@@ -46,6 +46,12 @@ struct refs {
 
 /* Is it a serial, not an id? Pure. */
 bool ref_is_serial(const char *text);
+
+/* Order them: serials by number, then names by length. */
+int ref_compare(const struct ref *a, const struct ref *b);
+
+/* Forget what was found. */
+void ref_forget(struct ref *ref);
 
 /* Parse what people typed. Prints a bad one and returns STATUS_USAGE. Keeps the pointers to domain and texts.
  * The caller calls refs_free() whatever is returned. */
