@@ -91,10 +91,10 @@ static bool add_chunk(struct index *index, size_t least, size_t wish)
         errno = ENOMEM;
         return false;
     }
-    chunk->bytes = pages_allocate((size_t)size);
+    chunk->bytes = pages_allocate((size_t)size + LINE_READ_PAST);
     if (!chunk->bytes) { /* the next line may be a revocation: take what memory there is */
         size = least > CHUNK_MIN ? least : CHUNK_MIN;
-        chunk->bytes = malloc((size_t)size);
+        chunk->bytes = malloc((size_t)size + LINE_READ_PAST);
     }
     if (!chunk->bytes)
         return false;

@@ -21,7 +21,7 @@ static void split_fixed(struct line *line, const char *id)
     line->column[COLUMN_HASH] = (struct span){id + AT_HASH, HASH_HEX};
 }
 
-enum { STEP = 32 };
+enum { STEP = LINE_READ_PAST };
 
 typedef unsigned char octets __attribute__((vector_size(STEP / 2)));
 typedef signed char marks __attribute__((vector_size(STEP / 2))); /* each is 0 or -1 */

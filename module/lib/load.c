@@ -7,9 +7,9 @@
 
 enum {
     STEP = 256 * 1024, /* bytes per read: they stay in the cache until they are hashed */
-    CHUNK_MOST = 64 * 1024 * 1024,
-    TAIL_ROOM = 64 * 1024, /* for lines that will be appended */
-    LINE_SIZE_LEAST = 160, /* bytes of the shortest possible line, with its LF */
+    CHUNK_MOST = 64 * 1024 * 1024 - LINE_READ_PAST, /* whole huge pages */
+    TAIL_ROOM = 64 * 1024,                          /* for lines that will be appended */
+    LINE_SIZE_LEAST = 160,                          /* bytes of the shortest possible line, with its LF */
 };
 
 ssize_t read_at(int fd, void *bytes, size_t size, uint64_t offset)
@@ -117,18 +117,24 @@ static bool agrees(const struct known *known, const struct chain *chain, bool in
     return chain->bytes_left > 0 || chain->at.n != known->at.n || position_equal(&chain->at, &known->at);
 }
 
-/* Put a proved line into the index, which has room for it. */
-static void take_line(const struct loading *loading, const struct line *line, const char *end)
+/* Put a proved line into the index, which has room for it: all but the chain, for which nobody asks later.
+ * to: where it is kept, not behind the line itself. Returns how many bytes it keeps. */
+static size_t take_line(const struct loading *loading, const struct line *line, char *to)
 {
-    const struct span *id = &line->column[COLUMN_ID];
+    const char *id = line->column[COLUMN_ID].at, *from = line->column[COLUMN_N].at;
+    size_t length = (size_t)(line->column[COLUMN_CHAIN].at - from), before = (size_t)(id - from);
     struct progress *progress = loading->progress;
     int64_t time;
 
     if (time_parse(line->column[COLUMN_TIME], &time) && time != TIME_NEVER && time > progress->newest)
         progress->newest = time;
-    if (memcmp(id->at, record_no_id, ID_LENGTH) != 0)
-        index_put(loading->index, id->at, (size_t)(end - id->at));
     progress->lines++;
+    if (memcmp(id, record_no_id, ID_LENGTH) == 0)
+        return 0;
+    memmove(to, from, length);
+    to[length] = '\n';
+    index_put(loading->index, to + before, length + 1 - before);
+    return length + 1;
 }
 
 /* Can the index take a line? It needs a slot only if its token is new. */
@@ -144,8 +150,10 @@ static bool has_room(const struct loading *loading, const char *text, size_t len
             index_find(index, line.column[COLUMN_ID].at));
 }
 
-/* Prove a whole line in the arena, and put it into the index. */
-static bool prove_and_take(const struct loading *loading, const char *text, size_t length)
+/* Prove a whole line in the free space at the end of the arena, and put it into the index. *kept: how many
+ * bytes of that space are lines of the index now. */
+static bool prove_and_take(const struct loading *loading, const char *text, size_t length, char *space,
+                           size_t *kept)
 {
     struct chain *chain = &loading->progress->chain;
     bool in_snapshot = chain->bytes_left > 0;
@@ -160,16 +168,17 @@ static bool prove_and_take(const struct loading *loading, const char *text, size
         return wrong_line(loading, wrong);
     if (!agrees(&loading->known, chain, in_snapshot, &line))
         return parted(loading);
-    take_line(loading, &line, text + length);
+    *kept += take_line(loading, &line, space + *kept);
     if (in_snapshot && loading->index->count == tokens)
         return wrong_line(loading, "this id is in the snapshot twice");
     return true;
 }
 
 /* Take the whole lines of the bytes that were read to the end of the arena. *taken: how many bytes. */
-static bool take_lines(const struct loading *loading, const char *bytes, size_t size, size_t *taken)
+static bool take_lines(const struct loading *loading, char *bytes, size_t size, size_t *taken)
 {
     const char *at = bytes, *end;
+    size_t kept = 0;
     bool good = true;
 
     while (good && (end = memchr(at, '\n', size - (size_t)(at - bytes))) != NULL) {
@@ -178,12 +187,13 @@ static bool take_lines(const struct loading *loading, const char *bytes, size_t 
 
         if (bar && end - bar > ID_LENGTH)
             index_prefetch(loading->index, bar + 1); /* the memory arrives while the line is hashed */
-        good = prove_and_take(loading, at, length);
+        good = prove_and_take(loading, at, length, bytes, &kept);
         if (good) {
             loading->progress->offset += length;
             at = end;
         }
     }
+    index_keep(loading->index, kept);
     *taken = (size_t)(at - bytes);
     return good;
 }
@@ -208,7 +218,6 @@ static bool read_lines(const struct loading *loading, uint64_t size)
         if (got < 0)
             return unreadable(loading->fault);
         good = take_lines(loading, bytes, (size_t)got, &taken);
-        index_keep(loading->index, taken);
         if (!good || taken == 0)
             return good;
     }
@@ -218,17 +227,16 @@ static bool read_lines(const struct loading *loading, uint64_t size)
 /* Take a line that only lacks its LF; the copy in the arena gets one. */
 static bool take_unended(const struct loading *loading, const char *bytes, size_t length)
 {
-    size_t size;
+    size_t size, taken;
     char *room = index_room(loading->index, LINE_SIZE_MAX, LINE_SIZE_MAX, &size);
 
     if (!room)
         return no_memory(loading->fault);
     memcpy(room, bytes, length);
     room[length] = '\n';
-    if (!prove_and_take(loading, room, length + 1))
+    if (!take_lines(loading, room, length + 1, &taken))
         return false;
-    index_keep(loading->index, length + 1);
-    loading->progress->offset += length;
+    loading->progress->offset--;
     loading->progress->lf_due = true;
     return true;
 }

@@ -114,6 +114,7 @@ static void check_refs(int fd, const struct reading *reading)
     char *texts[] = {"ExampleToken", "1", "Seco"};
     const char *known = index_find(&reading->index, texts[0]);
     struct record record;
+    struct line line;
     struct fault fault;
     struct refs refs;
     enum status status = refs_make(&refs, "example.com", texts, 3);
@@ -126,7 +127,8 @@ static void check_refs(int fd, const struct reading *reading)
     if (reading->good && known) {
         const char *id = memmem(refs.list[0].line, refs.list[0].length, texts[0], ID_LENGTH);
 
-        assert(id && memcmp(id, known, refs.list[0].length - (size_t)(id - refs.list[0].line)) == 0);
+        line_split_accepted(&line, known);
+        assert(id && memcmp(id, known, (size_t)(line.column[COLUMN_CHAIN].at - known)) == 0);
     }
     if (reading->good && status == STATUS_DONE) {
         check_backward(fd, &refs.list[0], texts, 1);

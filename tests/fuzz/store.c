@@ -67,8 +67,9 @@ static void check_id(const struct index *index, const struct index *copy, const 
 {
     const char *found = index_find(index, id), *copied = index_find(copy, id);
 
-    assert(found && memcmp(found, state, length) == 0);
-    assert(copied && memcmp(copied, state, length) == 0);
+    length -= CHAIN_HEX + 1;
+    assert(found && memcmp(found, state, length) == 0 && found[length] == '\n');
+    assert(copied && memcmp(copied, state, length) == 0 && copied[length] == '\n');
     assert(!index_find(revoked, id) == !line_revoked(state));
     check_answer(found);
 }
