@@ -241,6 +241,11 @@ static enum status take_point(struct following *following, struct span line, con
     replayed = status;
     what = *fault;
     status = append(following, line, before, fault);
+    if (status == STATUS_NO && replayed != STATUS_NOT_FOUND) {
+        /* the new file is in place, and may not be on the disk */
+        *fault = what;
+        return replayed;
+    }
     if (status == STATUS_DONE)
         status = following_flush(following, fault);
     if (status != STATUS_DONE)
