@@ -66,6 +66,8 @@ static bool fault_errno(struct fault *fault)
         fault_set(fault, "this is a symbolic link: put the file itself there, or set store_dir");
     else if (error == ENOENT)
         fault_set(fault, "no such file: create the first token, or restore a backup");
+    else if (error == EISDIR || error == ENXIO) /* ENXIO: a socket, a terminal */
+        fault_set(fault, "not a regular file: move it away");
     else
         fault_set(fault, "cannot open it: %s", strerror(error));
     errno = error;

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import stat
 import subprocess
 import unittest
 
@@ -95,6 +96,21 @@ class Untrusted(SiteTest):
             self.refused(FAILED, *args)
         with open(victim) as file:
             self.assertEqual(file.read(), "precious")
+
+    def test_something_else_in_their_place(self):
+        """Also what cannot even be opened. The message says what to do."""
+        makers = (os.mkfifo, os.mkdir, lambda path: os.mknod(path, stat.S_IFSOCK | 0o640), lambda path: os.symlink(path, path))
+        for path in (self.site.path(), self.site.lock_path()):
+            for make in makers:
+                os.rename(path, path + ".kept")
+                make(path)
+                for args in WRITERS:
+                    result = self.refused((74, 77), *args, says=os.path.basename(path))
+                    self.assertRegex(result.err, "not a regular file.*: move it away|symbolic link: put", result)
+                os.rename(path, path + ".moved")
+                (os.rmdir if make is os.mkdir else os.unlink)(path + ".moved")
+                os.rename(path + ".kept", path)
+        self.assertEqual(self.site.bytes(), self.good)
 
     @needs_root
     def test_foreign_owner(self):

@@ -39,18 +39,19 @@ static enum status open_lock(int *lock, int directory, const char *name, const s
     *lock = openat(directory, name, flags);
     if (*lock < 0 && errno == ENOENT)
         *lock = openat(directory, name, flags | O_CREAT, 0600);
-    if (*lock < 0) {
+    if (*lock < 0 && errno != ELOOP && errno != EISDIR && errno != ENXIO) {
         fault_set(fault, "cannot open its lock %s: %s%s", name, strerror(errno),
                   errno == EACCES ? ": only the owner of the store can change it" : "");
-        return errno == EACCES || errno == ELOOP ? STATUS_NOT_PERMITTED : STATUS_CANNOT_CREATE;
+        return errno == EACCES ? STATUS_NOT_PERMITTED : STATUS_CANNOT_CREATE;
     }
-    if (fstat(*lock, &status) < 0) {
+    if (*lock >= 0 && fstat(*lock, &status) < 0) {
         fault_set(fault, "cannot stat its lock %s: %s", name, strerror(errno));
         return STATUS_IO;
     }
     /* a second link does not count: where fs.protected_hardlinks is 0, any member of the group can make one
      */
-    if (S_ISREG(status.st_mode) && (status.st_uid == 0 || status.st_uid == directory_status->st_uid))
+    if (*lock >= 0 && S_ISREG(status.st_mode) &&
+        (status.st_uid == 0 || status.st_uid == directory_status->st_uid))
         return STATUS_DONE;
     fault_set(fault, "its lock %s is not a regular file of the directory's owner: move it away", name);
     return STATUS_NOT_PERMITTED;
