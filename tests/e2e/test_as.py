@@ -136,6 +136,14 @@ class OnASystem(MachineTest):
                     self.refused(77, "--as", ALICE, "-d", "shop", *args, user=user)
         self.assertEqual(self.site.files(), [])
 
+    def test_who_only_acts_as_the_owner(self):
+        """A program of somebody else that runs as root, or root's that runs as the owner."""
+        for options in (["--ruid", "61000", "--euid", "0"], ["--ruid", "0", "--euid", "61000"]):
+            command = ["/usr/bin/setpriv", *options, self.site.program]
+            for args in (["create", "-l", "x"], ["list"]):
+                self.refused(77, "--as", ALICE, "-d", "shop", *args, user="root", command=command, says="--as: only a program of the stores' owner")
+        self.assertEqual(self.site.files(), [])
+
     def test_through_sudo(self):
         """alice and mallory may run the tool as its owner with any arguments; that gives them no other name."""
         sudo = ["/usr/bin/sudo", "-n"]

@@ -64,7 +64,7 @@ class Odd(MachineTest):
         self.configure()
         os.chown(self.site.store_dir, 0, -1)
         self.refused(77, "-d", "shop", "create", "-l", "x", command=self.site.sudo(), says="ask one of them, or root")
-        self.refused(77, "-d", "shop", "create", "-l", "x", says="run toktab as root")
+        self.refused(77, "-d", "shop", "create", "-l", "x", says=": run toktab as root")
         self.unchanged()
 
     def test_no_directory_of_stores(self):

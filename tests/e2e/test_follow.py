@@ -162,6 +162,7 @@ class Refusals(FleetTest):
         for source, name in (
             ("ssh toktab@w1 toktab -d default log --from - --follow", "w1"), ("/usr/bin/ssh -p 22 -v w2.example.com", "w2.example.com"),
             ("ssh -i key -l toktab w3 toktab log", "w3"), ("curl https://w4/log", '"curl https://w4/log"'),
+            ("ssh -v -p 22", '"ssh -v -p 22"'), ("ssh -4C w5", "w5"), ("curl " + "w" * 300, '"curl ' + "w" * 147 + '…"'),
         ):
             self.point_at(host, source)
             result = host.run("create", "-l", "x")

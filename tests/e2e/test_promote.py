@@ -151,6 +151,38 @@ class Promote(FleetTest):
         self.assertEqual(self.host.run("check").code, 0)
         self.assertEqual(self.host.run("create", "-l", "x").code, 0)
 
+    def test_a_damaged_header(self):
+        """It hides which epoch this is. Whoever is the writer of any can mend it all the same, and only with that."""
+        writer = os.path.join(self.host.store_dir, "example.com.writer")
+        backup = os.path.join(self.host.dir, "backup")
+
+        def damage():
+            data = self.host.bytes()
+            with open(backup, "wb") as file:
+                file.write(data)
+            self.host.put(bytes([data[0] ^ 1]) + data[1:])
+
+        damage()
+        for text in (None, "", "x\n", "1"):
+            if text is not None:
+                with open(writer, "w") as file:
+                    file.write(text)
+            for command in (["mend", "-y", backup], ["create", "-l", "x"]):
+                result = self.host.run(*command)
+                self.assertEqual(result.code, 77, result)
+                self.assertIn("this host follows", result.err)
+        with open(backup, "rb") as file:
+            self.host.put(file.read())
+        self.promote()
+        damage()
+        self.assertEqual(self.host.run("create", "-l", "x").code, 65)
+        self.assertEqual(self.host.run("mend", "-y").code, 65)
+        result = self.host.run("mend", "-y", backup)
+        self.assertEqual(result.code, 0, result)
+        self.assertEqual(self.host.run("create", "-l", "x").code, 0)
+        with open(writer) as file:
+            self.assertEqual(int(file.read()), self.epoch(self.host))
+
     def test_a_writer_file_of_another_epoch(self):
         path = os.path.join(self.host.store_dir, "example.com.writer")
         for text in ("0\n", "2\n", "1", "1x\n", "01\n", "\n", "x" * 100, "2\n1", "2\n3\n1\n", "2\n3\n"):
