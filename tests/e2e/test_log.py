@@ -86,6 +86,9 @@ class Log(FleetTest):
             self.refused(2, "log", "--from", text or "0", says="HEAD")
             if text:
                 self.refused(2, "log", "--from", "-", stdin=text + "\n", says="HEAD")
+        result = self.site.run("log", "--from", "-", preexec_fn=lambda: os.dup2(os.open(self.site.dir, os.O_RDONLY), 0))
+        self.assertEqual(result.code, 74, result)
+        self.assertIn("standard input: cannot be read: ", result.err)
         self.refused(66, "-d", "nosuch", "log")
 
     def test_no_store(self):

@@ -52,38 +52,42 @@ static enum status take_option(void *context, int option)
 }
 
 /* One line, byte by byte: what comes after it is not ours. */
-static bool read_line(char text[HEAD_SIZE])
+static enum status read_line(char text[HEAD_SIZE])
 {
     size_t length = 0;
     ssize_t got;
     char byte;
 
-    while ((got = read(STDIN_FILENO, &byte, 1)) != 0 && byte != '\n') {
+    while ((got = read(STDIN_FILENO, &byte, 1)) != 0) {
         if (got < 0 && errno == EINTR)
             continue;
-        if (got < 0 || length == HEAD_SIZE - 1)
-            return false;
+        if (got < 0)
+            return fail(STATUS_IO, "standard input: cannot be read: %s", strerror(errno));
+        if (byte == '\n')
+            break;
+        if (length == HEAD_SIZE - 1)
+            return fail(STATUS_USAGE,
+                        "standard input: not a HEAD: an empty line, or one that `toktab check` printed");
         text[length++] = byte;
     }
     text[length] = '\0';
-    return true;
+    return STATUS_DONE;
 }
 
 /* *has: there is one. */
 static enum status take_head(const char *from, struct expected_head *head, bool *has)
 {
     char text[HEAD_SIZE];
+    enum status status;
 
     *has = false;
     if (!from)
         return STATUS_DONE;
     if (strcmp(from, "-") == 0) {
-        if (!read_line(text))
-            return fail(STATUS_USAGE,
-                        "standard input: not a HEAD: an empty line, or one that `toktab check` printed");
+        status = read_line(text);
+        if (status != STATUS_DONE || text[0] == '\0')
+            return status;
         from = text;
-        if (text[0] == '\0')
-            return STATUS_DONE;
     }
     *has = head_parse(head, from);
     if (*has)
