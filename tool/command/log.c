@@ -77,7 +77,7 @@ static enum status read_line(char text[HEAD_SIZE])
 /* *has: there is one. */
 static enum status take_head(const char *from, struct expected_head *head, bool *has)
 {
-    char text[HEAD_SIZE];
+    char text[HEAD_SIZE] = "";
     enum status status;
 
     *has = false;
