@@ -130,6 +130,11 @@ static enum status have_stack(void)
                 NEEDED / 1024);
 }
 
+static void end_without_randomness(void)
+{
+    exit(fail(STATUS_MISSING, "libsodium: the source of randomness failed"));
+}
+
 int main(int argc, char **argv)
 {
     enum status status;
@@ -145,6 +150,7 @@ int main(int argc, char **argv)
     signal(SIGCHLD, SIG_DFL); /* where it is ignored, no child can be waited for */
     if (status == STATUS_DONE)
         status = have_stack();
+    crypto_on_failure(end_without_randomness);
     if (status == STATUS_DONE && crypto_start() < 0)
         status = fail(STATUS_MISSING, "libsodium: no source of randomness");
     if (status == STATUS_DONE)

@@ -25,6 +25,11 @@ int crypto_start(void)
     return -1;
 }
 
+void crypto_on_failure(void (*handler)(void))
+{
+    sodium_set_misuse_handler(handler);
+}
+
 /* Not inlined: its frame must lie where crypto_wipe_traces() wipes. */
 static __attribute__((noinline)) void hash_secret(unsigned char hash[HASH_SIZE], const char *text,
                                                   size_t length, const unsigned char salt[CHAIN_SIZE],

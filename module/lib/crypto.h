@@ -21,6 +21,10 @@ struct digest {
 /* Call once before anything else. Returns 0, or -1 with errno EIO if there is no randomness. Thread-safe. */
 int crypto_start(void);
 
+/* For programs, before crypto_start(): libsodium calls it, and then abort(3), if the source of randomness
+ * fails later. */
+void crypto_on_failure(void (*handler)(void));
+
 /* The salted hash of a token's text: BLAKE2b-256, salted with its id, personalised (toktab-store(5)). Leaves
  * no copy of the text behind. */
 void crypto_hash_token(unsigned char hash[HASH_SIZE], const char *text, size_t length,

@@ -268,6 +268,12 @@ static int take_options(int argc, char **argv, struct panel *panel, const char *
     return STATUS_USAGE;
 }
 
+static void end_without_randomness(void)
+{
+    log_line("libsodium: the source of randomness failed");
+    exit(STATUS_MISSING);
+}
+
 int main(int argc, char **argv)
 {
     static struct panel panel = {.tool = {.path = TOKTAB_BINDIR "/toktab"}, .prefix = ""};
@@ -280,6 +286,7 @@ int main(int argc, char **argv)
     status = take_options(argc, argv, &panel, &listens);
     if (status >= 0)
         return status;
+    crypto_on_failure(end_without_randomness);
     if (crypto_start() < 0) {
         log_line("libsodium: no source of randomness");
         return STATUS_MISSING;
