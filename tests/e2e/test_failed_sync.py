@@ -39,7 +39,7 @@ __attribute__((constructor)) static void begin(void)
 
 /* FAIL: "fdatasync", "file" or "directory": their sync; "name": that of the directory after a store got its name;
  * once, if it is "name once"; "rename": of a store; "writer": of a DOMAIN.writer after that; "open": of a store that
- * was renamed; "missing": a store, whenever it is opened;
+ * was renamed; "missing": a store, whenever it is opened; "1970": the clock is before it;
  * "lock": others hold it, for a second each time that it is asked for; "child": a process takes six seconds */
 static int fails(const char *what)
 {
@@ -133,6 +133,13 @@ int open64(const char *path, int flags, ...)
     mode = flags & O_CREAT ? va_arg(rest, int) : 0;
     va_end(rest);
     return mode != 0 ? openat(AT_FDCWD, path, flags, mode) : __open64_2(path, flags);
+}
+
+time_t time(time_t *now)
+{
+    time_t (*real)(time_t *) = (time_t (*)(time_t *))dlsym(RTLD_NEXT, "time");
+
+    return fails("1970") ? -86400 : real(now);
 }
 
 static time_t ahead; /* seconds that the clock has gone on beside */
@@ -278,6 +285,14 @@ class Commands(FailingDisk):
         self.refused(73, "create", "-l", "x", env=self.failing("missing"), says="File exists")
         self.assertEqual(self.site.bytes(), before)
         self.assertEqual(self.site.files(), ["example.com.lock", "example.com.tokens"])
+
+    def test_a_clock_before_1970(self):
+        self.create()
+        before = self.site.bytes()
+        for command in (["create", "-l", "x"], ["revoke", "-y", "1"], ["update", "-l", "x", "1"], ["compact"], ["mend", "-y"]):
+            with self.subTest(command=command):
+                self.refused(69, *command, env=self.failing("1970"), says="1970")
+                self.assertEqual(self.site.bytes(), before)
 
     def test_what_mending_ends(self):
         """Also the tokens that it revokes."""

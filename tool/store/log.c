@@ -133,6 +133,10 @@ static enum status begin(struct log *log, const struct domain *domain, enum log_
     enum status status;
     int error;
 
+    if (purpose != LOG_FOLLOW && time(NULL) < 0) {
+        fault_set(fault, "nothing was done: the clock is before 1970, which no line of a store can say");
+        return STATUS_MISSING;
+    }
     log->directory = storefile_open_directory(&log->storefile, &directory, fault);
     if (log->directory < 0)
         return status_of(errno);
