@@ -178,6 +178,34 @@ static void one_of_two(int class)
     memcpy(text, fixed[class], sizeof(text));
 }
 
+/* The right secret, but for its first or its last character: many of each, because one text takes a tenth of
+ * a cycle longer than another, whatever they are. Made beforehand, because what is done before a verify has
+ * an effect on its time. */
+enum { NEARLY_RIGHT = 64 };
+
+static char nearly_right[2][NEARLY_RIGHT][TOKEN_MAX + 1];
+
+static void make_nearly_right(void)
+{
+    size_t secret = length - TOKEN_BODY + ID_LENGTH;
+
+    for (int class = 0; class < 2; class ++) {
+        for (int i = 0; i < NEARLY_RIGHT; i++) {
+            char *made = nearly_right[class][i];
+
+            memcpy(made, right, sizeof(right));
+            change(made, class == 0 ? secret : secret + SECRET_LENGTH - 1);
+            correct_checksum(made, length);
+            must_be_unknown(made);
+        }
+    }
+}
+
+static void first_or_last(int class)
+{
+    memcpy(text, nearly_right[class][random_below(NEARLY_RIGHT)], sizeof(text));
+}
+
 /* One wrong secret again and again, or a new one each time. */
 static void fixed_or_random(int class)
 {
@@ -231,15 +259,8 @@ static void measure(const char *what, struct samples *samples, void (*prepare)(i
 
 static void measure_all(struct samples *samples)
 {
-    size_t secret = length - TOKEN_BODY + ID_LENGTH;
-
-    for (int class = 0; class < 2; class ++) {
-        memcpy(fixed[class], right, sizeof(right));
-        change(fixed[class], class == 0 ? secret : secret + SECRET_LENGTH - 1);
-        correct_checksum(fixed[class], length);
-        must_be_unknown(fixed[class]);
-    }
-    measure("wrong in the first / the last character", samples, one_of_two, ask);
+    make_nearly_right();
+    measure("wrong in the first / the last character", samples, first_or_last, ask);
     make_wrong(fixed[0], true);
     must_be_unknown(fixed[0]);
     measure("one wrong secret / a new one each time", samples, fixed_or_random, ask);
