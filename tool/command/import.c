@@ -50,7 +50,6 @@ struct request {
     struct keyfile keys;
     bool identified;                   /* have the keys ids? */
     unsigned char storeid[CHAIN_SIZE]; /* which these are for */
-    struct record *records;            /* of the new tokens */
 };
 
 /* ---- the file ---- */
@@ -135,21 +134,25 @@ static enum status write_keys(struct request *request, const struct session *ses
 {
     struct keyfile *keys = &request->keys;
     struct extension extension;
+    struct record record;
     bool noted = journal_has_reader();
     enum status status = extend_begin(&extension, log, session, fault);
 
     if (status != STATUS_DONE)
         return status;
     for (size_t i = 0; i < keys->count && status == STATUS_DONE; i++) {
-        key_record(&request->records[i], &keys->list[i], keys->now);
-        status = extend_add(&extension, log, &request->records[i], fault);
+        key_record(&record, &keys->list[i], keys->now);
+        status = extend_add(&extension, log, &record, fault);
+        keys->list[i].serial = record.serial;
     }
     if (status != STATUS_DONE) {
         newfile_abandon(&extension.file);
         return status;
     }
-    for (size_t i = 0; i < keys->count && noted; i++)
-        journal_note(&log->journal, session->caller.by, log->domain, &request->records[i]);
+    for (size_t i = 0; i < keys->count && noted; i++) {
+        key_record(&record, &keys->list[i], keys->now);
+        journal_note(&log->journal, session->caller.by, log->domain, &record);
+    }
     return extend_install(&extension, log, fault);
 }
 
@@ -163,18 +166,22 @@ static enum status write_one_by_one(struct request *request, const struct sessio
     enum status status, proved;
 
     do {
-        struct record *record = &request->records[*count];
+        struct key *key = &keys->list[*count];
+        struct record record;
 
         do {
-            key_record(record, &keys->list[*count], keys->now);
-            status = change_append(log, session, record, false, fault);
+            key_record(&record, key, keys->now);
+            status = change_append(log, session, &record, false, fault);
             proved = status == STATUS_AGAIN ? prove_ahead_finish(proving, log, fault) : STATUS_DONE;
             if (proved != STATUS_DONE)
                 status = proved;
             else if (status == STATUS_AGAIN)
                 check_known(request, &proving->proof, *count);
         } while (status == STATUS_AGAIN && keys->complaint_count == 0);
-        *count += status == STATUS_DONE;
+        if (status == STATUS_DONE) {
+            key->serial = record.serial;
+            (*count)++;
+        }
     } while (status == STATUS_DONE && *count < keys->count && !log_held_long(log));
     if (*count > before && change_sync(log, fault) != STATUS_DONE)
         return STATUS_IO;
@@ -227,7 +234,8 @@ static enum status append_all(struct request *request, const struct session *ses
 static enum status print(const struct request *request, const struct session *session)
 {
     const struct keyfile *keys = &request->keys;
-    const struct record *first = request->records, *last = first + keys->count - 1;
+    const struct key *first = keys->list, *last = first + keys->count - 1;
+    struct record record;
     json_t *array;
 
     if (!request->given.json && keys->count == 1)
@@ -239,8 +247,11 @@ static enum status print(const struct request *request, const struct session *se
     if (!request->given.json)
         return STATUS_DONE;
     array = must_have(json_array());
-    for (size_t i = 0; i < keys->count; i++)
-        json_append(array, describe_json(&first[i], session->domain->name, keys->now));
+    for (size_t i = 0; i < keys->count; i++) {
+        key_record(&record, &keys->list[i], keys->now);
+        record.by = span_of(session->caller.by);
+        json_append(array, describe_json(&record, session->domain->name, keys->now));
+    }
     return print_json(array);
 }
 
@@ -278,14 +289,12 @@ static enum status take_keys(struct request *request, const struct session *sess
     prove_ahead_begin(&proving, session, UINT64_MAX);
     if (proving.begun)
         check_known(request, &proving.proof, 0);
-    request->records = must_have(calloc(keys->count + 1, sizeof(*request->records)));
     status = keys->complaint_count > 0 ? say_complaints(keys, 0) : confirm(request, session);
     if (status == STATUS_DONE)
         status = append_all(request, session, &proving);
     if (status == STATUS_DONE)
         status = print(request, session);
     prove_ahead_end(&proving);
-    free(request->records);
     return status;
 }
 

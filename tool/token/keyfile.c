@@ -343,35 +343,47 @@ void keyfile_identify(struct keyfile *keyfile, const unsigned char storeid[CHAIN
     }
 }
 
-static int by_text(const void *a, const void *b)
-{
-    const struct key *first = *(struct key *const *)a, *second = *(struct key *const *)b;
-    size_t shorter = first->text.length < second->text.length ? first->text.length : second->text.length;
-    int order = memcmp(first->text.at, second->text.at, shorter);
-
-    if (order == 0)
-        order = (first->text.length > second->text.length) - (first->text.length < second->text.length);
-    return order != 0 ? order : (first->line > second->line) - (first->line < second->line);
-}
+/* A key in a table that is looked up by the sums of the texts: most others are told apart without their
+ * texts, which are not in the processor's cache. */
+struct slot {
+    uint32_t sum;
+    uint32_t number; /* of the key, from 1 on; 0: empty */
+};
 
 void keyfile_find_doubles(struct keyfile *keyfile)
 {
-    struct key **sorted = must_have(calloc(keyfile->count + 1, sizeof(*sorted)));
+    unsigned char secret[SHORT_KEY_SIZE]; /* or somebody could prepare keys of one sum */
+    size_t mask = 63;
+    struct slot *slots;
 
-    for (size_t i = 0; i < keyfile->count; i++)
-        sorted[i] = &keyfile->list[i];
-    qsort(sorted, keyfile->count, sizeof(struct key *), by_text);
-    for (size_t i = 1; i < keyfile->count; i++)
-        if (span_same(sorted[i]->text, sorted[i - 1]->text))
-            keyfile_complain(keyfile, sorted[i]->line,
-                             composed("the same key as on line %zu", sorted[i - 1]->line));
-    free(sorted);
+    while (mask < 2 * keyfile->count)
+        mask = 2 * mask + 1;
+    slots = must_have(calloc(mask + 1, sizeof(*slots)));
+    crypto_random_bytes(secret, sizeof(secret));
+    for (size_t number = 1; number <= keyfile->count; number++) {
+        const struct key *key = &keyfile->list[number - 1];
+        uint64_t sum = crypto_short_sum(secret, key->text.at, key->text.length);
+        struct slot *slot = &slots[sum & mask];
+
+        while (slot->number > 0 &&
+               (slot->sum != sum >> 32 || !span_same(keyfile->list[slot->number - 1].text, key->text)))
+            slot = slot < slots + mask ? slot + 1 : slots;
+        if (slot->number > 0)
+            keyfile_complain(keyfile, key->line,
+                             composed("the same key as on line %zu", keyfile->list[slot->number - 1].line));
+        *slot = (struct slot){(uint32_t)(sum >> 32), (uint32_t)number};
+    }
+    free(slots);
 }
 
 void key_record(struct record *record, const struct key *key, int64_t now)
 {
-    *record = (struct record){
-        .op = OPERATION_CREATE, .created = now, .expires = key->expires, .revoked = TIME_NEVER, .time = now};
+    *record = (struct record){.op = OPERATION_CREATE,
+                              .serial = key->serial,
+                              .created = now,
+                              .expires = key->expires,
+                              .revoked = TIME_NEVER,
+                              .time = now};
     memcpy(record->id, key->id, sizeof(record->id));
     memcpy(record->hash, key->hash, HASH_SIZE);
     attributes_apply(&key->attributes, record);

@@ -18,6 +18,7 @@ struct key {
     int64_t expires;
     char id[ID_LENGTH + 1]; /* these two: for the store that keyfile_identify() was told */
     unsigned char hash[HASH_SIZE];
+    uint64_t serial; /* of the token, set by whoever imports it; 0: none yet */
 };
 
 struct complaint {
