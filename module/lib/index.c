@@ -16,7 +16,7 @@ enum { TAG_SHIFT = 44, CHUNK_SHIFT = 36 };
 /* Positions come from 32 bits of a hash. */
 #define SLOTS_MAX (UINT64_C(1) << 32)
 
-enum { SLOTS_MIN = 64, CHUNK_MIN = 64 * 1024, CACHE_LINE = 64 };
+enum { SLOTS_MIN = 64, CHUNK_MIN = 64 * 1024, CACHE_LINE = 64, AHEAD = 16 };
 
 /* Ids are random already; this spreads those of other writers too. */
 static uint64_t hash_of(const char id[ID_LENGTH])
@@ -232,8 +232,12 @@ static bool copy_line(struct index *to, const char *id, char mark)
 void index_each(const struct index *index, void (*visit)(void *context, const char *id), void *context)
 {
     for (size_t i = 0; i < index->slot_count; i++) {
-        uint64_t slot = atomic_load_explicit(&index->slots[i], memory_order_acquire);
+        uint64_t slot = atomic_load_explicit(&index->slots[i], memory_order_acquire), ahead = 0;
 
+        if (i + AHEAD < index->slot_count)
+            ahead = atomic_load_explicit(&index->slots[i + AHEAD], memory_order_relaxed);
+        if (ahead != 0)
+            __builtin_prefetch(line_at(index, ahead) + CACHE_LINE); /* where most of them read first */
         if (slot != 0)
             visit(context, line_at(index, slot));
     }
