@@ -219,6 +219,7 @@ static void print_rows(struct sheet *sheet, void *context)
 {
     const struct printing *printing = context;
     enum form form = sheet->terminal ? FORM_SHORT : FORM_PLAIN;
+    char plain[ATTRIBUTES][PLAIN_SIZE];
     struct cell cells[ATTRIBUTES];
     struct record record;
 
@@ -229,7 +230,9 @@ static void print_rows(struct sheet *sheet, void *context)
         for (size_t j = 0; j < sheet->count; j++) {
             enum attribute column = printing->request->columns[j];
 
-            cells[j].text = describe(&record, row->domain, column, printing->now, form);
+            cells[j].plain = describe_plain(plain[j], &record, row->domain, column, printing->now, form);
+            cells[j].text =
+                cells[j].plain.at ? NULL : describe(&record, row->domain, column, printing->now, form);
             cells[j].colour = colour_of(&record, column, printing->now);
         }
         sheet_row(sheet, cells);

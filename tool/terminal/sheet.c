@@ -14,15 +14,28 @@ enum {
     TERMINAL_WIDTH = 80, /* if the terminal does not tell */
     NARROWEST = 12,      /* a column does not wrap below this */
     BUFFER_SIZE = 64 * 1024,
+    PLAIN = 0x40, /* beside a colour */
 };
+
+static struct span text_in(const struct cell *cell)
+{
+    return cell->text ? span_of(cell->text) : cell->plain;
+}
+
+/* The columns that the text of a cell takes, or a part of it. */
+static size_t width_of(const struct cell *cell, struct span text)
+{
+    return cell->text ? wrap_width(text) : text.length;
+}
 
 static void measure(struct sheet *sheet, const struct cell cells[])
 {
     for (size_t i = 0; i < sheet->count; i++) {
-        size_t width = wrap_width(span_of(cells[i].text));
+        struct span text = text_in(&cells[i]);
+        size_t width = width_of(&cells[i], text);
 
         sheet->width[i] = width > sheet->width[i] ? width : sheet->width[i];
-        sheet->filled[i] = sheet->filled[i] || strcmp(cells[i].text, "-") != 0;
+        sheet->filled[i] = sheet->filled[i] || !span_equals(text, "-");
     }
 }
 
@@ -75,7 +88,7 @@ static bool print_line(struct sheet *sheet, const struct cell cells[], struct sp
     for (size_t i = 0; i < sheet->count; i++) {
         bool wraps = sheet->terminal && sheet->columns[i].wraps;
         struct span part = wraps ? wrap_line(&rest[i], sheet->width[i]) : rest[i];
-        size_t width = wrap_width(part);
+        size_t width = width_of(&cells[i], part);
 
         if (sheet->width[i] == 0)
             continue;
@@ -115,7 +128,7 @@ static bool print_row(struct sheet *sheet, const struct cell cells[])
     bool good;
 
     for (size_t i = 0; i < sheet->count; i++)
-        rest[i] = span_of(cells[i].text);
+        rest[i] = text_in(&cells[i]);
     do
         good = print_line(sheet, cells, rest);
     while (good && any_left(sheet, rest));
@@ -131,20 +144,24 @@ static void free_cells(const struct sheet *sheet, const struct cell cells[])
 static void get_headings(const struct sheet *sheet, struct cell cells[])
 {
     for (size_t i = 0; i < sheet->count; i++)
-        cells[i] = (struct cell){must_have(strdup(sheet->columns[i].heading)), COLOUR_NONE};
+        cells[i] = (struct cell){.text = must_have(strdup(sheet->columns[i].heading))};
 }
 
 static void keep(struct sheet *sheet, const struct cell *cell)
 {
-    size_t size = strlen(cell->text) + 1;
+    struct span text = text_in(cell);
+    size_t size = 1 + text.length + 1;
+    char *end;
 
-    if (sheet->kept_room - sheet->kept_size < size + 1) {
+    if (sheet->kept_room - sheet->kept_size < size) {
         sheet->kept_room = 2 * sheet->kept_room + size + BUFFER_SIZE;
         sheet->kept = must_have(realloc(sheet->kept, sheet->kept_room));
     }
-    sheet->kept[sheet->kept_size] = (char)cell->colour;
-    memcpy(sheet->kept + sheet->kept_size + 1, cell->text, size);
-    sheet->kept_size += size + 1;
+    end = sheet->kept + sheet->kept_size;
+    *end++ = (char)(cell->text ? cell->colour : cell->colour | PLAIN);
+    end = mempcpy(end, text.at, text.length);
+    *end = '\0';
+    sheet->kept_size += size;
 }
 
 void sheet_row(struct sheet *sheet, const struct cell cells[])
@@ -194,8 +211,12 @@ static bool print_all(struct sheet *sheet)
     }
     for (uint64_t row = 0; row < sheet->rows && good; row++) {
         for (size_t i = 0; i < sheet->count; i++) {
-            cells[i] = (struct cell){at + 1, (enum colour) * at};
-            at += strlen(at + 1) + 2;
+            int colour = (unsigned char)*at++;
+
+            cells[i].colour = (enum colour)(colour & ~PLAIN);
+            cells[i].plain = span_of(at);
+            cells[i].text = colour & PLAIN ? NULL : at;
+            at += cells[i].plain.length + 1;
         }
         good = print_row(sheet, cells);
     }

@@ -18,7 +18,8 @@ struct sheet_column {
 enum colour { COLOUR_NONE, COLOUR_RED = 31, COLOUR_GREEN = 32, COLOUR_YELLOW = 33 };
 
 struct cell {
-    char *text; /* already escaped */
+    char *text;        /* already escaped */
+    struct span plain; /* in its place, if text is NULL: printable ASCII that stays with the caller */
     enum colour colour;
 };
 
@@ -31,7 +32,7 @@ struct sheet {
     bool terminal, colours;      /* is stdout a terminal, and does its user want colours? */
     size_t width[SHEET_COLUMNS]; /* 0: left out */
     bool filled[SHEET_COLUMNS];  /* has a cell that is not "-" */
-    char *kept;                  /* each cell of each row: its colour, and its text with a NUL */
+    char *kept; /* each cell of each row: its colour, or with it PLAIN, and its text with a NUL */
     size_t kept_size, kept_room;
     uint64_t rows;
     char *buffer; /* of lines that are not written yet */

@@ -62,67 +62,91 @@ char *unescaped_shown(struct span escaped)
     return shown;
 }
 
-static char *describe_time(int64_t when, int64_t now, enum form form)
+static struct span plain_time(char plain[PLAIN_SIZE], int64_t when, int64_t now, enum form form)
 {
-    char text[WHEN_SIZE], distance[WHEN_SIZE / 2], both[2 * WHEN_SIZE];
+    char distance[WHEN_SIZE / 2];
+    size_t length;
 
     if (when == TIME_NEVER)
-        return must_have(strdup("never"));
-    if (form != FORM_SHORT)
-        when_format_local(text, when);
-    if (form == FORM_PLAIN)
-        return must_have(strdup(text));
-    when_format_distance(distance, when, now);
+        return span_of("never");
     if (form == FORM_SHORT)
-        return must_have(strdup(distance));
-    snprintf(both, sizeof(both), "%s (%s)", text, distance);
-    return must_have(strdup(both));
+        when_format_distance(plain, when, now);
+    else
+        when_format_local(plain, when);
+    if (form != FORM_LONG)
+        return span_of(plain);
+    when_format_distance(distance, when, now);
+    length = strlen(plain);
+    snprintf(plain + length, PLAIN_SIZE - length, " (%s)", distance);
+    return span_of(plain);
 }
 
-static char *describe_text(struct span escaped)
+static struct span plain_number(char plain[PLAIN_SIZE], uint64_t number)
 {
-    return escaped.length > 0 ? unescaped_shown(escaped) : must_have(strdup("-"));
+    return (struct span){plain, (size_t)sprintf(plain, "%" PRIu64, number)};
+}
+
+/* The text of the column of a record. */
+static struct span text_of(const struct record *record, enum attribute attribute)
+{
+    switch (attribute) {
+    case ATTRIBUTE_LABEL:
+        return record->label;
+    case ATTRIBUTE_SCOPES:
+        return record->scopes;
+    case ATTRIBUTE_FROM:
+        return record->nets;
+    case ATTRIBUTE_USER:
+        return record->user;
+    case ATTRIBUTE_REASON:
+        return record->reason;
+    case ATTRIBUTE_PREV:
+        return record->prev;
+    case ATTRIBUTE_BY:
+    default:
+        return record->by;
+    }
+}
+
+struct span describe_plain(char plain[PLAIN_SIZE], const struct record *record, const char *domain,
+                           enum attribute attribute, int64_t now, enum form form)
+{
+    struct span text;
+
+    switch (attribute) {
+    case ATTRIBUTE_DOMAIN:
+        return span_of(domain);
+    case ATTRIBUTE_ID:
+        return span_of(record->id);
+    case ATTRIBUTE_SERIAL:
+        return plain_number(plain, record->serial);
+    case ATTRIBUTE_STATE:
+        return span_of(state_name(state_of(record, now)));
+    case ATTRIBUTE_CREATED:
+        return plain_time(plain, record->created, now, form);
+    case ATTRIBUTE_EXPIRES:
+        return plain_time(plain, record->expires, now, form);
+    case ATTRIBUTE_REVOKED:
+        return record->revoked == TIME_NEVER ? span_of("-") : plain_time(plain, record->revoked, now, form);
+    case ATTRIBUTE_LAST_USED:
+        return record->used == 0 ? span_of("-") : plain_time(plain, record->used, now, form);
+    case ATTRIBUTE_SUCCESSOR:
+        return record->successor == 0 ? span_of("-") : plain_number(plain, record->successor);
+    default:
+        text = text_of(record, attribute);
+        if (text.length == 0)
+            return span_of("-");
+        return text_is_plain_ascii(text) ? text : (struct span){NULL, 0};
+    }
 }
 
 char *describe(const struct record *record, const char *domain, enum attribute attribute, int64_t now,
                enum form form)
 {
-    switch (attribute) {
-    case ATTRIBUTE_DOMAIN:
-        return must_have(strdup(domain));
-    case ATTRIBUTE_ID:
-        return must_have(strdup(record->id));
-    case ATTRIBUTE_SERIAL:
-        return composed("%" PRIu64, record->serial);
-    case ATTRIBUTE_LABEL:
-        return describe_text(record->label);
-    case ATTRIBUTE_STATE:
-        return must_have(strdup(state_name(state_of(record, now))));
-    case ATTRIBUTE_CREATED:
-        return describe_time(record->created, now, form);
-    case ATTRIBUTE_EXPIRES:
-        return describe_time(record->expires, now, form);
-    case ATTRIBUTE_REVOKED:
-        return record->revoked == TIME_NEVER ? must_have(strdup("-"))
-                                             : describe_time(record->revoked, now, form);
-    case ATTRIBUTE_SCOPES:
-        return describe_text(record->scopes);
-    case ATTRIBUTE_FROM:
-        return describe_text(record->nets);
-    case ATTRIBUTE_USER:
-        return describe_text(record->user);
-    case ATTRIBUTE_REASON:
-        return describe_text(record->reason);
-    case ATTRIBUTE_PREV:
-        return describe_text(record->prev);
-    case ATTRIBUTE_BY:
-        return describe_text(record->by);
-    case ATTRIBUTE_SUCCESSOR:
-        return record->successor == 0 ? must_have(strdup("-")) : composed("%" PRIu64, record->successor);
-    case ATTRIBUTE_LAST_USED:
-    default:
-        return record->used == 0 ? must_have(strdup("-")) : describe_time(record->used, now, form);
-    }
+    char plain[PLAIN_SIZE];
+    struct span text = describe_plain(plain, record, domain, attribute, now, form);
+
+    return text.at ? must_have(strndup(text.at, text.length)) : unescaped_shown(text_of(record, attribute));
 }
 
 /* jansson refuses all but UTF-8. Another writer may have written something else: it is shown escaped. */
