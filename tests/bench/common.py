@@ -91,15 +91,8 @@ def create(store):
 
 
 def peak_memory(*command):
-    """The most bytes that a command had in memory at once. What wait4(2) says would include this process's own."""
-    peak = 0
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                          env=ENV) as process:
-        while process.poll() is None:
-            with open("/proc/%d/status" % process.pid, encoding="utf-8") as file:
-                found = re.search(r"VmHWM:\s*(\d+) kB", file.read())
-            peak = max(peak, int(found[1]) * 1024 if found else 0)
-    return peak
+    """The most bytes that a command had in memory at once."""
+    return int(timed(os.path.join(BUILD, "bench-peak"), *command, output=subprocess.PIPE).output) * 1024
 
 
 def counted(out, *command):

@@ -54,7 +54,7 @@ Suite *salvage_copies_suite(void);
 Suite *salvage_rules_suite(void);
 Suite *head_suite(void);
 Suite *agree_suite(void);
-Suite *idset_suite(void);
+Suite *origins_suite(void);
 Suite *incoming_suite(void);
 Suite *numbered_suite(void);
 Suite *finder_suite(void);

@@ -127,7 +127,7 @@ static enum status print_object(const struct check *check, const struct proof *p
 {
     json_t *object =
         must_have(json_pack("{s:s?, s:I, s:I, s:O}", "head", head, "lines", (json_int_t)proof->lines,
-                            "tokens", (json_int_t)proof_tokens(proof), "faults", check->faults));
+                            "tokens", (json_int_t)proof->tokens, "faults", check->faults));
 
     if (!check->all_domains)
         return print_json(object);
@@ -147,9 +147,9 @@ static enum status print(const struct check *check, const struct proof *proof, b
         return print_object(check, proof, proved ? head : NULL);
     if (!proved)
         return STATUS_DONE;
-    say("%s/%s: %s%" PRIu64 " line%s, %zu token%s; its HEAD is", check->storefile.directory,
+    say("%s/%s: %s%" PRIu64 " line%s, %" PRIu64 " token%s; its HEAD is", check->storefile.directory,
         check->storefile.name, json_array_size(check->faults) == 0 ? "sound: " : "", proof->lines,
-        plural(proof->lines), proof_tokens(proof), plural(proof_tokens(proof)));
+        plural(proof->lines), proof->tokens, plural(proof->tokens));
     snprintf(line, sizeof(line), "%s%s%s", check->all_domains ? check->domain : "",
              check->all_domains ? " " : "", head);
     return output_line(line);

@@ -20,19 +20,19 @@ static bool wrong_line(const struct proof *proof, struct fault *fault, const cha
     return fault_set(fault, "line %" PRIu64 ": %s", proof->lines + 2, what);
 }
 
-/* Does the line fit the earlier lines of its token? */
-static const char *against_history(const struct record *record, enum idset_seen seen, bool in_snapshot)
+/* Does the line fit the last one of its token? Both from the id on; before is NULL: there is none. */
+static const char *against_history(const struct record *record, const char *id, const char *before,
+                                   bool in_snapshot)
 {
-    if (record->op == OPERATION_CREATE && record->serial != record->n)
-        return "the serial of a new token must be the number of its line";
-    if (seen == IDSET_NEW)
-        return record->op == OPERATION_CREATE || in_snapshot ? NULL
-                                                             : "changes a token that was never created";
-    if (record->op == OPERATION_CREATE || in_snapshot)
+    bool creates = in_snapshot || record->op == OPERATION_CREATE;
+
+    if (!before)
+        return creates ? NULL : "changes a token that was never created";
+    if (creates)
         return "creates an id that already exists";
-    if (seen == IDSET_CHANGED)
-        return "changes the hash, serial or creation time of its token";
-    return NULL;
+    return span_same(line_origin(id), line_origin(before))
+               ? NULL
+               : "changes the hash, serial or creation time of its token";
 }
 
 /* Copy the line into the index, after an LF: a snapshot needs the line from its number on. Returns it from
@@ -57,46 +57,30 @@ static void keep_serial(struct proof *proof, uint64_t serial)
     proof->serials[proof->serial_count++] = serial;
 }
 
-static void prefetch(const struct proof *proof, const char id[ID_LENGTH])
-{
-    if (proof->brief)
-        idset_prefetch(&proof->ids, id);
-    else
-        index_prefetch(&proof->index, id);
-}
-
-static enum idset_seen see_origin(struct proof *proof, const struct record *record)
-{
-    unsigned char origin[HASH_SIZE + 2 * sizeof(uint64_t)];
-
-    memcpy(origin, record->hash, HASH_SIZE);
-    memcpy(origin + HASH_SIZE, &record->serial, sizeof(uint64_t));
-    memcpy(origin + HASH_SIZE + sizeof(uint64_t), &record->created, sizeof(uint64_t));
-    return idset_see(&proof->ids, record->id, origin, sizeof(origin));
-}
-
-/* Note what a token's line says, and find the line before it. */
+/* Note what a token's line says, and find the line before it. Whether the lines of a token fit, a brief proof
+ * leaves to its end. */
 static const char *note(struct proof *proof, const struct record *record, const struct line *line,
                         struct event *event)
 {
     const char *id = line->column[COLUMN_ID].at, *wrong;
-    enum idset_seen seen;
 
     if (proof->brief) {
-        seen = see_origin(proof, record);
+        proof->tokens += event->in_snapshot || record->op == OPERATION_CREATE;
+        if (!origins_see(proof->brief, record, event->in_snapshot))
+            return "no room for a temporary file";
     } else {
         event->before = index_find(&proof->index, id);
-        seen = !event->before                                           ? IDSET_NEW
-               : span_same(line_origin(id), line_origin(event->before)) ? IDSET_SAME
-                                                                        : IDSET_CHANGED;
+        proof->tokens += !event->before;
     }
-    wrong = against_history(record, seen, event->in_snapshot);
+    if (record->op == OPERATION_CREATE && record->serial != record->n)
+        return "the serial of a new token must be the number of its line";
+    if (proof->brief)
+        return NULL;
+    wrong = against_history(record, id, event->before, event->in_snapshot);
     if (wrong)
         return wrong;
     if (event->in_snapshot)
         keep_serial(proof, record->serial);
-    if (proof->brief)
-        return NULL;
     if (!index_holds(&proof->index, 1) && !index_grow(&proof->index))
         must_have(NULL);
     index_put(&proof->index, event->id, (size_t)(line->column[COLUMN_CHAIN].at + CHAIN_HEX + 1 - id));
@@ -114,8 +98,8 @@ static bool prove_line(struct proof *proof, const char *text, size_t length, con
     struct record record;
     struct line line;
 
-    if (bar && text + length - bar > ID_LENGTH)
-        prefetch(proof, bar + 1); /* the memory arrives while the line is hashed */
+    if (!proof->brief && bar && text + length - bar > ID_LENGTH)
+        index_prefetch(&proof->index, bar + 1); /* the memory arrives while the line is hashed */
     wrong = chain_line(&proof->chain, &line, text, length);
     if (wrong)
         return wrong_line(proof, fault, wrong);
@@ -182,9 +166,7 @@ static bool begin(struct proof *proof, int fd, const char *domain, struct expect
     proof->expect = expect;
     if (fstat(fd, &status) < 0 || status.st_size > SIZE_BELIEVED)
         status.st_size = SIZE_BELIEVED;
-    if (proof->brief)
-        idset_make(&proof->ids, (size_t)status.st_size / LINE_SIZE_USUAL);
-    else if (!index_make(&proof->index, (size_t)status.st_size / LINE_SIZE_USUAL))
+    if (!proof->brief && !index_make(&proof->index, (size_t)status.st_size / LINE_SIZE_USUAL))
         must_have(NULL);
     lines_make(&lines, fd, 0);
     if (lines_next(&lines, &text, &length) == LINES_LINE)
@@ -201,7 +183,7 @@ static bool begin(struct proof *proof, int fd, const char *domain, struct expect
 bool prove_begin(struct proof *proof, int fd, const char *domain, struct expected_head *expect,
                  struct fault *fault)
 {
-    *proof = (struct proof){.brief = false};
+    *proof = (struct proof){0};
     return begin(proof, fd, domain, expect, fault);
 }
 
@@ -279,9 +261,23 @@ bool prove(struct proof *proof, int fd, const char *domain, struct expected_head
 bool prove_soundness(struct proof *proof, int fd, const char *domain, struct expected_head *expect,
                      struct fault *fault)
 {
-    *proof = (struct proof){.brief = true};
-    return begin(proof, fd, domain, expect, fault) && prove_on(proof, fd, &progress_witness, fault) &&
+    struct expected_head asked = expect ? *expect : (struct expected_head){0};
+    struct origins origins;
+    struct stat status;
+    bool good, fit;
+
+    origins_make(&origins, fstat(fd, &status) == 0 ? (uint64_t)status.st_size : 0);
+    *proof = (struct proof){.brief = &origins};
+    good = begin(proof, fd, domain, expect, fault) && prove_on(proof, fd, &progress_witness, fault) &&
            prove_end(proof, fault);
+    fit = (!good && fault->passing) || origins_fit(&origins);
+    origins_free(&origins);
+    proof->brief = NULL;
+    if (fit)
+        return good;
+    if (expect) /* which line does not fit first? */
+        *expect = asked;
+    return prove(proof, fd, domain, expect, &progress_witness, fault);
 }
 
 void event_record(struct record *record, const char *id)
@@ -302,14 +298,8 @@ static void show_progress(void *context, const struct event *event)
 
 const struct witness progress_witness = {show_progress, NULL};
 
-size_t proof_tokens(const struct proof *proof)
-{
-    return proof->brief ? proof->ids.count : proof->index.count;
-}
-
 void proof_free(struct proof *proof)
 {
     index_free(&proof->index);
-    idset_free(&proof->ids);
     free(proof->serials);
 }

@@ -6,7 +6,7 @@
 #include "fault.h"
 #include "index.h"
 #include "store/head.h"
-#include "store/idset.h"
+#include "store/origins.h"
 
 /* A proved line. Its text stays valid until proof_free(). */
 struct event {
@@ -32,11 +32,11 @@ struct proof {
     struct chain chain;
     struct expected_head *expect; /* NULL: none */
     struct index index;           /* each token's last line, whole, after an LF */
-    bool brief;                   /* instead of it, only this: */
-    struct idset ids;             /* what the lines of a token must have in common */
+    struct origins *brief;        /* NULL; or what is kept instead of the index and the serials */
     uint64_t *serials;            /* of the snapshot's lines: only these could be alike */
     size_t serial_count, serial_room;
     uint64_t lines;      /* without the header */
+    uint64_t tokens;     /* that these lines are about */
     uint64_t offset;     /* after the last proved line */
     enum rest rest;      /* what follows it, to the end of the file; REST_LINE: that line was proved too */
     uint64_t rest_bytes; /* the length of that */
@@ -49,8 +49,8 @@ struct proof {
 bool prove(struct proof *proof, int fd, const char *domain, struct expected_head *expect,
            const struct witness *witness, struct fault *fault);
 
-/* The same for those who only ask whether the store is sound, in little memory. It is brief, and shows
- * progress on a terminal. */
+/* The same for those who only ask whether the store is sound: in as much memory for a sound one of any size,
+ * and without the index. Shows progress on a terminal. */
 bool prove_soundness(struct proof *proof, int fd, const char *domain, struct expected_head *expect,
                      struct fault *fault);
 
@@ -59,9 +59,6 @@ bool prove_begin(struct proof *proof, int fd, const char *domain, struct expecte
                  struct fault *fault);
 bool prove_on(struct proof *proof, int fd, const struct witness *witness, struct fault *fault);
 bool prove_end(const struct proof *proof, struct fault *fault);
-
-/* How many tokens the file has. */
-size_t proof_tokens(const struct proof *proof);
 
 void proof_free(struct proof *proof);
 
