@@ -335,7 +335,8 @@ class Refused(EngineCase):
             silent = pool.submit(self.engine, "lines", asked, 1, gateway=third)
             self.assertEqual(unknown.result(), b"unknown\n")
             self.assertRegex(unsent.result(), b"^unavailable no majority of etcd answers: ")
-            self.assertEqual(silent.result(), b"!unavailable etcd: etcdserver: no leader\n")
+            # on a busy machine the last request may have had no time left for its answer
+            self.assertRegex(silent.result(), b"^!unavailable (etcd: etcdserver: no leader|http://.*)\n$")
         self.assertEqual(second.bodies(TXN), [])
 
 
