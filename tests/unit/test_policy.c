@@ -11,7 +11,7 @@ enum { NOW = 1767225600 };
 
 /* What a line says, and what is asked for; the answer. */
 struct question {
-    const char *created, *expires, *revoked, *scopes, *nets, *user, *label,
+    const char *op, *serial, *created, *expires, *revoked, *scopes, *nets, *user, *label,
         *ext; /* NULL: as the good one has it */
     const char *wanted_scopes, *client, *wanted_user;
     enum toktab_reason reason; /* STORE: error */
@@ -21,14 +21,14 @@ struct question {
 
 static size_t compose(char text[LINE_SIZE_MAX + 1], const struct question *question)
 {
-    int length =
-        snprintf(text, LINE_SIZE_MAX + 1,
-                 "7|ExampleToken|C|a0acfe7ab0402a756593e4cf19f1477aba4b8fb445cd564e23a7c1537e5aefd6|3|"
-                 "%s|%s|%s|1767225000|root/0/"
-                 "-|%s|%s|%s|%s|||%s|0|3c384edc7cbab2d3748838196c76cdf9|3c384edc7cbab2d3748838196c76cdf9\n",
-                 OR(question->created, "1767225000"), OR(question->expires, "-"), OR(question->revoked, "-"),
-                 OR(question->scopes, ""), OR(question->nets, ""), OR(question->user, ""),
-                 OR(question->label, "cron"), OR(question->ext, ""));
+    int length = snprintf(
+        text, LINE_SIZE_MAX + 1,
+        "7|ExampleToken|%s|a0acfe7ab0402a756593e4cf19f1477aba4b8fb445cd564e23a7c1537e5aefd6|%s|"
+        "%s|%s|%s|1767225000|root/0/"
+        "-|%s|%s|%s|%s|||%s|0|3c384edc7cbab2d3748838196c76cdf9|3c384edc7cbab2d3748838196c76cdf9\n",
+        OR(question->op, "C"), OR(question->serial, "3"), OR(question->created, "1767225000"),
+        OR(question->expires, "-"), OR(question->revoked, "-"), OR(question->scopes, ""),
+        OR(question->nets, ""), OR(question->user, ""), OR(question->label, "cron"), OR(question->ext, ""));
 
     ck_assert_int_le(length, LINE_SIZE_MAX);
     return (size_t)length;
@@ -155,13 +155,34 @@ static const struct question questions[] = {
     {.user = "a", .nets = "::/0", .wanted_user = "b", .wanted_scopes = "s", .reason = TOKTAB_REASON_USER},
     {.nets = "::/0", .wanted_scopes = "s", .reason = TOKTAB_REASON_NETWORK},
     {.wanted_scopes = "s", .reason = TOKTAB_REASON_SCOPE},
+    /* the operation does not matter, but one that revokes must say when */
+    {.op = "U", .reason = TOKTAB_REASON_NONE},
+    {.op = "U", .revoked = "1", .reason = TOKTAB_REASON_REVOKED},
+    {.op = "R", .revoked = "1", .reason = TOKTAB_REASON_REVOKED},
+    {.op = "R", .reason = TOKTAB_REASON_STORE},
     /* a record that makes no sense though its chain holds admits nobody */
+    {.op = "P", .reason = TOKTAB_REASON_STORE},
+    {.op = "c", .reason = TOKTAB_REASON_STORE},
+    {.op = "|", .reason = TOKTAB_REASON_STORE},
+    {.serial = "", .reason = TOKTAB_REASON_STORE},
+    {.serial = "-", .reason = TOKTAB_REASON_STORE},
+    {.serial = "0", .reason = TOKTAB_REASON_STORE},
+    {.serial = "03", .reason = TOKTAB_REASON_STORE},
+    {.serial = "3x", .reason = TOKTAB_REASON_STORE},
+    {.serial = "18446744073709551616", .reason = TOKTAB_REASON_STORE},
     {.created = "", .reason = TOKTAB_REASON_STORE},
     {.created = "-", .reason = TOKTAB_REASON_STORE},
+    {.created = "01767225000", .reason = TOKTAB_REASON_STORE},
+    {.created = "9223372036854775807", .reason = TOKTAB_REASON_STORE},
     {.expires = "", .reason = TOKTAB_REASON_STORE},
+    {.expires = "-1", .reason = TOKTAB_REASON_STORE},
     {.expires = "never", .reason = TOKTAB_REASON_STORE},
+    {.expires = "01767225601", .reason = TOKTAB_REASON_STORE},
+    {.expires = "9223372036854775807", .reason = TOKTAB_REASON_STORE},
     {.expires = "18446744073709551616", .reason = TOKTAB_REASON_STORE},
     {.revoked = "", .reason = TOKTAB_REASON_STORE},
+    {.revoked = "--", .reason = TOKTAB_REASON_STORE},
+    {.revoked = "9223372036854775807", .reason = TOKTAB_REASON_STORE},
     {.ext = " ", .reason = TOKTAB_REASON_STORE},
     {.ext = "Future", .reason = TOKTAB_REASON_STORE},
     {.label = "", .reason = TOKTAB_REASON_STORE},
