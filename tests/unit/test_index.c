@@ -212,6 +212,31 @@ START_TEST(room_is_as_large_as_was_asked_for)
 }
 END_TEST
 
+/* A line without its chain may end a chunk: whoever splits it reads a little past its end. */
+START_TEST(line_at_the_very_end)
+{
+    static const char line[] = "1|ExampleToken|C|" HASH "|1|1|-|-|1|root/0/-||||5||||0|" CHAIN "|\n";
+    const size_t length = sizeof(line) - 1;
+    struct index index;
+    struct line columns;
+    char *room;
+    size_t size;
+
+    ck_assert(index_make(&index, 0));
+    room = index_room(&index, LINE_SIZE_MAX, LINE_SIZE_MAX, &size);
+    ck_assert_ptr_nonnull(room);
+    room += size - length;
+    memcpy(room, line, length);
+    index_keep(&index, size);
+    index_put(&index, room + 2, length - 2);
+    ck_assert_int_eq(note_of(&index, "ExampleToken"), 5);
+    line_split_for_verdict(&columns, index_find(&index, "ExampleToken"));
+    ck_assert(columns.plain);
+    ck_assert(span_equals(columns.column[COLUMN_LABEL], "5"));
+    index_free(&index);
+}
+END_TEST
+
 /* However long a host runs, its arena does not run out of chunks: they grow with it. */
 START_TEST(chunks_are_enough)
 {
@@ -373,6 +398,7 @@ Suite *index_suite(void)
     tcase_add_loop_test(one, room_for_what_was_announced, 0, 10);
     suite_add_tcase(suite, one);
     tcase_add_test(arena, room_is_as_large_as_was_asked_for);
+    tcase_add_test(arena, line_at_the_very_end);
     tcase_add_test(arena, chunks_are_enough);
     suite_add_tcase(suite, arena);
     tcase_add_loop_test(copies, copy_of_all, 0, 2);
