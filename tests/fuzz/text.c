@@ -125,11 +125,18 @@ static void check_numbers(struct span text)
 {
     unsigned char bytes[64];
     char written[129] = "";
-    uint64_t number;
+    uint64_t number, taken;
+    bool is_number = decimal_parse(text, &number);
 
-    if (decimal_parse(text, &number)) {
+    if (is_number) {
         snprintf(written, sizeof(written), "%" PRIu64, number);
         assert(span_equals(text, written));
+    }
+    if (text.length < sizeof(written) - 9) {
+        memcpy(written, text.at, text.length);
+        memcpy(written + text.length, "|12345678", 9);
+        assert((decimal_take(written, &taken) == written + text.length + 1) == is_number);
+        assert(!is_number || taken == number);
     }
     if (text.length <= 128 && text.length % (2 * HEX_STEP) == 0 &&
         hex_decode(bytes, text.at, text.length / 2)) {
