@@ -1,10 +1,11 @@
 /*
  * The tokens of a store in memory: the lines of the file, found by id.
  *
- * An arena holds the lines, without their chains; it only grows. A table of 8-byte slots says where the line
- * of an id is; a newer line overwrites the slot in place. One thread may change an index while any number of
- * threads read it: a line is in the arena before its slot is set (release), and readers load the slot first
- * (acquire). While an index is made, freed or grown by index_grow(), no other thread may use it.
+ * An arena holds the lines, and LINE_READ_PAST bytes behind them; it only grows. load.h keeps lines without
+ * their chains, others keep them whole. A table of 8-byte slots says where the line of an id is; a newer line
+ * overwrites the slot in place. One thread may change an index while any number of threads read it: a line is
+ * in the arena before its slot is set (release), and readers load the slot first (acquire). While an index is
+ * made, freed or grown by index_grow(), no other thread may use it.
  */
 #ifndef INDEX_H
 #define INDEX_H

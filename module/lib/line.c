@@ -160,7 +160,7 @@ void line_split_for_verdict(struct line *line, const char *id)
 
     split_fixed(line, id);
     line->column[COLUMN_SERIAL].at = id + AT_SERIAL;
-    /* ends before the LF */
+    /* ends before the LF; if another writer left `before` empty, that makes it odd, not plain */
     split_up_to(line, COLUMN_SCOPES, COLUMN_PRIOR, id + AT_SERIAL, id + LINE_SIZE_MAX, &kinds);
     line->plain = bits_of(~kinds.printable | kinds.percent) == 0;
 }

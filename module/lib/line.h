@@ -12,7 +12,7 @@ enum {
     LINE_SIZE_MAX = 4096, /* bytes of a line with its LF */
     HASH_HEX = 2 * HASH_SIZE,
     CHAIN_HEX = 2 * CHAIN_SIZE,
-    LINE_READ_PAST = 32, /* bytes behind a line that the functions below may read, whatever is there */
+    LINE_READ_PAST = 32, /* bytes that may be read behind a line without its chain, whatever is there */
 };
 
 enum column {
@@ -53,7 +53,8 @@ bool line_split(struct line *line, const char *text, size_t length);
 bool line_split_ends(struct line *line, const char *text, size_t length);
 
 /* Like line_split() from the id on, for a line that line_split() has accepted before; it needs no end. The
- * column n is missing: at is NULL. Of the chain only the place is known: an index does not keep it. */
+ * column n is missing: at is NULL. The chain may be missing too, where LINE_READ_PAST bytes may be read
+ * behind the line; then its column only says where it was. */
 void line_split_accepted(struct line *line, const char *id);
 
 /* The same for the columns that a verdict needs: id, op and hash, where the serial begins, and scopes to ext;

@@ -44,9 +44,10 @@ struct loading {
 };
 
 /*
- * Read the lines up to offset size into the index. After the last LF, only a line that lacks nothing but its
- * LF is read (chain_rest()). Uses only pread(2). False with fault, and progress after the last good line: the
- * file is damaged, disagrees with what is known, or cannot be read, or there is no memory.
+ * Read the lines up to offset size into the index, which keeps them without their chains. After the last LF,
+ * only a line that lacks nothing but its LF is read (chain_rest()). Uses only pread(2). False with fault, and
+ * progress after the last good line: the file is damaged, disagrees with what is known, or cannot be read, or
+ * there is no memory.
  */
 bool load_lines(const struct loading *loading, uint64_t size);
 
