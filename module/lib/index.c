@@ -235,7 +235,7 @@ void index_each(const struct index *index, void (*visit)(void *context, const ch
         uint64_t slot = atomic_load_explicit(&index->slots[i], memory_order_acquire), ahead = 0;
 
         if (i + AHEAD < index->slot_count)
-            ahead = atomic_load_explicit(&index->slots[i + AHEAD], memory_order_relaxed);
+            ahead = atomic_load_explicit(&index->slots[i + AHEAD], memory_order_acquire);
         if (ahead != 0)
             __builtin_prefetch(line_at(index, ahead) + CACHE_LINE); /* where most of them read first */
         if (slot != 0)
