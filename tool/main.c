@@ -130,9 +130,15 @@ static enum status have_stack(void)
                 NEEDED / 1024);
 }
 
+static char **arguments; /* for libsodium, which passes none */
+
 static void end_without_randomness(void)
 {
-    exit(fail(STATUS_MISSING, "libsodium: the source of randomness failed"));
+    enum status status = fail(STATUS_MISSING, "libsodium: the source of randomness failed");
+
+    if (asks_for_json(arguments))
+        print_failure(status);
+    exit((int)status);
 }
 
 int main(int argc, char **argv)
@@ -150,6 +156,7 @@ int main(int argc, char **argv)
     signal(SIGCHLD, SIG_DFL); /* where it is ignored, no child can be waited for */
     if (status == STATUS_DONE)
         status = have_stack();
+    arguments = argv;
     crypto_on_failure(end_without_randomness);
     if (status == STATUS_DONE && crypto_start() < 0)
         status = fail(STATUS_MISSING, "libsodium: no source of randomness");

@@ -49,6 +49,9 @@ class Missing(Installed):
             for args in (["create", "-l", "x"], ["rotate", "1"], ["compact"], ["verify"], ["list"]):
                 self.refused(69, "-d", "default", *args, env={"LD_PRELOAD": self.shim}, says="randomness")
                 self.refused(69, "-d", "default", *args, env={"LD_PRELOAD": self.later}, says="randomness")
+            for shim in (self.shim, self.later):
+                shown = self.json("-d", "default", "create", "-l", "x", code=69, env={"LD_PRELOAD": shim})
+                self.assertIn("randomness", shown["error"]["text"])
             self.assertEqual(self.site.files(), before)
             self.create()
 
