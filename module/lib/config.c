@@ -319,6 +319,10 @@ static bool parse(struct source *source, const char *text, struct config *config
     uselocale(locale);
     if (good)
         good = take_all(source, &parsed, config);
+    else if (config_error_line(&parsed) >= (int)source->mark_line)
+        good = fault_set(source->fault,
+                         "%s: %s: the file ends inside a setting: look for a missing ), ], } or \"",
+                         source->path, config_error_text(&parsed));
     else
         good = fault_set(source->fault, "%s:%d: %s", source->path, config_error_line(&parsed),
                          config_error_text(&parsed));
