@@ -49,6 +49,7 @@ class Check(SiteTest):
             self.create()
             heads.append(self.site.read().head())
         self.assertEqual([self.expectation(head) for head in heads], [0, 0, 0])
+        self.assertIn("the log contains this HEAD", self.ok("check", "--expect", heads[0]).err)
 
     def test_expect_no(self):
         writer = self.small_store()
@@ -214,7 +215,9 @@ class Check(SiteTest):
         self.assertNotIn("mend", self.ok("check").err)
         self.site.put(writer.data()[:-1])
         self.assertNotIn("mend", self.ok("check").err)
-        self.assertIn("toktab mend", self.assert_fault(writer.data()[:-40] + b"!" + writer.data()[-39:]).err)
+        said = self.assert_fault(writer.data()[:-40] + b"!" + writer.data()[-39:]).err
+        self.assertIn("run `toktab mend`, with a backup", said)
+        self.assertNotIn("restore", said)
 
     def test_one_is_not_several(self):
         self.create()

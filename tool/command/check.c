@@ -175,12 +175,16 @@ static enum status check_content(struct check *check, int fd)
     if (!proved && fault.passing)
         return STATUS_IO;
     if (!proved)
-        say("%s/%s: restore a backup, or try `toktab mend`", check->storefile.directory,
-            check->storefile.name);
+        say("%s/%s: run `toktab mend`, with a backup of the store as COPY if you have one",
+            check->storefile.directory, check->storefile.name);
     if (json_array_size(check->faults) > 0)
         return STATUS_NO;
-    if (!check->expect || check->expect->answer == ANSWER_YES)
+    if (!check->expect)
         return STATUS_DONE;
+    if (check->expect->answer == ANSWER_YES) {
+        say("--expect: the log contains this HEAD");
+        return STATUS_DONE;
+    }
     if (check->expect->answer == ANSWER_CANNOT_TELL)
         return fail(STATUS_MISSING,
                     "--expect: cannot tell: the store was compacted or mended after this HEAD");
