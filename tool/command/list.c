@@ -29,7 +29,7 @@ static const char help[] =
     "  -l, --label GLOB      tokens whose label matches: \"CI *\"\n"
     "  -u, --user USER       tokens of this user\n"
     "      --by USER         tokens that this user created\n"
-    "  -A, --all-domains     of all your domains\n"
+    "  -A, --all-domains     the tokens of all your domains\n"
     "      --newest N        only the N newest of them, newest first\n"
     "      --before SERIAL   only tokens older than that one: the next page\n"
     "      --sort COLUMN     sort by this column instead of the serial\n"

@@ -12,17 +12,18 @@
 #include "terminal/progress.h"
 #include "token/describe.h"
 
-static const char help[] = "Usage: toktab [-c CONF] [-d DOMAIN] promote [OPTIONS]\n"
-                           "\n"
-                           "Makes this follower the writer, when the host that it follows is gone or should\n"
-                           "follow it. The store gets a new epoch, so that every host refuses what the old\n"
-                           "writer still sends. Prints HEAD, and what to do on the other hosts; see\n"
-                           "toktab-fleet(7).\n"
-                           "\n"
-                           "  -y, --yes    also if the store is damaged: revoke the tokens that are then in\n"
-                           "               doubt, as `toktab mend` does; with an engine, also if\n"
-                           "               changes that only the engine has are lost\n"
-                           "      --json   print the result as JSON: head, and the HEAD before\n";
+static const char help[] =
+    "Usage: toktab [-c CONF] [-d DOMAIN] promote [OPTIONS]\n"
+    "\n"
+    "Makes this follower the writer, when the host that it follows is gone or should\n"
+    "follow it. The store gets a new epoch, so that every host refuses what the old\n"
+    "writer still sends. Prints HEAD, and what to do on the other hosts; see\n"
+    "toktab-fleet(7).\n"
+    "\n"
+    "  -y, --yes    also if the store is damaged: revoke the tokens that are then in\n"
+    "               doubt, as `toktab mend` does; with an engine, also if changes that\n"
+    "               only the engine has are lost\n"
+    "      --json   print the result as JSON: head, and the HEAD before\n";
 
 static const struct option longs[] = {{"yes", no_argument, NULL, 'y'},
                                       {"json", no_argument, NULL, OPTION_JSON},
