@@ -114,7 +114,8 @@ class Once(FleetTest):
     def test_no_source(self):
         self.refused(2, "follow", "--once", says="has no source")
         host = self.follower()
-        self.once(host, 69, says="no such file")  # the writer has no store
+        result = self.once(host, 69, says="no such file")  # the writer has no store
+        self.assertNotIn("started again", result.err)
         self.once(host, 69, "--", "/nonexistent/command", says="cannot be run")
 
     def test_a_relay(self):

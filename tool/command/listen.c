@@ -205,7 +205,7 @@ static enum end hear_end(struct follow *follow, bool good)
         }
     }
     alert(&follow->alerts, ALERT_CONTACT, false, domain_of(follow),
-          "the source has ended: it is started again");
+          follow->once ? "the source has ended too early" : "the source has ended: it is started again");
     return END_CONTACT;
 }
 
@@ -228,7 +228,8 @@ enum end listen_to_source(struct follow *follow)
         case WAITED_SILENT:
             source_stop(&follow->source, false);
             alert(&follow->alerts, ALERT_CONTACT, false, domain_of(follow),
-                  "the source was silent for 3.5 seconds: it is started again");
+                  follow->once ? "the source was silent for 3.5 seconds"
+                               : "the source was silent for 3.5 seconds: it is started again");
             return END_CONTACT;
         case WAITED_END:
         default:
