@@ -322,6 +322,9 @@ int session_open_store(struct storefile *storefile, const struct session *sessio
     stall_watch(storefile);
     fd = storefile_open(storefile, O_RDONLY, status_of_file, &fault);
     stall_over();
+    if (fd < 0 && errno == ENOENT && session->domain->source[0] != '\0' &&
+        !source_is_engine(session->domain->source))
+        fault_set(&fault, "no such file: `toktab follow` brings it, or restore a backup");
     *status = fd >= 0
                   ? STATUS_DONE
                   : fail(status_of(errno), "%s/%s: %s", storefile->directory, storefile->name, fault.text);
