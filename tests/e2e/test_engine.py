@@ -589,7 +589,7 @@ class Failures(EngineTest):
     def test_none_there(self):
         self.prepare()
         self.site.set_source("nosuch")
-        self.refused(69, "revoke", "-y", "1", says=["NOT revoked", "cannot be run"])
+        self.refused(69, "revoke", "-y", "1", says=["NOT revoked", "cannot be run: ", "/engine-nosuch: "])
         self.assertEqual(self.site.bytes(), self.before)
 
     def test_lies(self):

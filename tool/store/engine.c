@@ -136,7 +136,8 @@ enum appended engine_append(struct engine **engine, const struct session *sessio
     struct span answer, rest;
 
     if (!ask(engine, session, head, line, length)) {
-        fault_set(fault, "the engine %s cannot be run: %s", name, strerror(errno));
+        fault_set(fault, "the engine %s cannot be run: %.200s/engine-%s: %s", name,
+                  session->config.engine_dir, name, strerror(errno));
         give_up(engine);
         return APPEND_UNAVAILABLE;
     }

@@ -63,7 +63,7 @@ static enum status ask_head(struct pushing *pushing, const char *head, struct fa
     struct span line;
 
     if (!source_start(source, argv, environ, head)) {
-        fault_set(fault, "the engine %s cannot be run: %s", pushing->session->domain->source,
+        fault_set(fault, "the engine %s cannot be run: %.200s: %s", pushing->session->domain->source, argv[0],
                   strerror(errno));
     } else {
         if (source_next(source, &line, until) == HEARD_LINE)
