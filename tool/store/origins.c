@@ -75,6 +75,7 @@ static bool write_part(struct origins *origins, size_t number)
     uint64_t offset = place_of(origins, number) + part->written * sizeof(*buffer);
     ssize_t size = BUFFERED * (ssize_t)sizeof(*buffer), wrote;
 
+    part->buffered = 0; /* also if it fails: another entry may follow */
     if (part->written + BUFFERED > origins->part_size_max)
         return false; /* the file has grown much since */
     if (origins->fd < 0)
@@ -85,7 +86,6 @@ static bool write_part(struct origins *origins, size_t number)
         wrote = pwrite(origins->fd, buffer, (size_t)size, (off_t)offset);
     while (wrote < 0 && errno == EINTR);
     part->written += BUFFERED;
-    part->buffered = 0;
     return wrote == size;
 }
 
