@@ -3,8 +3,9 @@
  * that was created before, with the same hash, serial and time of creation; and the serials of a snapshot are
  * unlike.
  *
- * The memory does not grow with the file: what is known of each line, 16 bytes, goes into one of many parts,
- * by its id, and the parts of a large file into a temporary one. At the end each part is judged by itself.
+ * The memory does not grow with the file: what is known of each line, 16 bytes or 32 in a snapshot, goes into
+ * one of many parts, by its id, and the parts of a large file into a temporary one. At the end each part is
+ * judged by itself.
  *
  * Of an origin, which is what the lines of a token have in common, a checksum is kept. It has 32 bits, and a
  * key that is new each time: nobody can prepare a line that passes for another.
