@@ -303,8 +303,8 @@ static void take_token(struct salvage *salvage, const struct finding *finding, c
             *state = *line;
         n = line->n;
     }
-    if (n ==
-        0) { /* a missing line changed it, and no other is left; the header has not counted a later one */
+    if (n == 0) {
+        /* a missing line changed it, and no other is left; the header has not counted a later one */
         salvage->lost += lines->serial > salvage->header.base;
         return;
     }
