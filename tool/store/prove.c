@@ -275,7 +275,9 @@ bool prove_soundness(struct proof *proof, int fd, const char *domain, struct exp
     proof->brief = NULL;
     if (fit)
         return good;
-    if (expect) /* which line does not fit first? */
+    /* which line does not fit first? The numbers shown begin anew. */
+    progress_clear();
+    if (expect)
         *expect = asked;
     return prove(proof, fd, domain, expect, &progress_witness, fault);
 }
