@@ -48,19 +48,26 @@ void origins_free(struct origins *origins)
 }
 
 /* A file without a name. */
-static int open_temporary(void)
+static int open_temporary_in(const char *directory)
 {
-    const char *directory = secure_getenv("TMPDIR");
     char path[PATH_MAX];
     int fd;
 
-    if (snprintf(path, sizeof(path), "%s/toktab-XXXXXX",
-                 directory && directory[0] ? directory : "/var/tmp") >= PATH_MAX)
+    if (snprintf(path, sizeof(path), "%s/toktab-XXXXXX", directory) >= PATH_MAX)
         return -1;
     fd = mkostemp(path, O_CLOEXEC);
     if (fd >= 0)
         unlink(path);
     return fd;
+}
+
+/* TMPDIR may be closed to the user who owns the store, as whom root's tool goes on. */
+static int open_temporary(void)
+{
+    const char *directory = secure_getenv("TMPDIR");
+    int fd = directory && directory[0] ? open_temporary_in(directory) : -1;
+
+    return fd >= 0 ? fd : open_temporary_in("/var/tmp");
 }
 
 static uint64_t place_of(const struct origins *origins, size_t part)
