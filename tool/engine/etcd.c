@@ -189,7 +189,7 @@ static enum outcome log_in(struct etcd *etcd, int64_t until, int *code)
     body = json_dumps(object, JSON_COMPACT);
     json_decref(object);
     if (!body) {
-        fault_set(&etcd->why, "the user or the password is not UTF-8");
+        fault_set(&etcd->why, "out of memory, or the user or the password is not UTF-8");
         return ETCD_REFUSED;
     }
     outcome = post(etcd, "/v3/auth/authenticate", body,

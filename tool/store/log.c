@@ -76,7 +76,8 @@ static enum status propose_store(struct log *log, const char *text, size_t lengt
 
 static enum status cannot_create(struct fault *fault)
 {
-    fault_set(fault, "cannot be created: %s", strerror(errno));
+    fault_set(fault, "cannot be created: %s%s", strerror(errno),
+              errno == EEXIST ? ": it was not there a moment ago: run this again" : "");
     return STATUS_CANNOT_CREATE;
 }
 
