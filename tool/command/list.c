@@ -231,8 +231,9 @@ static void print_rows(struct sheet *sheet, void *context)
             enum attribute column = printing->request->columns[j];
 
             cells[j].plain = describe_plain(plain[j], &record, row->domain, column, printing->now, form);
-            cells[j].text =
-                cells[j].plain.at ? NULL : describe(&record, row->domain, column, printing->now, form);
+            cells[j].text = cells[j].plain.length > 0
+                                ? NULL
+                                : describe(&record, row->domain, column, printing->now, form);
             cells[j].colour = colour_of(&record, column, printing->now);
         }
         sheet_row(sheet, cells);

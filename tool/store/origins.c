@@ -159,14 +159,18 @@ static bool entries_fit(const struct origin_entry *entries, size_t count, const 
 {
     for (const struct origin_entry *entry = entries; entry < entries + count; entry++) {
         size_t i = hash_of(entry) >> 40 & table->mask;
-        bool creates = (entry->id[0] & CHANGES) == 0;
+        const struct origin_entry *first;
 
         while (table->slots[i] && !same_id(table->slots[i], entry))
             i = (i + 1) & table->mask;
-        if (creates == (table->slots[i] != NULL) || (!creates && table->slots[i]->origin != entry->origin))
-            return false;
-        if (creates)
+        first = table->slots[i];
+        if ((entry->id[0] & CHANGES) == 0) {
+            if (first)
+                return false;
             table->slots[i] = entry;
+        } else if (!first || first->origin != entry->origin) {
+            return false;
+        }
     }
     return true;
 }

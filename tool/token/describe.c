@@ -146,7 +146,8 @@ char *describe(const struct record *record, const char *domain, enum attribute a
     char plain[PLAIN_SIZE];
     struct span text = describe_plain(plain, record, domain, attribute, now, form);
 
-    return text.at ? must_have(strndup(text.at, text.length)) : unescaped_shown(text_of(record, attribute));
+    return text.length > 0 ? must_have(strndup(text.at, text.length))
+                           : unescaped_shown(text_of(record, attribute));
 }
 
 /* jansson refuses all but UTF-8. Another writer may have written something else: it is shown escaped. */

@@ -44,7 +44,7 @@ enum form { FORM_SHORT, FORM_PLAIN, FORM_LONG };
 char *describe(const struct record *record, const char *domain, enum attribute attribute, int64_t now,
                enum form form);
 
-/* The same without memory to free, if it is printable ASCII; else at is NULL. It is in plain, in the record,
+/* The same without memory to free, if it is printable ASCII; else length is 0. It is in plain, in the record,
  * or a constant. */
 enum { PLAIN_SIZE = 192 };
 struct span describe_plain(char plain[PLAIN_SIZE], const struct record *record, const char *domain,
