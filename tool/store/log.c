@@ -21,6 +21,7 @@ enum {
     ACKNOWLEDGE_AFTER = 2000000, /* nanoseconds from durable to acknowledged: see the model in reader.h */
     HELD_MOST = 1000,            /* milliseconds with the lock, for those that make many changes */
     SECTOR = 512,                /* bytes of a file that a power cut keeps or loses together */
+    TAIL_KEPT = 1 << 20,         /* bytes that a host may not yet have read of a file that was replaced */
 };
 
 static int close_if_open(int fd)
@@ -35,12 +36,24 @@ void log_note_durable(struct log *log)
     log->durable = clock_now();
 }
 
+/* The last process to close a file that was replaced waits until its memory and blocks are free. That must
+ * not be a host, where a request would wait: those that are busy have closed it by now, and for the others
+ * the memory is freed here, which is most of the work. */
+static void close_file(struct log *log)
+{
+    struct stat status;
+
+    if (log->file >= 0 && fstat(log->file, &status) == 0 && status.st_nlink == 0 &&
+        status.st_size > TAIL_KEPT)
+        posix_fadvise(log->file, 0, status.st_size - TAIL_KEPT, POSIX_FADV_DONTNEED);
+    log->file = close_if_open(log->file);
+}
+
 void log_end(struct log *log)
 {
     int64_t until = log->durable + ACKNOWLEDGE_AFTER;
     struct timespec then = {.tv_sec = (time_t)(until / SECOND), .tv_nsec = (long)(until % SECOND)};
 
-    log->file = close_if_open(log->file);
     lock_release(log->lock);
     log->lock = -1;
     log->directory = close_if_open(log->directory);
@@ -49,6 +62,7 @@ void log_end(struct log *log)
     /* until earlier looks no longer count; an absolute time, which no signal makes later or earlier */
     while (log->durable != 0 && clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &then, NULL) == EINTR)
         continue;
+    close_file(log);
     sigprocmask(SIG_SETMASK, &log->signals, NULL);
     engine_end(&log->engine);
 }
