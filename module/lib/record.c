@@ -296,26 +296,49 @@ bool ext_parse(struct span ext, bool *foreign)
     return true;
 }
 
-/* Appends to a line under construction; a line that is too long stays too long. */
-static void put(char text[LINE_SIZE_MAX], size_t *length, const char *bytes, size_t count)
+/* A line under construction; at is NULL where it has become too long. */
+struct pen {
+    char *at;
+    const char *end;
+};
+
+/* Returns where a column of so many bytes is to be written, behind which its bar stands already; NULL:
+ * nowhere. */
+static char *take_column(struct pen *pen, size_t count)
 {
-    if (count > 0 && *length <= LINE_SIZE_MAX && count <= LINE_SIZE_MAX - *length)
-        memcpy(text + *length, bytes, count);
-    *length += count;
+    char *column = pen->at;
+
+    if (!column || count >= (size_t)(pen->end - column)) {
+        pen->at = NULL;
+        return NULL;
+    }
+    column[count] = '|';
+    pen->at = column + count + 1;
+    return column;
 }
 
-static void put_column(char text[LINE_SIZE_MAX], size_t *length, const char *bytes, size_t count)
+static void put_column(struct pen *pen, const char *bytes, size_t count)
 {
-    put(text, length, bytes, count);
-    put(text, length, "|", 1);
+    char *column = take_column(pen, count);
+
+    if (column && count > 0)
+        memcpy(column, bytes, count);
 }
 
-static void put_span(char text[LINE_SIZE_MAX], size_t *length, struct span span)
+static void put_span(struct pen *pen, struct span span)
 {
-    put_column(text, length, span.at, span.length);
+    put_column(pen, span.at, span.length);
 }
 
-static void put_number(char text[LINE_SIZE_MAX], size_t *length, uint64_t number)
+static void put_hex(struct pen *pen, const unsigned char *bytes, size_t size)
+{
+    char *column = take_column(pen, 2 * size);
+
+    if (column)
+        hex_encode(column, bytes, size);
+}
+
+static void put_number(struct pen *pen, uint64_t number)
 {
     enum { DIGITS_MAX = 20 };
     char digits[DIGITS_MAX], *first = digits + DIGITS_MAX;
@@ -324,42 +347,39 @@ static void put_number(char text[LINE_SIZE_MAX], size_t *length, uint64_t number
         *--first = (char)('0' + number % 10);
         number /= 10;
     } while (number > 0);
-    put_column(text, length, first, (size_t)(digits + DIGITS_MAX - first));
+    put_column(pen, first, (size_t)(digits + DIGITS_MAX - first));
 }
 
-static void put_time(char text[LINE_SIZE_MAX], size_t *length, int64_t time)
+static void put_time(struct pen *pen, int64_t time)
 {
     if (time == TIME_NEVER)
-        put_column(text, length, "-", 1);
+        put_column(pen, "-", 1);
     else
-        put_number(text, length, (uint64_t)time);
+        put_number(pen, (uint64_t)time);
 }
 
 size_t record_format(char text[LINE_SIZE_MAX], const struct record *record)
 {
-    char hash[HASH_HEX], before[CHAIN_HEX];
-    size_t length = 0;
+    struct pen pen = {text, text + LINE_SIZE_MAX - CHAIN_HEX - 1}; /* before the chain and its LF */
 
-    hex_encode(hash, record->hash, HASH_SIZE);
-    hex_encode(before, record->before, CHAIN_SIZE);
-    put_number(text, &length, record->n);
-    put_column(text, &length, record->id, strlen(record->id));
-    put_column(text, &length, &record->op, 1);
-    put_column(text, &length, hash, HASH_HEX);
-    put_number(text, &length, record->serial);
-    put_time(text, &length, record->created);
-    put_time(text, &length, record->expires);
-    put_time(text, &length, record->revoked);
-    put_time(text, &length, record->time);
-    put_span(text, &length, record->by);
-    put_span(text, &length, record->scopes);
-    put_span(text, &length, record->nets);
-    put_span(text, &length, record->user);
-    put_span(text, &length, record->label);
-    put_span(text, &length, record->reason);
-    put_span(text, &length, record->prev);
-    put_span(text, &length, record->ext);
-    put_number(text, &length, record->prior);
-    put_column(text, &length, before, CHAIN_HEX);
-    return length + CHAIN_HEX + 1 <= LINE_SIZE_MAX ? length : 0;
+    put_number(&pen, record->n);
+    put_column(&pen, record->id, ID_LENGTH);
+    put_column(&pen, &record->op, 1);
+    put_hex(&pen, record->hash, HASH_SIZE);
+    put_number(&pen, record->serial);
+    put_time(&pen, record->created);
+    put_time(&pen, record->expires);
+    put_time(&pen, record->revoked);
+    put_time(&pen, record->time);
+    put_span(&pen, record->by);
+    put_span(&pen, record->scopes);
+    put_span(&pen, record->nets);
+    put_span(&pen, record->user);
+    put_span(&pen, record->label);
+    put_span(&pen, record->reason);
+    put_span(&pen, record->prev);
+    put_span(&pen, record->ext);
+    put_number(&pen, record->prior);
+    put_hex(&pen, record->before, CHAIN_SIZE);
+    return pen.at ? (size_t)(pen.at - text) : 0;
 }
