@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -166,8 +167,11 @@ static enum status read_bytes(char *token, size_t size, size_t *length, bool one
 enum status secret_read_all(char **text, size_t *length)
 {
     size_t room = 64 * 1024;
+    struct stat status;
     ssize_t got = 1;
 
+    if (fstat(STDIN_FILENO, &status) == 0 && S_ISREG(status.st_mode) && status.st_size <= SECRET_INPUT_MAX)
+        room += (size_t)status.st_size; /* to copy it to larger memory again and again takes long */
     *length = 0;
     *text = must_have(crypto_alloc(room));
     while (got != 0 && *length <= SECRET_INPUT_MAX) {
