@@ -11,8 +11,11 @@
 static char *escape(const char *text, const char *also)
 {
     size_t size = strlen(text) * 3 + 1;
-    char *escaped = must_have(malloc(size));
+    char *escaped;
 
+    if (text_is_plain_ascii(span_of(text)) && !strchr(text, '|') && !strpbrk(text, also))
+        return must_have(strdup(text));
+    escaped = must_have(malloc(size));
     text_escape(escaped, size, span_of(text), also);
     return escaped;
 }
@@ -57,18 +60,26 @@ static bool any_visible(struct span text)
     return false;
 }
 
+/* Is no character one that lists would show escaped? */
+static bool all_shown(const char *text)
+{
+    char *shown;
+    bool same;
+
+    if (text_is_ascii(span_of(text)))
+        return true;
+    shown = showable(span_of(text));
+    same = strcmp(shown, text) == 0;
+    forget(shown);
+    return same;
+}
+
 /* name: of the attribute; empty: may it be? */
 static enum status set(char **attribute, const char *name, const char *text, bool empty)
 {
-    char *shown;
-    bool plain;
-
     if (holds_token(text))
         return fail(STATUS_USAGE, "%s: holds a token: lists would show it to others", name);
-    shown = showable(span_of(text));
-    plain = strcmp(shown, text) == 0;
-    forget(shown);
-    if (!plain)
+    if (!all_shown(text))
         return fail(STATUS_USAGE,
                     "%s: must be UTF-8 without control characters and invisible format characters", name);
     if (!any_visible(span_of(text)) && !(empty && *text == '\0'))
