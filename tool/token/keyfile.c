@@ -47,12 +47,15 @@ void keyfile_sort_complaints(struct keyfile *keyfile)
 
 static bool is_weak(struct span text)
 {
-    bool seen[256] = {false};
+    uint64_t seen[256 / 64] = {0};
     size_t different = 0;
 
-    for (size_t i = 0; i < text.length; i++) {
-        different += !seen[(unsigned char)text.at[i]];
-        seen[(unsigned char)text.at[i]] = true;
+    for (size_t i = 0; i < text.length && different < KEY_VARIETY; i++) {
+        unsigned char c = (unsigned char)text.at[i];
+        uint64_t bit = UINT64_C(1) << c % 64;
+
+        different += (seen[c / 64] & bit) == 0;
+        seen[c / 64] |= bit;
     }
     crypto_wipe(seen, sizeof(seen));
     return text.length < FOREIGN_MIN || different < KEY_VARIETY;
@@ -350,9 +353,25 @@ struct slot {
     uint32_t number; /* of the key, from 1 on; 0: empty */
 };
 
+static void find_double(struct keyfile *keyfile, struct slot *slots, size_t mask, size_t number, uint64_t sum)
+{
+    const struct key *key = &keyfile->list[number - 1];
+    struct slot *slot = &slots[sum & mask];
+
+    while (slot->number > 0 &&
+           (slot->sum != sum >> 32 || !span_same(keyfile->list[slot->number - 1].text, key->text)))
+        slot = slot < slots + mask ? slot + 1 : slots;
+    if (slot->number > 0)
+        keyfile_complain(keyfile, key->line,
+                         composed("the same key as on line %zu", keyfile->list[slot->number - 1].line));
+    *slot = (struct slot){(uint32_t)(sum >> 32), (uint32_t)number};
+}
+
 void keyfile_find_doubles(struct keyfile *keyfile)
 {
+    enum { AHEAD = 16 };                  /* keys whose slots arrive in the processor's cache meanwhile */
     unsigned char secret[SHORT_KEY_SIZE]; /* or somebody could prepare keys of one sum */
+    uint64_t sums[AHEAD];
     size_t mask = 63;
     struct slot *slots;
 
@@ -360,18 +379,15 @@ void keyfile_find_doubles(struct keyfile *keyfile)
         mask = 2 * mask + 1;
     slots = must_have(calloc(mask + 1, sizeof(*slots)));
     crypto_random_bytes(secret, sizeof(secret));
-    for (size_t number = 1; number <= keyfile->count; number++) {
-        const struct key *key = &keyfile->list[number - 1];
-        uint64_t sum = crypto_short_sum(secret, key->text.at, key->text.length);
-        struct slot *slot = &slots[sum & mask];
+    for (size_t i = 0; i < keyfile->count + AHEAD; i++) {
+        if (i >= AHEAD)
+            find_double(keyfile, slots, mask, i - AHEAD + 1, sums[i % AHEAD]);
+        if (i < keyfile->count) {
+            struct span text = keyfile->list[i].text;
 
-        while (slot->number > 0 &&
-               (slot->sum != sum >> 32 || !span_same(keyfile->list[slot->number - 1].text, key->text)))
-            slot = slot < slots + mask ? slot + 1 : slots;
-        if (slot->number > 0)
-            keyfile_complain(keyfile, key->line,
-                             composed("the same key as on line %zu", keyfile->list[slot->number - 1].line));
-        *slot = (struct slot){(uint32_t)(sum >> 32), (uint32_t)number};
+            sums[i % AHEAD] = crypto_short_sum(secret, text.at, text.length);
+            __builtin_prefetch(&slots[sums[i % AHEAD] & mask], 1);
+        }
     }
     free(slots);
 }
