@@ -309,24 +309,50 @@ def memory(bench):
     yield Row("memory of a further nginx worker for each token", "bytes", "<=1", [own * 1024 / bench.great], bench.great)
 
 
+class Paced:
+    """Requests at a steady pace while a command runs beside the client: the 99th percentile and the slowest, and the
+    worker's time for one, in microseconds. The command stays in this session: a kernel that groups processes by session
+    heeds niceness only within one."""
+
+    def __init__(self, server, command):
+        before = server.busy_nanoseconds()
+        output = subprocess.run(
+            [os.path.join(BUILD, "bench-paced"), str(server.port), server.kind.lines, *command], check=True, env=ENV,
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, encoding="utf-8",
+            preexec_fn=lambda: os.sched_setaffinity(0, processors()[1])).stdout
+        busy = server.busy_nanoseconds() - before
+        self.p99, self.slowest, requests = (int(number) for number in output.splitlines()[-1].split())
+        self.busy = busy / requests / 1000
+
+
 def compaction(bench):
-    """The slowest requests while the store is compacted, which happens beside wrk."""
+    """The slowest requests while the store is compacted. That takes a processor, memory and the disk for seconds, and a
+    compaction of another store takes them too: against that one, what remains is what following costs the worker."""
     kind = toktab(bench, bench.great, "compacted")
     field = Field(bench, "compaction", [kind])
-    conf = os.path.join(bench.store(bench.great, "compacted"), "toktab.conf")
-    ratio, seconds = [], 3
-    compact = ["sh", "-c", 'while "$0" -c "$1" compact; do :; done', TOOL, conf]
+    own, other = (("nice", "-n", "19", TOOL, "-c", os.path.join(bench.store(bench.great, owner), "toktab.conf"), "compact")
+                  for owner in ("compacted", "other"))
+    none = ("sleep", "2")
+    commands = [none, own, other]
+    seen = {command: [] for command in commands}
     with contextlib.closing(field.server(kind)) as server:
-        for _ in range(bench.few(11)):
-            quiet = Loaded(server, field.script, seconds).p99
-            with subprocess.Popen(["nice", "-n", "19", *compact], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                                  start_new_session=True,
-                                  preexec_fn=lambda: os.sched_setaffinity(0, processors()[1])) as compacting:
-                try:
-                    ratio.append(Loaded(server, field.script, seconds).p99 / quiet)
-                finally:
-                    os.killpg(compacting.pid, 15)
-    yield Row("nginx 99th percentile, during a compaction / without", "", "<=1.25", ratio, bench.great)
+        for number in range(bench.few(11)):
+            first = number % len(commands)
+            for command in commands[first:] + commands[:first]:
+                seen[command].append(Paced(server, command))
+    bench.forget(bench.store(bench.great, "other"))
+
+    def row(what, unit, goal, attribute, against=None):
+        values = [getattr(paced, attribute) for paced in seen[own]]
+        if against:
+            values = ratios(values, [getattr(paced, attribute) for paced in seen[against]])
+        return Row("nginx %s" % what, unit, goal, values, bench.great)
+
+    yield row("99th percentile, during a compaction / without", "", "<=1.25", "p99", none)
+    yield row("99th percentile, during a compaction / during another store's", "", "<=1.25", "p99", other)
+    yield row("worker's time, during a compaction / during another store's", "", "", "busy", other)
+    yield row("99th percentile, during a compaction", "us", "", "p99")
+    yield row("slowest request, during a compaction", "us", "", "slowest")
 
 
 def rows(bench):
