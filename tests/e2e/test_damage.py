@@ -271,8 +271,8 @@ class End(SiteTest):
 
 
 class Middle(SiteTest):
-    """Whoever makes a token proves a store of up to 10,000 lines first: no host admits it from a damaged one. Other
-    writers, and all of them in a larger store, look at the header and the end."""
+    """Whoever makes a token proves a store of up to 10,000 lines first: no host admits it from a damaged one. In a larger
+    store they look at the header and the end; update and rotate look back to the line that created the token."""
 
     def put(self, count):
         """A store of that many lines with a flipped bit in the middle."""
@@ -305,7 +305,7 @@ class Middle(SiteTest):
             tokens, data = self.put(count)
             for args in (("create", "-l", "x"), ("rotate", token_id(tokens[1])), ("rotate", "1", "--grace", "0s")):
                 with self.subTest(lines=count, args=args):
-                    self.refused(65, *args, says=(self.site.path(), ": line ", "toktab mend"))
+                    self.refused(65, *args, says=(self.site.path(), "line ", "toktab mend"))
                     self.assertEqual(self.site.bytes(), data)
             self.ok("mend", "-y")
             self.assertEqual(self.verdict(self.create("after"))[0], "allow")
@@ -315,6 +315,45 @@ class Middle(SiteTest):
         self.create("unproved")
         self.assertEqual(self.site.bytes()[: len(data)], data)
 
+    def test_no_change_hides_a_revocation(self):
+        """A change behind a revocation that is damaged, or that a stale block hides, would have mending take the token for
+        a good one."""
+        (dead, other), writer = [self.site.guard(make_token()) for _ in range(2)], Writer("example.com")
+        start = len(writer.data())
+        writer.create(dead)
+        created = writer.data()[start:]
+        writer.create(other)
+        revoked = len(writer.data())
+        writer.revoke(dead)
+        behind = len(writer.data())
+        for number in range(10000):
+            writer.update(other, label="label %d" % number)
+        data = writer.data()
+        flipped = data[: revoked + 20] + bytes([data[revoked + 20] ^ 4]) + data[revoked + 21 :]
+        for damaged in (flipped, data[:behind] + created + data[behind:], data[:revoked] + data[behind:]):
+            self.site.put(damaged)
+            for reference in ("1", token_id(dead), token_id(dead)[:11]):
+                for args in (("update", reference, "-l", "x"), ("rotate", reference), ("rotate", "--grace", "0s", reference)):
+                    with self.subTest(args=args):
+                        self.refused(65, *args, says=(self.site.path(), "toktab mend"))
+            self.assertEqual(self.site.bytes(), damaged)
+            self.ok("mend", "-y")
+            self.assertEqual(self.verdict(dead), ("deny", "revoked"))
+
+    def test_damage_before_the_token_was_created(self):
+        """stops no change of it, in a store that is too large to prove."""
+        writer, old, new = Writer("example.com"), self.site.guard(make_token()), self.site.guard(make_token())
+        writer.create(old)
+        for number in range(10000):
+            writer.update(old, label="label %d" % number)
+        writer.create(new)
+        data = bytearray(writer.data())
+        data[len(data) // 2] ^= 4
+        self.site.put(bytes(data))
+        self.ok("update", token_id(new), "-l", "changed")
+        self.refused(65, "update", token_id(old), "-l", "x")
+        self.ok("rotate", token_id(new))
+
     def test_a_snapshot_counts(self):
         self.put(20)
         self.ok("mend", "-y")
@@ -323,6 +362,7 @@ class Middle(SiteTest):
         data[len(header.text()) + header.bytes // 2] ^= 4
         self.site.put(bytes(data))
         self.refused(65, "create", "-l", "x", says="toktab mend")
+        self.refused(65, "update", "5", "-l", "x", says="toktab mend")
 
 
 if __name__ == "__main__":

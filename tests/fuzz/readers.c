@@ -90,16 +90,22 @@ static void check_proof(int fd, const struct reading *reading)
 
 /* An id has the same last line from the end of the file, unless an earlier one of it, which no honest writer
  * puts before the line that created it, has revoked it. */
-static void check_backward(int fd, const struct ref *wanted, char **texts, int count)
+static void check_backward(int fd, const struct ref *wanted, char **texts, int count, enum proof_of proof)
 {
     struct fault fault;
     struct line line;
     struct refs refs;
     const struct ref *ref;
-    enum status status = refs_make(&refs, "example.com", texts, count);
+    enum status status = refs_make(&refs, "example.com", texts, count, proof);
 
     assert(status == STATUS_DONE);
-    status = refs_read(&refs, fd, false, &fault);
+    status = refs_read(&refs, fd, &fault);
+    if (proof == PROOF_OF_STATE && status == STATUS_DAMAGED) {
+        assert(strstr(fault.text,
+                      "first line")); /* a token that begins with a change: not seen when it was read */
+        refs_free(&refs);
+        return;
+    }
     assert(status == STATUS_DONE);
     ref = &refs.list[0];
     assert(!ref->line == !wanted->line);
@@ -117,10 +123,10 @@ static void check_refs(int fd, const struct reading *reading)
     struct line line;
     struct fault fault;
     struct refs refs;
-    enum status status = refs_make(&refs, "example.com", texts, 3);
+    enum status status = refs_make(&refs, "example.com", texts, 3, PROOF_OF_STORE);
 
     assert(status == STATUS_DONE);
-    status = refs_read(&refs, fd, true, &fault);
+    status = refs_read(&refs, fd, &fault);
     /* that an id is in the snapshot twice goes unseen here */
     assert((status == STATUS_DONE) == reading->good || strstr(reading->fault.text, "twice"));
     assert(status == STATUS_DONE || !reading->good);
@@ -131,8 +137,10 @@ static void check_refs(int fd, const struct reading *reading)
         assert(id && memcmp(id, known, (size_t)(line.column[COLUMN_CHAIN].at - known)) == 0);
     }
     if (reading->good && status == STATUS_DONE) {
-        check_backward(fd, &refs.list[0], texts, 1);
-        check_backward(fd, &refs.list[0], texts, 2);
+        for (enum proof_of proof = PROOF_OF_FOUND; proof <= PROOF_OF_STATE; proof++) {
+            check_backward(fd, &refs.list[0], texts, 1, proof);
+            check_backward(fd, &refs.list[0], texts, 2, proof);
+        }
     }
     for (size_t i = 0; i < refs.count; i++)
         if (refs.list[i].line)

@@ -19,7 +19,7 @@ static enum status make_quietly(struct refs *refs, char *text)
     if (!nowhere)
         abort();
     stderr = nowhere;
-    status = refs_make(refs, "example.com", &text, 1);
+    status = refs_make(refs, "example.com", &text, 1, PROOF_OF_FOUND);
     stderr = kept;
     return status;
 }

@@ -57,13 +57,14 @@ static void start(struct store *store)
 }
 
 /* The refs of these texts; prove: from the start of the file. */
-static void read_refs(struct refs *refs, const struct store *store, char **texts, int count, bool prove)
+static void read_refs(struct refs *refs, const struct store *store, char **texts, int count,
+                      enum proof_of proof)
 {
     int fd = open(store->forge.path, O_RDONLY | O_CLOEXEC);
     struct fault fault;
 
-    ck_assert_int_eq(refs_make(refs, "example.com", texts, count), STATUS_DONE);
-    ck_assert_int_eq(refs_read(refs, fd, prove, &fault), STATUS_DONE);
+    ck_assert_int_eq(refs_make(refs, "example.com", texts, count, proof), STATUS_DONE);
+    ck_assert_int_eq(refs_read(refs, fd, &fault), STATUS_DONE);
     close(fd);
 }
 
@@ -71,19 +72,21 @@ static void expect_alike(const struct store *store, char **texts, int count)
 {
     struct refs wanted, refs;
 
-    read_refs(&wanted, store, texts, count, true);
-    read_refs(&refs, store, texts, count, false);
-    for (int i = 0; i < count; i++) {
-        const struct ref *ref = &refs.list[i], *as = &wanted.list[i];
+    read_refs(&wanted, store, texts, count, PROOF_OF_STORE);
+    for (enum proof_of proof = PROOF_OF_FOUND; proof <= PROOF_OF_STATE; proof++) {
+        read_refs(&refs, store, texts, count, proof);
+        for (int i = 0; i < count; i++) {
+            const struct ref *ref = &refs.list[i], *as = &wanted.list[i];
 
-        ck_assert_uint_eq(ref->candidate_count, as->candidate_count);
-        ck_assert_uint_eq(ref->length, as->length);
-        ck_assert_mem_eq(ref->line, as->line, as->length);
-        ck_assert_uint_eq(ref->successor_serial, as->successor_serial);
-        ck_assert(ref->successor_revoked == as->successor_revoked);
+            ck_assert_uint_eq(ref->candidate_count, as->candidate_count);
+            ck_assert_uint_eq(ref->length, as->length);
+            ck_assert_mem_eq(ref->line, as->line, as->length);
+            ck_assert_uint_eq(ref->successor_serial, as->successor_serial);
+            ck_assert(ref->successor_revoked == as->successor_revoked);
+        }
+        refs_free(&refs);
     }
     refs_free(&wanted);
-    refs_free(&refs);
 }
 
 static void expect_all_alike(struct store *store)
@@ -146,7 +149,7 @@ START_TEST(revoked_stays_revoked)
     store.samples[0].record.revoked = TIME_NEVER;
     update(&store, 0, "back");
     expect_all_alike(&store);
-    read_refs(&refs, &store, &text, 1, false);
+    read_refs(&refs, &store, &text, 1, PROOF_OF_FOUND);
     ck_assert(ref_record(&refs.list[0], &record));
     ck_assert_int_eq(record.revoked, NOW);
     refs_free(&refs);
@@ -167,7 +170,7 @@ START_TEST(no_more_is_read)
     snprintf(texts[1], sizeof(texts[1]), "%d", (int)store.samples[2].record.serial);
     for (int count = 1; count <= 2; count++) {
         before = bytes_read_so_far();
-        read_refs(&refs, &store, text, count, false);
+        read_refs(&refs, &store, text, count, PROOF_OF_STATE);
         taken = bytes_read_so_far() - before;
         ck_assert_ptr_nonnull(refs.list[count - 1].line);
         ck_assert_uint_lt(taken, MUCH / 2);

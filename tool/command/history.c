@@ -243,7 +243,7 @@ static enum status run(struct session *session, int argc, char **argv)
     one = chosen.label || chosen.count > 0;
     status = session_open(session);
     if (status == STATUS_DONE && one)
-        status = refs_choose(&refs, session, &chosen, false);
+        status = refs_choose(&refs, session, &chosen, PROOF_OF_FOUND);
     if (status == STATUS_DONE)
         status = read_and_print(session, one ? refs.list[0].id : NULL, given.json);
     refs_free(&refs);

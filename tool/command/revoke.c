@@ -103,7 +103,7 @@ static enum status ask_and_revoke(struct session *session, const struct request 
     if (status == STATUS_DONE && request->given.yes)
         status = check_serials(session, &request->chosen);
     if (status == STATUS_DONE)
-        status = refs_choose(refs, session, &request->chosen, false);
+        status = refs_choose(refs, session, &request->chosen, PROOF_OF_FOUND);
     if (status == STATUS_DONE)
         status = confirm(refs, request->given.yes);
     return status == STATUS_DONE ? revoke(session, request, refs) : status;

@@ -296,7 +296,7 @@ static enum status find(const struct session *session, struct request *request, 
 {
     char *ids[] = {request->id, request->prev};
     struct record record;
-    enum status status = refs_choose(refs, session, &request->chosen, false);
+    enum status status = refs_choose(refs, session, &request->chosen, PROOF_OF_STATE);
 
     if (status == STATUS_DONE)
         status = ref_read(&refs->list[0], &record);
@@ -306,9 +306,9 @@ static enum status find(const struct session *session, struct request *request, 
     if (record.prev.length == ID_LENGTH)
         memcpy(request->prev, record.prev.at, ID_LENGTH);
     refs_free(refs);
-    status = refs_make(refs, session->domain->name, ids, request->prev[0] ? 2 : 1);
+    status = refs_make(refs, session->domain->name, ids, request->prev[0] ? 2 : 1, PROOF_OF_STATE);
     if (status == STATUS_DONE)
-        status = refs_make(&request->again, session->domain->name, ids, 1);
+        status = refs_make(&request->again, session->domain->name, ids, 1, PROOF_OF_STATE);
     if (status != STATUS_DONE)
         return status;
     if (!request->chosen.label)

@@ -137,7 +137,7 @@ static enum status end_leaks_of(struct session *session, const struct domain *do
         }
     session->domain = domain;
     if (status == STATUS_DONE)
-        status = refs_make(&refs, domain->name, ids, count);
+        status = refs_make(&refs, domain->name, ids, count, PROOF_OF_FOUND);
     if (status == STATUS_DONE)
         status = revoke_tokens(session, &refs, revocations);
     refs_free(&refs);

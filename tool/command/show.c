@@ -66,7 +66,7 @@ static enum status run(struct session *session, int argc, char **argv)
     chosen.texts = argv + optind;
     status = session_open(session);
     if (status == STATUS_DONE)
-        status = refs_choose(&refs, session, &chosen, true);
+        status = refs_choose(&refs, session, &chosen, PROOF_OF_STORE);
     if (status == STATUS_DONE)
         status = ref_read(&refs.list[0], &record);
     if (status == STATUS_DONE)

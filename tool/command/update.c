@@ -152,9 +152,9 @@ static enum status update(struct session *session, struct request *request, stru
         return fail(STATUS_USAGE, "nothing to change: give -l, -e, -s, --from or -u");
     status = session_open_to_change(session);
     if (status == STATUS_DONE)
-        status = refs_make(refs, session->domain->name, &text, 1);
+        status = refs_make(refs, session->domain->name, &text, 1, PROOF_OF_STATE);
     if (status == STATUS_DONE)
-        status = refs_resolve(refs, session, false);
+        status = refs_resolve(refs, session);
     if (status == STATUS_DONE)
         status = attributes_check_scopes(attributes, session->domain);
     if (status == STATUS_DONE && request->expires)

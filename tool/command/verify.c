@@ -103,8 +103,8 @@ static json_t *record_json(const struct session *session, const struct toktab_re
     struct record record;
     struct refs refs;
 
-    if (id[0] != '\0' && refs_make(&refs, session->domain->name, &text, 1) == STATUS_DONE) {
-        if (refs_resolve(&refs, session, false) == STATUS_DONE && ref_record(&refs.list[0], &record))
+    if (id[0] != '\0' && refs_make(&refs, session->domain->name, &text, 1, PROOF_OF_FOUND) == STATUS_DONE) {
+        if (refs_resolve(&refs, session) == STATUS_DONE && ref_record(&refs.list[0], &record))
             json = describe_json(&record, session->domain->name, (int64_t)time(NULL));
         refs_free(&refs);
     }

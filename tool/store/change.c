@@ -52,7 +52,7 @@ static enum status only_in_engine(struct log *log, struct fault *fault)
 enum status change_read(struct log *log, struct refs *refs, size_t i, struct record *record,
                         struct fault *fault)
 {
-    enum status status = refs_read(refs, log->file, false, fault);
+    enum status status = refs_read(refs, log->file, fault);
 
     if (status != STATUS_DONE)
         return status;

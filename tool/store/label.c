@@ -83,7 +83,7 @@ enum status chosen_take_label(void *chosen, int option)
 }
 
 enum status refs_choose(struct refs *refs, const struct session *session, const struct chosen *chosen,
-                        bool prove)
+                        enum proof_of proof)
 {
     char id[ID_LENGTH + 1], *text = id;
     enum status status;
@@ -91,11 +91,11 @@ enum status refs_choose(struct refs *refs, const struct session *session, const 
     if (chosen->label) {
         status = find(session, chosen, id);
         if (status == STATUS_DONE)
-            status = refs_make(refs, session->domain->name, &text, 1);
+            status = refs_make(refs, session->domain->name, &text, 1, proof);
         if (status == STATUS_DONE)
             refs->list[0].text = refs->list[0].name = strcpy(refs->chosen, id);
     } else {
-        status = refs_make(refs, session->domain->name, chosen->texts, chosen->count);
+        status = refs_make(refs, session->domain->name, chosen->texts, chosen->count, proof);
     }
-    return status == STATUS_DONE ? refs_resolve(refs, session, prove) : status;
+    return status == STATUS_DONE ? refs_resolve(refs, session) : status;
 }

@@ -30,6 +30,6 @@ enum status chosen_take_label(void *chosen, int option);
  * store proved. The caller calls refs_free() whatever is returned.
  */
 enum status refs_choose(struct refs *refs, const struct session *session, const struct chosen *chosen,
-                        bool prove);
+                        enum proof_of proof);
 
 #endif

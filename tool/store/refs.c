@@ -67,11 +67,12 @@ static void sort(struct refs *refs)
     qsort(refs->sorted, refs->count, sizeof(struct ref *), compare_sorted);
 }
 
-enum status refs_make(struct refs *refs, const char *domain, char **texts, int count)
+enum status refs_make(struct refs *refs, const char *domain, char **texts, int count, enum proof_of proof)
 {
     enum status status = STATUS_DONE;
 
     *refs = (struct refs){.domain = domain,
+                          .proof = proof,
                           .list = must_have(calloc((size_t)count + 1, sizeof(*refs->list))),
                           .sorted = must_have(calloc((size_t)count + 1, sizeof(struct ref *))),
                           .count = (size_t)count};
@@ -92,7 +93,7 @@ void refs_free(struct refs *refs)
     free(refs->sorted);
 }
 
-static enum status read_store(struct refs *refs, const struct session *session, bool prove)
+static enum status read_store(struct refs *refs, const struct session *session)
 {
     struct storefile storefile;
     struct fault fault;
@@ -103,7 +104,7 @@ static enum status read_store(struct refs *refs, const struct session *session, 
     storefile_of_domain(&storefile, session->config.store_dir, refs->domain);
     stall_watch(&storefile);
     fd = storefile_open(&storefile, O_RDONLY, &store, &fault);
-    status = fd < 0 ? status_of(errno) : refs_read(refs, fd, prove, &fault);
+    status = fd < 0 ? status_of(errno) : refs_read(refs, fd, &fault);
     if (fd >= 0)
         close(fd);
     stall_over();
@@ -114,7 +115,7 @@ static enum status read_store(struct refs *refs, const struct session *session, 
 enum status refs_read_again(struct refs *refs, const struct session *session)
 {
     refs->offset = 0;
-    return read_store(refs, session, false);
+    return read_store(refs, session);
 }
 
 void ref_say_candidate(const struct record *record)
@@ -137,8 +138,8 @@ static enum status say_ambiguous(struct ref *ref, const struct session *session)
          ref->candidate_count);
     for (size_t i = 0; i < known; i++)
         texts[i] = ref->candidates[i];
-    if (refs_make(&candidates, session->domain->name, texts, (int)known) == STATUS_DONE &&
-        read_store(&candidates, session, false) == STATUS_DONE)
+    if (refs_make(&candidates, session->domain->name, texts, (int)known, PROOF_OF_FOUND) == STATUS_DONE &&
+        read_store(&candidates, session) == STATUS_DONE)
         for (size_t i = 0; i < known; i++)
             if (ref_record(&candidates.list[i], &record))
                 ref_say_candidate(&record);
@@ -169,9 +170,10 @@ static enum status check_and_pin(struct refs *refs, const struct session *sessio
     return STATUS_DONE;
 }
 
-enum status refs_resolve(struct refs *refs, const struct session *session, bool prove)
+enum status refs_resolve(struct refs *refs, const struct session *session)
 {
-    enum status status = read_store(refs, session, prove);
+    enum status status = read_store(refs, session);
+    const enum proof_of proof = refs->proof;
     struct record record;
     bool missing = false;
     struct use *uses;
@@ -179,9 +181,11 @@ enum status refs_resolve(struct refs *refs, const struct session *session, bool 
     for (size_t i = 0; i < refs->count; i++)
         missing = missing || refs->list[i].candidate_count == 0;
     /* is there no such token, or does its line no longer prove itself? */
-    if (status == STATUS_DONE && !prove && missing) {
+    if (status == STATUS_DONE && proof != PROOF_OF_STORE && missing) {
         refs->offset = 0;
-        status = read_store(refs, session, true);
+        refs->proof = PROOF_OF_STORE;
+        status = read_store(refs, session);
+        refs->proof = proof;
     }
     if (status == STATUS_DONE)
         status = check_and_pin(refs, session);

@@ -19,6 +19,7 @@ struct ref {
     size_t length;
     uint64_t n; /* the line's number */
     bool begun; /* the line that created the token was found: no other is before it */
+    bool kept;  /* its line in the snapshot was found */
     char candidates[CANDIDATES_MAX][ID_LENGTH + 1]; /* ids that it may mean; line is the first one's */
     size_t candidate_count;                         /* may be greater than CANDIDATES_MAX */
     uint64_t used;                                  /* when, as used_read() has it */
@@ -29,8 +30,16 @@ struct ref {
     bool successor_revoked;
 };
 
+/* What must be proved of the lines that are read. */
+enum proof_of {
+    PROOF_OF_FOUND, /* the lines found: damage elsewhere must not stop a revocation */
+    PROOF_OF_STATE, /* that these are all: no line is missing since the token was created */
+    PROOF_OF_STORE, /* the whole store */
+};
+
 struct refs {
     const char *domain;
+    enum proof_of proof;
     struct ref *list;
     struct ref **sorted; /* equal refs side by side */
     size_t count;
@@ -55,20 +64,21 @@ void ref_forget(struct ref *ref);
 
 /* Parse what people typed. Prints a bad one and returns STATUS_USAGE. Keeps the pointers to domain and texts.
  * The caller calls refs_free() whatever is returned. */
-enum status refs_make(struct refs *refs, const char *domain, char **texts, int count);
+enum status refs_make(struct refs *refs, const char *domain, char **texts, int count, enum proof_of proof);
 void refs_free(struct refs *refs);
 
 /*
  * Find each ref's last line: read the store, or what was appended since the last call. fd: a trusted store.
- * Its tip and the lines found must prove themselves; with prove, all lines must. Without it, refs that are
- * serials or whole ids are looked for from the end of the file, only to the lines that created their tokens.
- * Prints nothing: STATUS_DAMAGED and STATUS_IO set fault.
+ * Its tip must prove itself, and what refs->proof says. Unless that is the whole store, refs that are serials
+ * or whole ids are looked for from the end of the file, only to the first lines of their tokens. A change
+ * that rests on a token's state wants PROOF_OF_STATE: a line appended behind a revocation that is damaged
+ * would have mending take the token for a good one. Prints nothing: STATUS_DAMAGED and STATUS_IO set fault.
  */
-enum status refs_read(struct refs *refs, int fd, bool prove, struct fault *fault);
+enum status refs_read(struct refs *refs, int fd, struct fault *fault);
 
 /* The same with the session's store. Each ref must mean one token, and from now on means exactly that one.
  * Prints what is wrong: STATUS_NOT_FOUND, STATUS_USAGE for an ambiguous ref. */
-enum status refs_resolve(struct refs *refs, const struct session *session, bool prove);
+enum status refs_resolve(struct refs *refs, const struct session *session);
 
 /* Read the session's store again with refs that are whole ids, so that each knows its token, if there still
  * is one, and the token's successor. Prints what is wrong. */

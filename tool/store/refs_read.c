@@ -50,7 +50,8 @@ struct found {
     struct line columns;
     const char *text;
     size_t length;
-    uint64_t n; /* once it has proved itself */
+    uint64_t n;  /* once it has proved itself */
+    bool sealed; /* in a snapshot, which has one line of each token */
 };
 
 /* Is it the token's last line, as far as the lines are known? They come in any order, but no line brings a
@@ -76,6 +77,7 @@ static void take_line(struct ref *ref, const struct found *found)
     if (memcmp(ref->candidates[0], id, ID_LENGTH) != 0)
         return;
     ref->begun |= decimal_parse(column[COLUMN_SERIAL], &serial) && serial == found->n;
+    ref->kept |= found->sealed;
     if (!is_later(ref, found))
         return;
     free(ref->line);
@@ -121,7 +123,8 @@ static void hand_to(struct refs *refs, const struct ref *wanted, struct found *f
     }
     if (low == refs->count || ref_compare(refs->sorted[low], wanted) != 0)
         return;
-    if (chain_proves(refs->chain.origin, &found->columns, found->text, &position))
+    found->sealed = !chain_proves(refs->chain.origin, &found->columns, found->text, &position);
+    if (!found->sealed)
         found->n = position.n;
     else if (!chain_sealed(refs->chain.header.basechain, &found->columns, found->text, seal, &found->n))
         return;
@@ -152,6 +155,8 @@ static enum status unreadable(struct fault *fault)
     return STATUS_IO;
 }
 
+#define TO_REPAIR ": run `toktab check` to see the damage, and `toktab mend` to repair it"
+
 /* prove: every line must continue the chain; otherwise only the wanted lines must prove themselves.
  * line_split() refuses a line that is too long. */
 static enum status take_text(struct refs *refs, struct found *found, bool prove, struct fault *fault)
@@ -159,7 +164,7 @@ static enum status take_text(struct refs *refs, struct found *found, bool prove,
     const char *wrong = prove ? chain_line(&refs->chain, &found->columns, found->text, found->length) : NULL;
 
     if (wrong) {
-        fault_set(fault, "line at byte %" PRIu64 ": %s: run `toktab check`", refs->offset, wrong);
+        fault_set(fault, "line at byte %" PRIu64 ": %s" TO_REPAIR, refs->offset, wrong);
         return STATUS_DAMAGED;
     }
     if (prove || line_split(&found->columns, found->text, found->length))
@@ -167,22 +172,21 @@ static enum status take_text(struct refs *refs, struct found *found, bool prove,
     return STATUS_DONE;
 }
 
-/* Take the last line, which lacks its LF. */
-static enum status take_unended(struct refs *refs, int fd, uint64_t start, uint64_t end, bool prove,
-                                struct fault *fault)
+/* Read the last line, which lacks its LF. */
+static enum status read_unended(struct found *found, char text[LINE_SIZE_MAX], int fd, uint64_t start,
+                                uint64_t end, struct fault *fault)
 {
     size_t length = (size_t)(end - start);
-    char text[LINE_SIZE_MAX];
-    struct found found = {.text = text, .length = length + 1};
 
-    if (length >= sizeof(text)) {
+    if (length >= LINE_SIZE_MAX) {
         fault_set(fault, "another process is writing to it without the lock");
         return STATUS_DAMAGED;
     }
     if (!read_all(fd, text, length, start))
         return unreadable(fault);
     text[length] = '\n';
-    return take_text(refs, &found, prove, fault);
+    *found = (struct found){.text = text, .length = length + 1};
+    return STATUS_DONE;
 }
 
 static enum status read_lines(struct refs *refs, int fd, const struct tip *tip, bool prove,
@@ -190,6 +194,7 @@ static enum status read_lines(struct refs *refs, int fd, const struct tip *tip, 
 {
     enum status status = STATUS_DONE;
     enum lines_got got = LINES_LINE;
+    char unended[LINE_SIZE_MAX];
     struct lines lines;
     struct found found;
 
@@ -203,7 +208,58 @@ static enum status read_lines(struct refs *refs, int fd, const struct tip *tip, 
     if (got == LINES_ERROR)
         status = unreadable(fault);
     lines_free(&lines);
-    return got == LINES_TORN ? take_unended(refs, fd, refs->offset, tip->end, prove, fault) : status;
+    if (got != LINES_TORN)
+        return status;
+    status = read_unended(&found, unended, fd, refs->offset, tip->end, fault);
+    return status == STATUS_DONE ? take_text(refs, &found, prove, fault) : status;
+}
+
+/* From the end: is this line the one at *next? Then *next moves to the one before. A line of the snapshot has
+ * only a number. */
+static bool is_next(const struct refs *refs, struct position *next, struct found *found)
+{
+    const struct header *header = &refs->chain.header;
+    unsigned char seal[CHAIN_SIZE];
+    struct position at;
+
+    if (!line_split(&found->columns, found->text, found->length))
+        return false;
+    if (next->n <= header->base) {
+        if (!chain_sealed(header->basechain, &found->columns, found->text, seal, &at.n) || at.n == 0 ||
+            at.n > next->n)
+            return false;
+        next->n = at.n - 1;
+        return true;
+    }
+    if (!chain_proves(refs->chain.origin, &found->columns, found->text, &at) || !position_equal(&at, next))
+        return false;
+    next->n--;
+    return hex_decode(next->chain, found->columns.column[COLUMN_BEFORE].at, CHAIN_SIZE) &&
+           (next->n > header->base || memcmp(next->chain, header->basechain, CHAIN_SIZE) == 0);
+}
+
+static enum status take_from_end(struct refs *refs, struct position *next, struct found *found,
+                                 struct fault *fault)
+{
+    if (refs->proof == PROOF_OF_FOUND)
+        return take_text(refs, found, false, fault);
+    if (!is_next(refs, next, found)) {
+        fault_set(fault, "a line written since the token was created is damaged or missing" TO_REPAIR);
+        return STATUS_DAMAGED;
+    }
+    hand_out(refs, found);
+    return STATUS_DONE;
+}
+
+/* Each token begins with the line that created it, or with what the snapshot kept of it. */
+static enum status check_begun(const struct refs *refs, struct fault *fault)
+{
+    for (size_t i = 0; i < refs->count && refs->proof != PROOF_OF_FOUND; i++)
+        if (refs->list[i].line && !refs->list[i].begun && !refs->list[i].kept) {
+            fault_set(fault, "the first line of token %s is missing" TO_REPAIR, refs->list[i].text);
+            return STATUS_DAMAGED;
+        }
+    return STATUS_DONE;
 }
 
 /* Read from the end to the first line of each token. A single id is in each line that is wanted. */
@@ -211,14 +267,19 @@ static enum status read_backward(struct refs *refs, int fd, const struct tip *ti
 {
     enum status status = STATUS_DONE;
     enum lines_got got = LINES_LINE;
-    const bool one_id = refs->count == 1 && refs->named[ID_LENGTH];
+    const bool one_id = refs->count == 1 && refs->named[ID_LENGTH] && refs->proof == PROOF_OF_FOUND;
     struct span needle = {one_id ? refs->list[0].name : "", one_id ? ID_LENGTH : 0};
+    struct position next = tip->chain.at;
+    char unended[LINE_SIZE_MAX];
     struct backward lines;
     struct found found;
     size_t begun = 0;
 
-    if (tip->lf_due)
-        status = take_unended(refs, fd, tip->start, tip->end, false, fault);
+    if (tip->lf_due) {
+        status = read_unended(&found, unended, fd, tip->start, tip->end, fault);
+        if (status == STATUS_DONE)
+            status = take_from_end(refs, &next, &found, fault);
+    }
     backward_make(&lines, fd, refs->offset, tip->lf_due ? tip->start : tip->end, needle);
     while (status == STATUS_DONE && got == LINES_LINE) {
         while (begun < refs->count && refs->list[begun].begun)
@@ -227,10 +288,12 @@ static enum status read_backward(struct refs *refs, int fd, const struct tip *ti
             break;
         got = backward_next(&lines, &found.text, &found.length);
         if (got == LINES_LINE)
-            status = take_text(refs, &found, false, fault);
+            status = take_from_end(refs, &next, &found, fault);
     }
     if (got == LINES_ERROR)
         status = unreadable(fault);
+    if (got == LINES_END)
+        status = check_begun(refs, fault);
     backward_free(&lines);
     return status;
 }
@@ -255,7 +318,7 @@ static bool read_on(struct refs *refs, int fd, const struct tip *tip, const stru
            position_equal(&refs->chain.at, &tip->chain.at);
 }
 
-enum status refs_read(struct refs *refs, int fd, bool prove, struct fault *fault)
+enum status refs_read(struct refs *refs, int fd, struct fault *fault)
 {
     char text[LINE_SIZE_MAX];
     struct stat file;
@@ -271,8 +334,9 @@ enum status refs_read(struct refs *refs, int fd, bool prove, struct fault *fault
         refs->offset = header_format(text, &tip.chain.header);
         chain_begin(&refs->chain, refs->domain, text, (size_t)refs->offset);
         strcpy(refs->storeid, tip.chain.header.storeid);
-        status = prove || any_is_prefix(refs) ? read_lines(refs, fd, &tip, prove, fault)
-                                              : read_backward(refs, fd, &tip, fault);
+        status = refs->proof == PROOF_OF_STORE || any_is_prefix(refs)
+                     ? read_lines(refs, fd, &tip, refs->proof != PROOF_OF_FOUND, fault)
+                     : read_backward(refs, fd, &tip, fault);
     }
     refs->file = file;
     refs->chain = tip.chain;

@@ -98,7 +98,7 @@ static enum status revoke_batch(struct batch *batch, struct fault *fault)
     /* make durable what we appended, and what others appended before us; then read the tokens' new state */
     settled = change_confirm(&log, fault);
     if (settled == STATUS_DONE)
-        settled = refs_read(batch->refs, log.file, false, fault);
+        settled = refs_read(batch->refs, log.file, fault);
     if (settled != STATUS_DONE)
         give_up_from(batch, batch->first, settled, fault);
     change_end(&log, session);
