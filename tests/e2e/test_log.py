@@ -104,6 +104,25 @@ class Log(FleetTest):
                 self.site.put(whole + rest)
                 self.assertEqual(self.ok("log").stdout, whole + sent)
 
+    def test_a_head_whose_line_lacks_its_lf(self):
+        writer = self.store()
+        old = writer.head()
+        writer.create(make_token())
+        head, last = writer.head(), writer.log[-1]
+        self.site.put(writer.data()[:-1])
+        self.assertEqual(self.ok("log", "--from", old).stdout, last)
+        self.assertEqual(self.ok("log", "--from", head).stdout, b"")
+        other = head[:-1] + ("0" if head[-1] != "0" else "1")
+        self.assertEqual(self.refused(1, "log", "--from", other, says="does not contain").stdout,
+            writer.header.text() + b"!fork\n")
+        with killed_at_end(self.site.start("log", "--from", head, "--follow")) as process:
+            self.assertEqual(process.stdout.readline(), b"=%s\n" % head.encode())
+            self.ok("revoke", "-y", "1")  # which puts the LF there first
+            line = process.stdout.readline()
+            while line.startswith(b"="):
+                line = process.stdout.readline()
+        self.assertEqual(line, self.site.bytes()[len(writer.data()) :])
+
     def test_damage_stays_here(self):
         writer = self.store(20)
         head = writer.head()

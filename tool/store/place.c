@@ -5,16 +5,22 @@
 #include "store/numbered.h"
 #include "store/tip.h"
 
-/* Line n is not here. If later ones are, it is missing; the last line may lack its LF. */
-static enum place judge_missing(int fd, const char *domain, uint64_t n)
+/* Line head->n is not here. If later ones are, it is missing; the last line may lack its LF. */
+static enum place judge_missing(struct chain *chain, int fd, const struct expected_head *head,
+                                uint64_t *offset)
 {
     struct fault fault;
     struct tip tip;
 
-    if (tip_read(&tip, fd, domain, &fault) != STATUS_DONE || tip.chain.at.n > n ||
-        (tip.chain.at.n == n && !tip.lf_due))
+    if (tip_read(&tip, fd, chain->header.domain, &fault) != STATUS_DONE || tip.chain.at.n > head->n)
         return PLACE_DAMAGE;
-    return PLACE_BEYOND;
+    if (tip.chain.at.n < head->n)
+        return PLACE_BEYOND;
+    if (!tip.lf_due)
+        return PLACE_DAMAGE;
+    *chain = tip.chain;
+    *offset = tip.end;
+    return memcmp(chain->at.chain, head->chain, CHAIN_SIZE) == 0 ? PLACE_END : PLACE_FORK;
 }
 
 /* The chain is at base. */
@@ -34,7 +40,7 @@ static enum place find_line(struct chain *chain, int fd, const struct expected_h
         place = memcmp(chain->at.chain, head->chain, CHAIN_SIZE) == 0 ? PLACE_HERE : PLACE_FORK;
         break;
     case FOUND_NONE:
-        place = judge_missing(fd, chain->header.domain, head->n);
+        place = judge_missing(chain, fd, head, offset);
         break;
     case FOUND_ERROR:
     default:

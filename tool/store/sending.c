@@ -98,14 +98,17 @@ static enum status place(struct sender *sender)
     size_t length = lf ? (size_t)(lf - text) + 1 : 0;
     const char *wrong = lf ? chain_begin(&sender->chain, sender->sending->session->domain->name, text, length)
                            : "this is not a toktab store";
+    enum place found;
 
-    sender->lf_due = sender->placed = false;
+    sender->placed = false;
     if (wrong)
         return damaged(sender, wrong);
     sender->offset = length;
-    switch (
-        place_find(&sender->chain, sender->fd, sender->has_head ? &sender->head : NULL, &sender->offset)) {
+    found = place_find(&sender->chain, sender->fd, sender->has_head ? &sender->head : NULL, &sender->offset);
+    sender->lf_due = found == PLACE_END;
+    switch (found) {
     case PLACE_HERE:
+    case PLACE_END:
         sender->placed = true;
         if (sender->offset > 0)
             return STATUS_DONE;
