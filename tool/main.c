@@ -96,8 +96,9 @@ static void print_failure(enum status status)
     const struct failure *failure = failure_of(status);
 
     if (failure && !output_begun() &&
-        write_json(must_have(json_pack("{s:{s:i, s:s?, s:s}}", "error", "status", (int)status, "field",
-                                       failure->field, "text", failure->text))))
+        write_json(
+            must_have(json_pack("{s:{s:i, s:s?, s:s, s:o*}}", "error", "status", (int)status, "field",
+                                failure->field, "text", failure->text, "candidates", describe_candidates()))))
         output_text("\n");
 }
 

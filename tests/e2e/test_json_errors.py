@@ -5,7 +5,8 @@ import os
 import re
 
 from harness import SiteTest
-from oracle_format import make_token
+from oracle import Writer
+from oracle_format import make_token, token_id
 
 ID = "AAAAAAAAAAAA"
 # exit status, field, the command without --json
@@ -86,7 +87,7 @@ class Errors(SiteTest):
         self.assertEqual(result.err, plain.err)
         error = json.loads(result.stdout)
         self.assertEqual(list(error), ["error"])
-        self.assertEqual(set(error["error"]), {"status", "field", "text"})
+        self.assertEqual(set(error["error"]) - {"candidates"}, {"status", "field", "text"})
         self.assertEqual(error["error"]["status"], code)
         self.assertIn("toktab: %s\n" % error["error"]["text"], result.err)
         return error["error"]
@@ -129,6 +130,23 @@ class Errors(SiteTest):
         self.assertEqual(len(self.json("list", "--expiring", "2d", code=1)), 1)
         answer = self.run_tool("verify", "--json", stdin=make_token())
         self.assertEqual((answer.code, json.loads(answer.stdout)["verdict"]), (1, "deny"))
+
+    def test_candidates(self):
+        """Those that the message names, and only where it names any."""
+        twins = [{"serial": token["serial"], "id": token["id"], "label": "twin"} for token in self.json("list", "-l", "twin")]
+        for args in (["show"], ["history"], ["rotate"], ["revoke", "-y"]):
+            self.assertEqual(self.error(2, *args, "-l", "twin")["candidates"], twins)
+        for _ in range(8):
+            self.create("twin")
+        self.assertEqual(len(self.error(2, "show", "-l", "twin")["candidates"]), 8)
+        self.assertNotIn("candidates", self.error(66, "show", "-l", "nosuch"))
+        writer = Writer("example.com")
+        alike = [self.site.guard(make_token(id="Same%08d" % number)) for number in range(2)]
+        for token in alike:
+            writer.create(token, "a|b")
+        self.site.put(writer)
+        self.assertEqual(self.error(2, "update", "Same", "-l", "x")["candidates"],
+            [{"serial": serial, "id": token_id(token), "label": "a|b"} for serial, token in enumerate(alike, 1)])
 
     def test_abbreviated(self):
         self.assertIn("error", json.loads(self.refused(66, "show", "99", "--js").stdout))

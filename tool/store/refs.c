@@ -118,10 +118,28 @@ enum status refs_read_again(struct refs *refs, const struct session *session)
     return read_store(refs, session);
 }
 
+static struct candidate *said;
+static size_t said_count;
+
+const struct candidate *refs_candidates(size_t *count)
+{
+    *count = said_count;
+    return said;
+}
+
 void ref_say_candidate(const struct record *record)
 {
     char label[LINE_SIZE_MAX] = "";
+    struct candidate *candidate;
 
+    if (!said)
+        said = must_have(calloc(CANDIDATES_MAX, sizeof(*said)));
+    if (said_count < CANDIDATES_MAX) {
+        candidate = &said[said_count++];
+        candidate->serial = record->serial;
+        memcpy(candidate->id, record->id, sizeof(candidate->id));
+        memcpy(candidate->label, record->label.at, record->label.length);
+    }
     text_unescape(label, sizeof(label), record->label);
     say("  %" PRIu64 "  %s  \"%s\"", record->serial, record->id, label);
 }

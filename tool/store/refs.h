@@ -84,8 +84,18 @@ enum status refs_resolve(struct refs *refs, const struct session *session);
  * is one, and the token's successor. Prints what is wrong. */
 enum status refs_read_again(struct refs *refs, const struct session *session);
 
-/* Print serial, id and label of a token that somebody may have meant. */
+/* A token that somebody may have meant. */
+struct candidate {
+    uint64_t serial;
+    char id[ID_LENGTH + 1];
+    char label[LINE_SIZE_MAX]; /* escaped, as in the store */
+};
+
+/* Print serial, id and label of such a token. */
 void ref_say_candidate(const struct record *record);
+
+/* Those printed so far, at most CANDIDATES_MAX. */
+const struct candidate *refs_candidates(size_t *count);
 
 /* Parse the ref's last line. False: there is none, or it is invalid. */
 bool ref_record(const struct ref *ref, struct record *record);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/refs.h"
 #include "terminal/output.h"
 #include "terminal/say.h"
 #include "token/when.h"
@@ -209,6 +210,18 @@ json_t *describe_json(const struct record *record, const char *domain, int64_t n
         json_list(record->scopes), "from", json_list(record->nets), "user", json_text(record->user), "reason",
         json_text(record->reason), "prev", json_text(record->prev), "by", json_text(record->by), "last_used",
         json_time(record->used == 0 ? TIME_NEVER : record->used)));
+}
+
+json_t *describe_candidates(void)
+{
+    size_t count;
+    const struct candidate *candidates = refs_candidates(&count);
+    json_t *array = count > 0 ? must_have(json_array()) : NULL;
+
+    for (size_t i = 0; i < count; i++)
+        json_append(array, json_pack("{s:I, s:s, s:o}", "serial", (json_int_t)candidates[i].serial, "id",
+                                     candidates[i].id, "label", json_text(span_of(candidates[i].label))));
+    return array;
 }
 
 /* json_dumps() leaves out what it has no memory for, and says nothing; json_dumpb() needs none. */

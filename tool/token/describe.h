@@ -53,6 +53,9 @@ struct span describe_plain(char plain[PLAIN_SIZE], const struct record *record, 
 /* All attributes as one object. The caller releases it. */
 json_t *describe_json(const struct record *record, const char *domain, int64_t now);
 
+/* The tokens that a message has named because any of them may be meant: serial, id and label. NULL: none. */
+json_t *describe_candidates(void);
+
 /* Put a value, which they take over, into an object or an array. The tool exits if it is out of memory. */
 void json_add(json_t *object, const char *key, json_t *value);
 void json_append(json_t *array, json_t *value);
