@@ -648,7 +648,7 @@ class OwnTrouble(FleetTest):
             for source in (self.lines[2], b"=1:2:%s\n" % self.lines[2][-33:-1]):
                 with self.subTest(data=data[:1200], source=source):
                     self.host.put(data)
-                    result = self.once(self.host, 1, "--", self.script(self.host, source), says="toktab check")
+                    result = self.once(self.host, 74, "--", self.script(self.host, source), says="toktab check")
                     self.assertNotIn("fork", result.err)
                     self.assertEqual(self.state(self.host), "own")
                     self.assertEqual(self.host.bytes(), data)

@@ -45,6 +45,8 @@ static enum end refuse(struct follow *follow, enum trouble trouble, const char *
         return END_DENIED;
     if (trouble == TROUBLE_UNAVAILABLE)
         return END_CONTACT;
+    if (trouble == TROUBLE_OWN && follow->once)
+        return END_DISK; /* without --once it may be cured while we listen */
     return trouble == TROUBLE_GAP &&
                    (follow->following.incoming.has_store || (follow->snapshot && follow->want_file))
                ? END_ANEW

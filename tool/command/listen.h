@@ -16,7 +16,7 @@ enum end {
     END_CONTACT, /* it is gone or silent */
     END_DENIED,  /* it refuses to answer */
     END_REFUSED, /* nothing of it is taken */
-    END_DISK,    /* nothing can be written */
+    END_DISK,    /* this host's store cannot be written; or, with --once, not be read */
     END_WRITER,  /* with --once: this host is the writer */
 };
 
