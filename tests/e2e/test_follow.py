@@ -118,6 +118,18 @@ class Once(FleetTest):
         self.assertNotIn("started again", result.err)
         self.once(host, 69, "--", "/nonexistent/command", says="cannot be run")
 
+    def test_before_the_first_contact(self):
+        """A host that has no store yet does not know that there are no tokens."""
+        host = self.follower()
+        for args in (("list",), ("history",), ("check", "-A"), ("domains",)):
+            result = host.run(*args, "--json")
+            self.assertEqual((result.code, result.err.count("toktab follow")), (0, 1), result)
+        self.assertEqual([json.loads(host.run(*args, "--json").out) for args in (("list",), ("history",), ("check", "-A"))],
+            [[], [], []])
+        self.assertIsNone(json.loads(host.run("domains", "--json").out)[0]["tokens"])
+        result = host.run("scan", stdin=make_token())  # nobody knows whether it works
+        self.assertEqual((result.code, result.err.count("toktab follow")), (66, 1), result)
+
     def test_a_relay(self):
         """Any follower can be followed."""
         self.create()

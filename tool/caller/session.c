@@ -312,6 +312,12 @@ bool session_wants(const struct session *session, const struct domain *domain)
            caller_may(&session->caller, domain);
 }
 
+/* With an engine the first token creates the store on any host. */
+static bool follows_a_command(const struct domain *domain)
+{
+    return domain->source[0] != '\0' && !source_is_engine(domain->source);
+}
+
 int session_open_store(struct storefile *storefile, const struct session *session,
                        struct stat *status_of_file, enum status *status)
 {
@@ -322,13 +328,20 @@ int session_open_store(struct storefile *storefile, const struct session *sessio
     stall_watch(storefile);
     fd = storefile_open(storefile, O_RDONLY, status_of_file, &fault);
     stall_over();
-    if (fd < 0 && errno == ENOENT && session->domain->source[0] != '\0' &&
-        !source_is_engine(session->domain->source))
+    if (fd < 0 && errno == ENOENT && follows_a_command(session->domain))
         fault_set(&fault, "no such file: `toktab follow` brings it, or restore a backup");
     *status = fd >= 0
                   ? STATUS_DONE
                   : fail(status_of(errno), "%s/%s: %s", storefile->directory, storefile->name, fault.text);
     return fd;
+}
+
+bool session_awaits_store(const struct session *session)
+{
+    if (!follows_a_command(session->domain))
+        return false;
+    say("domain %s: this host has no store yet: `toktab follow` brings it", session->domain->name);
+    return true;
 }
 
 enum status session_unproved(const struct storefile *storefile, const struct fault *fault)

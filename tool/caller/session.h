@@ -64,6 +64,11 @@ enum status session_open_all(struct session *session);
  * administer it. */
 bool session_wants(const struct session *session, const struct domain *domain);
 
+/* Where there is no store: is that because this host follows another? Then it says so, for there may be
+ * tokens.
+ */
+bool session_awaits_store(const struct session *session);
+
 /* Open the domain's store for reading, if it can be trusted. Returns a descriptor and sets storefile; or
  * prints what is wrong, sets status and returns -1. */
 int session_open_store(struct storefile *storefile, const struct session *session,

@@ -248,7 +248,8 @@ static enum status check_all(struct check *check, struct session *session)
         if (!session_wants(session, session->domain))
             continue;
         if (!tokens_exist(session)) {
-            say("domain %s has no tokens yet", session->domain->name);
+            if (!session_awaits_store(session))
+                say("domain %s has no tokens yet", session->domain->name);
             continue;
         }
         status = check_domain(check, session, session->domain);

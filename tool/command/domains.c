@@ -101,7 +101,7 @@ static enum status look(struct found *found, const struct session *session)
     if (strcmp(found->may, "change") == 0 && session_may_write(session, &fault) != STATUS_DONE)
         found->may = "read";
     if (!tokens_exist(session)) {
-        found->counted = true; /* the first token will create it */
+        found->counted = !session_awaits_store(session); /* or the first token will create it */
         return STATUS_DONE;
     }
     if (strcmp(found->may, "nothing") == 0)

@@ -204,8 +204,10 @@ static enum status read_and_print(const struct session *session, const char *id,
     enum status status;
     char cutoff[WHEN_SIZE];
 
-    if (!id && !tokens_exist(session)) /* as a store without lines */
+    if (!id && !tokens_exist(session)) { /* as a store without lines */
+        session_awaits_store(session);
         return json ? output_line("[]") : STATUS_DONE;
+    }
     status = lineage_read(&lineage, session);
     if (status == STATUS_DONE) {
         printing.wanted = must_have(calloc(lineage.count + 1, sizeof(*printing.wanted)));

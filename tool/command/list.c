@@ -349,8 +349,10 @@ static enum status read_groups(struct session *session, struct group *groups, co
         session->domain = group->domain = &config->domains[i];
         if (request->all_domains ? !session_wants(session, group->domain) : group->domain != only)
             continue;
-        if (!tokens_exist(session))
+        if (!tokens_exist(session)) {
+            session_awaits_store(session);
             continue;
+        }
         status = tokens_read(&group->tokens, session);
         if (status == STATUS_DONE)
             status = rows_add(rows, &request->selection, &group->tokens, session);

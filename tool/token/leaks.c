@@ -35,8 +35,11 @@ void leaks_make(struct leaks *leaks, struct session *session, bool json)
         if (!session_wants(session, &config->domains[i]))
             continue;
         session->domain = store->domain = &config->domains[i];
-        if (!tokens_exist(session))
-            continue; /* before its first token a domain has no store */
+        if (!tokens_exist(session)) { /* before its first token a domain has no store */
+            if (session_awaits_store(session))
+                remember(leaks, STATUS_NOT_FOUND);
+            continue;
+        }
         status = tokens_read(&store->tokens, session);
         if (status == STATUS_DONE) {
             store->noted = must_have(calloc(store->tokens.count + 1, sizeof(*store->noted)));
