@@ -272,16 +272,21 @@ class Scan(SiteTest):
         self.assertEqual(len(self.json("-d", "example.com", "history")), 2)
 
     def test_revoke_says_what_could_not_be_ended(self):
-        """A lock is waited for once, however many tokens need it."""
-        leak = self.write("leak", "\n".join([self.token, self.create("second", domain="example.com"), self.other]))
-        with open(self.site.lock_path("example.com"), "rb+") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        """Locks are waited for once, however many tokens need them, and in however many domains."""
+        second, third = self.create("second", domain="example.com"), self.create("third", domain="empty.example")
+        leak, locked = self.write("leak", "\n".join([self.token, second, self.other, third])), ("example.com", "empty.example")
+        with contextlib.ExitStack() as stack:
+            for domain in locked:
+                lock = stack.enter_context(open(self.site.lock_path(domain), "rb+"))
+                fcntl.flock(lock, fcntl.LOCK_EX)
             process = self.site.start("scan", "--revoke", leak, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
             self.enterContext(killed_at_end(process))
-            said = process.stderr.readline()
-        said = (said + process.stderr.read()).decode()
+            said = process.stderr.read().decode()
         self.assertEqual(process.wait(), 75)
-        self.assertEqual(said.count("NOT revoked"), 2, said)
+        self.assertEqual(said.count("NOT revoked"), 3, said)
+        waited = [domain for domain in locked if self.site.path(domain) + ": has been locked for more than" in said]
+        self.assertEqual(len(waited), 1, said)
+        self.assertEqual(len([domain for domain in locked if self.site.path(domain) + ": is locked, and" in said]), 1, said)
         self.assertIn("revoked token 1 (id %s)" % token_id(self.other), said)
 
     def test_a_name_that_no_reason_may_have(self):

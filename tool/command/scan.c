@@ -6,6 +6,7 @@
 
 #include "caller/opener.h"
 #include "command/command.h"
+#include "store/lock.h"
 #include "terminal/options.h"
 #include "terminal/output.h"
 #include "terminal/progress.h"
@@ -162,6 +163,7 @@ static enum status scan(struct session *session, const struct request *request, 
     leaks_make(&leaks, session, request->given.json);
     status = scan_files(&leaks, opener);
     leaks_end(&leaks);
+    lock_wait_once(); /* or a few stuck locks would hold up the domains after them for minutes */
     for (size_t i = 0; request->revoke && i < session->config.count; i++) {
         enum status of_domain = end_leaks_of(session, &session->config.domains[i], &leaks);
 

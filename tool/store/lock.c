@@ -11,21 +11,31 @@
 #include "clock.h"
 #include "header.h"
 
+static int64_t patience = LOCK_SECONDS * SECOND;
+static bool shared; /* the patience, by all locks of this process */
+
+void lock_wait_once(void)
+{
+    shared = true;
+}
+
 static void fault_held(struct fault *fault, int lock)
 {
-    char text[48];
+    const char *advice = "try again";
+    char text[48], by[64] = "";
     ssize_t got = pread(lock, text, sizeof(text) - 1, 0);
     long pid = 0, uid = 0;
 
     text[got > 0 ? got : 0] = '\0';
-    if (sscanf(text, "%ld %ld", &pid, &uid) == 2)
-        fault_set(
-            fault,
-            "has been locked for more than %d seconds by process %ld of uid %ld: try again, or find out what "
-            "that process is doing",
-            LOCK_SECONDS, pid, uid);
+    if (sscanf(text, "%ld %ld", &pid, &uid) == 2) {
+        snprintf(by, sizeof(by), " by process %ld of uid %ld", pid, uid);
+        advice = "try again, or find out what that process is doing";
+    }
+    if (patience == LOCK_SECONDS * SECOND)
+        fault_set(fault, "has been locked for more than %d seconds%s: %s", LOCK_SECONDS, by, advice);
     else
-        fault_set(fault, "has been locked for more than %d seconds: try again", LOCK_SECONDS);
+        fault_set(fault, "is locked%s, and the %d seconds to wait for locks are over: %s", by, LOCK_SECONDS,
+                  advice);
 }
 
 static enum status open_lock(int *lock, int directory, const char *name, const struct stat *directory_status,
@@ -87,7 +97,7 @@ static const struct timespec moment = {.tv_nsec = 10 * 1000 * 1000};
 enum status lock_take(int *lock, int directory, const char *domain, const struct stat *directory_status,
                       struct fault *fault)
 {
-    int64_t end = clock_now() + LOCK_SECONDS * SECOND;
+    int64_t begun = clock_now(), end = begun + patience;
     enum status status = STATUS_DONE;
     char name[DOMAIN_NAME_MAX + 8], who[48];
     int length;
@@ -104,6 +114,8 @@ enum status lock_take(int *lock, int directory, const char *domain, const struct
             break;
         nanosleep(&moment, NULL);
     }
+    if (shared)
+        patience -= clock_now() < end ? clock_now() - begun : patience;
     if (status == STATUS_DONE) {
         fchmod(*lock, 0600); /* a copied or restored lock may have another mode */
         length = snprintf(who, sizeof(who), "%ld %ld\n", (long)getpid(), (long)getuid());

@@ -16,6 +16,9 @@
 enum status lock_take(int *lock, int directory, const char *domain, const struct stat *directory_status,
                       struct fault *fault);
 
+/* From now on all waits of this process for locks together end after LOCK_SECONDS. */
+void lock_wait_once(void);
+
 /* lock: -1: does nothing. */
 void lock_release(int lock);
 
