@@ -67,6 +67,18 @@ class Rotate(RotateTest):
             "toktab: the old token 1 (id %s) works until %s" % (token_id(old), end),
         ])
 
+    def test_the_last_of_several_successors(self):
+        self.old()
+        for serial in ("1", "2"):
+            newest = self.rotate(serial)
+        serial = self.json("show", token_id(newest))["serial"]
+        self.refused(1, "rotate", "1", says="its successors, token %d (id %s), has none: rotate that one" % (serial, token_id(newest)))
+        self.refused(1, "rotate", "2", says="has a successor, token %d (id %s): rotate" % (serial, token_id(newest)))
+        newest = self.rotate(str(serial), "--grace", "0s")  # which revokes the one before
+        self.refused(1, "rotate", "1", says="its successors, token 6 (id %s), has none" % token_id(newest))
+        self.ok("revoke", "-y", "6")
+        self.refused(1, "rotate", "1", says="token 6 (id %s), was revoked: create another" % token_id(newest))
+
     def test_not_twice(self):
         """A second successor would live as short as what is left of the old token."""
         old = self.old()

@@ -267,6 +267,31 @@ static void say_ending(const struct record *old, const char *why)
         say("the old token %" PRIu64 " (id %s) works until %s%s", old->serial, old->id, expires, why);
 }
 
+/* Follow the successors of a successor to the last one, which is the one to rotate. */
+static void name_last(const struct session *session, const struct ref *old, struct fault *fault)
+{
+    char id[ID_LENGTH + 1], *text = id;
+    uint64_t last = old->successor_serial;
+    bool revoked = old->successor_revoked, more = true;
+
+    strcpy(id, old->successor);
+    while (more) {
+        struct refs refs;
+
+        more = refs_make(&refs, session->domain->name, &text, 1, PROOF_OF_FOUND) == STATUS_DONE &&
+               refs_read_again(&refs, session) == STATUS_DONE && refs.list[0].successor_serial > last;
+        if (more) {
+            last = refs.list[0].successor_serial;
+            revoked = refs.list[0].successor_revoked;
+            strcpy(id, refs.list[0].successor);
+        }
+        refs_free(&refs);
+    }
+    if (last > old->successor_serial)
+        fault_set(fault, "the last of its successors, token %" PRIu64 " (id %s), %s", last, id,
+                  revoked ? "was revoked: create another" : "has none: rotate that one");
+}
+
 static enum status replace(const struct session *session, struct request *request, struct refs *refs)
 {
     enum status ended = STATUS_DONE, status;
@@ -278,6 +303,8 @@ static enum status replace(const struct session *session, struct request *reques
     prove_ahead_end(&proving);
     for (size_t i = 0; i < request->interrupted_count; i++)
         say_ending(&request->interrupted[i].record, ": its rotation had been interrupted");
+    if (status == STATUS_NO && refs->list[0].successor_serial > 0)
+        name_last(session, &refs->list[0], &fault);
     if (status != STATUS_DONE)
         return fail(status, "token \"%.12s\": %s: %s", refs->list[0].text,
                     request->doubt ? "NOT known to be rotated" : "not rotated", fault.text);
