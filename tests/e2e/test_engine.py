@@ -141,7 +141,8 @@ class Settings(unittest.TestCase):
         self.assertIn("!denied %s/etcd-password: cannot open it" % self.dir, said)
         with open(os.path.join(self.dir, "etcd-password"), "wb") as file:
             file.write(b"\xff\n")
-        self.assertIn("not UTF-8", self.says(*lines, CREDENTIALS_DIRECTORY=self.dir))
+        said = self.says(*lines, CREDENTIALS_DIRECTORY=self.dir)
+        self.assertEqual(said, "!denied %s/etcd-password: the password is not UTF-8" % self.dir)
 
     def test_lengths(self):
         long = "x" * 1023

@@ -47,6 +47,7 @@ class Settings(SiteTest):
         self.says(NODES + "\n  user \n", ':3: "user" is not NAME = VALUE')
         self.says(NODES + "user =\n", ':2: "user" has no value')
         self.says(NODES.encode() + b"user = a\0b\n", "contains a NUL byte")
+        self.says(NODES.encode() + b"user = a\xff\n", ':2: "user" is not UTF-8')
         os.unlink(self.conf)
         self.assertIn("!denied", self.engine("-c", self.conf, "lines", "example.com").out)
 

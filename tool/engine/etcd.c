@@ -188,10 +188,8 @@ static enum outcome log_in(struct etcd *etcd, int64_t until, int *code)
     explicit_bzero(password, sizeof(password));
     body = json_dumps(object, JSON_COMPACT);
     json_decref(object);
-    if (!body) {
-        fault_set(&etcd->why, "out of memory, or the user or the password is not UTF-8");
-        return ETCD_REFUSED;
-    }
+    if (!body)
+        return without_memory(etcd);
     outcome = post(etcd, "/v3/auth/authenticate", body,
                    time_for(until, etcd->guesses ? GUESS_TIMEOUT : LOGIN_TIMEOUT), &answer, code);
     explicit_bzero(body, strlen(body));

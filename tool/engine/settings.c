@@ -98,6 +98,8 @@ static const char *take(struct settings *settings, const char *name, char *value
         if (strcmp(name, texts[i].name) == 0) {
             if (strlen(value) > VALUE_MAX)
                 return "has more than 1023 characters";
+            if (strcmp(name, "user") == 0 && utf8_length(span_of(value)) < 0)
+                return "is not UTF-8";
             *texts[i].text = value;
             return NULL;
         }
@@ -193,5 +195,9 @@ bool settings_password(const struct settings *settings, char password[PASSWORD_S
         return fault_set(fault, "%s: the password has more than %d bytes", path, PASSWORD_SIZE - 2);
     }
     password[strcspn(password, "\n")] = '\0';
+    if (utf8_length(span_of(password)) < 0) {
+        explicit_bzero(password, PASSWORD_SIZE);
+        return fault_set(fault, "%s: the password is not UTF-8", path);
+    }
     return password[0] != '\0' || fault_set(fault, "%s: holds no password", path);
 }
