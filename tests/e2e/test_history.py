@@ -108,6 +108,14 @@ class History(SiteTest):
             (9, "compact", None, None, "root/0/-"))
         self.assertEqual(set(point), TOKEN_KEYS | {"n", "change", "time"})
 
+    def test_nothing_more_to_say(self):
+        """A compaction has nothing to say but that it was one."""
+        self.create()
+        self.ok("compact")
+        lines = self.ok("history").out.splitlines()
+        self.assertEqual([line for line in lines if line.endswith(" ")], [])
+        self.assertRegex(lines[-1], r" compact +\S+ +-$")
+
     def test_numbers_stay_when_compacted_twice(self):
         for time in (START + 400, START + 500):
             self.writer.compact(time=time)

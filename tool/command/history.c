@@ -92,14 +92,14 @@ static const char *change_name(const struct record *record)
     }
 }
 
-/* What changed, and why. */
+/* What changed, and why; "-" if nothing tells. */
 static char *describe_event(const struct event *event, const struct record *record,
                             const struct record *before)
 {
     bool of_token = record->op != OPERATION_POINT;
     char *what = of_token ? differences(event->before ? before : NULL, record) : must_have(strdup(""));
     char *why = unescaped_shown(of_token ? record->reason : record->ext);
-    char *both = composed("%s%s%s", what, what[0] && why[0] ? "; " : "", why);
+    char *both = composed("%s%s%s", what, what[0] && why[0] ? "; " : "", what[0] || why[0] ? why : "-");
 
     free(what);
     free(why);
