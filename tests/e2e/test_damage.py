@@ -265,7 +265,7 @@ class End(SiteTest):
     def test_mended_it_goes_on(self):
         token = self.create("good")
         self.site.put(self.site.bytes() + b"x")
-        self.ok("mend", "-y")
+        self.assertIn("toktab: %s: its end is damaged" % self.site.path(), self.ok("mend", "-y").err)
         self.assertEqual(self.verdict(token), ("deny", "revoked"))
         self.assertEqual(self.verdict(self.create("next"))[0], "allow")
 

@@ -116,7 +116,9 @@ static enum status look_and_ask(struct mending *mending, struct storefile *store
         return fail(status, "%s/%s: cannot be mended: %s", storefile->directory, storefile->name, fault.text);
     for (size_t i = 0; i < mending->count; i++)
         if (mending->files[i].doubtful)
-            say("%s: its end is damaged: any token may have been changed there", mending->files[i].name);
+            say("%s%s%s: its end is damaged: any token may have been changed there",
+                i == 0 ? storefile->directory : "", i == 0 ? "/" : "",
+                i == 0 ? storefile->name : mending->files[i].name);
     if (salvage->lost > 0)
         say("%s/%s: lost %" PRIu64 " token%s, which hosts now refuse; a copy made after the last compaction "
             "would bring %s back",
