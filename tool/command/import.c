@@ -266,8 +266,11 @@ static enum status confirm(const struct request *request, const struct session *
 
     for (size_t i = 0; i < keys->count; i++)
         endless += keys->list[i].expires == TIME_NEVER;
-    say("%zu key%s for domain %s; %zu of them never expire%s", keys->count, plural(keys->count),
-        session->domain->name, endless, endless == 1 ? "s" : "");
+    if (endless == 0)
+        say("%zu key%s for domain %s", keys->count, plural(keys->count), session->domain->name);
+    else
+        say("%zu key%s for domain %s; %zu never expire%s", keys->count, plural(keys->count),
+            session->domain->name, endless, endless == 1 ? "s" : "");
     if (request->given.yes)
         return STATUS_DONE;
     question = composed("Import %s?", keys->count == 1 ? "it" : "them");
