@@ -47,7 +47,7 @@ static bool unknown_name(struct source *source, const config_setting_t *at, cons
     const char *name = config_setting_name(at), *meant = nearest_name(name, names, count);
 
     return fault_set(source->fault, "%s:%u: unknown setting \"%s\"%s%s%s", source->path,
-                     (unsigned)config_setting_source_line(at), name, meant ? "; did you mean \"" : "",
+                     (unsigned)config_setting_source_line(at), name, meant ? ": did you mean \"" : "",
                      meant ? meant : "", meant ? "\"?" : "");
 }
 

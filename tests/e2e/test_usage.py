@@ -130,7 +130,7 @@ class Mistakes(SiteTest):
             {"name": "few", "scopes": ["read", "write", "a:b"]}, {"name": "any"}]))
         for word, scope in (("raed", "read"), ("Write", "write"), ("a.b", "a:b")):
             self.refused(2, "-d", "few", "create", "-l", "x", "-s", word,
-                says=["did you mean %s?" % scope, "has only read,write,a:b"])
+                says=["did you mean %s? (domain " % scope, "has only read,write,a:b)"])
         result = self.refused(2, "-d", "few", "create", "-l", "x", "-s", "admin", says="has only read,write,a:b")
         self.assertNotIn("did you mean", result.err)
         self.ok("-d", "any", "create", "-l", "x", "-s", "raed", may_show_token=True)

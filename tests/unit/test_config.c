@@ -211,7 +211,7 @@ static const struct {
     const char *says; /* what else */
 } faults[] = {
     /* names */
-    {"\nstor_dir = \"/x\";\n", 2, "\"stor_dir\"; did you mean \"store_dir\"?"},
+    {"\nstor_dir = \"/x\";\n", 2, "\"stor_dir\": did you mean \"store_dir\"?"},
     {"domain = ( );\n", 1, "did you mean \"domains\"?"},
     {"colour = \"red\";\n", 1, "unknown setting \"colour\""},
     {D("prefx = \"ab\";"), 3, "did you mean \"prefix\"?"},

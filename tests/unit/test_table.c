@@ -24,7 +24,7 @@ struct open_case {
 static const struct open_case open_cases[] = {
     {"", 0640, 0, 0, ""},
     {"domains = ( { name = \"a\"; } );", 0600, 0, 0, ""},
-    {"domain = 1;", 0640, 0, EINVAL, ":1: unknown setting \"domain\"; did you mean \"domains\"?"},
+    {"domain = 1;", 0640, 0, EINVAL, ":1: unknown setting \"domain\": did you mean \"domains\"?"},
     {"", 0666, 0, EPERM, "writable by everybody"},
     {NULL, 0, 0, ENOENT, "No such file"},
     {"", 0640, 1, EINVAL, "size"},

@@ -190,9 +190,9 @@ static bool unknown_scope(const struct domain *domain, struct span scope, struct
             names[count++] = name;
     snprintf(word, sizeof(word), "%.*s", span_shown(scope), scope.at);
     meant = nearest_name(word, names, count);
-    fault_set(fault, "unknown scope \"%s%s\": %s%s%sdomain \"%s\" has only %s", word, span_cut_mark(scope),
-              meant ? "did you mean " : "", meant ? meant : "", meant ? "? " : "", domain->name,
-              domain->scopes);
+    fault_set(fault, "unknown scope \"%s%s\": %s%s%sdomain \"%s\" has only %s%s", word, span_cut_mark(scope),
+              meant ? "did you mean " : "", meant ? meant : "", meant ? "? (" : "", domain->name,
+              domain->scopes, meant ? ")" : "");
     free(names);
     free(scopes);
     return false;
