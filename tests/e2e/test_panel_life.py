@@ -15,6 +15,7 @@ import unittest
 import urllib.parse
 
 from harness import IS_ROOT, NOBODY, Site, environment, memory_of, wait_until
+from hook_host import sanitizers
 from panel_host import Page, Panel, parameters, speak, spoken
 
 SLOW = """\
@@ -215,6 +216,18 @@ class Life(unittest.TestCase):
             self.skipTest("the memory of the page cannot be read here: %s" % error)
         wait_until(lambda: self.remembered(rb"tok_\w{61}") == [], "a memory without the token")
         wait_until(lambda: self.remembered(re.escape(self.site.conf.encode())), "its memory")
+
+    def test_without_memory(self):
+        """It ends, and says so under its own name. A sanitizer wants terabytes."""
+        self.panel.start()
+        self.assertIn(b"Status: 303 ", speak(self.panel.path, parameters()))
+        if not sanitizers():
+            more = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if IS_ROOT else {}
+            subprocess.run(["prlimit", "--data=0", "--pid=%d" % self.panel.process.pid], check=True, **more)
+            with contextlib.suppress(ConnectionError):
+                speak(self.panel.path, parameters())
+            self.assertEqual(self.panel.process.wait(60), 74)
+            self.assertIn("toktab-panel: out of memory\n", self.panel.log())
 
     def listed(self):
         return self.site.run("list", user=NOBODY if IS_ROOT else None).out

@@ -21,6 +21,7 @@
 #include "panel/listener.h"
 #include "panel/log.h"
 #include "panel/serve.h"
+#include "terminal/say.h"
 #include "terminal/secret.h"
 
 static const char help[] =
@@ -280,6 +281,7 @@ int main(int argc, char **argv)
     const char *listens = NULL;
     int status;
 
+    say_as("toktab-panel");
     secret_protect();
     /* glibc then overwrites larger blocks when they are freed: libfcgi's buffers hold what a client sent */
     mallopt(M_PERTURB, 0xff);

@@ -9,7 +9,13 @@
 
 enum { LINE_SHORT = 256 };
 
+static const char *program = "toktab";
 static char done_so_far[LINE_SHORT];
+
+void say_as(const char *name)
+{
+    program = name;
+}
 
 void say_if_out_of_memory(const char *format, ...)
 {
@@ -32,9 +38,9 @@ void *must_have(void *memory)
     if (!memory && leaves)
         _exit(STATUS_IO);
     if (!memory) {
-        fputs("toktab: out of memory\n", stderr);
+        fprintf(stderr, "%s: out of memory\n", program);
         if (done_so_far[0])
-            fprintf(stderr, "toktab: %s\n", done_so_far);
+            fprintf(stderr, "%s: %s\n", program, done_so_far);
         exit(STATUS_IO);
     }
     return memory;
@@ -160,7 +166,7 @@ static void say_line(struct failure *first, const char *format, va_list argument
     line = compose(format, arguments);
     failure.text = showable(span_of(line));
     free(line);
-    fprintf(stderr, "toktab: %s\n", failure.text);
+    fprintf(stderr, "%s: %s\n", program, failure.text);
     if (first->text)
         free(failure.text);
     else

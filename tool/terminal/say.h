@@ -22,6 +22,9 @@ enum status {
     STATUS_CONFIG = 78,
 };
 
+/* The name before each message, for a program that is not toktab. Keeps the pointer. */
+void say_as(const char *name);
+
 /* Print "toktab: " and one line. Characters that are unsafe on a terminal are escaped. */
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
