@@ -85,6 +85,8 @@ static bool hides(uint32_t point)
         {0xfff9, 0xfffb}, {0x1bca0, 0x1bca3}, {0x1d173, 0x1d17a}, {0xe0000, 0xe007f},
     };
 
+    if (point >= ' ' && point < 0x7f) /* as most are */
+        return false;
     for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++)
         if (point >= ranges[i].first && point <= ranges[i].last)
             return true;

@@ -11,8 +11,14 @@ static struct span after(struct span text, size_t count)
 static size_t first(struct span text, size_t *columns)
 {
     uint32_t point;
-    size_t length = utf8_first(text, &point);
-    int cells = length > 0 ? wcwidth((wchar_t)point) : 0;
+    size_t length;
+    int cells;
+
+    *columns = 1;
+    if (text.at[0] >= ' ' && text.at[0] < 0x7f) /* as most are */
+        return 1;
+    length = utf8_first(text, &point);
+    cells = length > 0 ? wcwidth((wchar_t)point) : 0;
 
     *columns = cells > 0 ? (size_t)cells : 0;
     return length > 0 ? length : 1;
