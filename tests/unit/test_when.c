@@ -178,6 +178,10 @@ START_TEST(formats)
     ck_assert_str_eq(text, "2026-01-01T00:00:05Z");
     when_format_local(text, JANUARY);
     ck_assert_str_eq(text, "2026-01-01 01:00 CET");
+    when_format_local(text, JANUARY + 7 * 30 * 86400 + 59 * 60);
+    ck_assert_str_eq(text, "2026-07-30 02:59 CEST");
+    when_format_local(text, INT64_C(253402300800)); /* a year of five digits */
+    ck_assert_str_eq(text, "10000-01-01 01:00 CET");
     when_format_local(text, TIME_NEVER);
     ck_assert_str_eq(text, "never");
     when_format_utc(text, TIME_NEVER - 1); /* a year that does not fit */

@@ -177,6 +177,34 @@ void when_format_utc(char text[WHEN_SIZE], int64_t when)
         snprintf(text, WHEN_SIZE, "%" PRId64, when);
 }
 
+/* Two digits and what follows them. */
+static char *put_two(char *end, int number, char next)
+{
+    *end++ = (char)('0' + number / 10);
+    *end++ = (char)('0' + number % 10);
+    *end++ = next;
+    return end;
+}
+
+/* A list has a million of them: strftime(3) would take most of its time. False: it is no usual one. */
+static bool format_local(char text[WHEN_SIZE], const struct tm *parts)
+{
+    int year = parts->tm_year + 1900;
+    size_t zone = strlen(parts->tm_zone);
+    char *end;
+
+    if (year < 1000 || year > 9999 || zone > WHEN_SIZE - sizeof("2027-01-31 12:00 "))
+        return false;
+    end = put_two(text, year / 100, '\0') - 1;
+    end = put_two(end, year % 100, '-');
+    end = put_two(end, parts->tm_mon + 1, '-');
+    end = put_two(end, parts->tm_mday, ' ');
+    end = put_two(end, parts->tm_hour, ':');
+    end = put_two(end, parts->tm_min, ' ');
+    memcpy(end, parts->tm_zone, zone + 1);
+    return true;
+}
+
 void when_format_local(char text[WHEN_SIZE], int64_t when)
 {
     time_t seconds = (time_t)when;
@@ -184,7 +212,8 @@ void when_format_local(char text[WHEN_SIZE], int64_t when)
 
     if (when == TIME_NEVER)
         strcpy(text, "never");
-    else if (!localtime_r(&seconds, &parts) || strftime(text, WHEN_SIZE, "%Y-%m-%d %H:%M %Z", &parts) == 0)
+    else if (!localtime_r(&seconds, &parts) ||
+             (!format_local(text, &parts) && strftime(text, WHEN_SIZE, "%Y-%m-%d %H:%M %Z", &parts) == 0))
         snprintf(text, WHEN_SIZE, "%" PRId64, when);
 }
 
