@@ -226,7 +226,7 @@ static void print_rows(struct sheet *sheet, void *context)
     for (size_t i = 0; i < printing->rows->count; i++) {
         const struct row *row = &printing->rows->list[i];
 
-        token_record(row->token, &record);
+        token_record_shown(row->token, &record);
         for (size_t j = 0; j < sheet->count; j++) {
             enum attribute column = printing->request->columns[j];
 
@@ -234,7 +234,7 @@ static void print_rows(struct sheet *sheet, void *context)
             cells[j].text = cells[j].plain.length > 0
                                 ? NULL
                                 : describe(&record, row->domain, column, printing->now, form);
-            cells[j].colour = colour_of(&record, column, printing->now);
+            cells[j].colour = sheet->colours ? colour_of(&record, column, printing->now) : COLOUR_NONE;
         }
         sheet_row(sheet, cells);
     }

@@ -143,6 +143,13 @@ void tokens_free(struct tokens *tokens)
     free(tokens->list);
 }
 
+/* Add what is not in the line. */
+static void complete(const struct token *token, struct record *record)
+{
+    used_show(record, token->used);
+    record->successor = token->successor ? token->successor->serial : 0;
+}
+
 bool token_record(const struct token *token, struct record *record)
 {
     struct line line;
@@ -150,9 +157,34 @@ bool token_record(const struct token *token, struct record *record)
     line_split_accepted(&line, token->id);
     if (!record_parse(record, &line))
         return false;
-    used_show(record, token->used);
-    record->successor = token->successor ? token->successor->serial : 0;
+    complete(token, record);
     return true;
+}
+
+void token_record_shown(const struct token *token, struct record *record)
+{
+    const struct span *column;
+    struct line line;
+
+    line_split_accepted(&line, token->id);
+    column = line.column;
+    memcpy(record->id, token->id, ID_LENGTH);
+    record->id[ID_LENGTH] = '\0';
+    record->op = column[COLUMN_OP].at[0];
+    record->serial = token->serial;
+    time_parse(column[COLUMN_CREATED], &record->created);
+    time_parse(column[COLUMN_EXPIRES], &record->expires);
+    time_parse(column[COLUMN_REVOKED], &record->revoked);
+    time_parse(column[COLUMN_TIME], &record->time);
+    record->by = column[COLUMN_BY];
+    record->scopes = column[COLUMN_SCOPES];
+    record->nets = column[COLUMN_NETS];
+    record->user = column[COLUMN_USER];
+    record->label = column[COLUMN_LABEL];
+    record->reason = column[COLUMN_REASON];
+    record->prev = column[COLUMN_PREV];
+    record->ext = column[COLUMN_EXT];
+    complete(token, record);
 }
 
 /* The number of a token's line, which stands before the id in the same chunk. */

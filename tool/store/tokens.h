@@ -39,6 +39,10 @@ const struct token *tokens_find(const struct tokens *tokens, const char *id);
 /* Parse a token's line. False: it is invalid. */
 bool token_record(const struct token *token, struct record *record);
 
+/* The same for a line that token_record() has found valid, without what is not shown: hash, prior and before.
+ */
+void token_record_shown(const struct token *token, struct record *record);
+
 /* Is it neither revoked nor expired? */
 bool record_active(const struct record *record, int64_t now);
 

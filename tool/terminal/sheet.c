@@ -28,15 +28,14 @@ static size_t width_of(const struct cell *cell, struct span text)
     return cell->text ? wrap_width(text) : text.length;
 }
 
-static void measure(struct sheet *sheet, const struct cell cells[])
+static void measure(struct sheet *sheet, size_t column, const struct cell *cell, struct span text)
 {
-    for (size_t i = 0; i < sheet->count; i++) {
-        struct span text = text_in(&cells[i]);
-        size_t width = width_of(&cells[i], text);
+    size_t width = width_of(cell, text);
 
-        sheet->width[i] = width > sheet->width[i] ? width : sheet->width[i];
-        sheet->filled[i] = sheet->filled[i] || !span_equals(text, "-");
-    }
+    if (width > sheet->width[column])
+        sheet->width[column] = width;
+    if (text.length != 1 || text.at[0] != '-')
+        sheet->filled[column] = true;
 }
 
 static void leave_out_empty_columns(struct sheet *sheet)
@@ -87,11 +86,13 @@ static bool print_line(struct sheet *sheet, const struct cell cells[], struct sp
         return false;
     for (size_t i = 0; i < sheet->count; i++) {
         bool wraps = sheet->terminal && sheet->columns[i].wraps;
-        struct span part = wraps ? wrap_line(&rest[i], sheet->width[i]) : rest[i];
-        size_t width = width_of(&cells[i], part);
+        struct span part;
+        size_t width;
 
         if (sheet->width[i] == 0)
             continue;
+        part = wraps ? wrap_line(&rest[i], sheet->width[i]) : rest[i];
+        width = width_of(&cells[i], part);
         if (end > line)
             *end++ = ' ';
         if (!wraps)
@@ -131,25 +132,12 @@ static bool print_row(struct sheet *sheet, const struct cell cells[])
         rest[i] = text_in(&cells[i]);
     do
         good = print_line(sheet, cells, rest);
-    while (good && any_left(sheet, rest));
+    while (good && sheet->terminal && any_left(sheet, rest));
     return good;
 }
 
-static void free_cells(const struct sheet *sheet, const struct cell cells[])
+static void keep(struct sheet *sheet, const struct cell *cell, struct span text)
 {
-    for (size_t i = 0; i < sheet->count; i++)
-        free(cells[i].text);
-}
-
-static void get_headings(const struct sheet *sheet, struct cell cells[])
-{
-    for (size_t i = 0; i < sheet->count; i++)
-        cells[i] = (struct cell){.text = must_have(strdup(sheet->columns[i].heading))};
-}
-
-static void keep(struct sheet *sheet, const struct cell *cell)
-{
-    struct span text = text_in(cell);
     size_t size = 1 + text.length + 1;
     char *end;
 
@@ -166,10 +154,13 @@ static void keep(struct sheet *sheet, const struct cell *cell)
 
 void sheet_row(struct sheet *sheet, const struct cell cells[])
 {
-    measure(sheet, cells);
-    for (size_t i = 0; i < sheet->count; i++)
-        keep(sheet, &cells[i]);
-    free_cells(sheet, cells);
+    for (size_t i = 0; i < sheet->count; i++) {
+        struct span text = text_in(&cells[i]);
+
+        measure(sheet, i, &cells[i], text);
+        keep(sheet, &cells[i], text);
+        free(cells[i].text);
+    }
     if (++sheet->rows % 1024 == 0)
         progress_show(sheet->rows, "rows");
 }
@@ -200,15 +191,13 @@ static bool print_all(struct sheet *sheet)
 {
     struct cell cells[SHEET_COLUMNS] = {0};
     char *at = sheet->kept;
-    bool good = true;
+    bool good;
 
     if (sheet->terminal)
         fit(sheet);
-    if (!sheet->no_headings) {
-        get_headings(sheet, cells);
-        good = print_row(sheet, cells);
-        free_cells(sheet, cells);
-    }
+    for (size_t i = 0; i < sheet->count; i++)
+        cells[i].plain = span_of(sheet->columns[i].heading);
+    good = sheet->no_headings || print_row(sheet, cells);
     for (uint64_t row = 0; row < sheet->rows && good; row++) {
         for (size_t i = 0; i < sheet->count; i++) {
             int colour = (unsigned char)*at++;
@@ -226,16 +215,13 @@ static bool print_all(struct sheet *sheet)
 enum status sheet_print(struct sheet *sheet, sheet_rows *rows, void *context)
 {
     const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
-    struct cell headings[SHEET_COLUMNS] = {0};
     enum status status = STATUS_DONE;
 
     sheet->terminal = isatty(STDOUT_FILENO);
     sheet->colours =
         sheet->terminal && !(no_color && no_color[0] != '\0') && !(term && strcmp(term, "dumb") == 0);
-    get_headings(sheet, headings);
-    measure(sheet, headings);
-    memset(sheet->filled, 0, sizeof(sheet->filled));
-    free_cells(sheet, headings);
+    for (size_t i = 0; i < sheet->count; i++)
+        sheet->width[i] = strlen(sheet->columns[i].heading);
     rows(sheet, context);
     progress_clear();
     leave_out_empty_columns(sheet);

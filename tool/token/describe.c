@@ -84,7 +84,13 @@ static struct span plain_time(char plain[PLAIN_SIZE], int64_t when, int64_t now,
 
 static struct span plain_number(char plain[PLAIN_SIZE], uint64_t number)
 {
-    return (struct span){plain, (size_t)sprintf(plain, "%" PRIu64, number)};
+    char *first = plain + PLAIN_SIZE;
+
+    do {
+        *--first = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    return (struct span){first, (size_t)(plain + PLAIN_SIZE - first)};
 }
 
 /* The text of the column of a record. */
@@ -118,7 +124,7 @@ struct span describe_plain(char plain[PLAIN_SIZE], const struct record *record, 
     case ATTRIBUTE_DOMAIN:
         return span_of(domain);
     case ATTRIBUTE_ID:
-        return span_of(record->id);
+        return (struct span){record->id, ID_LENGTH};
     case ATTRIBUTE_SERIAL:
         return plain_number(plain, record->serial);
     case ATTRIBUTE_STATE:
