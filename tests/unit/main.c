@@ -27,7 +27,7 @@ int main(void)
         tip_rest_suite,      used_suite,           when_suite,          wrap_suite,
         caller_suite,        panel_html_suite,     panel_form_suite,    panel_nonce_suite,
         panel_request_suite, panel_distance_suite, contact_suite,       agree_suite,
-        incoming_suite,      numbered_suite,       origins_suite,
+        incoming_suite,      numbered_suite,       origins_suite,       token_table_suite,
     };
     SRunner *runner;
     int run, failed;

@@ -8,6 +8,7 @@
 Suite *text_suite(void);
 Suite *crypto_suite(void);
 Suite *token_suite(void);
+Suite *token_table_suite(void);
 Suite *foreign_suite(void);
 Suite *cidr_suite(void);
 Suite *chain_suite(void);

@@ -1,5 +1,6 @@
 /* Which tokens a label may mean. */
 #include "store/label.h" /* before check.h, which has a macro fail() */
+#include "store/token_table.h"
 
 #include "fixture.h"
 #include "suites.h"
@@ -34,7 +35,7 @@ END_TEST
 
 enum { NOW = 1000, LINES = 6 };
 
-/* A line from the id on: expires, revoked, label. */
+/* Of a line: expires, revoked, label. */
 static const char *const rows[LINES][3] = {
     {"-", "-", "CI"}, {"1001", "-", "CI"}, {"1000", "-", "CI"},
     {"-", "5", "CI"}, {"-", "-", "CD"},    {"-", "-", "C%49"},
@@ -42,17 +43,22 @@ static const char *const rows[LINES][3] = {
 
 START_TEST(active_ones_only)
 {
-    char lines[LINES][512];
-    struct token list[LINES];
-    const struct tokens tokens = {.list = list, .count = LINES};
     const struct token *found[LINES];
+    struct tokens tokens;
+    struct token *list;
 
+    token_table_make(&tokens, LINES);
     for (int i = 0; i < LINES; i++) {
-        snprintf(lines[i], sizeof(lines[i]),
-                 "00000000000%d|C|%064d|%d|1|%s|%s|1|root/0/-||||%s||||0|%032d|%032d\n", i, 0, i + 1,
-                 rows[i][0], rows[i][1], rows[i][2], 0, 0);
-        list[i] = (struct token){.serial = (uint64_t)i + 1, .id = lines[i]};
+        char text[LINE_SIZE_MAX];
+        struct line line;
+        int length = snprintf(text, sizeof(text),
+                              "%d|00000000000%d|C|%064d|%d|1|%s|%s|1|root/0/-||||%s||||0|%032d|%032d\n",
+                              i + 1, i, 0, i + 1, rows[i][0], rows[i][1], rows[i][2], 0, 0);
+
+        ck_assert(line_split(&line, text, (size_t)length));
+        token_table_take(&tokens, &line, (uint64_t)i + 1);
     }
+    list = tokens.list;
     ck_assert_uint_eq(label_search(&tokens, "CI", false, NOW, found), 3);
     ck_assert_ptr_eq(found[0], &list[0]);
     ck_assert_ptr_eq(found[1], &list[1]);
@@ -62,6 +68,7 @@ START_TEST(active_ones_only)
     ck_assert_uint_eq(label_search(&tokens, "CI", true, NOW, found), 2);
     ck_assert_ptr_eq(found[0], &list[1]);
     ck_assert_uint_eq(label_search(&tokens, "x", false, NOW, found), 0);
+    tokens_free(&tokens);
 }
 END_TEST
 

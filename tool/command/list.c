@@ -226,7 +226,7 @@ static void print_rows(struct sheet *sheet, void *context)
     for (size_t i = 0; i < printing->rows->count; i++) {
         const struct row *row = &printing->rows->list[i];
 
-        token_record_shown(row->token, &record);
+        token_record(row->token, &record);
         for (size_t j = 0; j < sheet->count; j++) {
             enum attribute column = printing->request->columns[j];
 
@@ -327,7 +327,7 @@ static void say_half_rotated(const struct group *group)
     int64_t now = (int64_t)time(NULL);
 
     for (const struct token *token = tokens->list; token < tokens->list + tokens->count; token++)
-        if (token_half_rotated(tokens, token, now))
+        if (token_half_rotated(token, now))
             say("token %" PRIu64 " (id %.12s) of domain %s works as before: its rotation was interrupted: "
                 "run `toktab -d %s rotate %.12s`, which ends it",
                 token->serial, token->id, domain, domain, token->id);

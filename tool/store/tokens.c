@@ -1,6 +1,7 @@
 #include "store/tokens.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,32 +9,81 @@
 #include <unistd.h>
 
 #include "load.h"
+#include "store/lines.h"
+#include "store/token_table.h"
 #include "store/used.h"
 #include "terminal/stall.h"
 
-/* By id too: two tokens may have one serial in a bad store, which only `toktab check` refuses. */
-static int by_serial(const void *a, const void *b)
+static bool take_line(struct tokens *tokens, struct progress *progress, const char *text, size_t length,
+                      const char **wrong)
 {
-    const struct token *first = a, *second = b;
+    struct chain *chain = &progress->chain;
+    bool in_snapshot = chain->bytes_left > 0;
+    size_t count = tokens->count;
+    struct line line;
 
-    if (first->serial != second->serial)
-        return first->serial < second->serial ? -1 : 1;
-    return memcmp(first->id, second->id, ID_LENGTH);
+    *wrong = chain_line(chain, &line, text, length);
+    if (*wrong)
+        return false;
+    token_table_take(tokens, &line, chain->at.n);
+    if (in_snapshot && tokens->count == count)
+        *wrong = "this id is in the snapshot twice";
+    return !*wrong;
 }
 
-static uint64_t serial_of(const char *id)
+/* Take whole lines up to size, as long as they are good. False with fault: the snapshot is damaged. Of what
+ * follows it load_lines() can tell, for there a bad line leaves progress as it was. */
+static bool take_lines(struct tokens *tokens, const struct loading *loading, uint64_t size)
 {
-    uint64_t serial;
+    struct progress *progress = loading->progress;
+    const char *text, *wrong = NULL;
+    struct lines lines;
+    bool in_snapshot = true;
+    size_t length;
 
-    return decimal_parse(line_serial(id), &serial) ? serial : 0;
+    lines_make(&lines, loading->fd, progress->offset);
+    while (!wrong && progress->offset < size && lines_next(&lines, &text, &length) == LINES_LINE) {
+        const char *bar = memchr(text, '|', length);
+
+        if (bar && text + length - bar > ID_LENGTH)
+            token_table_prefetch(tokens, bar + 1); /* the memory arrives while the line is hashed */
+        in_snapshot = progress->chain.bytes_left > 0;
+        if (take_line(tokens, progress, text, length, &wrong)) {
+            progress->offset = lines.offset;
+            progress->lines++;
+        }
+    }
+    lines_free(&lines);
+    return !wrong || !in_snapshot ||
+           fault_set(loading->fault, "line %" PRIu64 " (byte %" PRIu64 "): %s", progress->lines + 1,
+                     progress->offset, wrong);
+}
+
+/* The number of a line that load_lines() took, which stands before the id in the same chunk. */
+static uint64_t number_of(const struct index *index, const char *id)
+{
+    const char *end = id - 1, *start = end;
+    uint64_t n;
+
+    for (unsigned i = 0; i < index->chunk_count; i++) {
+        const char *bytes = index->chunks[i].bytes;
+
+        if (id <= bytes || id >= bytes + index->chunks[i].size)
+            continue;
+        while (start > bytes && start[-1] >= '0' && start[-1] <= '9')
+            start--;
+    }
+    return decimal_parse((struct span){start, (size_t)(end - start)}, &n) ? n : 0;
 }
 
 /* For index_each(). */
-static void add(void *context, const char *id)
+static void take_rest(void *context, const char *id)
 {
     struct tokens *tokens = context;
+    struct line line;
 
-    tokens->list[tokens->count++] = (struct token){.serial = serial_of(id), .id = id};
+    line_split_accepted(&line, id);
+    token_table_take(tokens, &line, number_of(&tokens->rest, id));
 }
 
 static bool read_proved(struct tokens *tokens, int fd, const struct stat *store,
@@ -41,14 +91,17 @@ static bool read_proved(struct tokens *tokens, int fd, const struct stat *store,
 {
     struct progress progress = {0};
     const struct loading loading = {
-        .progress = &progress, .fd = fd, .index = &tokens->index, .grow = true, .fault = fault};
+        .progress = &progress, .fd = fd, .index = &tokens->rest, .grow = true, .fault = fault};
+    uint64_t size = (uint64_t)store->st_size;
     const char *wrong;
 
     if (!load_header(&progress, fd, session->domain->name, fault))
         return false;
-    must_have(index_make(&tokens->index, (size_t)store->st_size / 200) ? tokens->index.slots : NULL);
-    if (!load_lines(&loading, (uint64_t)store->st_size))
+    token_table_make(tokens, (size_t)size / 200);
+    /* a last line without an LF, and whatever else is unusual, load_lines() judges */
+    if (!take_lines(tokens, &loading, size) || !load_lines(&loading, size))
         return false;
+    index_each(&tokens->rest, take_rest, tokens);
     strcpy(tokens->storeid, progress.chain.header.storeid);
     wrong = chain_end(&progress.chain);
     return !wrong || fault_set(fault, "%s", wrong);
@@ -63,34 +116,32 @@ bool tokens_exist(const struct session *session)
     return lstat(path, &status) == 0 || errno != ENOENT;
 }
 
-static struct token *find(const struct tokens *tokens, const char *id)
-{
-    struct token wanted = {.id = index_find(&tokens->index, id)};
-
-    if (!wanted.id)
-        return NULL;
-    wanted.serial = serial_of(wanted.id);
-    return bsearch(&wanted, tokens->list, tokens->count, sizeof(wanted), by_serial);
-}
-
 const struct token *tokens_find(const struct tokens *tokens, const char *id)
 {
-    return find(tokens, id);
+    return token_table_find(tokens, id);
+}
+
+/* The last of its texts, which has this length. */
+static const char *prev_of(const struct token *token)
+{
+    const char *text = token->id + ID_LENGTH + HASH_SIZE;
+
+    for (size_t i = 0; i + 1 < TOKEN_TEXTS; i++)
+        text += token->length[i] + 1;
+    return text;
 }
 
 /* Of several successors the newest counts: the list is sorted by serial. */
 static void find_successors(struct tokens *tokens)
 {
     for (size_t i = 0; i < tokens->count; i++) {
-        struct line line;
-        struct token *old;
+        const struct token *token = &tokens->list[i];
+        struct token *old = NULL;
 
-        line_split_accepted(&line, tokens->list[i].id);
-        if (line.column[COLUMN_PREV].length != ID_LENGTH)
-            continue;
-        old = find(tokens, line.column[COLUMN_PREV].at);
+        if (token->length[COLUMN_PREV - TOKEN_TEXT] == ID_LENGTH)
+            old = token_table_find(tokens, prev_of(token));
         if (old)
-            old->successor = &tokens->list[i];
+            old->successor = token;
     }
 }
 
@@ -113,9 +164,7 @@ enum status tokens_read_lines(struct tokens *tokens, const struct session *sessi
     stall_over();
     if (status != STATUS_DONE)
         return status;
-    tokens->list = must_have(calloc(tokens->index.count + 1, sizeof(*tokens->list)));
-    index_each(&tokens->index, add, tokens);
-    qsort(tokens->list, tokens->count, sizeof(*tokens->list), by_serial);
+    token_table_sort(tokens);
     find_successors(tokens);
     return STATUS_DONE;
 }
@@ -126,6 +175,8 @@ enum status tokens_read(struct tokens *tokens, const struct session *session)
     struct use *uses;
 
     if (status != STATUS_DONE)
+        return status;
+    if (!session->domain->track_usage)
         return status;
     uses = must_have(calloc(tokens->count + 1, sizeof(*uses)));
     for (size_t i = 0; i < tokens->count; i++)
@@ -139,69 +190,38 @@ enum status tokens_read(struct tokens *tokens, const struct session *session)
 
 void tokens_free(struct tokens *tokens)
 {
-    index_free(&tokens->index);
-    free(tokens->list);
-}
-
-/* Add what is not in the line. */
-static void complete(const struct token *token, struct record *record)
-{
-    used_show(record, token->used);
-    record->successor = token->successor ? token->successor->serial : 0;
+    token_table_free(tokens);
 }
 
 bool token_record(const struct token *token, struct record *record)
 {
-    struct line line;
+    const char *text = token->id + ID_LENGTH + HASH_SIZE;
+    struct span texts[TOKEN_TEXTS];
 
-    line_split_accepted(&line, token->id);
-    if (!record_parse(record, &line))
+    if (token->invalid)
         return false;
-    complete(token, record);
-    return true;
-}
-
-void token_record_shown(const struct token *token, struct record *record)
-{
-    const struct span *column;
-    struct line line;
-
-    line_split_accepted(&line, token->id);
-    column = line.column;
-    memcpy(record->id, token->id, ID_LENGTH);
-    record->id[ID_LENGTH] = '\0';
-    record->op = column[COLUMN_OP].at[0];
-    record->serial = token->serial;
-    time_parse(column[COLUMN_CREATED], &record->created);
-    time_parse(column[COLUMN_EXPIRES], &record->expires);
-    time_parse(column[COLUMN_REVOKED], &record->revoked);
-    time_parse(column[COLUMN_TIME], &record->time);
-    record->by = column[COLUMN_BY];
-    record->scopes = column[COLUMN_SCOPES];
-    record->nets = column[COLUMN_NETS];
-    record->user = column[COLUMN_USER];
-    record->label = column[COLUMN_LABEL];
-    record->reason = column[COLUMN_REASON];
-    record->prev = column[COLUMN_PREV];
-    record->ext = column[COLUMN_EXT];
-    complete(token, record);
-}
-
-/* The number of a token's line, which stands before the id in the same chunk. */
-static uint64_t number_of(const struct index *index, const char *id)
-{
-    const char *end = id - 1, *start = end;
-    uint64_t n;
-
-    for (unsigned i = 0; i < index->chunk_count; i++) {
-        const char *bytes = index->chunks[i].bytes;
-
-        if (id <= bytes || id >= bytes + index->chunks[i].size)
-            continue;
-        while (start > bytes && start[-1] >= '0' && start[-1] <= '9')
-            start--;
+    for (size_t i = 0; i < TOKEN_TEXTS; i++) {
+        texts[i] = (struct span){text, token->length[i]};
+        text += token->length[i] + 1;
     }
-    return decimal_parse((struct span){start, (size_t)(end - start)}, &n) ? n : 0;
+    *record = (struct record){
+        .serial = token->serial,
+        .created = token->created,
+        .expires = token->expires,
+        .revoked = token->revoked,
+        .successor = token->successor ? token->successor->serial : 0,
+        .by = texts[COLUMN_BY - TOKEN_TEXT],
+        .scopes = texts[COLUMN_SCOPES - TOKEN_TEXT],
+        .nets = texts[COLUMN_NETS - TOKEN_TEXT],
+        .user = texts[COLUMN_USER - TOKEN_TEXT],
+        .label = texts[COLUMN_LABEL - TOKEN_TEXT],
+        .reason = texts[COLUMN_REASON - TOKEN_TEXT],
+        .prev = texts[COLUMN_PREV - TOKEN_TEXT],
+    };
+    memcpy(record->id, token->id, ID_LENGTH);
+    memcpy(record->hash, token->id + ID_LENGTH, HASH_SIZE);
+    used_show(record, token->used);
+    return true;
 }
 
 bool record_active(const struct record *record, int64_t now)
@@ -209,10 +229,10 @@ bool record_active(const struct record *record, int64_t now)
     return record->revoked == TIME_NEVER && (record->expires == TIME_NEVER || now < record->expires);
 }
 
-bool token_half_rotated(const struct tokens *tokens, const struct token *token, int64_t now)
+bool token_half_rotated(const struct token *token, int64_t now)
 {
     struct record record;
 
-    return token->successor && number_of(&tokens->index, token->id) < token->successor->serial &&
-           token_record(token, &record) && record_active(&record, now);
+    return token->successor && token->n < token->successor->serial && token_record(token, &record) &&
+           record_active(&record, now);
 }

@@ -1,4 +1,9 @@
-/* All tokens of a store, proved, by serial. */
+/*
+ * All tokens of a store, proved, by serial.
+ *
+ * A store is read once, in order, and of each token only what is asked for later is kept: a whole line of it
+ * takes twice the memory, and fresh memory costs almost as much as hashing the line.
+ */
 #ifndef TOKENS_H
 #define TOKENS_H
 
@@ -6,17 +11,26 @@
 #include "index.h"
 #include "record.h"
 
+/* The texts that are kept, as columns of the line. */
+enum { TOKEN_TEXT = COLUMN_BY, TOKEN_TEXTS = COLUMN_PREV + 1 - COLUMN_BY };
+
 struct token {
-    uint64_t serial;
-    const char *id;                /* its line, from the id on */
-    uint64_t used;                 /* when, as used_read() has it */
-    const struct token *successor; /* the newest that succeeds it by rotation; NULL: none */
+    uint64_t serial, n;                /* n: of its last line */
+    int64_t created, expires, revoked; /* as in a record */
+    uint64_t used;                     /* when, as used_read() has it */
+    const struct token *successor;     /* the newest that succeeds it by rotation; NULL: none */
+    const char *id;                    /* behind it its hash, and its texts with a "|" after each */
+    uint16_t length[TOKEN_TEXTS];      /* of each text */
+    bool invalid;                      /* a column of the line is invalid */
 };
 
 struct tokens {
-    struct index index;
     struct token *list;
-    size_t count;
+    size_t count, room;
+    uint64_t *slots; /* where in the list an id is */
+    size_t slot_count;
+    struct index
+        rest; /* its arena holds what the ids point to; its table, lines that are not in the list yet */
     int64_t tracked_since; /* as used_read() has it; 0: not known */
     char storeid[STOREID_HEX + 1];
 };
@@ -36,17 +50,13 @@ void tokens_free(struct tokens *tokens);
 /* The token of that id in the list, or NULL. */
 const struct token *tokens_find(const struct tokens *tokens, const char *id);
 
-/* Parse a token's line. False: it is invalid. */
+/* What its line says, but for n, op, time, ext, prior and before. False: it is invalid. */
 bool token_record(const struct token *token, struct record *record);
-
-/* The same for a line that token_record() has found valid, without what is not shown: hash, prior and before.
- */
-void token_record_shown(const struct token *token, struct record *record);
 
 /* Is it neither revoked nor expired? */
 bool record_active(const struct record *record, int64_t now);
 
 /* Does the token still work as before, because its rotation was interrupted after the successor's line? */
-bool token_half_rotated(const struct tokens *tokens, const struct token *token, int64_t now);
+bool token_half_rotated(const struct token *token, int64_t now);
 
 #endif
