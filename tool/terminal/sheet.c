@@ -6,6 +6,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "pages.h"
 #include "terminal/output.h"
 #include "terminal/progress.h"
 #include "terminal/wrap.h"
@@ -14,23 +15,33 @@ enum {
     TERMINAL_WIDTH = 80, /* if the terminal does not tell */
     NARROWEST = 12,      /* a column does not wrap below this */
     BUFFER_SIZE = 64 * 1024,
-    PLAIN = 0x40, /* beside a colour */
+    PIECE_MOST = 32 * 1024 * 1024, /* of the memory for rows */
+    PLAIN = 0x40,                  /* beside a colour */
+    LONG = 0xff,                   /* in place of a length: it follows */
 };
 
-static struct span text_in(const struct cell *cell)
-{
-    return cell->text ? span_of(cell->text) : cell->plain;
-}
+/* Memory for rows. Each stands in one piece. */
+struct piece {
+    struct piece *next;
+    size_t size, used;
+    char bytes[];
+};
 
-/* The columns that the text of a cell takes, or a part of it. */
-static size_t width_of(const struct cell *cell, struct span text)
+/* A cell of the row that is printed. */
+struct shown {
+    struct span rest; /* what is not printed yet */
+    bool plain;       /* printable ASCII */
+    enum colour colour;
+};
+
+static size_t width_of(bool plain, struct span text)
 {
-    return cell->text ? wrap_width(text) : text.length;
+    return plain ? text.length : wrap_width(text);
 }
 
 static void measure(struct sheet *sheet, size_t column, const struct cell *cell, struct span text)
 {
-    size_t width = width_of(cell, text);
+    size_t width = width_of(!cell->text, text);
 
     if (width > sheet->width[column])
         sheet->width[column] = width;
@@ -45,12 +56,11 @@ static void leave_out_empty_columns(struct sheet *sheet)
             sheet->width[i] = 0;
 }
 
-static char *pad(char *end, size_t width, size_t room)
+static char *pad(char *end, size_t blanks)
 {
-    size_t missing = room > width ? room - width : 0;
-
-    memset(end, ' ', missing);
-    return end + missing;
+    while (blanks-- > 0)
+        *end++ = ' ';
+    return end;
 }
 
 static bool flush(struct sheet *sheet)
@@ -72,40 +82,40 @@ static char *room_for(struct sheet *sheet, size_t size)
     return sheet->buffer + sheet->buffered;
 }
 
-/* The next line of a row. rest: what of each cell is not printed yet. */
-static bool print_line(struct sheet *sheet, const struct cell cells[], struct span rest[])
+/* The next line of a row. */
+static bool print_line(struct sheet *sheet, struct shown cells[])
 {
     enum { COLOUR_SIZE = sizeof("\033[33m\033[0m") };
     size_t size = 1, blanks = 0; /* not 0 without columns */
     char *line, *end;
 
     for (size_t i = 0; i < sheet->count; i++)
-        size += rest[i].length + sheet->width[i] + COLOUR_SIZE + 1;
+        size += cells[i].rest.length + sheet->width[i] + COLOUR_SIZE + 1;
     line = end = room_for(sheet, size);
     if (!line)
         return false;
     for (size_t i = 0; i < sheet->count; i++) {
-        bool wraps = sheet->terminal && sheet->columns[i].wraps;
-        struct span part;
-        size_t width;
+        struct span part = cells[i].rest;
+        size_t width, missing;
 
         if (sheet->width[i] == 0)
             continue;
-        part = wraps ? wrap_line(&rest[i], sheet->width[i]) : rest[i];
-        width = width_of(&cells[i], part);
+        if (sheet->terminal && sheet->columns[i].wraps)
+            part = wrap_line(&cells[i].rest, sheet->width[i]);
+        else
+            cells[i].rest.length = 0;
+        width = width_of(cells[i].plain, part);
+        missing = width < sheet->width[i] ? sheet->width[i] - width : 0;
         if (end > line)
             *end++ = ' ';
-        if (!wraps)
-            rest[i].length = 0;
         if (sheet->columns[i].right)
-            end = pad(end, width, sheet->width[i]);
+            end = pad(end, missing);
         if (sheet->colours && cells[i].colour != COLOUR_NONE && part.length > 0)
             end += sprintf(end, "\033[%dm%.*s\033[0m", (int)cells[i].colour, (int)part.length, part.at);
         else if (part.length > 0)
             end = mempcpy(end, part.at, part.length);
-        if (!sheet->columns[i].right)
-            end = pad(end, width, sheet->width[i]);
-        blanks = width < sheet->width[i] && !sheet->columns[i].right ? sheet->width[i] - width : 0;
+        blanks = sheet->columns[i].right ? 0 : missing;
+        end = pad(end, blanks);
     }
     end -= blanks; /* none at the end of the line */
     while (sheet->terminal && end > line && end[-1] == ' ')
@@ -114,53 +124,82 @@ static bool print_line(struct sheet *sheet, const struct cell cells[], struct sp
     sheet->buffered += (size_t)(end - line);
     return true;
 }
-
-static bool any_left(const struct sheet *sheet, const struct span rest[])
+static bool any_left(const struct sheet *sheet, const struct shown cells[])
 {
     for (size_t i = 0; i < sheet->count; i++)
-        if (sheet->width[i] > 0 && rest[i].length > 0)
+        if (sheet->width[i] > 0 && cells[i].rest.length > 0)
             return true;
     return false;
 }
 
-static bool print_row(struct sheet *sheet, const struct cell cells[])
+static bool print_row(struct sheet *sheet, struct shown cells[])
 {
-    struct span rest[SHEET_COLUMNS] = {0};
     bool good;
 
-    for (size_t i = 0; i < sheet->count; i++)
-        rest[i] = text_in(&cells[i]);
     do
-        good = print_line(sheet, cells, rest);
-    while (good && sheet->terminal && any_left(sheet, rest));
+        good = print_line(sheet, cells);
+    while (good && sheet->terminal && any_left(sheet, cells));
     return good;
 }
 
-static void keep(struct sheet *sheet, const struct cell *cell, struct span text)
+/* Space for so many bytes of a row, in one piece. */
+static char *room_to_keep(struct sheet *sheet, size_t size)
 {
-    size_t size = 1 + text.length + 1;
-    char *end;
+    struct piece *last = sheet->last, *piece;
+    size_t wish = last ? 2 * last->size : BUFFER_SIZE;
 
-    if (sheet->kept_room - sheet->kept_size < size) {
-        sheet->kept_room = 2 * sheet->kept_room + size + BUFFER_SIZE;
-        sheet->kept = must_have(realloc(sheet->kept, sheet->kept_room));
-    }
-    end = sheet->kept + sheet->kept_size;
+    if (last && last->size - last->used >= size)
+        return last->bytes + last->used;
+    wish = wish < PIECE_MOST ? wish : PIECE_MOST;
+    wish = wish > sizeof(*piece) + size ? wish : sizeof(*piece) + size;
+    piece = must_have(pages_allocate(wish));
+    *piece = (struct piece){.size = wish - sizeof(*piece)};
+    *(last ? &last->next : &sheet->first) = piece;
+    sheet->last = piece;
+    return piece->bytes;
+}
+
+static char *keep(char *end, const struct cell *cell, struct span text)
+{
     *end++ = (char)(cell->text ? cell->colour : cell->colour | PLAIN);
-    end = mempcpy(end, text.at, text.length);
-    *end = '\0';
-    sheet->kept_size += size;
+    *end++ = (char)(text.length < LONG ? text.length : LONG);
+    if (text.length >= LONG)
+        end = mempcpy(end, &text.length, sizeof(text.length));
+    return mempcpy(end, text.at, text.length);
+}
+
+static const char *take(const char *at, struct shown *cell)
+{
+    int colour = (unsigned char)*at++;
+
+    cell->colour = (enum colour)(colour & ~PLAIN);
+    cell->plain = colour & PLAIN;
+    cell->rest.length = (unsigned char)*at++;
+    if (cell->rest.length == LONG) {
+        memcpy(&cell->rest.length, at, sizeof(cell->rest.length));
+        at += sizeof(cell->rest.length);
+    }
+    cell->rest.at = at;
+    return at + cell->rest.length;
 }
 
 void sheet_row(struct sheet *sheet, const struct cell cells[])
 {
-    for (size_t i = 0; i < sheet->count; i++) {
-        struct span text = text_in(&cells[i]);
+    struct span texts[SHEET_COLUMNS];
+    char *start, *end;
+    size_t size = 0;
 
-        measure(sheet, i, &cells[i], text);
-        keep(sheet, &cells[i], text);
+    for (size_t i = 0; i < sheet->count; i++) {
+        texts[i] = cells[i].text ? span_of(cells[i].text) : cells[i].plain;
+        measure(sheet, i, &cells[i], texts[i]);
+        size += 2 + sizeof(texts[i].length) + texts[i].length;
+    }
+    start = end = room_to_keep(sheet, size);
+    for (size_t i = 0; i < sheet->count; i++) {
+        end = keep(end, &cells[i], texts[i]);
         free(cells[i].text);
     }
+    sheet->last->used += (size_t)(end - start);
     if (++sheet->rows % 1024 == 0)
         progress_show(sheet->rows, "rows");
 }
@@ -189,27 +228,29 @@ static void fit(struct sheet *sheet)
 
 static bool print_all(struct sheet *sheet)
 {
-    struct cell cells[SHEET_COLUMNS] = {0};
-    char *at = sheet->kept;
+    struct shown cells[SHEET_COLUMNS] = {0};
     bool good;
 
     if (sheet->terminal)
         fit(sheet);
     for (size_t i = 0; i < sheet->count; i++)
-        cells[i].plain = span_of(sheet->columns[i].heading);
+        cells[i] = (struct shown){.rest = span_of(sheet->columns[i].heading), .plain = true};
     good = sheet->no_headings || print_row(sheet, cells);
-    for (uint64_t row = 0; row < sheet->rows && good; row++) {
-        for (size_t i = 0; i < sheet->count; i++) {
-            int colour = (unsigned char)*at++;
-
-            cells[i].colour = (enum colour)(colour & ~PLAIN);
-            cells[i].plain = span_of(at);
-            cells[i].text = colour & PLAIN ? NULL : at;
-            at += cells[i].plain.length + 1;
+    for (const struct piece *piece = sheet->first; piece && good; piece = piece->next)
+        for (const char *at = piece->bytes, *end = at + piece->used; at < end && good;) {
+            for (size_t i = 0; i < sheet->count; i++)
+                at = take(at, &cells[i]);
+            good = print_row(sheet, cells);
         }
-        good = print_row(sheet, cells);
-    }
     return good && flush(sheet);
+}
+
+static void free_rows(struct sheet *sheet)
+{
+    for (struct piece *piece = sheet->first, *next; piece; piece = next) {
+        next = piece->next;
+        free(piece);
+    }
 }
 
 enum status sheet_print(struct sheet *sheet, sheet_rows *rows, void *context)
@@ -227,7 +268,7 @@ enum status sheet_print(struct sheet *sheet, sheet_rows *rows, void *context)
     leave_out_empty_columns(sheet);
     if (sheet->rows > 0 && !print_all(sheet))
         status = output_failed();
-    free(sheet->kept);
+    free_rows(sheet);
     free(sheet->buffer);
     return status;
 }

@@ -32,8 +32,7 @@ struct sheet {
     bool terminal, colours;      /* is stdout a terminal, and does its user want colours? */
     size_t width[SHEET_COLUMNS]; /* 0: left out */
     bool filled[SHEET_COLUMNS];  /* has a cell that is not "-" */
-    char *kept; /* each cell of each row: its colour, or with it PLAIN, and its text with a NUL */
-    size_t kept_size, kept_room;
+    struct piece *first, *last;  /* of the memory for rows */
     uint64_t rows;
     char *buffer; /* of lines that are not written yet */
     size_t buffered;
