@@ -47,7 +47,7 @@ START_TEST(active_ones_only)
     struct tokens tokens;
     struct token *list;
 
-    token_table_make(&tokens, LINES);
+    token_table_make(&tokens, LINES, true);
     for (int i = 0; i < LINES; i++) {
         char text[LINE_SIZE_MAX];
         struct line line;

@@ -10,7 +10,7 @@ static struct tokens tokens;
 
 static void setup(void)
 {
-    token_table_make(&tokens, 0);
+    token_table_make(&tokens, 0, false);
 }
 
 static void teardown(void)

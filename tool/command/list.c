@@ -319,6 +319,15 @@ struct group {
     struct tokens tokens;
 };
 
+static bool shows_by(const struct request *request)
+{
+    bool shows = request->given.json || request->sort == ATTRIBUTE_BY;
+
+    for (size_t i = 0; i < request->column_count; i++)
+        shows = shows || request->columns[i] == ATTRIBUTE_BY;
+    return shows;
+}
+
 /* A rotation that was killed in between leaves a token that nobody will replace. */
 static void say_half_rotated(const struct group *group)
 {
@@ -353,7 +362,7 @@ static enum status read_groups(struct session *session, struct group *groups, co
             session_awaits_store(session);
             continue;
         }
-        status = tokens_read(&group->tokens, session);
+        status = tokens_read(&group->tokens, session, !shows_by(request));
         if (status == STATUS_DONE)
             status = rows_add(rows, &request->selection, &group->tokens, session);
         worst = status == STATUS_DONE ? worst : status;

@@ -39,9 +39,9 @@ static void make_slots(struct tokens *tokens, size_t count)
     tokens->slots = memset(must_have(pages_allocate(size)), 0, size);
 }
 
-void token_table_make(struct tokens *tokens, size_t count)
+void token_table_make(struct tokens *tokens, size_t count, bool brief)
 {
-    *tokens = (struct tokens){.room = count + TOKENS_MIN};
+    *tokens = (struct tokens){.brief = brief, .room = count + TOKENS_MIN};
     tokens->list = must_have(pages_allocate(tokens->room * sizeof(*tokens->list)));
     make_slots(tokens, tokens->room / 3 * 4);
     must_have(index_make(&tokens->rest, 0) ? tokens->rest.slots : NULL);
@@ -107,15 +107,15 @@ static bool is_revoked(const struct line *line)
     return !span_equals(line->column[COLUMN_REVOKED], "-");
 }
 
-/* Copy id, hash and texts. */
+/* Copy hash, id and texts. Returns the id. */
 static const char *keep(struct tokens *tokens, const struct record *record, struct span texts)
 {
-    size_t size = ID_LENGTH + HASH_SIZE + texts.length, all = tokens->room * size, room;
-    char *id = must_have(index_room(&tokens->rest, size, all < CHUNK ? all : CHUNK, &room)), *end = id;
+    size_t hash = tokens->brief ? 0 : HASH_SIZE, size = hash + ID_LENGTH + texts.length, room;
+    size_t all = tokens->room * size;
+    char *id = must_have(index_room(&tokens->rest, size, all < CHUNK ? all : CHUNK, &room));
 
-    end = mempcpy(end, record->id, ID_LENGTH);
-    end = mempcpy(end, record->hash, HASH_SIZE);
-    memcpy(end, texts.at, texts.length);
+    id = mempcpy(id, record->hash, hash);
+    memcpy(mempcpy(id, record->id, ID_LENGTH), texts.at, texts.length);
     index_keep(&tokens->rest, size);
     return id;
 }
@@ -123,6 +123,8 @@ static const char *keep(struct tokens *tokens, const struct record *record, stru
 static void fill(struct tokens *tokens, struct token *token, const struct line *line, uint64_t n)
 {
     const struct span *texts = &line->column[TOKEN_TEXT], *last = &texts[TOKEN_TEXTS - 1];
+    /* a brief token has an empty text in place of the first */
+    const char *start = tokens->brief ? texts[1].at - 1 : texts->at;
     struct record record;
     bool valid = record_parse(&record, line);
 
@@ -138,11 +140,11 @@ static void fill(struct tokens *tokens, struct token *token, const struct line *
         .created = record.created,
         .expires = record.expires,
         .revoked = record.revoked,
-        .id = keep(tokens, &record,
-                   (struct span){texts->at, (size_t)(last->at + last->length + 1 - texts->at)}),
+        .id = keep(tokens, &record, (struct span){start, (size_t)(last->at + last->length + 1 - start)}),
+        .brief = tokens->brief,
         .invalid = !valid,
     };
-    for (size_t i = 0; i < TOKEN_TEXTS; i++)
+    for (size_t i = tokens->brief; i < TOKEN_TEXTS; i++)
         token->length[i] = (uint16_t)texts[i].length;
 }
 

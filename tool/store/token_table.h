@@ -4,8 +4,8 @@
 
 #include "store/tokens.h"
 
-/* Make an empty list for about so many tokens. */
-void token_table_make(struct tokens *tokens, size_t count);
+/* Make an empty list for about so many tokens. brief: as tokens_read() has it. */
+void token_table_make(struct tokens *tokens, size_t count, bool brief);
 void token_table_free(struct tokens *tokens);
 
 /* Prefetch the memory that a line of this token needs first. */

@@ -87,7 +87,7 @@ static void take_rest(void *context, const char *id)
 }
 
 static bool read_proved(struct tokens *tokens, int fd, const struct stat *store,
-                        const struct session *session, struct fault *fault)
+                        const struct session *session, bool brief, struct fault *fault)
 {
     struct progress progress = {0};
     const struct loading loading = {
@@ -97,7 +97,7 @@ static bool read_proved(struct tokens *tokens, int fd, const struct stat *store,
 
     if (!load_header(&progress, fd, session->domain->name, fault))
         return false;
-    token_table_make(tokens, (size_t)size / 200);
+    token_table_make(tokens, (size_t)size / 200, brief);
     /* a last line without an LF, and whatever else is unusual, load_lines() judges */
     if (!take_lines(tokens, &loading, size) || !load_lines(&loading, size))
         return false;
@@ -124,7 +124,7 @@ const struct token *tokens_find(const struct tokens *tokens, const char *id)
 /* The last of its texts, which has this length. */
 static const char *prev_of(const struct token *token)
 {
-    const char *text = token->id + ID_LENGTH + HASH_SIZE;
+    const char *text = token->id + ID_LENGTH;
 
     for (size_t i = 0; i + 1 < TOKEN_TEXTS; i++)
         text += token->length[i] + 1;
@@ -145,7 +145,7 @@ static void find_successors(struct tokens *tokens)
     }
 }
 
-enum status tokens_read_lines(struct tokens *tokens, const struct session *session)
+static enum status read_lines(struct tokens *tokens, const struct session *session, bool brief)
 {
     enum status status;
     struct storefile storefile;
@@ -158,7 +158,7 @@ enum status tokens_read_lines(struct tokens *tokens, const struct session *sessi
     if (fd < 0)
         return status;
     stall_watch(&storefile);
-    if (!read_proved(tokens, fd, &store, session, &fault))
+    if (!read_proved(tokens, fd, &store, session, brief, &fault))
         status = session_unproved(&storefile, &fault);
     close(fd);
     stall_over();
@@ -169,9 +169,14 @@ enum status tokens_read_lines(struct tokens *tokens, const struct session *sessi
     return STATUS_DONE;
 }
 
-enum status tokens_read(struct tokens *tokens, const struct session *session)
+enum status tokens_read_lines(struct tokens *tokens, const struct session *session)
 {
-    enum status status = tokens_read_lines(tokens, session);
+    return read_lines(tokens, session, true);
+}
+
+enum status tokens_read(struct tokens *tokens, const struct session *session, bool brief)
+{
+    enum status status = read_lines(tokens, session, brief);
     struct use *uses;
 
     if (status != STATUS_DONE)
@@ -195,7 +200,7 @@ void tokens_free(struct tokens *tokens)
 
 bool token_record(const struct token *token, struct record *record)
 {
-    const char *text = token->id + ID_LENGTH + HASH_SIZE;
+    const char *text = token->id + ID_LENGTH;
     struct span texts[TOKEN_TEXTS];
 
     if (token->invalid)
@@ -219,8 +224,10 @@ bool token_record(const struct token *token, struct record *record)
         .prev = texts[COLUMN_PREV - TOKEN_TEXT],
     };
     memcpy(record->id, token->id, ID_LENGTH);
-    memcpy(record->hash, token->id + ID_LENGTH, HASH_SIZE);
-    used_show(record, token->used);
+    if (!token->brief)
+        memcpy(record->hash, token->id - HASH_SIZE, HASH_SIZE);
+    if (token->used > 0)
+        used_show(record, token->used);
     return true;
 }
 

@@ -19,12 +19,14 @@ struct token {
     int64_t created, expires, revoked; /* as in a record */
     uint64_t used;                     /* when, as used_read() has it */
     const struct token *successor;     /* the newest that succeeds it by rotation; NULL: none */
-    const char *id;                    /* behind it its hash, and its texts with a "|" after each */
+    const char *id;                    /* before it its hash; behind it its texts, with a "|" after each */
     uint16_t length[TOKEN_TEXTS];      /* of each text */
+    bool brief;                        /* its hash and `by` are not kept */
     bool invalid;                      /* a column of the line is invalid */
 };
 
 struct tokens {
+    bool brief; /* as of each token */
     struct token *list;
     size_t count, room;
     uint64_t *slots; /* where in the list an id is */
@@ -39,10 +41,10 @@ struct tokens {
 bool tokens_exist(const struct session *session);
 
 /* Read and prove the session's store. Prints what is wrong. The caller calls tokens_free() whatever is
- * returned. */
-enum status tokens_read(struct tokens *tokens, const struct session *session);
+ * returned. brief: nobody will ask for hashes and `by`. */
+enum status tokens_read(struct tokens *tokens, const struct session *session, bool brief);
 
-/* The same without last uses. */
+/* The same, brief and without last uses. */
 enum status tokens_read_lines(struct tokens *tokens, const struct session *session);
 
 void tokens_free(struct tokens *tokens);
@@ -50,7 +52,8 @@ void tokens_free(struct tokens *tokens);
 /* The token of that id in the list, or NULL. */
 const struct token *tokens_find(const struct tokens *tokens, const char *id);
 
-/* What its line says, but for n, op, time, ext, prior and before. False: it is invalid. */
+/* What its line says, but for n, op, time, ext, prior and before; a brief one has no hash and an empty `by`.
+ * False: it is invalid. */
 bool token_record(const struct token *token, struct record *record);
 
 /* Is it neither revoked nor expired? */

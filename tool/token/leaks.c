@@ -40,7 +40,7 @@ void leaks_make(struct leaks *leaks, struct session *session, bool json)
                 remember(leaks, STATUS_NOT_FOUND);
             continue;
         }
-        status = tokens_read(&store->tokens, session);
+        status = tokens_read(&store->tokens, session, false);
         if (status == STATUS_DONE) {
             store->noted = must_have(calloc(store->tokens.count + 1, sizeof(*store->noted)));
             leaks->store_count++;
