@@ -1,12 +1,13 @@
 """toktab list and show: filters, columns, references to tokens, the shape of a token in JSON."""
 
+import copy
 import re
 import time
 import unittest
 
 from harness import SiteTest, needs_terminal
 from oracle import Writer
-from oracle_format import make_token, token_id
+from oracle_format import Record, make_token, token_id
 from test_create import TOKEN_KEYS
 
 DAY = 86400
@@ -419,6 +420,83 @@ class Prefixes(SiteTest):
 
     def test_upper_and_lower_case_differ(self):
         self.refused(66, "show", "ABCDE")
+
+
+class Odd(SiteTest):
+    """Stores to which no tool of ours has just appended: what is shown of them, and what is said."""
+
+    def setUp(self):
+        super().setUp()
+        self.writer = Writer("example.com")
+        self.tokens = [self.site.guard(make_token()) for _ in range(5)]
+        for number, token in enumerate(self.tokens[:4]):
+            self.writer.create(token, "token %d" % number)
+
+    def shown(self, data):
+        """Serial and label of each token that is listed."""
+        self.site.put(data)
+        return [(token["serial"], token["label"]) for token in self.json("list", "--all")]
+
+    def damaged(self, data, says):
+        self.site.put(data)
+        for args in (["list"], ["list", "--json"], ["domains"]):
+            self.refused(65, *args, says=says)
+
+    def test_by_serial_after_a_compaction_too(self):
+        self.writer.update(self.tokens[0], label="changed")
+        self.writer.update(self.tokens[2], label="changed too")
+        self.writer.compact()  # in the order of their last changes
+        self.writer.create(self.tokens[4], "new", prev=token_id(self.tokens[2]))
+        self.writer.update(self.tokens[1], label="changed again")
+        wanted = [(1, "changed"), (2, "changed again"), (3, "changed too"), (4, "token 3"), (8, "new")]
+        self.assertEqual(self.shown(self.writer), wanted)
+        lines = self.ok("list", "-o", "serial,successor", "--no-headings").out.splitlines()
+        self.assertEqual([line.split() for line in lines], [["1", "-"], ["2", "-"], ["3", "8"], ["4", "-"], ["8", "-"]])
+
+    def test_a_last_line_that_lacks_its_end(self):
+        four = [(number + 1, "token %d" % number) for number in range(4)]
+        self.writer.update(self.tokens[0], label="changed")
+        whole, last = self.writer.data(), len(self.writer.log[-1])
+        changed = [(1, "changed")] + four[1:]
+        for data in (whole, whole[:-1], whole[:-1] + b"x"):
+            self.assertEqual(self.shown(data), changed)
+        for data in (whole[: 100 - last], whole[: 1 - last], whole[: 20 - last] + b"\0" * 200):
+            self.assertEqual(self.shown(data), four)
+        self.writer.create(self.tokens[4], "new")
+        self.assertEqual(self.shown(self.writer.data()[:-1]), changed + [(6, "new")])
+
+    def test_where_it_is_damaged(self):
+        whole = self.writer.data()
+        second = len(whole) - sum(map(len, self.writer.log[1:]))
+        unlike = "line 3 (byte %d): the line does not match its checksum" % second
+        self.damaged(whole[:second] + b"2" + whole[second:], unlike)
+        self.damaged(whole + whole[second:], "line 6 (byte %d): the line number is not the next one" % len(whole))
+        self.damaged(whole + b"x" * 5000, "line 6 (byte %d): the line is too long" % len(whole))
+        self.writer.compact()
+        whole = self.writer.data()
+        header = len(whole) - sum(map(len, self.writer.snapshot + self.writer.log))
+        self.damaged(whole[: header + 10], "line 2 (byte %d): the snapshot is cut short" % header)
+        unlike = "line 2 (byte %d): the line does not match its seal" % header
+        self.damaged(whole[: header + 5] + b"x" + whole[header + 6 :], unlike)
+
+    def test_a_token_twice_in_the_snapshot(self):
+        self.writer.tokens["again"] = self.writer.tokens[token_id(self.tokens[0])]
+        self.writer.update(self.tokens[0], label="changed")
+        self.writer.compact()
+        at = len(self.writer.data()) - len(self.writer.log[0]) - len(self.writer.snapshot[-1])
+        self.damaged(self.writer, "line 6 (byte %d): this id is in the snapshot twice" % at)
+
+    def test_a_line_that_no_writer_of_ours_wrote(self):
+        """It proves itself, but a column says what none can say."""
+        columns = Record(token_id(self.tokens[4]), "C", "0" * 64, 5, NOW, time=NOW, label="odd").columns()
+        for number, column in ((2, "g" * 64), (4, "soon"), (5, "never"), (6, "yes")):
+            writer = copy.deepcopy(self.writer)
+            writer.append_raw(columns[:number] + [column] + columns[number + 1 :])
+            with self.subTest(column=column):
+                self.site.put(writer)
+                for args in (["list"], ["list", "--all", "--json"]):
+                    self.refused(65, *args, says="token %s: its line is invalid" % columns[0])
+                self.assertEqual(self.json("domains")[0]["active"], 4)
 
 
 if __name__ == "__main__":
