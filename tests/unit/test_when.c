@@ -184,6 +184,10 @@ START_TEST(formats)
     ck_assert_str_eq(text, "10000-01-01 01:00 CET");
     when_format_local(text, TIME_NEVER);
     ck_assert_str_eq(text, "never");
+    when_format_utc(text, INT64_C(253402300799));
+    ck_assert_str_eq(text, "9999-12-31T23:59:59Z");
+    when_format_utc(text, INT64_C(253402300800));
+    ck_assert_str_eq(text, "10000-01-01T00:00:00Z");
     when_format_utc(text, TIME_NEVER - 1); /* a year that does not fit */
     ck_assert_str_eq(text, "9223372036854775806");
 }

@@ -168,15 +168,6 @@ bool when_parse(const char *text, int64_t now, int64_t *when, struct fault *faul
     return *when > now || fault_set(fault, "not in the future");
 }
 
-void when_format_utc(char text[WHEN_SIZE], int64_t when)
-{
-    time_t seconds = (time_t)when;
-    struct tm parts;
-
-    if (!gmtime_r(&seconds, &parts) || strftime(text, WHEN_SIZE, "%Y-%m-%dT%H:%M:%SZ", &parts) == 0)
-        snprintf(text, WHEN_SIZE, "%" PRId64, when);
-}
-
 /* Two digits and what follows them. */
 static char *put_two(char *end, int number, char next)
 {
@@ -186,34 +177,49 @@ static char *put_two(char *end, int number, char next)
     return end;
 }
 
-/* A list has a million of them: strftime(3) would take most of its time. False: it is no usual one. */
-static bool format_local(char text[WHEN_SIZE], const struct tm *parts)
+/* A list has a million times, and strftime(3) would take most of what one costs. between: the day and the
+ * hour; next: what follows the minute. */
+static char *put_minute(char *end, const struct tm *parts, char between, char next)
 {
     int year = parts->tm_year + 1900;
-    size_t zone = strlen(parts->tm_zone);
-    char *end;
 
-    if (year < 1000 || year > 9999 || zone > WHEN_SIZE - sizeof("2027-01-31 12:00 "))
-        return false;
-    end = put_two(text, year / 100, '\0') - 1;
+    end = put_two(end, year / 100, '\0') - 1;
     end = put_two(end, year % 100, '-');
     end = put_two(end, parts->tm_mon + 1, '-');
-    end = put_two(end, parts->tm_mday, ' ');
+    end = put_two(end, parts->tm_mday, between);
     end = put_two(end, parts->tm_hour, ':');
-    end = put_two(end, parts->tm_min, ' ');
-    memcpy(end, parts->tm_zone, zone + 1);
-    return true;
+    return put_two(end, parts->tm_min, next);
+}
+
+static bool has_four_digits(const struct tm *parts)
+{
+    return parts->tm_year >= 1000 - 1900 && parts->tm_year <= 9999 - 1900;
+}
+
+void when_format_utc(char text[WHEN_SIZE], int64_t when)
+{
+    time_t seconds = (time_t)when;
+    struct tm parts;
+    bool known = gmtime_r(&seconds, &parts);
+
+    if (known && has_four_digits(&parts))
+        *put_two(put_minute(text, &parts, 'T', ':'), parts.tm_sec, 'Z') = '\0';
+    else if (!known || strftime(text, WHEN_SIZE, "%Y-%m-%dT%H:%M:%SZ", &parts) == 0)
+        snprintf(text, WHEN_SIZE, "%" PRId64, when);
 }
 
 void when_format_local(char text[WHEN_SIZE], int64_t when)
 {
+    enum { ZONE_MOST = WHEN_SIZE - sizeof("2027-01-31 12:00 ") };
     time_t seconds = (time_t)when;
     struct tm parts;
+    bool known = localtime_r(&seconds, &parts);
 
     if (when == TIME_NEVER)
         strcpy(text, "never");
-    else if (!localtime_r(&seconds, &parts) ||
-             (!format_local(text, &parts) && strftime(text, WHEN_SIZE, "%Y-%m-%d %H:%M %Z", &parts) == 0))
+    else if (known && has_four_digits(&parts) && strlen(parts.tm_zone) <= ZONE_MOST)
+        strcpy(put_minute(text, &parts, ' ', ' '), parts.tm_zone);
+    else if (!known || strftime(text, WHEN_SIZE, "%Y-%m-%d %H:%M %Z", &parts) == 0)
         snprintf(text, WHEN_SIZE, "%" PRId64, when);
 }
 
