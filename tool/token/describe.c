@@ -233,15 +233,22 @@ json_t *describe_candidates(void)
 /* json_dumps() leaves out what it has no memory for, and says nothing; json_dumpb() needs none. */
 bool write_json(json_t *value)
 {
-    size_t size = json_dumpb(value, NULL, 0, JSON_INDENT(2));
+    enum { ENOUGH = 2048 }; /* for one token, as a rule */
     json_malloc_t take;
     json_free_t give_back;
+    size_t size;
     char *text;
     bool good;
 
     json_get_alloc_funcs(&take, &give_back); /* these wipe a secret, after secret_guard_json() */
-    text = must_have(size > 0 ? take(size) : NULL);
-    must_have(json_dumpb(value, text, size, JSON_INDENT(2)) == size ? text : NULL);
+    text = must_have(take(ENOUGH));
+    size = json_dumpb(value, text, ENOUGH, JSON_INDENT(2));
+    if (size > ENOUGH) {
+        give_back(text);
+        text = must_have(take(size));
+        must_have(json_dumpb(value, text, size, JSON_INDENT(2)) == size ? text : NULL);
+    }
+    must_have(size > 0 ? text : NULL);
     crypto_wipe_stack(); /* where jansson leaves a part; a slow reader may keep us in write(2) */
     good = output_write(text, size);
     give_back(text);
