@@ -187,15 +187,15 @@ void sheet_row(struct sheet *sheet, const struct cell cells[])
 {
     struct span texts[SHEET_COLUMNS];
     char *start, *end;
-    size_t size = 0;
+    size_t count = sheet->count, size = 0;
 
-    for (size_t i = 0; i < sheet->count; i++) {
+    for (size_t i = 0; i < count; i++) {
         texts[i] = cells[i].text ? span_of(cells[i].text) : cells[i].plain;
         measure(sheet, i, &cells[i], texts[i]);
         size += 2 + sizeof(texts[i].length) + texts[i].length;
     }
     start = end = room_to_keep(sheet, size);
-    for (size_t i = 0; i < sheet->count; i++) {
+    for (size_t i = 0; i < count; i++) {
         end = keep(end, &cells[i], texts[i]);
         free(cells[i].text);
     }

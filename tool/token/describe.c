@@ -84,13 +84,13 @@ static struct span plain_time(char plain[PLAIN_SIZE], int64_t when, int64_t now,
 
 static struct span plain_number(char plain[PLAIN_SIZE], uint64_t number)
 {
-    char *first = plain + PLAIN_SIZE;
+    size_t first = PLAIN_SIZE;
 
     do {
-        *--first = (char)('0' + number % 10);
+        plain[--first] = (char)('0' + number % 10);
         number /= 10;
     } while (number > 0);
-    return (struct span){first, (size_t)(plain + PLAIN_SIZE - first)};
+    return (struct span){plain + first, PLAIN_SIZE - first};
 }
 
 /* The text of the column of a record. */
