@@ -12,14 +12,13 @@
 #include "terminal/say.h"
 
 enum {
-    PARTS = 128,
-    BUFFERED = 128,     /* entries of a part in memory */
+    PARTS = 32,
+    BUFFERED = 512,     /* entries of a part in memory */
     LINE_SIZE_MIN = 128 /* no line is as short */
 };
 
-/* All zeros: empty, for no id has a NUL. */
 struct origin_entry {
-    uint32_t id[ID_LENGTH / 4]; /* of a serial: 0, and the serial */
+    uint32_t name[2]; /* as by name_of(); but in the first, CHANGES says that the line changes its token */
     uint32_t origin;
 };
 
@@ -28,8 +27,7 @@ struct origin_part {
     uint64_t written;
 };
 
-/* A bit of the id, which is ASCII. */
-#define CHANGES UINT32_C(0x80)
+#define CHANGES UINT32_C(1)
 
 void origins_make(struct origins *origins, uint64_t size)
 {
@@ -37,6 +35,7 @@ void origins_make(struct origins *origins, uint64_t size)
     origins->buffers = must_have(calloc(PARTS * BUFFERED, sizeof(*origins->buffers)));
     origins->parts = must_have(calloc(PARTS, sizeof(*origins->parts)));
     crypto_random_bytes(origins->keys, sizeof(origins->keys));
+    crypto_random_bytes(origins->name_keys, sizeof(origins->name_keys));
 }
 
 void origins_free(struct origins *origins)
@@ -96,78 +95,91 @@ static bool write_part(struct origins *origins, size_t number)
     return wrote == size;
 }
 
-static uint64_t hash_of(const struct origin_entry *entry)
+static void add(struct origins *origins, uint64_t name, bool changes, uint32_t origin)
 {
-    uint64_t first = (uint64_t)entry->id[1] << 32 | (entry->id[0] & ~CHANGES);
-
-    return (first ^ (uint64_t)entry->id[2] << 17) * UINT64_C(0x9e3779b97f4a7c15);
-}
-
-static void add(struct origins *origins, const struct origin_entry *entry)
-{
-    size_t number = hash_of(entry) >> 32 & (PARTS - 1);
+    uint32_t low = (uint32_t)name & ~CHANGES, high = (uint32_t)(name >> 32);
+    size_t number = high & (PARTS - 1);
     struct origin_part *part = &origins->parts[number];
 
-    origins->buffers[number * BUFFERED + part->buffered++] = *entry;
+    origins->buffers[number * BUFFERED + part->buffered++] =
+        (struct origin_entry){{changes ? low | CHANGES : low, high}, origin};
     if (part->buffered == BUFFERED && !write_part(origins, number))
         origins->lost = true;
 }
 
-/* Multilinear-HM of Lemire and Kaser: two texts that were chosen without the keys have the same sum with a
- * probability of 2^-32. */
+static uint64_t half_name(const uint64_t keys[NAME_KEYS], uint64_t first, uint32_t last)
+{
+    return (keys[0] + keys[1] * (first & UINT32_MAX) + keys[2] * (first >> 32) + keys[3] * last) >> 32;
+}
+
+/* The name of an id, or of the serial of a snapshot's line, by Multilinear of Lemire and Kaser: two of them
+ * that were chosen without the keys have the same 63 bits with a probability of 2^-63. */
+static uint64_t name_of(const struct origins *origins, uint64_t first, uint32_t last)
+{
+    return half_name(origins->name_keys[0], first, last) << 32 |
+           half_name(origins->name_keys[1], first, last);
+}
+
+static uint64_t product_of(const uint64_t keys[2], uint64_t both)
+{
+    return (keys[0] + (both & UINT32_MAX)) * (keys[1] + (both >> 32));
+}
+
+/* By Multilinear-HM of the same: here it is 2^-32. */
 static uint32_t sum_of(const struct origins *origins, const struct record *record)
 {
-    uint32_t words[ORIGIN_WORDS];
-    uint64_t sum = origins->keys[0];
+    const uint64_t *keys = origins->keys;
+    uint64_t sum =
+        keys[0] + product_of(keys + 1, record->serial) + product_of(keys + 3, (uint64_t)record->created);
 
-    memcpy(words, record->hash, HASH_SIZE);
-    memcpy(words + HASH_SIZE / 4, &record->serial, sizeof(record->serial));
-    memcpy(words + HASH_SIZE / 4 + 2, &record->created, sizeof(record->created));
-    for (size_t i = 0; i < ORIGIN_WORDS; i += 2)
-        sum += (origins->keys[i + 1] + words[i]) * (origins->keys[i + 2] + words[i + 1]);
+    for (size_t i = 0; i < HASH_SIZE; i += sizeof(uint64_t)) {
+        uint64_t both;
+
+        memcpy(&both, record->hash + i, sizeof(both));
+        sum += product_of(keys + 5 + i / 4, both);
+    }
     return (uint32_t)(sum >> 32);
 }
 
 bool origins_see(struct origins *origins, const struct record *record, bool in_snapshot)
 {
-    struct origin_entry entry = {.origin = sum_of(origins, record)}, serial = {.origin = 0};
+    uint64_t first;
+    uint32_t last;
 
-    memcpy(entry.id, record->id, ID_LENGTH);
-    if (!in_snapshot && record->op != OPERATION_CREATE)
-        entry.id[0] |= CHANGES;
-    add(origins, &entry);
-    if (in_snapshot) { /* where a serial is no longer the number of a line */
-        memcpy(serial.id + 1, &record->serial, sizeof(record->serial));
-        add(origins, &serial);
-    }
+    memcpy(&first, record->id, sizeof(first));
+    memcpy(&last, record->id + sizeof(first), sizeof(last));
+    add(origins, name_of(origins, first, last), !in_snapshot && record->op != OPERATION_CREATE,
+        sum_of(origins, record));
+    if (in_snapshot) /* where a serial is no longer the number of a line; no id ends with NULs */
+        add(origins, name_of(origins, record->serial, 0), false, 0);
     return !origins->lost;
 }
 
 /* The creations of a part so far. */
 struct origin_table {
-    const struct origin_entry **slots; /* NULL: empty */
+    uint32_t *slots; /* 1 + the number of the entry; 0: empty */
     size_t mask;
 };
 
-static bool same_id(const struct origin_entry *a, const struct origin_entry *b)
+static bool same_name(const struct origin_entry *a, const struct origin_entry *b)
 {
-    return ((a->id[0] ^ b->id[0]) & ~CHANGES) == 0 && a->id[1] == b->id[1] && a->id[2] == b->id[2];
+    return ((a->name[0] ^ b->name[0]) & ~CHANGES) == 0 && a->name[1] == b->name[1];
 }
 
 /* The lines of a part, in the order of the file. */
 static bool entries_fit(const struct origin_entry *entries, size_t count, const struct origin_table *table)
 {
-    for (const struct origin_entry *entry = entries; entry < entries + count; entry++) {
-        size_t i = hash_of(entry) >> 40 & table->mask;
-        const struct origin_entry *first;
+    for (size_t n = 0; n < count; n++) {
+        const struct origin_entry *entry = &entries[n], *first;
+        size_t i = entry->name[1] / PARTS & table->mask;
 
-        while (table->slots[i] && !same_id(table->slots[i], entry))
+        while (table->slots[i] > 0 && !same_name(&entries[table->slots[i] - 1], entry))
             i = (i + 1) & table->mask;
-        first = table->slots[i];
-        if ((entry->id[0] & CHANGES) == 0) {
+        first = table->slots[i] > 0 ? &entries[table->slots[i] - 1] : NULL;
+        if ((entry->name[0] & CHANGES) == 0) {
             if (first)
                 return false;
-            table->slots[i] = entry;
+            table->slots[i] = (uint32_t)n + 1;
         } else if (!first || first->origin != entry->origin) {
             return false;
         }
