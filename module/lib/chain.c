@@ -17,28 +17,20 @@ static size_t proved_length(const struct line *line, const char *text)
     return (size_t)(line->column[COLUMN_CHAIN].at - text);
 }
 
-/* Do these digits stand for the sum? Encoding the sum and comparing is faster than decoding the digits. */
-static bool is_sum(const char digits[CHAIN_HEX], const unsigned char sum[CHAIN_SIZE])
-{
-    char expected[CHAIN_HEX];
-
-    hex_encode(expected, sum, CHAIN_SIZE);
-    return memcmp(digits, expected, CHAIN_HEX) == 0;
-}
-
 bool chain_proves(const unsigned char origin[CHAIN_SIZE], const struct line *line, const char *text,
                   struct position *position)
 {
     crypto_sum_line(position->chain, text, proved_length(line, text), origin);
-    return is_sum(line->column[COLUMN_CHAIN].at, position->chain) &&
-           decimal_parse(line->column[COLUMN_N], &position->n) && position->n > 0;
+    position->n = line->n;
+    return hex_equals(line->column[COLUMN_CHAIN].at, position->chain, CHAIN_SIZE) && line->n > 0;
 }
 
 bool chain_sealed(const unsigned char basechain[CHAIN_SIZE], const struct line *line, const char *text,
                   unsigned char seal[CHAIN_SIZE], uint64_t *n)
 {
     crypto_sum_seal(seal, text, proved_length(line, text), basechain);
-    return is_sum(line->column[COLUMN_CHAIN].at, seal) && decimal_parse(line->column[COLUMN_N], n);
+    *n = line->n;
+    return hex_equals(line->column[COLUMN_CHAIN].at, seal, CHAIN_SIZE) && line->n > 0;
 }
 
 static size_t finish(char text[LINE_SIZE_MAX], size_t length, const unsigned char sum[CHAIN_SIZE])
@@ -141,7 +133,7 @@ static bool is_behind(const struct line *line, const struct position *position)
 {
     const struct span *before = &line->column[COLUMN_BEFORE];
 
-    return before->length == CHAIN_HEX && is_sum(before->at, position->chain);
+    return before->length == CHAIN_HEX && hex_equals(before->at, position->chain, CHAIN_SIZE);
 }
 
 static void stand_at(struct chain *chain, const struct line *line, const struct position *position)

@@ -102,14 +102,19 @@ static inline __attribute__((always_inline)) const char *split_up_to(struct line
 /* Find the columns up to the hash. Returns where the serial begins; NULL: it is no line. */
 static const char *split_front(struct line *line, const char *text, size_t length)
 {
-    const char *end = text + length - 1, *at = memchr(text, '|', length);
+    const char *end = text + length - 1, *at;
 
-    if (length > LINE_SIZE_MAX || !at || end - at <= AT_SERIAL || *end != '\n')
+    if (length <= AT_SERIAL || length > LINE_SIZE_MAX || *end != '\n')
         return NULL;
-    line->column[COLUMN_N] = (struct span){text, (size_t)(at - text)};
-    at++;
-    if (at[AT_OP - 1] != '|' || at[AT_HASH - 1] != '|' || at[AT_SERIAL - 1] != '|')
+    at = decimal_take(text, '|', &line->n);
+    if (!at) {
+        line->n = 0;
+        at = memchr(text, '|', length);
+        at = at ? at + 1 : end;
+    }
+    if (end - at < AT_SERIAL || at[AT_OP - 1] != '|' || at[AT_HASH - 1] != '|' || at[AT_SERIAL - 1] != '|')
         return NULL;
+    line->column[COLUMN_N] = (struct span){text, (size_t)(at - 1 - text)};
     split_fixed(line, at);
     return at + AT_SERIAL;
 }
@@ -122,10 +127,10 @@ bool line_split(struct line *line, const char *text, size_t length)
         return false;
     /* no bar is missed: the chain is a step long */
     at = split_up_to(line, COLUMN_SERIAL, COLUMN_CHAIN, at, end, NULL);
-    if (!at)
+    if (!at || end - at != CHAIN_HEX)
         return false;
     line->column[COLUMN_CHAIN] = (struct span){at, CHAIN_HEX};
-    return end - at == CHAIN_HEX && !memchr(at, '|', CHAIN_HEX);
+    return bars_at(at, NULL) == 0;
 }
 
 bool line_split_ends(struct line *line, const char *text, size_t length)
@@ -148,6 +153,7 @@ bool line_split_ends(struct line *line, const char *text, size_t length)
 
 void line_split_accepted(struct line *line, const char *id)
 {
+    line->n = 0;
     line->column[COLUMN_N] = (struct span){NULL, 0};
     split_fixed(line, id);
     line->column[COLUMN_CHAIN] = (struct span){

@@ -41,6 +41,7 @@ enum column {
 
 struct line {
     struct span column[COLUMNS];
+    uint64_t n; /* what the first column says; 0: it is missing, or no number of a line */
     bool plain; /* the columns from the serial to ext are known to be printable ASCII without a "%" */
 };
 

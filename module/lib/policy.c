@@ -9,20 +9,6 @@ struct terms {
     bool foreign; /* as by ext_parse() */
 };
 
-/* As time_parse() and decimal_take(). */
-static inline const char *time_take(const char *text, int64_t *time)
-{
-    uint64_t value;
-
-    if (text[0] == '-' && text[1] == '|') {
-        *time = TIME_NEVER;
-        return text + 2;
-    }
-    text = decimal_take(text, &value);
-    *time = (int64_t)value;
-    return value < (uint64_t)TIME_NEVER ? text : NULL;
-}
-
 /* Check the columns that the verdict depends on, in a line whose id and hash are known to be right; whoever
  * unescapes the texts checks them. A line that revokes must have a time: without it the token would still be
  * admitted. */
@@ -34,7 +20,7 @@ static bool read_terms(struct terms *terms, const struct line *line)
 
     terms->foreign = false;
     return (op == OPERATION_CREATE || op == OPERATION_REVOKE || op == OPERATION_UPDATE) &&
-           (at = decimal_take(at, &terms->serial)) && terms->serial > 0 &&
+           (at = decimal_take(at, '|', &terms->serial)) && terms->serial > 0 &&
            (at = time_take(at, &terms->created)) && terms->created != TIME_NEVER &&
            (at = time_take(at, &terms->expires)) && time_take(at, &terms->revoked) &&
            !(op == OPERATION_REVOKE && terms->revoked == TIME_NEVER) &&

@@ -88,11 +88,19 @@ static bool column_suits(struct span column, bool (*valid)(struct span))
     return text_is_plain(column) ? valid(column) : escaped_suits(column, valid);
 }
 
+/* The same for a column that may be any plain ASCII, as most are, or empty. */
+static bool text_suits(struct span column, bool (*valid)(struct span))
+{
+    return text_is_plain_ascii(column) || column_suits(column, valid);
+}
+
 static bool list_suits(struct span list, bool (*valid)(struct span))
 {
     struct span item;
 
-    if (list.length > 0 && !span_list_whole(list))
+    if (list.length == 0)
+        return true;
+    if (!span_list_whole(list))
         return false;
     while (span_next_item(&list, &item))
         if (!column_suits(item, valid))
@@ -135,17 +143,15 @@ bool nets_suit(struct span nets)
 /* user "/" uid "/" loginuid or "-" */
 static bool by_suits(struct span by, bool plain)
 {
-    const char *second = memrchr(by.at, '/', by.length);
-    const char *first = second ? memrchr(by.at, '/', (size_t)(second - by.at)) : NULL;
-    struct span uid, loginuid;
+    const char *slash = by.at, *loginuid;
     uint64_t value;
 
-    if (!first || memchr(by.at, '/', (size_t)(first - by.at)))
+    while (*slash != '/' && *slash != '|')
+        slash++;
+    if (slash == by.at || *slash != '/' || !(loginuid = decimal_take(slash + 1, '/', &value)))
         return false;
-    uid = (struct span){first + 1, (size_t)(second - first) - 1};
-    loginuid = (struct span){second + 1, by.length - (size_t)(second + 1 - by.at)};
-    return first > by.at && (plain || column_suits((struct span){by.at, (size_t)(first - by.at)}, is_utf8)) &&
-           decimal_parse(uid, &value) && (span_equals(loginuid, "-") || decimal_parse(loginuid, &value));
+    return ((loginuid[0] == '-' && loginuid[1] == '|') || decimal_take(loginuid, '|', &value)) &&
+           (plain || text_suits((struct span){by.at, (size_t)(slash - by.at)}, is_utf8));
 }
 
 static bool op_suits(char op)
@@ -184,12 +190,12 @@ static const char *check_token(const struct record *record, bool plain)
         return "scopes";
     if (!nets_suit(record->nets))
         return "nets";
-    if (!plain && !column_suits(record->user, is_user))
+    if (!plain && !text_suits(record->user, is_user))
         return "user";
     if (plain ? record->label.length < 1 || record->label.length > LABEL_MAX
               : !column_suits(record->label, is_label))
         return "label";
-    if (!plain && !column_suits(record->reason, is_utf8))
+    if (!plain && !text_suits(record->reason, is_utf8))
         return "reason";
     if (record->prev.length > 0 &&
         (record->prev.length != ID_LENGTH || !base62_valid(record->prev.at, ID_LENGTH)))
@@ -221,13 +227,14 @@ bool record_parse(struct record *record, const struct line *line)
     record->ext = column[COLUMN_EXT];
     return column[COLUMN_BEFORE].length == CHAIN_HEX &&
            hex_decode(record->before, column[COLUMN_BEFORE].at, CHAIN_SIZE) &&
-           decimal_parse(column[COLUMN_PRIOR], &record->prior) && id_suits(record->id, record->op) &&
+           decimal_take(column[COLUMN_PRIOR].at, '|', &record->prior) &&
+           id_suits(column[COLUMN_ID].at, record->op) &&
            hex_decode(record->hash, column[COLUMN_HASH].at, HASH_SIZE) &&
-           decimal_parse(column[COLUMN_SERIAL], &record->serial) &&
-           time_parse(column[COLUMN_CREATED], &record->created) &&
-           time_parse(column[COLUMN_EXPIRES], &record->expires) &&
-           time_parse(column[COLUMN_REVOKED], &record->revoked) &&
-           time_parse(column[COLUMN_TIME], &record->time) && record->created != TIME_NEVER &&
+           decimal_take(column[COLUMN_SERIAL].at, '|', &record->serial) &&
+           time_take(column[COLUMN_CREATED].at, &record->created) &&
+           time_take(column[COLUMN_EXPIRES].at, &record->expires) &&
+           time_take(column[COLUMN_REVOKED].at, &record->revoked) &&
+           time_take(column[COLUMN_TIME].at, &record->time) && record->created != TIME_NEVER &&
            record->time != TIME_NEVER;
 }
 
@@ -238,8 +245,8 @@ const char *record_check(struct record *record, const struct line *line)
     const char *texts = column[COLUMN_BY].at, *end = column[COLUMN_PRIOR].at;
     bool plain = text_is_plain_ascii((struct span){texts, (size_t)(end - texts)}), foreign;
 
-    record->n = UINT64_MAX;
-    if (column[COLUMN_N].at && (!decimal_parse(column[COLUMN_N], &record->n) || record->n == 0))
+    record->n = column[COLUMN_N].at ? line->n : UINT64_MAX;
+    if (record->n == 0)
         return "n";
     if (!record_parse(record, line))
         return "id, hash, serial, prior, before or one of the times";

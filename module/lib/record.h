@@ -55,6 +55,22 @@ size_t record_format(char text[LINE_SIZE_MAX], const struct record *record);
 /* A column of time: unpadded seconds, or "-" for TIME_NEVER. */
 bool time_parse(struct span text, int64_t *time);
 
+/* The same for such a column in a line, as decimal_take(). */
+static inline const char *time_take(const char *text, int64_t *time)
+{
+    uint64_t value;
+
+    if (text[0] == '-' && text[1] == '|') {
+        *time = TIME_NEVER;
+        return text + 2;
+    }
+    text = decimal_take(text, '|', &value);
+    if (!text || value >= (uint64_t)TIME_NEVER)
+        return NULL;
+    *time = (int64_t)value;
+    return text;
+}
+
 /* Parse the column ext. False: it breaks the grammar. *foreign: it has a key in capitals, which this version
  * does not know; it must not admit such a token. */
 bool ext_parse(struct span ext, bool *foreign);

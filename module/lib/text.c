@@ -195,34 +195,20 @@ bool base62_valid(const char *text, size_t length)
     return is_all_right((struct span){text, length}, not_base62);
 }
 
-enum { EIGHT = 8 };
-
-/* Parse eight digits. False: one is not a digit. */
-static inline bool parse_eight(const char *text, uint64_t *number)
-{
-    uint64_t eight, digits;
-
-    memcpy(&eight, text, EIGHT);
-    digits = le64toh(eight) ^ UINT64_C(0x3030303030303030);
-    if (((digits | (digits + UINT64_C(0x0606060606060606))) & UINT64_C(0xf0f0f0f0f0f0f0f0)) != 0)
-        return false;
-    digits = (digits * 10 + (digits >> 8)) & UINT64_C(0x00ff00ff00ff00ff);
-    digits = (digits * 100 + (digits >> 16)) & UINT64_C(0x0000ffff0000ffff);
-    *number = (digits * 10000 + (digits >> 32)) & UINT64_C(0xffffffff);
-    return true;
-}
-
 bool decimal_parse(struct span text, uint64_t *value)
 {
-    enum { DIGITS_MAX = 20 }; /* only the last digit can overflow */
+    enum { EIGHT = 8, DIGITS_MAX = 20 }; /* only the last digit can overflow */
     uint64_t sum = 0;
     size_t i = 0;
 
     if (text.length == 0 || text.length > DIGITS_MAX || (text.length > 1 && text.at[0] == '0'))
         return false;
     if (text.length >= EIGHT) { /* as times are */
-        if (!parse_eight(text.at, &sum))
+        uint64_t digits = digits_at(text.at);
+
+        if (digits_wrong(digits) != 0)
             return false;
+        sum = digits_value(digits);
         i = EIGHT;
     }
     for (; i < text.length; i++) {
@@ -234,24 +220,6 @@ bool decimal_parse(struct span text, uint64_t *value)
     }
     *value = sum;
     return true;
-}
-
-const char *decimal_take(const char *text, uint64_t *value)
-{
-    enum { SAFE = 19 }; /* so many digits fit, whatever they are */
-    const char *at = text;
-    uint64_t sum = 0;
-    unsigned digit;
-
-    if (parse_eight(text, &sum)) /* as times have */
-        at += EIGHT;
-    for (; (digit = (unsigned)(*at - '0')) <= 9; at++)
-        sum = sum * 10 + digit;
-    *value = sum;
-    if (*at != '|' || at == text || (*text == '0' && at > text + 1) ||
-        (at > text + SAFE && !decimal_parse((struct span){text, (size_t)(at - text)}, value)))
-        return NULL;
-    return at + 1;
 }
 
 size_t utf8_first(struct span text, uint32_t *point)
@@ -303,32 +271,25 @@ static struct span after(struct span text, size_t count)
     return (struct span){text.at + count, text.length - count};
 }
 
-/* The number of printable ASCII characters at the start of a text. Most texts have no others. */
-static size_t plain_ascii(struct span text)
-{
-    size_t count = 0;
-
-    if (text_is_ascii(text))
-        return text.length;
-    while (count < text.length && text.at[count] >= 0x20 && text.at[count] < 0x7f)
-        count++;
-    return count;
-}
-
 /* Counts the characters of a text, and looks for control characters; -1: not UTF-8. */
 static long survey(struct span text, bool *controls)
 {
-    size_t plain = plain_ascii(text), length;
-    long characters = (long)plain;
+    long characters = 0;
     uint32_t point;
 
     *controls = false;
-    for (text = after(text, plain); text.length > 0; text = after(text, length)) {
+    if (text_is_ascii(text)) /* as most are */
+        return (long)text.length;
+    for (size_t length; text.length > 0; text = after(text, length), characters++) {
+        unsigned char first = (unsigned char)text.at[0];
+
+        length = 1;
+        if (first >= 0x20 && first < 0x7f)
+            continue;
         length = utf8_first(text, &point);
         if (length == 0)
             return -1;
         *controls = *controls || point < 0x20 || (point >= 0x7f && point < 0xa0);
-        characters++;
     }
     return characters;
 }

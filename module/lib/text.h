@@ -2,6 +2,7 @@
 #ifndef TEXT_H
 #define TEXT_H
 
+#include <endian.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -63,9 +64,50 @@ bool base62_valid(const char *text, size_t length);
 /* Parse the whole text as a decimal that fits: only digits, no sign, no leading zero. */
 bool decimal_parse(struct span text, uint64_t *value);
 
-/* Parse a decimal that a "|" ends. Returns what follows the "|"; NULL: it is no such decimal, and *value is
- * anything. Reads up to the first byte that is no digit, and at least eight bytes. */
-const char *decimal_take(const char *text, uint64_t *value);
+/* Eight digits at once: what stands in a text, with the values of the digits, the first in the lowest byte;
+ * marks for the bytes that are none, of which the lowest is right; and the number. */
+static inline uint64_t digits_at(const char *text)
+{
+    uint64_t eight;
+
+    memcpy(&eight, text, sizeof(eight));
+    return le64toh(eight) ^ UINT64_C(0x3030303030303030);
+}
+
+static inline uint64_t digits_wrong(uint64_t digits)
+{
+    return (digits | (digits + UINT64_C(0x0606060606060606))) & UINT64_C(0xf0f0f0f0f0f0f0f0);
+}
+
+static inline uint64_t digits_value(uint64_t digits)
+{
+    digits = (digits * 10 + (digits >> 8)) & UINT64_C(0x00ff00ff00ff00ff);
+    digits = (digits * 100 + (digits >> 16)) & UINT64_C(0x0000ffff0000ffff);
+    return (digits * 10000 + (digits >> 32)) & UINT64_C(0xffffffff);
+}
+
+/* Parse a decimal that a character ends. Returns what follows that; NULL: it is no such decimal, and *value
+ * is anything. Reads up to the first byte that is no digit, and at least eight bytes. */
+static inline __attribute__((always_inline)) const char *decimal_take(const char *text, char end,
+                                                                      uint64_t *value)
+{
+    enum { EIGHT = 8, SAFE = 19 }; /* so many digits fit, whatever they are */
+    uint64_t digits = digits_at(text), wrong = digits_wrong(digits), sum;
+    unsigned count = wrong != 0 ? (unsigned)__builtin_ctzll(wrong) / 8 : EIGHT;
+    const char *at = text + count;
+
+    if (count == 0)
+        return NULL;
+    sum = digits_value(digits << 8 * (EIGHT - count));
+    if (count == EIGHT)
+        for (unsigned digit; (digit = (unsigned)(*at - '0')) <= 9; at++)
+            sum = sum * 10 + digit;
+    *value = sum;
+    if (*at != end || (*text == '0' && at > text + 1) ||
+        (at > text + SAFE && !decimal_parse((struct span){text, (size_t)(at - text)}, value)))
+        return NULL;
+    return at + 1;
+}
 
 /* Is it all printable ASCII? Also without an escape? */
 bool text_is_ascii(struct span text);

@@ -135,7 +135,7 @@ static void check_numbers(struct span text)
     if (text.length < sizeof(written) - 9) {
         memcpy(written, text.at, text.length);
         memcpy(written + text.length, "|12345678", 9);
-        assert((decimal_take(written, &taken) == written + text.length + 1) == is_number);
+        assert((decimal_take(written, '|', &taken) == written + text.length + 1) == is_number);
         assert(!is_number || taken == number);
     }
     if (text.length <= 128 && text.length % (2 * HEX_STEP) == 0 &&

@@ -33,6 +33,7 @@ START_TEST(good_line)
     ck_assert(line_split(&line, text, columns_join(text, sizeof(text), token_columns, -1, NULL)));
     for (int i = 0; i < COLUMNS; i++)
         ck_assert(span_equals(line.column[i], token_columns[i]));
+    ck_assert_uint_eq(line.n, 7);
     ck_assert_ptr_null(record_check(&record, &line));
     ck_assert_uint_eq(record.n, 7);
     ck_assert_str_eq(record.id, "ExampleToken");

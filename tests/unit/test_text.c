@@ -202,13 +202,13 @@ START_TEST(decimal_is_taken_up_to_a_bar)
     uint64_t value;
 
     memcpy(text, decimal.at, decimal.length);
-    ck_assert_ptr_null(decimal_take(text, &value)); /* no bar */
+    ck_assert_ptr_null(decimal_take(text, '|', &value)); /* no bar */
     strcpy(text + decimal.length, "|12345678|");
     if (decimals[_i].valid) {
-        ck_assert_ptr_eq(decimal_take(text, &value), text + decimal.length + 1);
+        ck_assert_ptr_eq(decimal_take(text, '|', &value), text + decimal.length + 1);
         ck_assert_uint_eq(value, decimals[_i].value);
     } else {
-        ck_assert_ptr_null(decimal_take(text, &value));
+        ck_assert_ptr_null(decimal_take(text, '|', &value));
     }
 }
 END_TEST
@@ -222,10 +222,10 @@ START_TEST(each_power_of_ten_is_taken)
         char text[64];
 
         snprintf(text, sizeof(text), "%" PRIu64 "|99999999", power);
-        ck_assert_ptr_eq(decimal_take(text, &value), text + length + 1);
+        ck_assert_ptr_eq(decimal_take(text, '|', &value), text + length + 1);
         ck_assert_uint_eq(value, power);
         text[length] = '-';
-        ck_assert_ptr_null(decimal_take(text, &value));
+        ck_assert_ptr_null(decimal_take(text, '|', &value));
     }
 }
 END_TEST

@@ -94,11 +94,11 @@ static bool prove_line(struct proof *proof, const char *text, size_t length, con
     bool knows_prior =
         !event.in_snapshot && !proof->chain.point_due; /* the file does not have the line at base */
     uint64_t prior = proof->chain.serial;
-    const char *bar = memchr(text, '|', length), *wrong;
+    const char *bar = proof->brief ? NULL : memchr(text, '|', length), *wrong;
     struct record record;
     struct line line;
 
-    if (!proof->brief && bar && text + length - bar > ID_LENGTH)
+    if (bar && text + length - bar > ID_LENGTH)
         index_prefetch(&proof->index, bar + 1); /* the memory arrives while the line is hashed */
     wrong = chain_line(&proof->chain, &line, text, length);
     if (wrong)
