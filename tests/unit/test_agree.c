@@ -304,6 +304,14 @@ START_TEST(files_that_cannot_be_read)
         ck_assert_int_eq(agree(&both, &fault), STATUS_IO);
         ck_assert_int_eq(agree_snapshot(&both, &fault), STATUS_IO);
         close(both.store);
+        both.store = open(pair.ours.forge.path, O_WRONLY); /* the first read fails: that is no damage */
+        both.file = open(pair.theirs.forge.path, O_WRONLY);
+        ck_assert_int_eq(agree(&both, &fault), STATUS_IO);
+        ck_assert(fault.passing);
+        ck_assert_int_eq(agree_snapshot(&both, &fault), STATUS_IO);
+        ck_assert(fault.passing);
+        close(both.store);
+        close(both.file);
     }
     file_write(pair.theirs.forge.path, pair.file.at, 100); /* not even a header */
     expect_agree(STATUS_IO, &pair, true);

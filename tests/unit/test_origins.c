@@ -176,6 +176,25 @@ START_TEST(a_proof_names_the_line)
 }
 END_TEST
 
+/* What the disk does not give is not damaged. */
+START_TEST(a_file_that_cannot_be_read)
+{
+    char directory[SCRATCH_PATH], path[SCRATCH_PATH + 32];
+    struct proof proof;
+    struct fault fault;
+    int fd;
+
+    scratch_directory(directory);
+    snprintf(path, sizeof(path), "%s/unreadable", directory);
+    fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0640);
+    ck_assert(!prove_soundness(&proof, fd, "example.com", NULL, &fault));
+    ck_assert(fault.passing);
+    ck_assert_str_eq(fault.text, "cannot be read: Bad file descriptor");
+    proof_free(&proof);
+    close(fd);
+}
+END_TEST
+
 Suite *origins_suite(void)
 {
     Suite *suite = suite_create("origins");
@@ -184,6 +203,7 @@ Suite *origins_suite(void)
     tcase_add_loop_test(fitting, each_fault_is_seen, SOUND, FAULTS);
     tcase_add_test(fitting, serials_of_a_snapshot_differ);
     tcase_add_loop_test(fitting, a_proof_names_the_line, SOUND, FAULTS);
+    tcase_add_test(fitting, a_file_that_cannot_be_read);
     suite_add_tcase(suite, fitting);
     return suite;
 }

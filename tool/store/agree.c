@@ -102,6 +102,7 @@ static bool take_lines(struct side *side, struct lines *lines, uint64_t end, str
 static bool read_side(struct side *side, int fd, const char *domain, bool snapshot_alone, struct fault *fault)
 {
     const char *text, *wrong = "this is not a toktab store";
+    enum lines_got got;
     struct lines lines;
     struct stat status;
     size_t length;
@@ -114,13 +115,18 @@ static bool read_side(struct side *side, int fd, const char *domain, bool snapsh
     if (!side->states)
         return fault_set_passing(fault, "out of memory");
     lines_make(&lines, fd, 0);
-    if (lines_next(&lines, &text, &length) == LINES_LINE)
+    got = lines_next(&lines, &text, &length);
+    if (got == LINES_LINE)
         wrong = chain_begin(&side->chain, domain, text, length);
-    good = wrong ? fault_set(fault, "line 1: %s", wrong)
-                 : take_lines(side, &lines,
-                              snapshot_alone ? lines.offset + side->chain.header.bytes
-                                             : (uint64_t)status.st_size,
-                              fault);
+    if (got == LINES_ERROR)
+        good = fault_set_passing(fault, "cannot be read: %s", strerror(errno));
+    else if (wrong)
+        good = fault_set(fault, "line 1: %s", wrong);
+    else
+        good = take_lines(side, &lines,
+                          snapshot_alone ? lines.offset + side->chain.header.bytes
+                                         : (uint64_t)status.st_size,
+                          fault);
     lines_free(&lines);
     return good;
 }

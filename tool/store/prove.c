@@ -159,9 +159,11 @@ static bool begin(struct proof *proof, int fd, const char *domain, struct expect
                   struct fault *fault)
 {
     const char *text, *wrong = "not a toktab store";
+    enum lines_got got;
     struct lines lines;
     struct stat status;
     size_t length;
+    bool good;
 
     proof->expect = expect;
     if (fstat(fd, &status) < 0 || status.st_size > SIZE_BELIEVED)
@@ -169,15 +171,18 @@ static bool begin(struct proof *proof, int fd, const char *domain, struct expect
     if (!proof->brief && !index_make(&proof->index, (size_t)status.st_size / LINE_SIZE_USUAL))
         must_have(NULL);
     lines_make(&lines, fd, 0);
-    if (lines_next(&lines, &text, &length) == LINES_LINE)
+    got = lines_next(&lines, &text, &length);
+    if (got == LINES_LINE)
         wrong = chain_begin(&proof->chain, domain, text, length);
+    if (got == LINES_ERROR)
+        good = fault_set_passing(fault, "cannot be read: %s", strerror(errno));
+    else
+        good = !wrong || fault_set(fault, "line 1: %s", wrong);
     proof->offset = lines.offset;
     lines_free(&lines);
-    if (wrong)
-        return fault_set(fault, "line 1: %s", wrong);
-    if (proof->expect)
+    if (good && proof->expect)
         head_see_header(proof->expect, &proof->chain.header);
-    return true;
+    return good;
 }
 
 bool prove_begin(struct proof *proof, int fd, const char *domain, struct expected_head *expect,

@@ -80,6 +80,12 @@ static enum status damaged(const struct sender *sender, const char *what)
                 sender->storefile.name, what);
 }
 
+static enum status unreadable(const struct sender *sender)
+{
+    return fail(STATUS_IO, "%s/%s: cannot be read: %s", sender->storefile.directory, sender->storefile.name,
+                strerror(errno));
+}
+
 /* The other side sees from the header whether it is the same store at all. */
 static enum status say_fork(struct sender *sender, const char *header, size_t length)
 {
@@ -100,6 +106,8 @@ static enum status place(struct sender *sender)
                            : "this is not a toktab store";
     enum place found;
 
+    if (got < 0)
+        return unreadable(sender);
     sender->placed = false;
     if (wrong)
         return damaged(sender, wrong);
