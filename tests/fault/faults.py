@@ -152,6 +152,8 @@ def judge_leaks(world):
 
 def judge_manners(result, plan, command):
     require(result.code in STATUSES, "exit %d", result.code)
+    calls_damage = result.code == 65 or (command.args[0] == "check" and result.code == 1)
+    require(command.damaged or command.code or not calls_damage, "a sound store is called damaged")
     require(not TOKEN.search(result.stderr), "a token on stderr")
     if result.code != command.code:
         said = re.search(r"(?m)^toktab: .", result.err) or '"error"' in result.out

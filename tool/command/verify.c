@@ -12,6 +12,7 @@
 
 #include "command/command.h"
 #include "foreign.h"
+#include "store/prove.h"
 #include "store/refs.h"
 #include "storefile.h"
 #include "table.h"
@@ -135,17 +136,33 @@ static enum status print_verdict(const struct session *session, const struct tok
     return good ? STATUS_DONE : output_failed();
 }
 
+/* The store cannot be opened, cannot be read, or is damaged. */
+static enum status status_of_trouble(const struct session *session)
+{
+    struct storefile storefile;
+    struct proof proof;
+    struct fault fault;
+    struct stat store;
+    bool sound;
+    int fd;
+
+    storefile_of_domain(&storefile, session->config.store_dir, session->domain->name);
+    fd = storefile_open(&storefile, O_RDONLY, &store, &fault);
+    if (fd < 0)
+        return status_of(errno);
+    sound = prove(&proof, fd, session->domain->name, NULL, NULL, &fault);
+    proof_free(&proof);
+    close(fd);
+    return sound || fault.passing ? STATUS_IO : STATUS_DAMAGED;
+}
+
 /* news: what the library reported. */
 static enum status ask(const struct session *session, struct toktab *table, const struct request *request,
                        const struct fault *news)
 {
     struct toktab_result result = {.size = sizeof(result)};
     char *token = must_have(crypto_alloc(INPUT_MAX));
-    struct storefile storefile;
-    struct fault fault;
-    struct stat store;
     size_t length;
-    int fd;
     enum status status = secret_read(token, INPUT_MAX, &length);
 
     if (status == STATUS_DONE)
@@ -158,13 +175,7 @@ static enum status ask(const struct session *session, struct toktab *table, cons
         return status;
     if (result.verdict == TOKTAB_DENY)
         return STATUS_NO;
-    /* the store is in trouble: it cannot be opened, or it is damaged */
-    storefile_of_domain(&storefile, session->config.store_dir, session->domain->name);
-    fd = storefile_open(&storefile, O_RDONLY, &store, &fault);
-    status = fd < 0 ? status_of(errno) : STATUS_DAMAGED;
-    if (fd >= 0)
-        close(fd);
-    return fail(status, "%s", news->text);
+    return fail(status_of_trouble(session), "%s", news->text);
 }
 
 static enum status verify(struct session *session, struct request *request)

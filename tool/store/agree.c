@@ -124,8 +124,7 @@ static bool read_side(struct side *side, int fd, const char *domain, bool snapsh
         good = fault_set(fault, "line 1: %s", wrong);
     else
         good = take_lines(side, &lines,
-                          snapshot_alone ? lines.offset + side->chain.header.bytes
-                                         : (uint64_t)status.st_size,
+                          snapshot_alone ? lines.offset + side->chain.header.bytes : (uint64_t)status.st_size,
                           fault);
     lines_free(&lines);
     return good;

@@ -15,13 +15,8 @@ enum {
 
 void numbered_make(struct numbered *numbered, int fd)
 {
-    const char *header;
-    size_t length;
-
     *numbered = (struct numbered){0};
     lines_make(&numbered->lines, fd, 0);
-    if (lines_next(&numbered->lines, &header, &length) == LINES_LINE)
-        numbered->start = length;
 }
 
 void numbered_free(struct numbered *numbered)
@@ -71,6 +66,28 @@ static uint64_t halve(const struct numbered *numbered, uint64_t n)
     return low;
 }
 
+static void read_from(struct numbered *numbered, uint64_t offset)
+{
+    numbered->lines.offset = offset;
+    numbered->lines.start = numbered->lines.end = 0;
+    numbered->lines.skipping = false;
+    numbered->at.at = NULL;
+}
+
+/* False: the file cannot be read. */
+static bool find_start(struct numbered *numbered)
+{
+    enum lines_got got;
+    const char *header;
+    size_t length;
+
+    read_from(numbered, 0);
+    got = lines_next(&numbered->lines, &header, &length);
+    if (got == LINES_LINE)
+        numbered->start = length;
+    return got != LINES_ERROR;
+}
+
 /* Read the next line. */
 static enum found step(struct numbered *numbered)
 {
@@ -111,10 +128,9 @@ enum found numbered_find(struct numbered *numbered, uint64_t n)
     enum found found = numbered->at.at && numbered->n <= n ? step_to(numbered, n, STEPS) : FOUND_NONE;
 
     if (found != FOUND_LINE || numbered->n < n) {
-        numbered->lines.offset = halve(numbered, n);
-        numbered->lines.start = numbered->lines.end = 0;
-        numbered->lines.skipping = false;
-        numbered->at.at = NULL;
+        if (numbered->start == 0 && !find_start(numbered))
+            return FOUND_ERROR;
+        read_from(numbered, halve(numbered, n));
         found = step_to(numbered, n, UINT_MAX);
     }
     return found == FOUND_LINE && numbered->n != n ? FOUND_NONE : found;

@@ -8,7 +8,7 @@
 
 struct numbered {
     struct lines lines;
-    uint64_t start;  /* offset after the header */
+    uint64_t start;  /* offset after the header; 0: not known yet */
     struct span at;  /* the line that was read last; at.at is NULL: none */
     uint64_t n;      /* its number */
     uint64_t offset; /* after it */

@@ -1,5 +1,6 @@
 #include "store/place.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "store/numbered.h"
@@ -11,8 +12,11 @@ static enum place judge_missing(struct chain *chain, int fd, const struct expect
 {
     struct fault fault;
     struct tip tip;
+    enum status status = tip_read(&tip, fd, chain->header.domain, &fault);
 
-    if (tip_read(&tip, fd, chain->header.domain, &fault) != STATUS_DONE || tip.chain.at.n > head->n)
+    if (status == STATUS_IO)
+        return PLACE_ERROR;
+    if (status != STATUS_DONE || tip.chain.at.n > head->n)
         return PLACE_DAMAGE;
     if (tip.chain.at.n < head->n)
         return PLACE_BEYOND;
@@ -44,7 +48,7 @@ static enum place find_line(struct chain *chain, int fd, const struct expected_h
         break;
     case FOUND_ERROR:
     default:
-        break;
+        place = errno == EINVAL ? PLACE_DAMAGE : PLACE_ERROR;
     }
     numbered_free(&numbered);
     return place;

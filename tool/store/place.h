@@ -11,6 +11,7 @@ enum place {
     PLACE_BEYOND, /* after this log's end: there is nothing to send, yet */
     PLACE_FORK,   /* nowhere: this log has another line there */
     PLACE_DAMAGE, /* it cannot be told: this log has no sound line there */
+    PLACE_ERROR,  /* it cannot be told: errno */
 };
 
 /* chain: after the header of the store open on fd; with PLACE_HERE and PLACE_END it moves to that line,

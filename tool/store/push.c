@@ -225,7 +225,12 @@ static enum status append_lines(struct pushing *pushing, struct push *push, stru
         n = mine->header.base;
     }
     for (; status == STATUS_DONE && n < mine->at.n; n++) {
+        errno = EINVAL; /* what damage is */
         if (!chain_of(pushing, n, chain) || numbered_find(&pushing->numbered, n + 1) != FOUND_LINE) {
+            if (errno != EINVAL) {
+                fault_set(fault, "this host's own store cannot be read: %s", strerror(errno));
+                return STATUS_IO;
+            }
             fault_set(fault, "this host's own store is damaged: run `toktab check`");
             return STATUS_DAMAGED;
         }

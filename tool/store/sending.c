@@ -10,6 +10,7 @@
 
 #include "clock.h"
 #include "freshness.h"
+#include "load.h"
 #include "store/lines.h"
 #include "store/place.h"
 #include "store/tip.h"
@@ -99,7 +100,7 @@ static enum status say_fork(struct sender *sender, const char *header, size_t le
 static enum status place(struct sender *sender)
 {
     char text[LINE_SIZE_MAX];
-    ssize_t got = pread(sender->fd, text, sizeof(text), 0);
+    ssize_t got = read_at(sender->fd, text, sizeof(text), 0);
     const char *lf = got > 0 ? memchr(text, '\n', (size_t)got) : NULL;
     size_t length = lf ? (size_t)(lf - text) + 1 : 0;
     const char *wrong = lf ? chain_begin(&sender->chain, sender->sending->session->domain->name, text, length)
@@ -131,6 +132,8 @@ static enum status place(struct sender *sender)
                     sender->storefile.name);
     case PLACE_FORK:
         return say_fork(sender, text, length);
+    case PLACE_ERROR:
+        return unreadable(sender);
     case PLACE_DAMAGE:
     default:
         return damaged(sender, "the line of this HEAD is damaged or missing");
@@ -168,16 +171,18 @@ static enum status open_store(struct sender *sender)
 
 /* ---- lines ---- */
 
+static const char no_read[] = "it cannot be read";
+
 /* What follows the last whole line, up to size. *wrong: NULL, or what is wrong. */
 static bool send_rest(struct sender *sender, uint64_t size, const char **wrong)
 {
     char bytes[REST_SIZE_MAX + 2];
     uint64_t left = size > sender->offset ? size - sender->offset : 0;
     size_t length, most = left < REST_SIZE_MAX + 1 ? (size_t)left : REST_SIZE_MAX + 1;
-    ssize_t got = pread(sender->fd, bytes, most, (off_t)sender->offset);
+    ssize_t got = read_at(sender->fd, bytes, most, sender->offset);
     struct line line;
 
-    *wrong = got < 0 ? "it cannot be read" : NULL;
+    *wrong = got < 0 ? no_read : NULL;
     if (got <= 0)
         return true;
     switch (chain_rest(&sender->chain, bytes, (size_t)got, sender->offset, &length)) {
@@ -261,7 +266,9 @@ static enum status send_new(struct sender *sender)
         if (!wrong)
             return STATUS_DONE;
     }
-    return damaged(sender, wrong);
+    return wrong == no_read
+               ? fail(STATUS_IO, "%s/%s: %s", sender->storefile.directory, sender->storefile.name, wrong)
+               : damaged(sender, wrong);
 }
 
 /* ---- as time goes by ---- */
