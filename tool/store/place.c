@@ -57,6 +57,7 @@ static enum place find_line(struct chain *chain, int fd, const struct expected_h
 enum place place_find(struct chain *chain, int fd, const struct expected_head *head, uint64_t *offset)
 {
     const struct header *header = &chain->header;
+    enum place place;
 
     if (!head || head->epoch < header->epoch || (head->epoch == header->epoch && head->n < header->base)) {
         *offset = 0;
@@ -66,7 +67,10 @@ enum place place_find(struct chain *chain, int fd, const struct expected_head *h
         return PLACE_BEYOND;
     chain_skip_snapshot(chain);
     *offset += header->bytes;
-    if (head->n > header->base)
-        return find_line(chain, fd, head, offset);
-    return memcmp(head->chain, header->basechain, CHAIN_SIZE) == 0 ? PLACE_HERE : PLACE_FORK;
+    if (head->n == header->base)
+        return memcmp(head->chain, header->basechain, CHAIN_SIZE) == 0 ? PLACE_HERE : PLACE_FORK;
+    place = find_line(chain, fd, head, offset);
+    if (place == PLACE_DAMAGE) /* the line may have come between two looks */
+        place = find_line(chain, fd, head, offset);
+    return place;
 }
