@@ -225,8 +225,7 @@ static bool is_next(const struct refs *refs, struct position *next, struct found
     if (!line_split(&found->columns, found->text, found->length))
         return false;
     if (next->n <= header->base) {
-        if (!chain_sealed(header->basechain, &found->columns, found->text, seal, &at.n) || at.n == 0 ||
-            at.n > next->n)
+        if (!chain_sealed(header->basechain, &found->columns, found->text, seal, &at.n) || at.n > next->n)
             return false;
         next->n = at.n - 1;
         return true;

@@ -25,7 +25,7 @@ static bool take_line(struct tokens *tokens, struct progress *progress, const ch
     *wrong = chain_line(chain, &line, text, length);
     if (*wrong)
         return false;
-    token_table_take(tokens, &line, chain->at.n);
+    token_table_take(tokens, &line, line.n);
     if (in_snapshot && tokens->count == count)
         *wrong = "this id is in the snapshot twice";
     return !*wrong;
