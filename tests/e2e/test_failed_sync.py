@@ -39,7 +39,7 @@ __attribute__((constructor)) static void begin(void)
 
 /* FAIL: "fdatasync", "file" or "directory": their sync; "name": that of the directory after a store got its name;
  * once, if it is "name once"; "rename": of a store; "writer": of a DOMAIN.writer after that; "open": of a store that
- * was renamed; "missing": a store, whenever it is opened; "1970": the clock is before it;
+ * was renamed; "missing": a store, whenever it is opened; "lines": to read many at once; "1970": the clock is before it;
  * "lock": others hold it, for a second each time that it is asked for; "child": a process takes six seconds */
 static int fails(const char *what)
 {
@@ -133,6 +133,22 @@ int open64(const char *path, int flags, ...)
     mode = flags & O_CREAT ? va_arg(rest, int) : 0;
     va_end(rest);
     return mode != 0 ? openat(AT_FDCWD, path, flags, mode) : __open64_2(path, flags);
+}
+
+ssize_t pread64(int fd, void *bytes, size_t size, off64_t offset)
+{
+    ssize_t (*real)(int, void *, size_t, off64_t) =
+        (ssize_t (*)(int, void *, size_t, off64_t))dlsym(RTLD_NEXT, "pread64");
+
+    if (!fails("lines") || size < 128 * 1024)
+        return real(fd, bytes, size, offset);
+    errno = EIO;
+    return -1;
+}
+
+ssize_t __pread64_chk(int fd, void *bytes, size_t size, off64_t offset, size_t room)
+{
+    return size <= room ? pread64(fd, bytes, size, offset) : -1;
 }
 
 time_t time(time_t *now)
@@ -505,6 +521,17 @@ class Hosts(FailingDisk):
         hosts[0].engines.install("shared", "#!/bin/sh\nread -r head && read -r line\n")
         self.run_with(hosts[0], "", "compact", says="did not say whether it has")
         self.assertRegex("\n".join(self.journal()), r"\Ain doubt: compacted the store .*\Z")
+
+    def test_a_log_that_cannot_be_read(self):
+        """Wherever the engine stands: it is not called damaged, nor is it asked whether changes may be lost."""
+        host = self.hosts_with_an_engine()[0]
+        first = host.head()
+        self.assertEqual(host.run("create", "-l", "y").code, 0)
+        for mended in False, True:
+            if mended:
+                self.assertEqual(host.run("mend", "-y").code, 0)
+            host.engines.install("shared", "#!/bin/sh\necho =%s\n" % first)
+            self.run_with(host, "lines", "promote", says="cannot be read: Input/output error")
 
     def test_a_command_behind_a_compaction(self):
         """It repeats the compaction first, which is not the change that it was asked for."""

@@ -90,6 +90,17 @@ static enum status refuse_fork(uint64_t n, struct fault *fault)
     return STATUS_NO;
 }
 
+/* Find line n in this host's store. False with errno; EINVAL: it is damaged or missing. */
+static bool find_line(struct pushing *pushing, uint64_t n)
+{
+    enum found found = numbered_find(&pushing->numbered, n);
+
+    if (found == FOUND_NONE)
+        errno = EINVAL;
+    return found == FOUND_LINE;
+}
+
+/* The same for its chain. */
 static bool chain_of(struct pushing *pushing, uint64_t n, unsigned char chain[CHAIN_SIZE])
 {
     const struct header *header = &pushing->tip.chain.header;
@@ -99,22 +110,37 @@ static bool chain_of(struct pushing *pushing, uint64_t n, unsigned char chain[CH
         memcpy(chain, header->basechain, CHAIN_SIZE);
         return true;
     }
-    if (numbered_find(&pushing->numbered, n) != FOUND_LINE ||
-        !head_of_line(&at, &pushing->tip.chain, pushing->numbered.at))
+    if (!find_line(pushing, n))
+        return false;
+    errno = EINVAL;
+    if (!head_of_line(&at, &pushing->tip.chain, pushing->numbered.at))
         return false;
     memcpy(chain, at.chain, CHAIN_SIZE);
     return true;
 }
 
-/* Where the log was when our epoch began, by mending. False: that can no longer be told. */
+/* After find_line() or chain_of() failed. */
+static enum status refuse_own(struct fault *fault)
+{
+    if (errno != EINVAL) {
+        fault_set(fault, "this host's own store cannot be read: %s", strerror(errno));
+        return STATUS_IO;
+    }
+    fault_set(fault, "this host's own store is damaged: run `toktab check`");
+    return STATUS_DAMAGED;
+}
+
+/* Where the log was when our epoch began, by mending. False with errno; EINVAL: that can no longer be told.
+ */
 static bool mended_at(struct pushing *pushing, struct expected_head *old)
 {
     static const char mended[] = "|mended=";
     uint64_t base = pushing->tip.chain.header.base;
     char text[LINE_SIZE_MAX + 1], *at, *end;
 
-    if (numbered_find(&pushing->numbered, base + 1) != FOUND_LINE)
+    if (!find_line(pushing, base + 1))
         return false;
+    errno = EINVAL;
     snprintf(text, sizeof(text), "%.*s", (int)pushing->numbered.at.length, pushing->numbered.at.at);
     at = strstr(text, mended);
     end = at ? strchr(at + 1, '|') : NULL;
@@ -129,10 +155,14 @@ static enum status compare_epochs(struct pushing *pushing, struct fault *fault)
 {
     const char *engine = pushing->session->domain->source;
     struct expected_head old;
+    bool known;
 
     if (pushing->unasked)
         return STATUS_DONE;
-    if (!mended_at(pushing, &old) || old.epoch != pushing->from.epoch)
+    known = mended_at(pushing, &old);
+    if (!known && errno != EINVAL)
+        return refuse_own(fault);
+    if (!known || old.epoch != pushing->from.epoch)
         fault_set(fault,
                   "this host has left the epoch of the engine %s by more than one `toktab mend`, so nobody "
                   "can tell whether the engine has changes that this host lacks: move this host's store "
@@ -172,10 +202,8 @@ static enum status compare(struct pushing *pushing, struct fault *fault)
                   pushing->from.n);
         return STATUS_NO;
     }
-    if (!chain_of(pushing, pushing->from.n, chain)) {
-        fault_set(fault, "this host's own store is damaged: run `toktab check`");
-        return STATUS_DAMAGED;
-    }
+    if (!chain_of(pushing, pushing->from.n, chain))
+        return refuse_own(fault);
     return memcmp(chain, pushing->from.chain, CHAIN_SIZE) == 0 ? STATUS_DONE
                                                                : refuse_fork(pushing->from.n, fault);
 }
@@ -225,15 +253,8 @@ static enum status append_lines(struct pushing *pushing, struct push *push, stru
         n = mine->header.base;
     }
     for (; status == STATUS_DONE && n < mine->at.n; n++) {
-        errno = EINVAL; /* what damage is */
-        if (!chain_of(pushing, n, chain) || numbered_find(&pushing->numbered, n + 1) != FOUND_LINE) {
-            if (errno != EINVAL) {
-                fault_set(fault, "this host's own store cannot be read: %s", strerror(errno));
-                return STATUS_IO;
-            }
-            fault_set(fault, "this host's own store is damaged: run `toktab check`");
-            return STATUS_DAMAGED;
-        }
+        if (!chain_of(pushing, n, chain) || !find_line(pushing, n + 1))
+            return refuse_own(fault);
         head_format(head, epoch, n, chain);
         status = append_one(pushing, head, pushing->numbered.at, fault);
         push->lines += status == STATUS_DONE;
