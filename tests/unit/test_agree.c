@@ -10,6 +10,7 @@
 #include "tip_fixture.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -285,6 +286,34 @@ START_TEST(own_store_that_is_damaged)
 }
 END_TEST
 
+/* Of a snapshot's lines only the seals are proved, and these have empty columns: more of them fit into the
+ * file than lines of any store that was checked. */
+START_TEST(own_snapshot_of_short_lines)
+{
+    struct pair pair;
+    struct forge *ours = &pair.ours.forge;
+    struct sample sample;
+    char text[LINE_SIZE_MAX];
+
+    pair_start(&pair);
+    for (int i = 0; i < 60; i++) {
+        sample_make(&sample);
+        forge_create(ours, &sample);
+    }
+    for (size_t i = 0; i < ours->count; i++) {
+        struct forged_line *line = &ours->state[i];
+        int length = snprintf(text, sizeof(text), "%d|%.12s|C|%064d|%d|||||||||||||||%032d\n", (int)line->n,
+                              line->id, 0, (int)line->n, 0);
+
+        bytes_free(&line->text);
+        bytes_add(&line->text, text, (size_t)length);
+    }
+    forge_compact(ours, TIME_NEVER);
+    expect_agree(STATUS_DAMAGED, &pair, true);
+    pair_end(&pair);
+}
+END_TEST
+
 /* Nothing can be said then, not even of a higher epoch: what is revoked here may be missing there. */
 START_TEST(files_that_cannot_be_read)
 {
@@ -345,6 +374,7 @@ Suite *agree_suite(void)
     tcase_add_test(tcase, own_store_that_does_not_end_with_a_line);
     tcase_add_test(tcase, own_last_line_without_its_end);
     tcase_add_test(tcase, own_store_that_is_damaged);
+    tcase_add_test(tcase, own_snapshot_of_short_lines);
     tcase_add_test(tcase, files_that_cannot_be_read);
     tcase_add_test(tcase, lines_of_the_file_that_are_none);
     return suite;

@@ -28,7 +28,7 @@ struct side {
     bool proves;
     uint64_t until; /* the end of this host's log: what it has created is OLD */
     struct state *states;
-    size_t count;
+    size_t count, room;
     char twice[ID_LENGTH + 1]; /* a token that the snapshot has twice; "": none */
 };
 
@@ -44,6 +44,8 @@ static const char *take_line(struct side *side, const char *text, size_t length,
 
     if (wrong || memcmp(id, record_no_id, ID_LENGTH) == 0)
         return wrong;
+    if (side->count == side->room) /* what only proves itself may lack columns */
+        return "the lines are too short";
     if (!decimal_parse(line.column[COLUMN_N], &state->n) ||
         !decimal_parse(line.column[COLUMN_SERIAL], &serial))
         return "the line has no number or no serial";
@@ -111,7 +113,8 @@ static bool read_side(struct side *side, int fd, const char *domain, bool snapsh
     if (fstat(fd, &status) < 0)
         return fault_set_passing(fault, "cannot be read: %s", strerror(errno));
     /* only what is used of it becomes memory */
-    side->states = reallocarray(NULL, load_lines_most((uint64_t)status.st_size), sizeof(*side->states));
+    side->room = load_lines_most((uint64_t)status.st_size);
+    side->states = reallocarray(NULL, side->room, sizeof(*side->states));
     if (!side->states)
         return fault_set_passing(fault, "out of memory");
     lines_make(&lines, fd, 0);
