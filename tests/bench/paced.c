@@ -75,6 +75,7 @@ static void send_request(struct load *load, size_t i, uint64_t now)
         snprintf(text, sizeof(text), "GET /page HTTP/1.1\r\nHost: bench\r\nAuthorization: %.*s\r\n\r\n",
                  (int)(end - line), line);
 
+    must(end && (size_t)length < sizeof(text), "a request");
     load->line = (size_t)(end + 1 - load->lines.at) % load->lines.length;
     load->connections[i].since = load->late ? load->due : now;
     load->connections[i].got = 0;
