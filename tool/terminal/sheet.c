@@ -124,6 +124,7 @@ static bool print_line(struct sheet *sheet, struct shown cells[])
     sheet->buffered += (size_t)(end - line);
     return true;
 }
+
 static bool any_left(const struct sheet *sheet, const struct shown cells[])
 {
     for (size_t i = 0; i < sheet->count; i++)
