@@ -127,6 +127,10 @@ class Once(FleetTest):
         self.assertEqual([json.loads(host.run(*args, "--json").out) for args in (("list",), ("history",), ("check", "-A"))],
             [[], [], []])
         self.assertIsNone(json.loads(host.run("domains", "--json").out)[0]["tokens"])
+        for args in (("check",), ("show", "1"), ("show", "-l", "CI")):
+            result = host.run(*args)
+            self.assertEqual(result.code, 66, result)
+            self.assertIn("`toktab follow` brings it", result.err)  # not: create the first token
         result = host.run("scan", stdin=make_token())  # nobody knows whether it works
         self.assertEqual((result.code, result.err.count("toktab follow")), (66, 1), result)
 

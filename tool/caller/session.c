@@ -318,6 +318,12 @@ static bool follows_a_command(const struct domain *domain)
     return domain->source[0] != '\0' && !source_is_engine(domain->source);
 }
 
+void session_explain_missing(const struct session *session, int error, struct fault *fault)
+{
+    if (error == ENOENT && follows_a_command(session->domain))
+        fault_set(fault, "no such file: `toktab follow` brings it, or restore a backup");
+}
+
 int session_open_store(struct storefile *storefile, const struct session *session,
                        struct stat *status_of_file, enum status *status)
 {
@@ -328,8 +334,8 @@ int session_open_store(struct storefile *storefile, const struct session *sessio
     stall_watch(storefile);
     fd = storefile_open(storefile, O_RDONLY, status_of_file, &fault);
     stall_over();
-    if (fd < 0 && errno == ENOENT && follows_a_command(session->domain))
-        fault_set(&fault, "no such file: `toktab follow` brings it, or restore a backup");
+    if (fd < 0)
+        session_explain_missing(session, errno, &fault);
     *status = fd >= 0
                   ? STATUS_DONE
                   : fail(status_of(errno), "%s/%s: %s", storefile->directory, storefile->name, fault.text);

@@ -69,6 +69,10 @@ bool session_wants(const struct session *session, const struct domain *domain);
  */
 bool session_awaits_store(const struct session *session);
 
+/* error: why storefile_open() failed. Where the store of a host that follows another is missing, let fault
+ * not advise to create the first token, which is refused there. */
+void session_explain_missing(const struct session *session, int error, struct fault *fault);
+
 /* Open the domain's store for reading, if it can be trusted. Returns a descriptor and sets storefile; or
  * prints what is wrong, sets status and returns -1. */
 int session_open_store(struct storefile *storefile, const struct session *session,

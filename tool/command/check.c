@@ -46,6 +46,7 @@ struct check {
     struct expected_head expected, *expect; /* expect is NULL without --expect */
     struct given given;
     bool all_domains, fleet;
+    const struct session *session;
     const char *domain; /* of the store at hand */
     json_t *faults;     /* of it */
     json_t *array;      /* of all, with -A and --json */
@@ -104,6 +105,7 @@ static int open_store(struct check *check, enum status *status)
     }
     if (fd >= 0)
         close(fd);
+    session_explain_missing(check->session, error, &fault);
     fail(*status, "%s/%s: %s", storefile->directory, storefile->name, fault.text);
     return -1;
 }
@@ -224,6 +226,7 @@ static enum status check_domain(struct check *check, const struct session *sessi
     enum status status;
     int fd;
 
+    check->session = session;
     check->domain = domain->name;
     storefile_of_domain(&check->storefile, session->config.store_dir, domain->name);
     check->faults = must_have(json_array());

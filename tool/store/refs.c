@@ -105,6 +105,8 @@ static enum status read_store(struct refs *refs, const struct session *session)
     stall_watch(&storefile);
     fd = storefile_open(&storefile, O_RDONLY, &store, &fault);
     status = fd < 0 ? status_of(errno) : refs_read(refs, fd, &fault);
+    if (fd < 0)
+        session_explain_missing(session, errno, &fault);
     if (fd >= 0)
         close(fd);
     stall_over();
