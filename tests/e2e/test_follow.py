@@ -565,6 +565,10 @@ class Faults(FleetTest):
         data = host.bytes()
         host.put(changed(data, len(data) - 50))
         self.once(host, 74, says="move it away")
+        result = host.run("check")
+        self.assertEqual(result.code, 1, result)
+        self.assertIn("move it away, and `toktab follow` fetches it anew", result.err)
+        self.assertNotIn("toktab mend", result.err)  # it is refused here
         os.unlink(host.path())
         self.once(host)
         self.assert_same(host)

@@ -157,6 +157,18 @@ static enum status print(const struct check *check, const struct proof *proof, b
     return output_line(line);
 }
 
+/* A host that follows another may not mend its store, and need not. */
+static void say_repair(const struct check *check)
+{
+    const char *directory = check->storefile.directory, *name = check->storefile.name;
+    struct fault fault;
+
+    if (session_may_write(check->session, &fault) == STATUS_DONE)
+        say("%s/%s: run `toktab mend`, with a backup of the store as COPY if you have one", directory, name);
+    else
+        say("%s/%s: move it away, and `toktab follow` fetches it anew", directory, name);
+}
+
 static enum status check_content(struct check *check, int fd)
 {
     struct proof proof;
@@ -177,8 +189,7 @@ static enum status check_content(struct check *check, int fd)
     if (!proved && fault.passing)
         return STATUS_IO;
     if (!proved)
-        say("%s/%s: run `toktab mend`, with a backup of the store as COPY if you have one",
-            check->storefile.directory, check->storefile.name);
+        say_repair(check);
     if (json_array_size(check->faults) > 0)
         return STATUS_NO;
     if (!check->expect)
