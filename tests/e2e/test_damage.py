@@ -315,6 +315,18 @@ class Middle(SiteTest):
         self.create("unproved")
         self.assertEqual(self.site.bytes()[: len(data)], data)
 
+    def test_a_successor_is_rotated(self):
+        """rotate looks back to the line that created its predecessor, whose rotation may have been killed halfway."""
+        for _ in range(2):
+            self.create()
+        self.ok("rotate", "1")
+        lines = self.site.bytes().splitlines(keepends=True)
+        lines[2] = lines[2][:20] + bytes([lines[2][20] ^ 4]) + lines[2][21:]
+        self.site.put(b"".join(lines))
+        self.refused(65, "rotate", "3", says="since the token or its predecessor was created")
+        self.refused(65, "rotate", "2", says="damaged")
+        self.ok("update", "3", "-l", "other")
+
     def test_no_change_hides_a_revocation(self):
         """A change behind a revocation that is damaged, or that a stale block hides, would have mending take the token for
         a good one."""

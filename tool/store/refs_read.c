@@ -243,7 +243,8 @@ static enum status take_from_end(struct refs *refs, struct position *next, struc
     if (refs->proof == PROOF_OF_FOUND)
         return take_text(refs, found, false, fault);
     if (!is_next(refs, next, found)) {
-        fault_set(fault, "a line written since the token was created is damaged or missing" TO_REPAIR);
+        fault_set(fault, "a line written since the token%s was created is damaged or missing" TO_REPAIR,
+                  refs->count > 1 ? " or its predecessor" : "");
         return STATUS_DAMAGED;
     }
     hand_out(refs, found);
