@@ -258,6 +258,17 @@ class Manners(MendTest):
             self.assertEqual(self.site.bytes() == self.damaged, code == 1)
 
     @needs_terminal
+    def test_it_asks_to_mend_what_is_damaged(self):
+        """Also if nothing is to be revoked, and a sound store only gets a new epoch."""
+        copy = os.path.join(self.site.dir, "copy")
+        write_file(copy, [self.sound])
+        for store, question in ((self.damaged, "Mend the store and give"), (self.sound, "Give")):
+            self.site.put(store)
+            result = self.site.terminal("mend", copy, answers=((r"\[y/N\]", "n\n"),))
+            self.assertEqual(result.code, 1, result)
+            self.assertIn(question + " ", result.out)
+
+    @needs_terminal
     def test_a_revocation_while_it_asks(self):
         """It is not undone: it is mended too, or nothing is."""
         self.site.put(self.damaged)

@@ -66,8 +66,9 @@ static enum status read_copies(struct mending *mending, char **names, int count)
     return STATUS_DONE;
 }
 
-static enum status confirm(const struct salvage *salvage)
+static enum status confirm(const struct mending *mending)
 {
+    const struct salvage *salvage = &mending->salvage;
     const struct snapshot *snapshot = &salvage->snapshot;
     enum status status = ask_possible("mend");
     struct record record;
@@ -77,7 +78,9 @@ static enum status confirm(const struct salvage *salvage)
     if (status != STATUS_DONE)
         return status;
     if (salvage->ends == 0)
-        return ask("Give the store a new epoch?", "mend: declined: nothing was done");
+        return ask(mending->damage.text[0] != '\0' ? "Mend the store and give it a new epoch?"
+                                                   : "Give the store a new epoch?",
+                   "mend: declined: nothing was done");
     say("in doubt, to be revoked:");
     for (size_t i = 0; i < snapshot->count && shown < SHOWN_MOST; i++)
         if (snapshot->lines[i].ends) {
@@ -128,7 +131,7 @@ static enum status look_and_ask(struct mending *mending, struct storefile *store
         say("%s/%s: nothing tells what %" PRIu64
             " missing line%s changed: hosts refuse any token created there",
             storefile->directory, storefile->name, salvage->unknown, plural(salvage->unknown));
-    return mending->unasked ? STATUS_DONE : confirm(salvage);
+    return mending->unasked ? STATUS_DONE : confirm(mending);
 }
 
 static enum status print(const struct mending *mending, const struct storefile *storefile, const char *domain,
