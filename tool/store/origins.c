@@ -12,8 +12,8 @@
 #include "terminal/say.h"
 
 enum {
-    PARTS = 32,
-    BUFFERED = 512,     /* entries of a part in memory */
+    PARTS = 64,
+    BUFFERED = 256,     /* entries of a part in memory */
     LINE_SIZE_MIN = 128 /* no line is as short */
 };
 
