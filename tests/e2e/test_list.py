@@ -477,7 +477,7 @@ class Odd(SiteTest):
         header = len(whole) - sum(map(len, self.writer.snapshot + self.writer.log))
         self.damaged(whole[: header + 10], "line 2 (byte %d): the snapshot is cut short" % header)
         unlike = "line 2 (byte %d): the line does not match its seal" % header
-        self.damaged(whole[: header + 5] + b"x" + whole[header + 6 :], unlike)
+        self.damaged(whole[: header + 5] + b"-" + whole[header + 6 :], unlike)
 
     def test_a_token_twice_in_the_snapshot(self):
         self.writer.tokens["again"] = self.writer.tokens[token_id(self.tokens[0])]
